@@ -1,0 +1,71 @@
+"""
+What can go wrong with a job.
+
+::
+
+    LithopsJobError
+    ├── InvalidInputError         a parameter is wrong; nothing was sent (also a ValueError)
+    │   ├── ConfigurationError    the Lithops configuration is wrong
+    │   └── NotPortableError      a function or an item can't be shipped to the functions
+    ├── SubmitError               the backend took the job only partly, or not at all
+    ├── ItemsFailedError          more items failed than the job allows
+    ├── JobTimeoutError           the job passed its own deadline (also a TimeoutError)
+    ├── JobCancelledError         somebody cancelled the job
+    └── StorageUnavailableError   the storage did not answer, or lost the job's data
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lithops_provider.jobs.outcome import Failure
+
+
+class LithopsJobError(Exception):
+    """Base of all errors that this package raises."""
+
+
+class InvalidInputError(LithopsJobError, ValueError):
+    """A parameter is wrong. Raised before anything is sent, so trying again can't help."""
+
+
+class ConfigurationError(InvalidInputError):
+    """The Lithops configuration is wrong; the message names its source, the key and what is expected."""
+
+
+class NotPortableError(InvalidInputError):
+    """A function or an item can't be shipped to the functions; the message names what holds it back."""
+
+
+class SubmitError(LithopsJobError):
+    """The backend did not take the job."""
+
+
+class ItemsFailedError(LithopsJobError):
+    """
+    More items failed than the job allows.
+
+    :param message: what happened, with the first failures
+    :param failures: all failures, in order of the items
+    :param total: number of items of the job
+    """
+
+    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0) -> None:
+        super().__init__(message)
+        self.failures = list(failures)
+        self.total = total
+
+
+class JobTimeoutError(LithopsJobError, TimeoutError):
+    """The job passed its own deadline."""
+
+
+class JobCancelledError(LithopsJobError):
+    """The job was cancelled while its results were waited for."""
+
+
+class StorageUnavailableError(LithopsJobError):
+    """The storage did not answer for too long, or the job's data is gone from it."""
