@@ -1,0 +1,84 @@
+"""What Airflow asks the package about itself. Every process of Airflow imports it: keep it light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lithops_provider import __version__
+
+#: Lithops 3.8.0's backends. tests/test_get_provider_info.py compares them with Lithops's own.
+_BACKENDS = [
+    *("localhost", "aws_lambda", "aws_batch", "gcp_cloudrun", "gcp_functions", "azure_functions"),
+    *("azure_containers", "code_engine", "ibm_cf", "openwhisk", "aliyun_fc", "oracle_f", "k8s", "knative"),
+    *("singularity", "aws_ec2", "azure_vms", "gcp_compute_engine", "ibm_vpc", "vm"),
+]
+_STORAGES = [
+    *("localhost", "aws_s3", "gcp_storage", "azure_storage", "ibm_cos", "minio", "ceph", "redis", "swift"),
+    *("infinispan", "aliyun_oss", "oracle_oss"),
+]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Returns the provider's metadata, see Airflow's provider_info.schema.json."""
+    return {
+        "package-name": "airflow-provider-lithops",
+        "name": "Lithops",
+        "description": "Fan out from one Airflow task to thousands of serverless Python calls, on any cloud.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "Lithops",
+                "external-doc-url": "https://lithops-cloud.github.io/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
+        "connection-types": [
+            {
+                "connection-type": "lithops",
+                "hook-class-name": "lithops_provider.hooks.LithopsHook",
+                "hook-name": "Lithops",
+                "conn-fields": _connection_fields(),
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {
+                        "host": "Storage endpoint",
+                        "login": "Access key id or user",
+                        "password": "Secret access key or password",
+                    },
+                    "placeholders": {
+                        "host": "https://minio.example.com:9000 (MinIO, Ceph, IBM COS, Swift, ...)",
+                        "login": "of the storage; leave empty to use the machine's own credentials",
+                    },
+                },
+            }
+        ],
+    }
+
+
+def _connection_fields() -> dict[str, Any]:
+    """Returns the fields that the form writes flat into the extra, see lithops_provider.connection."""
+    text, number = ["string", "null"], ["integer", "null"]
+    fields = [
+        ("backend", "Compute backend", {"type": text, "enum": _BACKENDS}, "Where functions run."),
+        (
+            "storage",
+            "Storage",
+            {"type": text, "enum": _STORAGES},
+            "Where Lithops keeps functions and results.",
+        ),
+        ("storage_bucket", "Bucket", {"type": text}, "Lithops makes one of its own if empty."),
+        ("region", "Region", {"type": text}, "Region of the cloud."),
+        ("execution_role", "Execution role", {"type": text}, "ARN of the role of functions on AWS."),
+        (
+            "runtime",
+            "Runtime",
+            {"type": text},
+            "Container image; on localhost a Python interpreter or an image.",
+        ),
+        ("runtime_memory", "Memory (MB)", {"type": number, "minimum": 1}, "Of one function."),
+    ]
+    return {
+        name: {"label": label, "schema": schema, "description": description}
+        for name, label, schema, description in fields
+    }

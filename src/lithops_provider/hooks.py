@@ -1,0 +1,259 @@
+"""The hook: what a connection of type ``lithops`` is good for."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    from airflow.sdk.exceptions import AirflowNotFoundException
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
+from airflow.sdk import BaseHook
+
+from lithops_provider.connection import connection_config
+from lithops_provider.get_provider_info import get_provider_info
+from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider.jobs.secrets import secret_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Connection
+
+#: Seconds that a test of the connection may take; clients of clouds try for minutes.
+_TEST_TIMEOUT = 20.0
+
+
+class LithopsHook(BaseHook):
+    """
+    Gives the Lithops configuration that a connection holds, under the settings of a task.
+
+    :param lithops_conn_id: the connection. ``lithops_default`` may be missing: then Lithops's own
+        configuration files apply, and without these, localhost
+    :param lithops_config: Lithops configuration over the connection's, merged section by section
+    :param arguments: settings over both, see `lithops_provider.jobs.config.ARGUMENTS`; None means not given
+    """
+
+    conn_name_attr = "lithops_conn_id"
+    default_conn_name = "lithops_default"
+    conn_type = "lithops"
+    hook_name = "Lithops"
+
+    def __init__(
+        self,
+        lithops_conn_id: str = default_conn_name,
+        lithops_config: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__()
+        self.lithops_conn_id = lithops_conn_id
+        self.lithops_config = lithops_config
+        self.arguments = arguments
+        self._config: dict[str, Any] | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """
+        Returns the complete Lithops configuration, and has its secrets masked in the log.
+
+        :raises ConfigurationError: it is wrong; the message names the source, the key and what is expected
+        """
+        if self._config is None:
+            from airflow.sdk.log import mask_secret
+
+            connection: Connection | None = None
+            try:
+                connection = self.get_connection(self.lithops_conn_id)
+            except AirflowNotFoundException:
+                self._check_may_be_missing()
+            given = self._given(connection)
+            mask_secret([*self._secrets(given)])  # before an error could quote them
+            self._config = self._resolve(given)
+            mask_secret([*secret_values(self._config)])
+        return copy.deepcopy(self._config)
+
+    async def aget_config(self) -> dict[str, Any]:
+        """Does what `get_config` does, without blocking the event loop: for triggers."""
+        if self._config is None:
+            connection: Connection | None = None
+            try:
+                connection = await self.aget_connection(self.lithops_conn_id)
+            except AirflowNotFoundException:
+                self._check_may_be_missing()
+            given = await asyncio.to_thread(self._given, connection)
+            await _amask_secret(self._secrets(given))
+            self._config = await asyncio.to_thread(self._resolve, given)
+            await _amask_secret(secret_values(self._config))
+        return copy.deepcopy(self._config)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Tells whether the connection works, and why not: writes, reads and deletes an object in its bucket.
+
+        Where jobs would make the bucket, the test makes it too.
+        """
+        try:
+            config = self.get_config()
+            return True, _within(_TEST_TIMEOUT, _check, config)
+        except Exception as error:
+            # Airflow tests a copy under an id that it makes up, which would only puzzle people.
+            message = (str(error) or type(error).__name__).removeprefix(f"connection {self.lithops_conn_id!r}: ")
+            for secret in sorted(secret_values(self._config or {}), key=len, reverse=True):
+                message = message.replace(secret, "***")
+            return False, message
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Returns the form's fields for Airflow 3.1; later ones take them from `get_provider_info`."""
+        wtforms, validators = import_module("wtforms"), import_module("wtforms.validators")
+        lazy_gettext = import_module("flask_babel").lazy_gettext
+        fieldwidgets = import_module("flask_appbuilder.fieldwidgets")
+        widgets = {}
+        for name, field in _connection_type()["conn-fields"].items():
+            schema = field["schema"]
+            checks = [validators.Optional()]
+            if "enum" in schema:
+                checks.append(validators.any_of(schema["enum"]))
+            field_class = wtforms.IntegerField if "integer" in schema["type"] else wtforms.StringField
+            widgets[name] = field_class(
+                lazy_gettext(field["label"]),
+                validators=checks,
+                description=field["description"],
+                widget=fieldwidgets.BS3TextFieldWidget(),
+            )
+        return widgets
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Returns how the form shows the other fields, for Airflow 3.1."""
+        behaviour = _connection_type()["ui-field-behaviour"]
+        return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+    def _check_may_be_missing(self) -> None:
+        """Raises an error unless it is the default connection that doesn't exist."""
+        conn_id = self.lithops_conn_id
+        if (variable := f"AIRFLOW_CONN_{conn_id.upper()}") in os.environ:
+            # Airflow takes a connection that it can't parse for a missing one.
+            raise ConfigurationError(
+                f"connection {conn_id!r}: the environment variable {variable} can't be read; it must be a "
+                'JSON object, {"conn_type": "lithops", "extra": {...}}, or a URI, lithops://?backend=k8s'
+            )
+        if conn_id != self.default_conn_name:
+            raise ConfigurationError(
+                f"connection {conn_id!r} doesn't exist; add it, of type {self.conn_type!r}, or leave out "
+                f"lithops_conn_id: without a connection {self.default_conn_name!r}, Lithops's own "
+                "configuration files apply"
+            )
+
+    def _given(self, connection: Connection | None) -> dict[str, dict[str, Any]]:
+        return connection_config(connection) if connection else {}
+
+    def _secrets(self, given: Mapping[str, Any]) -> list[str]:
+        return secret_values({"connection": given, "lithops_config": self.lithops_config or {}})
+
+    def _resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        from lithops_provider.jobs.config import resolve_config
+
+        source = f"connection {self.lithops_conn_id!r}"
+        return resolve_config(given, self.lithops_config, self.arguments, source=source)
+
+
+def _connection_type() -> dict[str, Any]:
+    found: dict[str, Any] = get_provider_info()["connection-types"][0]
+    return found
+
+
+async def _amask_secret(secrets: list[str]) -> None:
+    try:
+        from airflow.sdk.log import amask_secret
+    except ImportError:  # before Airflow 3.3
+        from airflow.sdk.log import mask_secret
+        from asgiref.sync import sync_to_async
+
+        await sync_to_async(mask_secret)(list(secrets))
+    else:
+        await amask_secret(list(secrets))
+
+
+def _within(seconds: float, function: Any, config: dict[str, Any]) -> str:
+    """Returns what the function returns, in time or not at all: clients can't be interrupted, only left."""
+    outcome: list[str] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            outcome.append(function(config))
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name="lithops-test-connection")
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not outcome:
+        storage = config["lithops"]["storage"]
+        raise TimeoutError(
+            f"storage {storage!r} did not answer within {seconds:g} s; check its endpoint or region, and the network"
+        )
+    return outcome[0]
+
+
+def _check(config: dict[str, Any]) -> str:
+    """Tries a configuration, and returns what was found."""
+    from lithops import __version__
+    from lithops.constants import TEMP_PREFIX
+
+    from lithops_provider.jobs.lithops_api import open_internal_storage
+
+    backend, storage = config["lithops"]["backend"], config["lithops"]["storage"]
+    where = _interpreter(config["localhost"]["runtime"]) if backend == "localhost" else f"on {backend}"
+    started = time.monotonic()
+    try:
+        client = open_internal_storage(config)
+        key = f"{TEMP_PREFIX}/airflow-test-{uuid.uuid4().hex}"
+        client.put_data(key, b"lithops")
+        try:
+            if (found := client.get_data(key)) != b"lithops":
+                raise RuntimeError(f"wrote an object and read {found!r:.100} back")
+        finally:
+            client.del_data(key)
+    except Exception as error:
+        # The errors of clients say what, but seldom of what.
+        message = str(error) or type(error).__name__
+        raise RuntimeError(
+            f"storage {storage!r} failed: {message}; check the section {storage!r} of the configuration: its "
+            "endpoint or region, credentials and storage_bucket"
+        ) from error
+    seconds = time.monotonic() - started
+    return (
+        f"Lithops {__version__} runs functions {where}. Storage {storage}: wrote, read and deleted an object "
+        f"in bucket {client.bucket!r} ({seconds:.2f} s)"
+    )
+
+
+def _interpreter(runtime: str) -> str:
+    """Returns the words for where localhost runs functions."""
+    from lithops.localhost.config import LocalhostEnvironment, get_environment
+
+    if get_environment(runtime) is LocalhostEnvironment.CONTAINER:
+        return f"in the container image {runtime!r} on this machine"
+    version = platform.python_version()
+    if runtime != sys.executable:
+        command = [runtime, "-c", "import platform; print(platform.python_version())"]
+        try:
+            version = subprocess.run(
+                command, capture_output=True, check=True, text=True, timeout=_TEST_TIMEOUT / 2
+            ).stdout.strip()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise RuntimeError(f"localhost.runtime {runtime!r} can't be run: {error}") from error
+    return f"on this machine with Python {version} ({runtime})"

@@ -1,0 +1,122 @@
+"""The storage and, when it is needed, the compute backend of one configuration."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from lithops_provider.jobs import lithops_api
+from lithops_provider.jobs.errors import ConfigurationError, LithopsJobError, StorageUnavailableError
+
+T = TypeVar("T")
+
+#: Seconds for which a storage that doesn't answer is asked again.
+_STORAGE_PATIENCE = 60.0
+
+
+class LithopsClient:
+    """
+    Talks to the backends of a configuration. Opening one costs a few milliseconds on localhost and a request or two
+    elsewhere; the compute backend is only opened for submitting.
+
+    :param config: complete configuration, from `lithops_provider.jobs.config.resolve_config`
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        lithops_api.quiet_lithops()
+
+    @cached_property
+    def _internal_storage(self) -> Any:
+        name = self.config["lithops"]["storage"]
+        try:
+            return lithops_api.open_internal_storage(self.config)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"the storage backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "
+                "its cloud, for instance lithops[aws]"
+            ) from error
+        except LithopsJobError:
+            raise
+        except Exception as error:
+            raise StorageUnavailableError(f"can't open the storage backend {name!r}: {error}") from error
+
+    @cached_property
+    def compute(self) -> lithops_api.Compute:
+        """The compute backend."""
+        name = self.config["lithops"]["backend"]
+        try:
+            return lithops_api.Compute(self.config, self._internal_storage)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"the compute backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "
+                "its cloud, for instance lithops[aws]"
+            ) from error
+
+    @property
+    def backend(self) -> str:
+        """Name of the compute backend."""
+        return str(self.config["lithops"]["backend"])
+
+    @property
+    def storage(self) -> Any:
+        """Lithops's Storage."""
+        return self._internal_storage.storage
+
+    @property
+    def storage_backend(self) -> str:
+        """Name of the storage backend."""
+        return str(self._internal_storage.backend)
+
+    @property
+    def bucket(self) -> str:
+        """The resolved bucket."""
+        return str(self._internal_storage.bucket)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Writes an object to the job bucket."""
+        self._patiently(lambda: self.storage.put_object(self.bucket, key, data), f"writing {key}")
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Returns an object, or None if there is none."""
+
+        def read() -> bytes | None:
+            try:
+                return bytes(self.storage.get_object(bucket, key))
+            except Exception as error:
+                if lithops_api.is_missing_key(error):
+                    return None
+                raise
+
+        return self._patiently(read, f"reading {key}")
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """Returns the keys that begin with a prefix."""
+        return self._patiently(lambda: list(self.storage.list_keys(bucket, prefix)), f"listing {prefix}")
+
+    def delete(self, bucket: str, keys: list[str]) -> None:
+        """Deletes objects."""
+        if keys:
+            self._patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
+
+    def _patiently(self, action: Callable[[], T], what: str) -> T:
+        """
+        Does something with the storage, again while it fails in passing.
+
+        :raises StorageUnavailableError: it failed for too long
+        """
+        give_up = time.monotonic() + _STORAGE_PATIENCE
+        delay = 0.2
+        while True:
+            try:
+                return action()
+            except Exception as error:
+                if time.monotonic() + delay > give_up:
+                    raise StorageUnavailableError(
+                        f"the storage {self.storage_backend!r} failed for {_STORAGE_PATIENCE:g} s, {what}: {error!r}"
+                    ) from error
+            time.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+            delay = min(delay * 2, 10.0)

@@ -1,0 +1,106 @@
+"""Lets Lithops complete and check a configuration, and says in its stead what is wrong with it."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lithops_provider.jobs.errors import ConfigurationError
+
+#: Which extra of Lithops 3.8.0 brings the libraries of which backend (its package metadata).
+_EXTRAS = {
+    **dict.fromkeys(("aws_lambda", "aws_batch", "aws_ec2", "aws_s3", "aws_sqs"), "aws"),
+    **dict.fromkeys(("ibm_cf", "code_engine", "ibm_vpc", "ibm_cos"), "ibm"),
+    **dict.fromkeys(("gcp_functions", "gcp_cloudrun", "gcp_compute_engine"), "gcp"),
+    **dict.fromkeys(("gcp_storage", "gcp_pubsub"), "gcp"),
+    **dict.fromkeys(("azure_functions", "azure_containers", "azure_vms"), "azure"),
+    **dict.fromkeys(("azure_storage", "azure_queue"), "azure"),
+    **dict.fromkeys(("aliyun_fc", "aliyun_oss"), "aliyun"),
+    **dict.fromkeys(("oracle_f", "oracle_oss"), "oracle"),
+    **{"k8s": "kubernetes", "knative": "knative", "minio": "minio", "ceph": "ceph", "redis": "redis"},
+}
+
+
+def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """
+    Returns the configuration with Lithops's defaults, after Lithops's own checks.
+
+    :param config: sections; ``lithops.backend``, ``.mode`` and ``.storage`` are set
+    :param source: names the configuration in errors
+    :raises ConfigurationError: Lithops refuses it, or a library that its backends need is missing
+    """
+    from lithops.config import default_config
+
+    backend = config["lithops"]["backend"]
+    try:
+        complete: dict[str, Any] = default_config(config_data=config)
+    except ImportError as error:
+        problems = [_missing_library(error, backend)]
+        try:
+            _check_keys(config)
+        except Exception as refused:
+            problems.insert(0, _explained(refused, backend))
+        raise ConfigurationError(f"{source}: {'; '.join(problems)}") from error
+    except Exception as error:  # Lithops says what is wrong in bare Exceptions
+        raise ConfigurationError(f"{source}: {_explained(error, backend)}") from error
+    if backend == "singularity" and not complete[backend]["amqp_url"]:  # Lithops would fail on it much later
+        raise ConfigurationError(f"{source}: backend 'singularity' needs the key 'amqp_url' in section 'rabbitmq'")
+    return complete
+
+
+def _check_keys(config: Mapping[str, Any]) -> None:
+    """
+    Lets the backends' own config.py check a configuration without the libraries that the backends need.
+
+    A user who has neither the library nor the keys hears of both at once.
+    """
+    import lithops
+
+    sections = copy.deepcopy(dict(config))
+    mode, backend, storage = (sections["lithops"][key] for key in ("mode", "backend", "storage"))
+    sections.setdefault(backend, {})
+    for kind, name in ((mode, backend), ("storage", storage)):
+        path = Path(lithops.__file__).parent / kind / "backends" / name / "config.py"
+        spec = importlib.util.spec_from_file_location(f"lithops.{kind}.backends.{name}.config", path)
+        if kind == "localhost" or spec is None or spec.loader is None:
+            continue
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.load_config(sections)
+
+
+def _explained(error: Exception, backend: str) -> str:
+    """Returns what Lithops has against a configuration."""
+    if isinstance(error, KeyError):
+        return f"{_part(error, backend)} needs the key {error}"
+    if isinstance(error, AttributeError | TypeError | ValueError | AssertionError | IndexError):
+        message = str(error) or type(error).__name__
+        return f"{_part(error, backend)}: a setting has the wrong type or form ({message})"
+    return f"{_part(error, backend)}: {error}"
+
+
+def _missing_library(error: ImportError, backend: str) -> str:
+    _, name = _refusing(error) or ("backend", backend)
+    wanted = f"lithops[{_EXTRAS[name]}]" if name in _EXTRAS else f"what provides {error.name!r}"
+    return f"{_part(error, backend)} needs a library that is not installed ({error}): install {wanted}"
+
+
+def _part(error: Exception, backend: str) -> str:
+    """Returns the words that name the part of Lithops that an error comes from."""
+    kind, name = _refusing(error) or ("backend", backend)
+    return f"{kind} {name!r}"
+
+
+def _refusing(error: Exception) -> tuple[str, str] | None:
+    """Returns the kind and the name of the backend of Lithops that an error comes from."""
+    found = None
+    traceback = error.__traceback__
+    while traceback:
+        name = str(traceback.tb_frame.f_globals.get("__name__", "")).split(".")
+        if name[0] == "lithops" and name[2:3] == ["backends"] and len(name) > 3:
+            found = ("backend" if name[1] in ("serverless", "standalone") else name[1], name[3])
+        traceback = traceback.tb_next
+    return found

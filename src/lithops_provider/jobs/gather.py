@@ -1,0 +1,118 @@
+"""Reads the outcomes of a job, and finds out what became of items that have none."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pickle
+import zlib
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import StorageUnavailableError
+from lithops_provider.jobs.follow import read_calls
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.results import Outcome, current_parts, read_outcomes
+
+#: Times to list again when a part that was listed is replaced before it is read.
+_TRIES = 5
+_LOG_TAIL = 2_000
+
+
+@dataclass(frozen=True)
+class MissingItems:
+    """
+    Items of a call that have no outcome.
+
+    :param indices: the items
+    :param alone: whether the call had no other item
+    :param reason: why, or None if the call gave them back because its time was up
+    """
+
+    indices: list[int]
+    alone: bool
+    reason: dict[str, Any] | None
+
+
+def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) -> dict[int, Outcome]:
+    """
+    Reads the outcomes that a round has stored.
+
+    :param client: where the job runs
+    :param job: the job
+    :param number: which of its rounds
+    :returns: outcomes by index of the item
+    """
+    prefix = job.round_prefix(number)
+    for attempt in range(_TRIES):
+        calls = read_calls(client.keys(job.bucket, f"{prefix}/"), prefix)
+        keys = current_parts([key for state in calls.values() for key in state.parts])
+        try:
+            return read_outcomes(client.storage, job.bucket, keys)
+        except Exception:
+            # A call that still runs replaces its parts.
+            if attempt == _TRIES - 1:
+                raise
+    raise StorageUnavailableError(f"the parts of {prefix} change faster than they can be read")
+
+
+def find_missing(
+    client: LithopsClient,
+    job: LithopsJob,
+    plan: list[Sequence[int]],
+    outcomes: dict[int, Outcome],
+    lost: str | None,
+) -> list[MissingItems]:
+    """
+    Finds out why items of the last round have no outcome.
+
+    :param client: where the job runs
+    :param job: the job
+    :param plan: the items of each call
+    :param outcomes: what was gathered
+    :param lost: why calls that never reported are given up
+    """
+    missing = []
+    for number, indices in enumerate(plan):
+        without = [index for index in indices if index not in outcomes]
+        if without:
+            reason = _why(client, job, f"{number:05d}", lost)
+            missing.append(MissingItems(without, len(indices) == 1, reason))
+    return missing
+
+
+def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None) -> dict[str, Any] | None:
+    data = client.get(job.bucket, f"{job.round_prefix()}/{call_id}/status.json")
+    if data is None:
+        message = lost or "the call never reported"
+        return {"type": "CallLostError", "message": f"call {call_id}: {message}", "traceback": ""}
+    status = json.loads(data)
+    if not status.get("exception"):
+        return None  # it ended well, and gave back what it had no time for
+    kind, message = _exception_of(status)
+    return {"type": kind, "message": f"call {call_id}: {message}", "traceback": _log_of(status)}
+
+
+def _exception_of(status: dict[str, Any]) -> tuple[str, str]:
+    """Reads Lithops's ``exc_info``: the repr of a pickled (type, value, traceback), or of a dict of texts."""
+    try:
+        info = pickle.loads(ast.literal_eval(status["exc_info"]))
+    except Exception as error:
+        return "Error", f"its exception can't be read here: {error}"
+    if isinstance(info, dict):
+        return str(info.get("exc_type", "Error")), str(info.get("exc_value", ""))
+    kind, value, _ = info
+    arguments: tuple[Any, ...] = getattr(value, "args", ())
+    # Lithops marks the errors of its handler so.
+    text = str(arguments[1]) if len(arguments) == 2 and arguments[0] == "HANDLER" else str(value)
+    return getattr(kind, "__name__", "Error"), text
+
+
+def _log_of(status: dict[str, Any]) -> str:
+    logs = status.get("logs")
+    if not logs:
+        return ""
+    return zlib.decompress(b64decode(logs)).decode("utf-8", "replace")[-_LOG_TAIL:]

@@ -1,0 +1,133 @@
+"""A job is a value: plain JSON that any process can follow, gather, cancel and clean the job with."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
+
+JobKind = Literal["call", "map", "reduce"]
+
+#: The letter Lithops puts before the number of a job of an executor.
+_LETTERS: dict[str, str] = {"call": "A", "map": "M", "reduce": "R"}
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Round:
+    """
+    One submission of items of a job; to Lithops, a job of its own.
+
+    :param job_id: Lithops's job id, unique within the executor id
+    :param items: number of items sent
+    :param calls: number of calls they were sent in
+    :param submitted: when, in seconds since the epoch
+    """
+
+    job_id: str
+    items: int
+    calls: int
+    submitted: float
+
+
+@dataclass(frozen=True)
+class LithopsJob:
+    """
+    What identifies a job and says how to find its data. Holds no credentials: those come from the connection.
+
+    :param executor_id: chosen by us before anything is sent; 16 hexadecimal digits and ``-0``
+    :param kind: ``call``, ``map`` or ``reduce``
+    :param function: name of the user's function
+    :param items: number of items
+    :param backend: compute backend
+    :param storage: storage backend
+    :param bucket: the resolved bucket
+    :param runtime: name of the runtime
+    :param timeout: seconds that an item has
+    :param host: name of the machine that submitted it, which is where a localhost job runs
+    :param created: seconds since the epoch
+    :param rounds: all submissions so far, the last one being followed
+    """
+
+    executor_id: str
+    kind: JobKind
+    function: str
+    items: int
+    backend: str
+    storage: str
+    bucket: str
+    runtime: str
+    timeout: float
+    host: str
+    created: float
+    rounds: tuple[Round, ...] = ()
+
+    @staticmethod
+    def new_executor_id() -> str:
+        """Returns an id that no other executor has. Lithops's own collide between forked processes."""
+        return f"{uuid.uuid4().hex[:16]}-0"
+
+    def with_round(self, items: int, calls: int) -> LithopsJob:
+        """
+        Returns the job with one more submission.
+
+        :param items: number of items to send
+        :param calls: number of calls to send them in
+        """
+        job_id = f"{_LETTERS[self.kind]}{len(self.rounds):03d}"
+        return replace(self, rounds=(*self.rounds, Round(job_id, items, calls, round(time.time(), 3))))
+
+    @property
+    def job_ids(self) -> list[str]:
+        """Lithops's job ids, one a round."""
+        return [entry.job_id for entry in self.rounds]
+
+    @property
+    def cancel_key(self) -> str:
+        """Key of the marker that stops the job."""
+        return f"{JOBS_PREFIX}/{self.executor_id}/cancel"
+
+    def round_prefix(self, number: int = -1) -> str:
+        """Returns the prefix of all objects of a round, without a slash at its end."""
+        return job_prefix(self.executor_id, self.rounds[number].job_id)
+
+    def reference(self) -> dict[str, Any]:
+        """Returns what `lithops_provider.jobs.remote.results.read_values` takes to read this job's results."""
+        return {"bucket": self.bucket, "executor_id": self.executor_id, "job_ids": self.job_ids}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON, for XCom, the task state store and trigger kwargs."""
+        value = asdict(self)
+        value["rounds"] = [asdict(entry) for entry in self.rounds]
+        return {"lithops_job": _VERSION, **value}
+
+    @classmethod
+    def is_value(cls, value: object) -> bool:
+        """Tells whether ``value`` is what `to_dict` returns."""
+        return isinstance(value, Mapping) and "lithops_job" in value
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> LithopsJob:
+        """
+        Reads what `to_dict` returned.
+
+        :raises InvalidInputError: it is something else, or written by a newer release
+        """
+        if not cls.is_value(value):
+            raise InvalidInputError(
+                f"not the value of a Lithops job, which is a dict with 'lithops_job': {value!r:.200}"
+            )
+        fields = dict(value)
+        version = fields.pop("lithops_job")
+        if version != _VERSION:
+            raise InvalidInputError(f"the job's value has format {version!r}; this release reads {_VERSION}")
+        try:
+            fields["rounds"] = tuple(Round(**entry) for entry in fields["rounds"])
+            return cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise InvalidInputError(f"the value of the Lithops job is damaged: {error}") from None

@@ -1,0 +1,36 @@
+"""Decides in how many calls the items go."""
+
+from __future__ import annotations
+
+import math
+
+from lithops_provider.jobs.errors import InvalidInputError
+
+#: ``"auto"`` or a number of items.
+BatchSize = int | str
+
+
+def check_batch_size(batch_size: object) -> None:
+    """
+    Checks the parameter ``batch_size``.
+
+    :raises InvalidInputError: it is neither "auto" nor a number of at least 1
+    """
+    if batch_size == "auto" or (isinstance(batch_size, int) and not isinstance(batch_size, bool) and batch_size >= 1):
+        return
+    raise InvalidInputError(f'batch_size must be "auto" or a number of items, at least 1; got {batch_size!r}')
+
+
+def number_of_calls(items: int, batch_size: BatchSize, capacity: int) -> int:
+    """
+    Returns the number of calls to send ``items`` in.
+
+    :param items: number of items
+    :param batch_size: items per call at most; with "auto", as many calls as the backend can take at once, so that
+        no call holds more items than it must
+    :param capacity: calls that the backend can take at once
+    """
+    check_batch_size(batch_size)
+    if batch_size == "auto":
+        return max(1, min(items, capacity))
+    return math.ceil(items / int(batch_size))

@@ -1,0 +1,334 @@
+"""
+The entry point of a call: runs a batch of items in a child process and stores their outcomes.
+
+The child does nothing but run the items. This process looks after it: it takes the outcomes, stores them every few
+seconds, enforces the timeout of an item, looks for the cancel marker, and, when an item takes the child down with it
+(``os._exit``, a segfault, out of memory), blames exactly that item and goes on with the next in a fresh child. So no
+item runs twice and none is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+from typing import Any
+
+from . import frames
+from .items import (
+    FAILURE,
+    HANDED_BACK,
+    LOAD_FAILURE,
+    LOADED,
+    SUCCESS,
+    ItemRunner,
+    MessageReader,
+    MessageWriter,
+)
+from .output import take_output
+from .parts import PartBuilder, PartName, part_key
+
+#: Seconds between looks at the child when it is silent.
+_TICK = 0.2
+#: Seconds that loading the function may take, if the timeout of an item isn't longer.
+_LOAD_TIMEOUT = 300.0
+#: Seconds that an item has to react to its timeout before its process is killed.
+_GRACE = 3.0
+#: Seconds before the runtime's own limit at which the rest of a batch is handed back.
+_MARGIN = 10.0
+
+
+def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dict[str, Any]) -> dict[str, Any]:
+    """
+    Runs the items of one call.
+
+    :param call: ``call_id``; ``indices`` of its items, a range or a list; ``span``, the bytes of the items' object
+        from which to which they lie
+    :param storage: the Lithops Storage that the worker injects
+    :param function: the pickled function, with the arguments that all items share
+    :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``cancel_key``; in seconds ``timeout`` of an item,
+        ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``
+    :returns: how many items were done, failed, and are left
+    """
+    begin = time.monotonic()
+    storage = _own_storage(storage)
+    batch = _Batch(call, storage, settings, begin)
+    if batch.cancelled():
+        return batch.summary()
+    first, last = call["span"]
+    data = storage.get_object(
+        settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
+    )
+    items = list(zip(call["indices"], frames.unpack(data), strict=True))
+    with tempfile.TemporaryFile() as output:
+        batch.run(items, function, output.fileno())
+    return batch.summary()
+
+
+def _own_storage(storage: Any) -> Any:
+    """
+    Returns a client that no other process uses. The worker forked this process with clients whose connections it
+    goes on using itself.
+    """
+    if storage.backend == "localhost":
+        return storage
+    from lithops.storage import Storage
+
+    return Storage(storage_config=storage.get_storage_config())
+
+
+class _Batch:
+    def __init__(self, call: dict[str, Any], storage: Any, settings: dict[str, Any], begin: float) -> None:
+        self.storage = storage
+        self.settings = settings
+        self.prefix = f"{settings['job_prefix']}/{call['call_id']}"
+        self.total = len(call["indices"])
+        self.only = call["indices"][0]
+        limit = settings["limit"]
+        self.deadline = None if limit is None else begin + limit - min(_MARGIN, limit / 10)
+        self.done = 0
+        self.failed = 0
+        self.stopped = False
+        self._part = PartBuilder()
+        self._first = 0
+        self._stored: str | None = None
+        self._stored_done = 0
+        self._next_flush = begin + settings["flush"]
+        self._next_look = begin + settings["flush"]
+        self._output_left = settings["output_limit"] * 16
+
+    def summary(self) -> dict[str, Any]:
+        return {"done": self.done, "failed": self.failed, "left": self.total - self.done}
+
+    def cancelled(self) -> bool:
+        """Looks for the cancel marker. A storage that doesn't answer is not a reason to stop."""
+        with contextlib.suppress(Exception):
+            self.storage.get_object(self.settings["bucket"], self.settings["cancel_key"])
+            self.stopped = True
+        return self.stopped
+
+    def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
+        try:
+            if self.total == 1:
+                self._run_here(items, function, output_fd)
+            while self.done < self.total and not self.stopped:
+                _Child(self, items[self.done :], function, output_fd).run()
+        finally:
+            self.flush(last=True)
+
+    def _run_here(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
+        """Runs a single item in this process, which saves a fork: if it dies there is no doubt what killed it."""
+        ItemRunner(self._take_here, output_fd, function, self.settings, None).run(items)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _take_here(
+        self, index: int, kind: int, started: float, seconds: float, peak_memory: int, payload: bytes, output: str
+    ) -> None:
+        if kind == LOADED:
+            signal.setitimer(signal.ITIMER_REAL, self.settings["timeout"])
+        elif kind == LOAD_FAILURE:
+            self.add(self.only, FAILURE, started, seconds, peak_memory, load_failure(payload), output)
+        else:
+            self.add(index, kind, started, seconds, peak_memory, payload, output)
+
+    def add(
+        self,
+        index: int,
+        kind: int,
+        started: float,
+        seconds: float,
+        peak: int,
+        payload: bytes | dict[str, Any],
+        output: str,
+    ) -> None:
+        self.done += 1
+        if kind == SUCCESS and isinstance(payload, bytes):
+            self._part.add_success(index, started, seconds, peak, payload)
+        else:
+            self.failed += 1
+            self._part.add_failure(index, started, seconds, peak, _as_failure(payload))
+        if output and self._output_left > 0:
+            self._output_left -= len(output)
+            self._part.output[index] = output
+
+    def housekeeping(self) -> None:
+        now = time.monotonic()
+        if self._part.size >= self.settings["part_size"] or now >= self._next_flush:
+            self.flush()
+            self._next_flush = time.monotonic() + self.settings["flush"]
+        if now >= self._next_look:
+            self.cancelled()
+            self._next_look = time.monotonic() + self.settings["flush"]
+
+    def flush(self, last: bool = False) -> None:
+        """Stores what is done by now; before it forgets the part it replaces, so that nothing is ever missing."""
+        if self.done == self._stored_done:
+            return
+        key = part_key(self.prefix, PartName(self._first, self.done, self.failed))
+        self._put(key, self._part.encode(), last)
+        replaced, self._stored, self._stored_done = self._stored, key, self.done
+        if replaced is not None:
+            with contextlib.suppress(Exception):  # readers take the newer of the two
+                self.storage.delete_object(self.settings["bucket"], replaced)
+        if self._part.size >= self.settings["part_size"]:
+            self._part, self._first, self._stored = PartBuilder(), self.done, None
+
+    def _put(self, key: str, data: bytes, last: bool) -> None:
+        for delay in (0.5, 2.0, 8.0):
+            try:
+                self.storage.put_object(self.settings["bucket"], key, data)
+                return
+            except Exception as error:
+                if not last:
+                    self._next_flush = time.monotonic() + delay
+                print(f"storing outcomes failed, trying again: {error!r}", file=sys.stderr)  # noqa: T201 - the worker's log
+                time.sleep(delay)
+        self.storage.put_object(self.settings["bucket"], key, data)
+
+
+def _as_failure(payload: bytes | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(payload, dict):
+        return payload
+    failure: dict[str, Any] = json.loads(payload)
+    return failure
+
+
+def load_failure(payload: bytes) -> dict[str, Any]:
+    """Says that the function could not even be unpickled."""
+    failure = _as_failure(payload)
+    failure["message"] = (
+        f"the function can't be loaded in the runtime: {failure['type']}: {failure['message']}; what it imports "
+        "must be installed in the runtime, or be shipped with include_modules"
+    )
+    return failure
+
+
+class _Child:
+    """A process that runs items, seen from its parent."""
+
+    def __init__(self, batch: _Batch, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
+        self.batch = batch
+        self.items = items
+        self.output_fd = output_fd
+        self.reported = 0
+        self.loaded = False
+        self.item_since = time.monotonic()
+        self.alarmed = False
+        self.killed_for: str | None = None
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._be_the_child(reading, writing, function)
+        os.close(writing)
+        self.reading = reading
+        self.reader = MessageReader(reading)
+
+    def _be_the_child(self, reading: int, writing: int, function: bytes) -> None:
+        code = 1
+        try:
+            os.close(reading)
+            faulthandler.enable(file=self.output_fd, all_threads=False)
+            runner = ItemRunner(
+                MessageWriter(writing), self.output_fd, function, self.batch.settings, self.batch.deadline
+            )
+            runner.run(self.items)
+            code = 0
+        except BrokenPipeError:
+            pass  # the parent is gone, and with it whoever wants to know
+        finally:
+            os._exit(code)
+
+    def run(self) -> None:
+        """Follows the child until it ends."""
+        previous = signal.signal(signal.SIGTERM, self._on_terminate)
+        try:
+            status: int | None = None
+            while status is None:
+                select.select([self.reading], [], [], _TICK)
+                pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    status = wait_status
+                self._take_messages()
+                if status is None:
+                    self.batch.housekeeping()
+                    self._watch()
+            self._conclude(status)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+            os.close(self.reading)
+
+    def _on_terminate(self, signum: int, frame: Any) -> None:
+        # Lithops ends a call that passed its time limit by SIGTERM.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        os._exit(128 + signal.SIGTERM)
+
+    def _take_messages(self) -> None:
+        messages = self.reader.read()
+        for index, kind, started, seconds, peak, payload, output in messages:
+            if kind == HANDED_BACK:
+                self.batch.stopped = True
+            elif kind == LOADED:
+                self.loaded = True
+            elif kind == LOAD_FAILURE:
+                self._fail_all(payload, started)
+            else:
+                self.reported += 1
+                self.batch.add(index, kind, started, seconds, peak, payload, output)
+        if messages:
+            self.item_since = time.monotonic()
+            self.alarmed = False
+
+    def _fail_all(self, payload: bytes, started: float) -> None:
+        """The function can't even be loaded: what holds for the first item holds for all."""
+        failure = load_failure(payload)
+        for index, _ in self.items:
+            self.batch.add(index, FAILURE, started, 0.0, 0, failure, "")
+        self.reported = len(self.items)
+
+    def _watch(self) -> None:
+        timeout = self.batch.settings["timeout"]
+        if not self.loaded:
+            timeout = max(timeout, _LOAD_TIMEOUT)
+        overdue = time.monotonic() - self.item_since - timeout
+        if self.batch.stopped:
+            self._kill("the job was cancelled")
+        elif overdue > _GRACE:
+            self._kill(f"the item took longer than its timeout of {timeout:g} seconds and did not react to it")
+        elif overdue > 0 and not self.alarmed:
+            self.alarmed = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGALRM)
+
+    def _kill(self, reason: str) -> None:
+        self.killed_for = reason
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _conclude(self, status: int) -> None:
+        """Blames the item that was running for the child's death."""
+        if self.batch.stopped or self.reported == len(self.items):
+            return
+        index, _ = self.items[self.reported]
+        seconds = time.monotonic() - self.item_since
+        output = take_output(self.output_fd, self.batch.settings["output_limit"])
+        if self.killed_for is not None:
+            failure = {"type": "TimeoutError", "message": self.killed_for, "traceback": output}
+        else:
+            failure = {"type": "ProcessDiedError", "message": _death(status), "traceback": output}
+        self.batch.add(index, FAILURE, time.time() - seconds, seconds, 0, failure, output)
+
+
+def _death(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        hint = ", as the kernel does when memory runs out" if number == signal.SIGKILL else ""
+        return f"the process that ran the function was killed by {signal.Signals(number).name}{hint}"
+    return f"the process that ran the function ended itself with exit code {os.WEXITSTATUS(status)}"

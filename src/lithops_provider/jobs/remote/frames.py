@@ -1,0 +1,50 @@
+"""Frames: byte strings one after another, each behind its length. The format of all objects of a job."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_LENGTH = "<Q"  # not a Struct: that can't be pickled, and this module travels by value
+_LENGTH_SIZE = struct.calcsize(_LENGTH)
+
+
+def pack(blobs: Iterable[bytes]) -> bytes:
+    """
+    Joins byte strings to one.
+
+    :param blobs: the byte strings, in order
+    """
+    chunks: list[bytes] = []
+    for blob in blobs:
+        chunks.append(struct.pack(_LENGTH, len(blob)))
+        chunks.append(blob)
+    return b"".join(chunks)
+
+
+def packed_size(blob: bytes) -> int:
+    """Returns how many bytes ``blob`` takes in its frame."""
+    return _LENGTH_SIZE + len(blob)
+
+
+def unpack(data: bytes | memoryview) -> Iterator[memoryview]:
+    """
+    Yields the byte strings that `pack` joined, without copying them.
+
+    :param data: what `pack` returned
+    :raises ValueError: the data ends inside a frame
+    """
+    view = memoryview(data)
+    position = 0
+    while position < len(view):
+        if position + _LENGTH_SIZE > len(view):
+            raise ValueError(f"the data ends inside a frame, at byte {position}")
+        (length,) = struct.unpack_from(_LENGTH, view, position)
+        position += _LENGTH_SIZE
+        if position + length > len(view):
+            raise ValueError(f"the data ends inside a frame of {length} bytes, at byte {position}")
+        yield view[position : position + length]
+        position += length

@@ -1,0 +1,261 @@
+"""Runs items one after another in a process of their own, and reports each outcome through a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import pickle
+import resource
+import signal
+import struct
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import injection
+from .output import CapturedOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import FrameType
+
+SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK = range(5)
+
+#: index, kind, started, seconds, peak memory, length of the payload, length of the output
+_MESSAGE = "<QBddQQQ"
+_MESSAGE_SIZE = struct.calcsize(_MESSAGE)
+
+MAX_MESSAGE = 4_000
+MAX_TRACEBACK = 20_000
+_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class ItemTimeoutError(BaseException):
+    """Raised inside a function that takes too long. Not an Exception: `except Exception` must not swallow it."""
+
+
+def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
+    """
+    Returns an exception as JSON-able text.
+
+    :param error: a caught exception
+    :param skip_frames: how many of our own frames to leave out of its traceback
+    """
+    trace = error.__traceback__
+    for _ in range(skip_frames):
+        trace = trace.tb_next if trace is not None else None
+    try:
+        message = str(error)
+    except Exception as problem:
+        message = f"<its message can't be shown: {problem!r}>"
+    kind = "TimeoutError" if isinstance(error, ItemTimeoutError) else type(error).__qualname__
+    try:
+        text = "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as problem:
+        text = f"<the traceback can't be shown: {problem!r}>"
+    text = text.replace("lithops_provider.jobs.remote.items.ItemTimeoutError", "TimeoutError")
+    if len(text) > MAX_TRACEBACK:
+        text = f"{text[: MAX_TRACEBACK // 2]}\n...\n{text[-MAX_TRACEBACK // 2 :]}"
+    return {"type": kind, "message": message[:MAX_MESSAGE], "traceback": text}
+
+
+def dump_result(value: Any) -> bytes:
+    """
+    Pickles a result; by value what can't be imported elsewhere, such as an instance of a class of the DAG file.
+
+    :raises TypeError: the value can't be pickled
+    """
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        import cloudpickle
+
+        try:
+            return bytes(cloudpickle.dumps(value))
+        except Exception as error:
+            kind = type(value).__qualname__
+            hint = "; return list(...) of it instead" if hasattr(value, "__next__") else ""
+            raise TypeError(f"the result, of type {kind}, can't be pickled: {error}{hint}") from None
+
+
+class Report(Protocol):
+    """Takes an outcome."""
+
+    def __call__(
+        self,
+        index: int,
+        kind: int,
+        started: float,
+        seconds: float,
+        peak_memory: int,
+        payload: bytes,
+        output: str,
+    ) -> None:
+        """Takes it."""
+
+
+class ItemRunner:
+    """
+    Runs the items of a call.
+
+    :param report: takes the outcomes
+    :param output_fd: descriptor of the file that takes what the function prints
+    :param function: the pickled function with the arguments all items share
+    :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
+    :param deadline: `time.monotonic` after which no item is started
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        output_fd: int,
+        function: bytes,
+        settings: dict[str, Any],
+        deadline: float | None,
+    ) -> None:
+        self.report = report
+        self.output = CapturedOutput(output_fd, settings["output_limit"])
+        self.function = function
+        self.timeout: float = settings["timeout"]
+        self.deadline = deadline
+        self.item_since = 0.0
+        self.in_item = False
+
+    def run(self, items: Iterable[tuple[int, memoryview]]) -> None:
+        """
+        Runs the items and reports each.
+
+        :param items: index and pickled arguments of each
+        """
+        with self.output.installed():
+            logging.basicConfig(
+                stream=self.output, level=logging.INFO, format="%(levelname)s - %(message)s", force=True
+            )
+            signal.signal(signal.SIGALRM, self._on_alarm)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            self._run_all(items)
+
+    def _run_all(self, items: Iterable[tuple[int, memoryview]]) -> None:
+        try:
+            function, common_args, common_kwargs, injected = pickle.loads(self.function)
+            inject = injection.Injection(*injected)
+        except BaseException as error:
+            self._send(0, LOAD_FAILURE, time.time(), 0.0, json.dumps(describe(error)).encode())
+            return
+        self._send(0, LOADED, time.time(), 0.0, b"")
+        parent = os.getppid()
+        longest = 0.0
+        for index, blob in items:
+            since = time.monotonic()
+            if self.deadline is not None and since + longest > self.deadline:
+                self._send(index, HANDED_BACK, time.time(), 0.0, b"")
+                return
+            if os.getppid() != parent:
+                return  # whoever would take the outcome is gone
+            started = time.time()
+            self.item_since = since
+            self.in_item = True
+            kind, payload = self._run_one(function, index, blob, common_args, common_kwargs, inject)
+            seconds = time.monotonic() - since
+            longest = max(longest, seconds)
+            self._send(index, kind, started, seconds, payload)
+
+    def _run_one(
+        self,
+        function: Any,
+        index: int,
+        blob: memoryview,
+        common_args: tuple[Any, ...],
+        common_kwargs: dict[str, Any],
+        inject: injection.Injection,
+    ) -> tuple[int, bytes]:
+        try:
+            args, kwargs, special = pickle.loads(blob)
+            if common_kwargs:
+                kwargs = {**common_kwargs, **kwargs}
+            args, kwargs = inject(index, (*args, *common_args), kwargs, special)
+            payload = dump_result(function(*args, **kwargs))
+            self.in_item = False
+            return SUCCESS, payload
+        except BaseException as error:
+            self.in_item = False
+            return FAILURE, json.dumps(describe(error)).encode()
+
+    def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
+        # The parent, or the timer, may be a moment late: the item it meant can be over by now.
+        if self.in_item and time.monotonic() - self.item_since >= self.timeout:
+            self.in_item = False
+            raise ItemTimeoutError(f"the item took longer than its timeout of {self.timeout:g} seconds")
+
+    def _send(self, index: int, kind: int, started: float, seconds: float, payload: bytes) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
+        self.report(index, kind, started, seconds, peak, payload, self.output.take())
+
+
+class MessageWriter:
+    """
+    Puts outcomes into a pipe.
+
+    :param fd: descriptor of its writing end
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __call__(
+        self,
+        index: int,
+        kind: int,
+        started: float,
+        seconds: float,
+        peak_memory: int,
+        payload: bytes,
+        output: str,
+    ) -> None:
+        """Writes an outcome, however full the pipe is."""
+        text = output.encode()
+        header = struct.pack(_MESSAGE, index, kind, started, seconds, peak_memory, len(payload), len(text))
+        view = memoryview(header + payload + text)
+        while view:
+            view = view[os.write(self.fd, view) :]
+
+
+class MessageReader:
+    """
+    Takes outcomes out of the pipe without blocking.
+
+    :param fd: descriptor of the pipe's reading end
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        os.set_blocking(fd, False)
+        self._buffer = bytearray()
+
+    def read(self) -> list[tuple[int, int, float, float, int, bytes, str]]:
+        """
+        Returns what is complete by now.
+
+        :returns: index, kind, started, seconds, peak memory, payload and output of each
+        """
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.fd, io.DEFAULT_BUFFER_SIZE * 128):
+                self._buffer += chunk
+        messages = []
+        position = 0
+        while position + _MESSAGE_SIZE <= len(self._buffer):
+            index, kind, started, seconds, peak, size, printed = struct.unpack_from(_MESSAGE, self._buffer, position)
+            end = position + _MESSAGE_SIZE + size + printed
+            if end > len(self._buffer):
+                break
+            start = position + _MESSAGE_SIZE
+            payload = bytes(self._buffer[start : start + size])
+            output = self._buffer[start + size : end].decode("utf-8", "replace")
+            messages.append((index, kind, started, seconds, peak, payload, output))
+            position = end
+        del self._buffer[:position]
+        return messages

@@ -1,0 +1,96 @@
+"""What a function prints, kept within bounds: an item that prints 100 MB must not flood a log."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class CapturedOutput(io.TextIOBase):
+    """
+    Takes the place of ``sys.stdout`` and ``sys.stderr`` in the process that runs the items, together with the file
+    descriptors 1 and 2, so that output of subprocesses and C code is kept too. It lies in a file without a name,
+    which the process's parent reads when the process dies.
+
+    :param fd: descriptor of an empty file open for reading and writing
+    :param limit: bytes kept of each item
+    """
+
+    def __init__(self, fd: int, limit: int) -> None:
+        super().__init__()
+        self.fd = fd
+        self.limit = limit
+        self.written = 0
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Redirects this process's output here for as long as it lasts."""
+        streams = sys.stdout, sys.stderr
+        saved = os.dup(1), os.dup(2)
+        os.dup2(self.fd, 1)
+        os.dup2(self.fd, 2)
+        sys.stdout = sys.stderr = self
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = streams
+            for target, fd in enumerate(saved, start=1):
+                os.dup2(fd, target)
+                os.close(fd)
+
+    def fileno(self) -> int:
+        """Returns the file's descriptor."""
+        return self.fd
+
+    def isatty(self) -> bool:
+        """Returns False."""
+        return False
+
+    def writable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keeps ``text`` as far as the limit allows, and counts the rest."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        data = text.encode("utf-8", "replace")
+        room = self.limit - self.written
+        self.written += len(data)
+        if room > 0:
+            with contextlib.suppress(OSError):  # a full disk must not fail the item
+                os.write(self.fd, data[:room])
+        return len(text)
+
+    def take(self) -> str:
+        """Returns what came since the last call, and forgets it."""
+        text = take_output(self.fd, self.limit)
+        dropped = self.written - self.limit
+        self.written = 0
+        if dropped > 0:
+            text += f"\n... {dropped} more bytes of output were dropped\n"
+        return text
+
+
+def take_output(fd: int, limit: int) -> str:
+    """
+    Empties the file of a `CapturedOutput`.
+
+    :param fd: the file's descriptor
+    :param limit: bytes to return at most
+    """
+    size = os.fstat(fd).st_size
+    if not size:
+        return ""
+    text = os.pread(fd, limit, 0).decode("utf-8", "replace")
+    if size > limit:
+        text += f"\n... {size - limit} more bytes of output were dropped\n"
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return text

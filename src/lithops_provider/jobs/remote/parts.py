@@ -1,0 +1,89 @@
+"""
+A part: the outcomes of some items of one call, as one object in storage.
+
+Its key carries the counts, so one LIST of a job's prefix tells its whole progress. Its first frame is JSON (what the
+API server and the triggerer may read); then comes one frame a success, the pickled result. A call rewrites its
+last part as it goes on, and starts another when that one is big.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from . import frames
+
+SUFFIX = ".part"
+
+
+class PartName(NamedTuple):
+    """What the key of a part says. Counts are cumulative for the call."""
+
+    first: int
+    done: int
+    failed: int
+
+
+def part_key(call_prefix: str, name: PartName) -> str:
+    """Returns the key of a part of the call whose objects lie under ``call_prefix``."""
+    return f"{call_prefix}/{name.first:08d}-{name.done:08d}-{name.failed:08d}{SUFFIX}"
+
+
+def parse_part_name(file_name: str) -> PartName | None:
+    """
+    Reads the counts from the last component of a key.
+
+    :param file_name: for instance ``00000000-00000120-00000003.part``
+    :returns: None when it isn't a part's name
+    """
+    if not file_name.endswith(SUFFIX):
+        return None
+    numbers = file_name[: -len(SUFFIX)].split("-")
+    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+        return None
+    return PartName(*(int(number) for number in numbers))
+
+
+class PartBuilder:
+    """The outcomes of a part while it grows."""
+
+    def __init__(self) -> None:
+        self.indices: list[int] = []
+        self.started: list[float] = []
+        self.seconds: list[float] = []
+        self.peak_memory: list[int] = []
+        self.failures: dict[int, dict[str, Any]] = {}
+        self.output: dict[int, str] = {}
+        self.results: list[bytes] = []
+        self.size = 0
+
+    def add_success(self, index: int, started: float, seconds: float, peak_memory: int, result: bytes) -> None:
+        """Adds the pickled result of an item."""
+        self._add(index, started, seconds, peak_memory)
+        self.results.append(result)
+        self.size += len(result)
+
+    def add_failure(
+        self, index: int, started: float, seconds: float, peak_memory: int, failure: dict[str, Any]
+    ) -> None:
+        """Adds why an item failed: ``type``, ``message``, ``traceback``."""
+        self._add(index, started, seconds, peak_memory)
+        self.failures[index] = failure
+
+    def _add(self, index: int, started: float, seconds: float, peak_memory: int) -> None:
+        self.indices.append(index)
+        self.started.append(round(started, 4))
+        self.seconds.append(round(seconds, 6))
+        self.peak_memory.append(peak_memory)
+
+    def encode(self) -> bytes:
+        """Returns the part as it is stored."""
+        header = {
+            "index": self.indices,
+            "started": self.started,
+            "seconds": self.seconds,
+            "peak_memory": self.peak_memory,
+            "failures": self.failures,
+            "output": self.output,
+        }
+        return frames.pack([json.dumps(header, separators=(",", ":")).encode(), *self.results])

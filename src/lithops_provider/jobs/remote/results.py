@@ -1,0 +1,108 @@
+"""Reads the outcomes of a job from its parts. The same code serves the client and the functions."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from . import frames, parts
+
+#: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
+JOBS_PREFIX = "lithops.jobs"
+_READERS = 16
+
+
+class Outcome(NamedTuple):
+    """What became of an item. Exactly one of ``result`` (pickled) and ``failure`` is set."""
+
+    item: int
+    result: memoryview | None
+    failure: dict[str, Any] | None
+    started: float
+    seconds: float
+    peak_memory: int
+    output: str
+
+
+def job_prefix(executor_id: str, job_id: str) -> str:
+    """Returns the prefix of all objects of one round of a job, without a slash at its end."""
+    return f"{JOBS_PREFIX}/{executor_id}-{job_id}"
+
+
+def decode_part(data: bytes) -> list[Outcome]:
+    """
+    Returns the outcomes that a part holds.
+
+    :param data: the part's bytes
+    """
+    pieces = frames.unpack(data)
+    header = json.loads(bytes(next(pieces)))
+    failures, output = header["failures"], header["output"]
+    outcomes = []
+    columns = zip(header["index"], header["started"], header["seconds"], header["peak_memory"], strict=True)
+    for index, started, seconds, peak_memory in columns:
+        failure = failures.get(str(index)) if failures else None
+        result = None if failure is not None else next(pieces)
+        text = output.get(str(index), "") if output else ""
+        outcomes.append(Outcome(index, result, failure, started, seconds, peak_memory, text))
+    return outcomes
+
+
+def current_parts(keys: list[str]) -> list[str]:
+    """
+    Leaves out parts that a later one replaces: a call writes the new one before it deletes the old one.
+
+    :param keys: keys of parts, of any number of calls
+    """
+    best: dict[tuple[str, int], tuple[int, str]] = {}
+    for key in keys:
+        folder, _, file_name = key.rpartition("/")
+        name = parts.parse_part_name(file_name)
+        if name is None:
+            continue
+        known = best.get((folder, name.first))
+        if known is None or name.done > known[0]:
+            best[folder, name.first] = (name.done, key)
+    return [key for _, key in best.values()]
+
+
+def read_outcomes(storage: Any, bucket: str, keys: list[str]) -> dict[int, Outcome]:
+    """
+    Reads parts.
+
+    :param storage: a Lithops Storage
+    :param bucket: the job's bucket
+    :param keys: keys of parts; where two tell of one item, a success counts, else the later key
+    :returns: the outcomes by item index
+    """
+    outcomes: dict[int, Outcome] = {}
+    keys = sorted(keys)
+    with ThreadPoolExecutor(_READERS) as pool:
+        for part in pool.map(lambda key: decode_part(storage.get_object(bucket, key)), keys):
+            for outcome in part:
+                known = outcomes.get(outcome.item)
+                if known is None or known.failure is not None:
+                    outcomes[outcome.item] = outcome
+    return outcomes
+
+
+def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
+    """
+    Returns the results of another job, in the order of its items, those that failed left out.
+
+    :param storage: a Lithops Storage
+    :param reference: ``bucket``, ``executor_id``, ``job_ids`` and, to take only some items, ``first`` and ``last``
+    """
+    bucket = reference["bucket"]
+    keys: list[str] = []
+    for job_id in reference["job_ids"]:
+        keys += storage.list_keys(bucket, job_prefix(reference["executor_id"], job_id) + "/")
+    outcomes = read_outcomes(storage, bucket, current_parts(keys))
+    first, last = reference.get("first", 0), reference.get("last")
+    return [
+        pickle.loads(outcome.result)
+        for index, outcome in sorted(outcomes.items())
+        if outcome.result is not None and index >= first and (last is None or index <= last)
+    ]

@@ -1,0 +1,93 @@
+"""What a job is to do, ready to be sent: bound, checked and pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lithops_provider.jobs.binding import Binding
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.job import JobKind
+from lithops_provider.jobs.payload import dump_function, dump_items, underlying_functions
+from lithops_provider.jobs.planning import BatchSize, check_batch_size
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    How the functions are to run. Names and meaning as in Lithops's `FunctionExecutor.map`, where it has them.
+
+    :param batch_size: items per call, or "auto"
+    :param timeout: seconds that an item has; None for the configured ``execution_timeout``
+    :param runtime_memory: MB; None for the configured
+    :param extra_env: environment variables for the functions
+    :param include_modules: modules to ship; None ships none, an empty list what the function needs
+    :param exclude_modules: modules not to ship
+    """
+
+    batch_size: BatchSize = "auto"
+    timeout: float | None = None
+    runtime_memory: int | None = None
+    extra_env: dict[str, str] = field(default_factory=dict)
+    include_modules: list[str] | None = field(default_factory=list)
+    exclude_modules: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """
+        Checks the values.
+
+        :raises InvalidInputError: one is wrong
+        """
+        check_batch_size(self.batch_size)
+        for name in ("timeout", "runtime_memory"):
+            value = getattr(self, name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+            if value is not None and not number:
+                unit = "seconds" if name == "timeout" else "MB"
+                raise InvalidInputError(f"{name} must be a positive number of {unit}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """
+    A job that is ready to be sent.
+
+    :param kind: what the user called it as
+    :param name: the function's name
+    :param function: pickled, with what all items share
+    :param items: pickled arguments, one an item
+    :param shipped_for: functions whose modules travel along
+    :param options: how to run it
+    """
+
+    kind: JobKind
+    name: str
+    function: bytes
+    items: list[bytes]
+    shipped_for: list[Callable[..., Any]]
+    options: Options
+
+
+def make_spec(
+    kind: JobKind, binding: Binding, items: Sequence[tuple[Any, ...]], options: Options | None = None
+) -> JobSpec:
+    """
+    Pickles a bound function and its items.
+
+    :param kind: ``call``, ``map`` or ``reduce``
+    :param binding: from `lithops_provider.jobs.binding`
+    :param items: from the same
+    :param options: how to run them
+    :raises InvalidInputError: an option is wrong, or something can't be pickled
+    """
+    options = options or Options()
+    options.check()
+    return JobSpec(
+        kind=kind,
+        name=binding.name,
+        function=dump_function(binding),
+        items=dump_items(binding, items),
+        shipped_for=underlying_functions(binding.function),
+        options=options,
+    )

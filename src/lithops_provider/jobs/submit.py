@@ -1,0 +1,135 @@
+"""Sends a round of items, so that nothing of this process is needed any more when it returns."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import socket
+import time
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from lithops_provider.jobs.binding import chunked
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.lithops_api import CallBatch
+from lithops_provider.jobs.payload import dump_wrapper
+from lithops_provider.jobs.planning import BatchSize, number_of_calls
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.spec import JobSpec
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between a call's stores of what it has finished so far, which is what live progress is made of.
+FLUSH_SECONDS = 3.0
+#: Bytes of results after which a call begins another part.
+PART_SIZE = 8 << 20
+#: Bytes kept of what an item prints.
+OUTPUT_LIMIT = 16 << 10
+#: Seconds a call may take at most where the backend has no limit of its own; longer waits overflow in the worker.
+_LONGEST_CALL = 7 * 24 * 3600
+#: Seconds a call gets beside its items' timeouts.
+_CALL_OVERHEAD = 300
+
+Record = Callable[[LithopsJob], None]
+
+
+def new_job(client: LithopsClient, spec: JobSpec) -> LithopsJob:
+    """
+    Returns the value of a job that is yet to be sent.
+
+    :param client: where it is to run
+    :param spec: what it is to do
+    """
+    return LithopsJob(
+        executor_id=LithopsJob.new_executor_id(),
+        kind=spec.kind,
+        function=spec.name,
+        items=len(spec.items),
+        backend=client.backend,
+        storage=client.storage_backend,
+        bucket=client.bucket,
+        runtime=client.compute.runtime,
+        timeout=float(spec.options.timeout or client.config["lithops"]["execution_timeout"]),
+        host=socket.gethostname(),
+        created=round(time.time(), 3),
+    )
+
+
+def submit_round(
+    client: LithopsClient,
+    job: LithopsJob,
+    spec: JobSpec,
+    indices: Sequence[int] | None = None,
+    batch_size: BatchSize | None = None,
+    record: Record | None = None,
+) -> tuple[LithopsJob, list[Sequence[int]]]:
+    """
+    Sends items of a job.
+
+    :param client: where it runs
+    :param job: its value
+    :param spec: what it does
+    :param indices: the items to send; all if None
+    :param batch_size: items per call, if it is to differ from the job's
+    :param record: called with the new value before anything is sent, to store it
+    :returns: the job's new value, and the indices of each call's items
+    :raises SubmitError: the backend did not take them
+    """
+    wanted: Sequence[int] = range(job.items) if indices is None else indices
+    calls = number_of_calls(len(wanted), batch_size or spec.options.batch_size, client.compute.capacity())
+    job = job.with_round(len(wanted), calls)
+    plan = chunked(wanted, calls)
+    if record is not None:
+        record(job)
+    prefix = job.round_prefix()
+    items_key = f"{prefix}/items"
+    blobs = spec.items if indices is None else [spec.items[index] for index in indices]
+    client.put(items_key, frames.pack(blobs))
+    longest = max(len(piece) for piece in plan)
+    wanted_seconds = min(int(longest * job.timeout) + _CALL_OVERHEAD, _LONGEST_CALL)
+    limit = client.compute.call_limit(wanted_seconds, job.job_ids[-1], spec.options.runtime_memory)
+    settings = {
+        "bucket": job.bucket,
+        "job_prefix": prefix,
+        "items_key": items_key,
+        "cancel_key": job.cancel_key,
+        "timeout": min(job.timeout, limit * 0.95),  # so that the item is blamed, not the call
+        "limit": float(limit),
+        "flush": FLUSH_SECONDS,
+        "part_size": PART_SIZE,
+        "output_limit": OUTPUT_LIMIT,
+    }
+    client.compute.submit(
+        CallBatch(
+            executor_id=job.executor_id,
+            job_id=job.job_ids[-1],
+            function=dump_wrapper(spec.function, settings),
+            function_name=spec.name,
+            shipped_for=spec.shipped_for,
+            calls=_call_data(plan, blobs),
+            timeout=limit,
+            runtime_memory=spec.options.runtime_memory,
+            extra_env=spec.options.extra_env,
+            include_modules=spec.options.include_modules,
+            exclude_modules=spec.options.exclude_modules,
+        )
+    )
+    logger.info(
+        "Sent %d item(s) of %s in %d call(s) to %s as %s-%s",
+        len(wanted), spec.name, calls, job.backend, job.executor_id, job.job_ids[-1],
+    )  # fmt: skip
+    return job, plan
+
+
+def _call_data(plan: list[Sequence[int]], blobs: list[bytes]) -> list[bytes]:
+    """Returns the pickled argument of each call: which items it has, and where they lie in the items' object."""
+    offsets = [0, *accumulate(frames.packed_size(blob) for blob in blobs)]
+    data = []
+    position = 0
+    for number, piece in enumerate(plan):
+        span = (offsets[position], offsets[position + len(piece)] - 1)
+        position += len(piece)
+        call = {"call_id": f"{number:05d}", "indices": piece, "span": span}
+        data.append(pickle.dumps({"call": call}))
+    return data

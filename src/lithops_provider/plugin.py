@@ -1,0 +1,36 @@
+"""Airflow's processes load this plugin when they start, the API server among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from lithops_provider.jobs.secrets import HIDDEN_NAMES
+
+
+def hide_credentials() -> None:
+    """
+    Makes Airflow hide credentials that Lithops knows and Airflow doesn't, such as ``storage_account_key``.
+
+    Airflow hides values by the names of their keys, in REST answers about connections and in rendered fields.
+    ``[core] sensitive_var_conn_names`` could add names, but a package can't set it. Airflow has two maskers,
+    one for its servers and one for tasks (airflow/settings.py, `_configure_secrets_masker`, 3.1 to 3.3).
+    """
+    from airflow._shared.secrets_masker import _secrets_masker as server_masker
+    from airflow.sdk._shared.secrets_masker import _secrets_masker as task_masker
+
+    for masker in (server_masker(), task_masker()):
+        known = masker.sensitive_variables_fields
+        masker.sensitive_variables_fields = [*known, *(name for name in HIDDEN_NAMES if name not in known)]
+
+
+class LithopsPlugin(AirflowPlugin):
+    """What the package adds to Airflow itself."""
+
+    name = "lithops"
+
+    @classmethod
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
+        """Called once in each process that loads plugins."""
+        hide_credentials()
