@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 
 from lithops_provider import arguments
 from lithops_provider.jobs.errors import InvalidInputError
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from lithops_provider.jobs.binding import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.run import JobRun
-    from lithops_provider.jobs.spec import JobSpec, Options
+    from lithops_provider.jobs.job import JobKind
+    from lithops_provider.jobs.spec import Options
 
 
 class LithopsBaseOperator(BaseOperator):
@@ -44,10 +45,18 @@ class LithopsBaseOperator(BaseOperator):
     :param get_result: if False, wait, but leave the results in storage and return the job's value
     :param clean_data: delete the job's data from storage once its results are in XCom
     :param batch_size: items per call; ``"auto"`` makes as many calls as the backend takes at once
-    :param min_success_ratio: share of items that have to succeed for the task to; failed ones are None in the result
-    :param poll_interval: seconds between looks at the job while it changes; longer while nothing does. None for
-        Lithops's ``monitoring_interval``
-    :param job_timeout: seconds that the whole job has; then it is cancelled and the task fails
+    :param max_concurrency: calls at most, over ``batch_size``; a call runs its items one after another
+    :param min_success_ratio: share of items that have to succeed for the task to; failed ones are None in the
+        result, and are listed in the XCom ``lithops_failures``
+    :param item_retries: how often an item that failed is sent again within a try of the task, alone or with others
+        that failed, after a growing delay
+    :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it; serverless only
+    :param poll_interval: seconds between looks at the job while it changes, at most twice that while it doesn't.
+        None for Lithops's ``monitoring_interval``
+    :param job_timeout: seconds that the whole job has in a try; then it is cancelled and the task fails
+    :param deferrable: wait in the triggerer, without a worker slot
+    :param durable: remember the job, so that a retry keeps what succeeded, awaits what runs, and sends only the rest.
+        Needs the task state store of Airflow 3.3
     """
 
     template_fields: Sequence[str] = (
@@ -62,11 +71,16 @@ class LithopsBaseOperator(BaseOperator):
         "timeout",
         "extra_env",
         "batch_size",
+        "max_concurrency",
         "min_success_ratio",
+        "item_retries",
         "job_timeout",
     )
     template_fields_renderers = {"lithops_config": "json", "config": "json", "extra_env": "json"}  # noqa: RUF012
     ui_color = "#e8f4ea"
+
+    #: The jobs that the operator runs, one after another.
+    phases: tuple[JobKind, ...] = ()
 
     def __init__(
         self,
@@ -91,9 +105,14 @@ class LithopsBaseOperator(BaseOperator):
         get_result: bool = True,
         clean_data: bool = False,
         batch_size: int | str = "auto",
+        max_concurrency: int | None = None,
         min_success_ratio: float = 1.0,
+        item_retries: int = 0,
+        max_runtime_memory: int | None = None,
         poll_interval: float | None = None,
         job_timeout: float | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        durable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -117,9 +136,48 @@ class LithopsBaseOperator(BaseOperator):
         self.get_result = get_result
         self.clean_data = clean_data
         self.batch_size = batch_size
+        self.max_concurrency = max_concurrency
         self.min_success_ratio = min_success_ratio
+        self.item_retries = item_retries
+        self.max_runtime_memory = max_runtime_memory
         self.poll_interval = poll_interval
         self.job_timeout = job_timeout
+        self.deferrable = deferrable
+        self.durable = durable
+
+    # What an operator has to say about itself
+
+    def _bind(
+        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        """
+        Returns the function of a phase and its items.
+
+        :param context: Airflow's
+        :param client: where it is to run
+        :param phase: one of `phases`
+        :param carried: what an earlier phase left for this one, and what this one leaves for a later one
+        :raises InvalidInputError: the function doesn't take the items
+        """
+        raise NotImplementedError
+
+    def _bind_function(self, phase: JobKind) -> Binding:
+        """Returns the function of a phase whose items are in storage already."""
+        raise NotImplementedError
+
+    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+        """Returns what the task returns, from the results of the last phase."""
+        return results
+
+    def _memory(self, phase: JobKind) -> Any:
+        """Returns the MB of a phase; None for the configured."""
+        return self.runtime_memory
+
+    def _backend_arguments(self) -> dict[str, Any]:
+        """Returns settings of the compute backend that only some operators have."""
+        return {}
+
+    # Running
 
     def execute(self, context: Context) -> Any:
         """
@@ -129,125 +187,107 @@ class LithopsBaseOperator(BaseOperator):
         :raises AirflowFailException: a parameter is wrong, which no retry mends
         :raises ItemsFailedError: more items failed than ``min_success_ratio`` allows
         """
-        from airflow.sdk.exceptions import AirflowFailException
+        from lithops_provider.task_run import TaskRun
 
-        try:
-            return self._run(context)
-        except InvalidInputError as error:
-            raise AirflowFailException(f"{error.__class__.__name__}: {error}") from error
+        with _failing_on_bad_input():
+            self._task_run = TaskRun(self, context)
+            return self._task_run.execute()
 
-    def _run(self, context: Context) -> Any:
-        raise NotImplementedError
+    def resume(self, context: Context, event: dict[str, Any], **state: Any) -> Any:
+        """
+        Goes on after the trigger has seen the job's end. Returns and raises what `execute` does.
+
+        :param context: Airflow's
+        :param event: the trigger's
+        :param state: what was given to the deferral
+        """
+        from lithops_provider.task_run import TaskRun
+
+        with _failing_on_bad_input():
+            self._task_run = TaskRun(self, context)
+            return self._task_run.resume(event, **state)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Cancels the job before Airflow fails the task for a trigger that timed out or failed."""
+        if next_method == "__fail__":
+            from lithops_provider.task_run import TaskRun
+
+            TaskRun(self, context).cancel_known()
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
         """Cancels the job when the task is killed: marked failed, cleared, or past its execution_timeout."""
-        run = getattr(self, "_active", None)
-        if run is not None:
-            run.cancel()
+        task_run = getattr(self, "_task_run", None)
+        if task_run is not None:
+            task_run.cancel()
 
-    def _client(self) -> LithopsClient:
-        """Returns the client of the configuration that the connection and the arguments make."""
-        from lithops_provider.hooks import LithopsHook
-        from lithops_provider.jobs.client import LithopsClient
+    # Arguments
 
+    def hook_arguments(self) -> dict[str, Any]:
+        """Returns the settings over the configuration."""
         monitoring = self.monitoring
         if self.rabbitmq_monitor:
             if monitoring not in (None, "rabbitmq"):
                 raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
             monitoring = "rabbitmq"
-        hook = LithopsHook(
-            self.lithops_conn_id,
-            arguments.resolve(self, "lithops_config"),
-            backend=self.backend,
-            storage=self.storage,
-            mode=arguments.resolve(self, "mode"),
-            monitoring=monitoring,
-            runtime=self.runtime,
-            workers=arguments.number("workers", self.workers, whole=True, least=1),
+        given = {
+            "backend": self.backend,
+            "storage": self.storage,
+            "mode": arguments.resolve(self, "mode"),
+            "monitoring": monitoring,
+            "runtime": self.runtime,
+            "workers": arguments.number("workers", self.workers, whole=True, least=1),
             **self._backend_arguments(),
-        )
-        return LithopsClient(hook.get_config())
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
-    def _backend_arguments(self) -> dict[str, Any]:
-        """Returns settings of the compute backend that only some operators have."""
-        return {}
+    def options(self, phase: JobKind) -> Options:
+        """
+        Returns how the functions of a phase are to run.
 
-    def _options(self, runtime_memory: Any = None) -> Options:
-        """Returns how the functions are to run."""
+        :raises InvalidInputError: a parameter is wrong
+        """
         from lithops_provider.jobs.spec import Options
 
         batch_size = self.batch_size
         if isinstance(batch_size, str) and batch_size.isdigit():
             batch_size = int(batch_size)
-        memory = self.runtime_memory if runtime_memory is None else runtime_memory
         options = Options(
             batch_size=batch_size,
+            max_concurrency=arguments.number("max_concurrency", self.max_concurrency, whole=True, least=1),
             timeout=arguments.number("timeout", self.timeout, above=0),
-            runtime_memory=arguments.number("runtime_memory", memory, whole=True, above=0),
+            runtime_memory=arguments.number("runtime_memory", self._memory(phase), whole=True, above=0),
             extra_env=arguments.environment(self.extra_env),
             include_modules=arguments.module_names("include_modules", self.include_modules),
             exclude_modules=arguments.module_names("exclude_modules", self.exclude_modules) or [],
         )
         options.check()
-        arguments.number("min_success_ratio", self.min_success_ratio, least=0, most=1)
-        arguments.number("poll_interval", self.poll_interval, above=0)
-        arguments.number("job_timeout", self.job_timeout, above=0)
         return options
 
-    def _start(self, client: LithopsClient, spec: JobSpec) -> JobRun:
-        """Sends a job's items."""
-        from lithops_provider.jobs.run import JobRun
-        from lithops_provider.progress import ProgressLog
-
-        run = JobRun(
-            client=client,
-            spec=spec,
-            on_progress=ProgressLog(self.log),
-            poll_interval=arguments.number("poll_interval", self.poll_interval),
-            job_timeout=arguments.number("job_timeout", self.job_timeout),
-        )
-        self._active = run
-        run.submit()
-        return run
-
-    @contextlib.contextmanager
-    def _cancelling(self, run: JobRun) -> Iterator[None]:
-        """Stops the job if it isn't waited for any more: nobody would take its results."""
-        from lithops_provider.jobs.errors import ItemsFailedError
-
-        try:
-            yield
-        except ItemsFailedError:
-            raise
-        except BaseException:  # Airflow's timeout is one
-            run.cancel()
-            raise
-
-    def _finish(self, run: JobRun, *, read_results: bool) -> list[Any]:
+    def settings(self) -> dict[str, Any]:
         """
-        Waits for a job and judges its failures.
+        Returns how the job is to be waited for and judged.
 
-        :returns: the results in the order of the items, or an empty list if they weren't to be read
+        :raises InvalidInputError: a parameter is wrong
         """
-        from lithops_provider.jobs.outcome import failure_message, raise_for_failures
-        from lithops_provider.progress import log_output
+        number = arguments.number
+        return {
+            "min_success_ratio": number("min_success_ratio", self.min_success_ratio, least=0, most=1),
+            "item_retries": number("item_retries", self.item_retries, whole=True, least=0),
+            "max_runtime_memory": number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),
+            "poll_interval": number("poll_interval", self.poll_interval, above=0),
+            "job_timeout": number("job_timeout", self.job_timeout, above=0),
+        }
 
-        with self._cancelling(run):
-            run.finish(read_results=read_results)
-        log_output(self.log, (outcome for _, outcome in sorted(run.outcomes.items())))
-        results = run.results() if read_results else []
-        failures = run.failures()
-        where = f"job {run.job.executor_id}"
-        ratio = arguments.number("min_success_ratio", self.min_success_ratio)
-        raise_for_failures(run.spec.name, failures, run.job.items, ratio, where)
-        if failures:
-            self.log.warning(failure_message(run.spec.name, failures, run.job.items, where))
-        return results
 
-    def _clean_on_success(self, run: JobRun) -> None:
-        """Has the job's data deleted after its results were pushed: success callbacks run after the push."""
-        if not self.clean_data:
-            return
-        known: Any = self.on_success_callback or []
-        callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
-        self.on_success_callback = [*callbacks, lambda context: run.clean()]
+class _failing_on_bad_input:  # noqa: N801 - reads as a statement
+    """Turns an error about a parameter into one that Airflow doesn't retry."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, InvalidInputError):
+            from airflow.sdk.exceptions import AirflowFailException
+
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from lithops_provider import arguments, upstream
 from lithops_provider.base import LithopsBaseOperator
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.xcom import check_pushable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.binding import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.job import JobKind
 
 __all__ = ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"]
 
@@ -32,6 +31,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     :param kwargs: see `LithopsBaseOperator`
     """
 
+    phases: tuple[JobKind, ...] = ("call",)
     template_fields: Sequence[str] = ("data", "data_from_task", *LithopsBaseOperator.template_fields)
     template_fields_renderers = {**LithopsBaseOperator.template_fields_renderers, "data": "py"}  # noqa: RUF012
 
@@ -48,27 +48,23 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self.data = data
         self.data_from_task = data_from_task
 
-    def _run(self, context: Context) -> Any:
-        from lithops_provider.jobs.binding import bind_call, bind_function
+    def _bind(
+        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        from lithops_provider.jobs.binding import bind_call
         from lithops_provider.jobs.objects import bind_object
-        from lithops_provider.jobs.spec import make_spec
 
-        options = self._options()
         data = upstream.pull_data(self, context, self.data, self.data_from_task)
-        client = self._client()
-        items: Sequence[tuple[Any, ...]]
-        if bind_function(self.func, parameter="func").takes_object:
-            binding, items = bind_object(client, self.func, data)
-        else:
-            binding, items = bind_call(self.func, data)
-        run = self._start(client, make_spec("call", binding, items, options))
-        if self.async_invoke:
-            return run.job.to_dict()
-        results = self._finish(run, read_results=self.get_result)
-        if not self.get_result:
-            return run.job.to_dict()
-        check_pushable(results[0], many=False)
-        self._clean_on_success(run)
+        if self._bind_function(phase).takes_object:
+            return bind_object(client, self.func, data)
+        return bind_call(self.func, data)
+
+    def _bind_function(self, phase: JobKind) -> Binding:
+        from lithops_provider.jobs.binding import bind_function
+
+        return bind_function(self.func, parameter="func")
+
+    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
         return results[0]
 
 
@@ -92,6 +88,7 @@ class LithopsMapOperator(LithopsBaseOperator):
     :param kwargs: see `LithopsBaseOperator`
     """
 
+    phases: tuple[JobKind, ...] = ("map",)
     template_fields: Sequence[str] = (
         "map_iterdata",
         "iterdata_from_task",
@@ -146,65 +143,41 @@ class LithopsMapOperator(LithopsBaseOperator):
         self.remote_invocation = remote_invocation
         self.invoke_pool_threads = invoke_pool_threads
 
-    def _run(self, context: Context) -> Any:
-        run, _ = self._start_map(context)
-        if run is None:
-            return []
-        if self.async_invoke:
-            return run.job.to_dict()
-        results = self._finish(run, read_results=self.get_result)
-        if not self.get_result:
-            return run.job.to_dict()
-        check_pushable(results, many=True)
-        self._clean_on_success(run)
-        return results
-
-    def _start_map(self, context: Context, runtime_memory: Any = None) -> tuple[JobRun | None, list[int]]:
-        """
-        Sends the items.
-
-        :param context: Airflow's
-        :param runtime_memory: over the operator's own
-        :returns: the job, or None if there are no items; and the number of chunks of each object
-        """
-        from lithops_provider.jobs.spec import make_spec
-
-        options = self._options(runtime_memory)
-        client = self._client()
-        binding, items, chunks = self._bind(context, client)
-        if not items:
-            self.log.info("There are no items, so nothing is sent.")
-            return None, []
-        return self._start(client, make_spec("map", binding, items, options)), chunks
-
-    def _bind(self, context: Context, client: LithopsClient) -> tuple[Binding, Sequence[Any], list[int]]:
-        from lithops_provider.jobs.binding import bind_function, bind_items
+    def _bind(
+        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        from lithops_provider.jobs.binding import bind_items
         from lithops_provider.jobs.objects import bind_objects
 
+        number = arguments.number
         extra_args = arguments.resolve(self, "extra_args")
-        chunk_size = arguments.number("obj_chunk_size", arguments.resolve(self, "obj_chunk_size"), whole=True, least=1)
-        chunk_number = arguments.number(
-            "obj_chunk_number", arguments.resolve(self, "obj_chunk_number"), whole=True, least=1
-        )
-        takes_object = bind_function(self.map_function, extra_args, parameter="map_function").takes_object
+        size = number("obj_chunk_size", arguments.resolve(self, "obj_chunk_size"), whole=True, least=1)
+        chunks = number("obj_chunk_number", arguments.resolve(self, "obj_chunk_number"), whole=True, least=1)
+        takes_object = self._bind_function("map").takes_object
         iterdata, argument = self._iterdata(context, paths=takes_object)
         if not takes_object:
-            if chunk_size or chunk_number:
-                name = "obj_chunk_size" if chunk_size else "obj_chunk_number"
+            if size or chunks:
                 raise InvalidInputError(
-                    f"{name} splits objects in storage, but map_function has no parameter 'obj' to take them"
+                    f"{'obj_chunk_size' if size else 'obj_chunk_number'} splits objects in storage, but map_function "
+                    "has no parameter 'obj' to take them"
                 )
-            return (*bind_items(self.map_function, iterdata, extra_args, argument=argument), [])
-        return bind_objects(
+            return bind_items(self.map_function, iterdata, extra_args, argument=argument)
+        binding, items, carried["chunks"] = bind_objects(
             client,
             self.map_function,
             iterdata,
             extra_args,
             argument=argument,
-            chunk_size=chunk_size,
-            chunk_number=chunk_number,
+            chunk_size=size,
+            chunk_number=chunks,
             newline=self.obj_newline,
         )
+        return binding, items
+
+    def _bind_function(self, phase: JobKind) -> Binding:
+        from lithops_provider.jobs.binding import bind_function
+
+        return bind_function(self.map_function, arguments.resolve(self, "extra_args"), parameter="map_function")
 
     def _iterdata(self, context: Context, *, paths: bool) -> tuple[Any, str | None]:
         from_task = arguments.resolve(self, "iterdata_from_task")
@@ -248,6 +221,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     :param kwargs: see `LithopsMapOperator`
     """
 
+    phases: tuple[JobKind, ...] = ("map", "reduce")
     template_fields: Sequence[str] = (
         "extra_args_reduce",
         "map_runtime_memory",
@@ -278,32 +252,39 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         self.reducer_one_per_object = reducer_one_per_object
         self.reducer_wait_local = reducer_wait_local
 
-    def _run(self, context: Context) -> Any:
-        from lithops_provider.jobs.reduce import bind_reduce, reduce_items
-        from lithops_provider.jobs.spec import make_spec
+    def _bind(
+        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        from lithops_provider.jobs.job import LithopsJob
+        from lithops_provider.jobs.reduce import reduce_items
 
+        reduce_binding = self._bind_function(
+            "reduce"
+        )  # before the map: it would be for nothing if this can't be called
+        if phase == "reduce":
+            mapped = LithopsJob.from_dict(carried["map"])
+            return reduce_binding, reduce_items(mapped, carried["chunks"] if self._by_object() else None)
+        binding, items = super()._bind(context, client, phase, carried)
+        if self._by_object() and not binding.takes_object:
+            raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
+        return binding, items
+
+    def _bind_function(self, phase: JobKind) -> Binding:
+        from lithops_provider.jobs.reduce import bind_reduce
+
+        if phase == "map":
+            return super()._bind_function(phase)
         reduce_function = arguments.resolve(self, "reduce_function")
         if reduce_function is None:
             raise InvalidInputError("reduce_function is required")
-        binding = bind_reduce(reduce_function, self.extra_args_reduce)
-        reduce_options = self._options(self.reduce_runtime_memory)
-        by_object = bool(arguments.resolve(self, "obj_reduce_by_key"))
-        mapped, chunks = self._start_map(context, self.map_runtime_memory)
-        if mapped is None:
-            return []
-        if by_object and not chunks:
-            mapped.cancel()
-            raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
-        self._finish(mapped, read_results=False)
-        items = reduce_items(mapped.job, chunks if by_object else None)
-        run = self._start(mapped.client, make_spec("reduce", binding, items, reduce_options))
-        if self.async_invoke:
-            return run.job.to_dict()
-        results = self._finish(run, read_results=self.get_result)
-        if not self.get_result:
-            return run.job.to_dict()
-        result = results if by_object else results[0]
-        check_pushable(result, many=by_object)
-        self._clean_on_success(mapped)
-        self._clean_on_success(run)
-        return result
+        return bind_reduce(reduce_function, self.extra_args_reduce)
+
+    def _by_object(self) -> bool:
+        return bool(arguments.resolve(self, "obj_reduce_by_key"))
+
+    def _memory(self, phase: JobKind) -> Any:
+        chosen = self.map_runtime_memory if phase == "map" else self.reduce_runtime_memory
+        return self.runtime_memory if chosen is None else chosen
+
+    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+        return results if self._by_object() else results[0]

@@ -24,6 +24,10 @@ class Log(Protocol):
     def info(self) -> Callable[..., Any]:
         """Logs a line."""
 
+    @property
+    def warning(self) -> Callable[..., Any]:
+        """Logs a line that somebody should read."""
+
 
 class ProgressLog:
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from typing import Any, TypeVar
 from lithops_provider.jobs import lithops_api
 from lithops_provider.jobs.errors import ConfigurationError, LithopsJobError, StorageUnavailableError
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
-#: Seconds for which a storage that doesn't answer is asked again.
-_STORAGE_PATIENCE = 60.0
+_FIRST_DELAY = 0.2
 
 
 class LithopsClient:
@@ -23,10 +25,12 @@ class LithopsClient:
     elsewhere; the compute backend is only opened for submitting.
 
     :param config: complete configuration, from `lithops_provider.jobs.config.resolve_config`
+    :param patience: seconds for which a storage that fails is asked again; 0 leaves that to the caller
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], patience: float = 60.0) -> None:
         self.config = config
+        self.patience = patience
         lithops_api.quiet_lithops()
 
     @cached_property
@@ -108,15 +112,17 @@ class LithopsClient:
 
         :raises StorageUnavailableError: it failed for too long
         """
-        give_up = time.monotonic() + _STORAGE_PATIENCE
-        delay = 0.2
+        give_up = time.monotonic() + self.patience
+        delay = _FIRST_DELAY
         while True:
             try:
                 return action()
             except Exception as error:
+                if delay == _FIRST_DELAY and self.patience:
+                    logger.warning("%s failed, trying again for %g s: %r", what, self.patience, error)
                 if time.monotonic() + delay > give_up:
                     raise StorageUnavailableError(
-                        f"the storage {self.storage_backend!r} failed for {_STORAGE_PATIENCE:g} s, {what}: {error!r}"
+                        f"the storage {self.storage_backend!r} failed for {self.patience:g} s, {what}: {error!r}"
                     ) from error
             time.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             delay = min(delay * 2, 10.0)

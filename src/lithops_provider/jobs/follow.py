@@ -20,6 +20,9 @@ from lithops_provider.jobs.remote.parts import parse_part_name
 _INIT_SUFFIX = ".init"
 _STATUS_NAME = "status.json"
 
+#: Takes the place of a call id where we ourselves store what became of items whose call can't tell any more.
+LOST = "lost"
+
 #: Seconds that a backend has to start a call, beyond the timeout of an item, before it is given up.
 START_GRACE = 300.0
 #: Seconds that a call which has stored all its outcomes may take to report its end.
@@ -28,8 +31,9 @@ _END_GRACE = 5.0
 _DUTY = 0.2
 #: Seconds of silence after which the process of a localhost job is looked for.
 _SILENCE = 2.0
-_GROWTH = 1.3
-_SLOWEST = 15.0
+#: Nothing changes: polls become rarer, up to this many times the interval, so that an end is seen within two.
+_GROWTH = 1.2
+_SLOWEST = 1.8
 
 
 @dataclass
@@ -77,7 +81,7 @@ def read_calls(keys: list[str], prefix: str) -> dict[str, CallState]:
         if not key.startswith(f"{prefix}/"):
             continue
         call_id, _, name = key[len(prefix) + 1 :].partition("/")
-        if not name:
+        if not name or call_id == LOST:
             continue
         state = calls.setdefault(call_id, CallState())
         state.started = True
@@ -97,9 +101,12 @@ class Follower:
     :param client: where the job runs
     :param job: the job
     :param poll_interval: seconds between polls while things change; longer while nothing does
+    :param interrupted: the submission was, and calls that haven't started never will: only the others are awaited
     """
 
-    def __init__(self, client: LithopsClient, job: LithopsJob, poll_interval: float) -> None:
+    def __init__(
+        self, client: LithopsClient, job: LithopsJob, poll_interval: float, *, interrupted: bool = False
+    ) -> None:
         self.client = client
         self.job = job
         self.round = job.rounds[-1]
@@ -109,7 +116,8 @@ class Follower:
         self.calls: dict[str, CallState] = {}
         self.over = False
         self.lost: str | None = None
-        self._changed = time.monotonic()
+        self._interrupted = interrupted
+        self._begin = self._changed = time.monotonic()
         self._all_done: float | None = None
 
     def poll(self) -> Progress:
@@ -128,7 +136,7 @@ class Follower:
             self._changed = now
             self.delay = self.poll_interval
         else:
-            self.delay = min(self.delay * _GROWTH, max(_SLOWEST, self.poll_interval))
+            self.delay = min(self.delay * _GROWTH, self.poll_interval * _SLOWEST)
         self.delay = max(self.delay, (now - begin) / _DUTY)
         self._judge(progress, now, gone)
         return progress
@@ -155,6 +163,9 @@ class Follower:
         if progress.done >= progress.total:
             self._all_done = self._all_done or now
             self.over = now - self._all_done > _END_GRACE
+        if self._interrupted and progress.ended >= progress.started and now - self._begin > _END_GRACE:
+            self.over = True
+            self.lost = "its submission was interrupted"
         if gone:
             self.over = True
             self.lost = "the process that ran the calls on this machine is gone"
@@ -173,7 +184,7 @@ def follow(follower: Follower, on_progress: Callable[[Progress], None], deadline
 
     :param follower: knows the job
     :param on_progress: called after each poll
-    :param deadline: `time.monotonic` at which to give up
+    :param deadline: seconds since the epoch at which to give up, or None
     :returns: the last counts
     :raises JobTimeoutError: the deadline has passed
     """
@@ -182,7 +193,7 @@ def follow(follower: Follower, on_progress: Callable[[Progress], None], deadline
         on_progress(progress)
         if follower.over:
             return progress
-        if deadline is not None and time.monotonic() > deadline:
+        if deadline is not None and time.time() > deadline:
             raise JobTimeoutError(
                 f"the job was not done within its job_timeout: {progress.done} of {progress.total} items are"
             )

@@ -13,7 +13,6 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import StorageUnavailableError
-from lithops_provider.jobs.follow import read_calls
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.results import Outcome, current_parts, read_outcomes
 
@@ -48,8 +47,7 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) ->
     """
     prefix = job.round_prefix(number)
     for attempt in range(_TRIES):
-        calls = read_calls(client.keys(job.bucket, f"{prefix}/"), prefix)
-        keys = current_parts([key for state in calls.values() for key in state.parts])
+        keys = current_parts(client.keys(job.bucket, f"{prefix}/"))
         try:
             return read_outcomes(client.storage, job.bucket, keys)
         except Exception:
@@ -62,7 +60,7 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) ->
 def find_missing(
     client: LithopsClient,
     job: LithopsJob,
-    plan: list[Sequence[int]],
+    plan: Sequence[Sequence[int]],
     outcomes: dict[int, Outcome],
     lost: str | None,
 ) -> list[MissingItems]:

@@ -88,9 +88,25 @@ class LithopsJob:
         return [entry.job_id for entry in self.rounds]
 
     @property
-    def cancel_key(self) -> str:
-        """Key of the marker that stops the job."""
-        return f"{JOBS_PREFIX}/{self.executor_id}/cancel"
+    def owner_key(self) -> str:
+        """Key of the object that says who waits for the job."""
+        return f"{JOBS_PREFIX}/{self.executor_id}/owner"
+
+    def stop_key(self, number: int = -1) -> str:
+        """Returns the key of the marker that stops a round."""
+        return f"{self.round_prefix(number)}/stop"
+
+    def sent_key(self, number: int = -1) -> str:
+        """Returns the key of the marker that says that a round was sent completely."""
+        return f"{self.round_prefix(number)}/sent"
+
+    def plan_key(self, number: int = -1) -> str:
+        """Returns the key of the object that says which items each call of a round has."""
+        return f"{self.round_prefix(number)}/plan"
+
+    def items_key(self, number: int = -1) -> str:
+        """Returns the key of the object that holds the items of a round."""
+        return f"{self.round_prefix(number)}/items"
 
     def round_prefix(self, number: int = -1) -> str:
         """Returns the prefix of all objects of a round, without a slash at its end."""

@@ -183,6 +183,18 @@ class Compute:
         self._apply_limits(job, self.invoker.select_runtime(job_id, runtime_memory), runtime_memory)
         return int(job.execution_timeout)
 
+    def more_memory(self, memory: int | None, limit: int | None) -> int | None:
+        """
+        Returns twice the memory, as far as the backend lets a job choose it.
+
+        :param memory: MB that the job has now, or None for the configured
+        :param limit: MB at most; None to leave it as it is
+        """
+        current = memory or self.config[self.backend].get("runtime_memory")
+        if self.mode != "serverless" or limit is None or not current:
+            return memory
+        return max(int(current), min(int(current) * 2, limit))
+
     def _apply_limits(self, job: SimpleNamespace, runtime_meta: Any, runtime_memory: int | None) -> None:
         from lithops.job.job import _apply_mode_limits
 

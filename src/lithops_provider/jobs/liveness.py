@@ -1,36 +1,67 @@
-"""Tells whether the process that runs a localhost job is still there."""
+"""Tells whether the processes that run a localhost job are still there."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import threading
+import time
 
 from lithops_provider.jobs.job import LithopsJob
+
+#: The file that Lithops's runner gets its job from is the last argument of its command line, and of its forks'.
+_JOB_FILE = re.compile(r"([0-9a-f]{16}-\d+-[AMR]\d+)-job\.json$")
+#: Seconds for which a look at the process table is good: hundreds of jobs may ask for it.
+_FRESH = 1.0
+
+_lock = threading.Lock()
+_seen: dict[str, list[int]] = {}
+_seen_at = 0.0
+
+
+def is_local(job: LithopsJob) -> bool:
+    """
+    Tells whether the job's processes are on this machine and can be told by their command line. Not so in
+    containers.
+
+    :param job: the job
+    """
+    return job.backend == "localhost" and job.host == socket.gethostname() and job.runtime.startswith("/")
 
 
 def runner_is_gone(job: LithopsJob) -> bool:
     """
-    Tells whether a localhost job that was started on this machine has no process any more. False for any other: for
-    other backends and machines it can't be told, and for containers, whose processes have another command line.
+    Tells whether a job that ran on this machine has no process any more. False where that can't be told.
 
     :param job: the job, whose last round is meant
     """
-    here = job.backend == "localhost" and job.host == socket.gethostname() and job.runtime.startswith("/")
-    return here and not runner_pids(job)
+    return is_local(job) and not runner_pids(job, fresh=_FRESH)
 
 
-def runner_pids(job: LithopsJob) -> list[int]:
+def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:
     """
     Returns the process ids of the runner of a localhost job and of what it forked.
 
     :param job: the job, whose last round is meant
+    :param fresh: seconds for which an earlier look will do
     """
+    global _seen, _seen_at
+    with _lock:
+        if time.monotonic() - _seen_at >= fresh:
+            _seen = _look()
+            _seen_at = time.monotonic()
+        return _seen.get(f"{job.executor_id}-{job.job_ids[-1]}", [])
+
+
+def _look() -> dict[str, list[int]]:
     import psutil  # comes with Lithops
 
-    job_file = f"{job.executor_id}-{job.job_ids[-1]}-job.json"
-    pids = []
+    found: dict[str, list[int]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if any(argument.endswith(job_file) for argument in process.cmdline()):
-                pids.append(process.pid)
-    return pids
+            arguments = process.cmdline()
+            match = _JOB_FILE.search(arguments[-1]) if arguments else None
+            if match is not None:
+                found.setdefault(match[1], []).append(process.pid)
+    return found

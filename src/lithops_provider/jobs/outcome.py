@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lithops_provider.jobs.errors import ItemsFailedError
 from lithops_provider.jobs.remote.results import Outcome
 
 #: How many failures a message shows.
@@ -122,17 +121,13 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
     return results, broken
 
 
-def raise_for_failures(name: str, failures: list[Failure], total: int, min_success_ratio: float, where: str) -> None:
+def too_many(failures: list[Failure], total: int, min_success_ratio: float) -> bool:
     """
-    Raises if too many items failed.
+    Tells whether fewer items succeeded than have to.
 
-    :param name: the function's name
-    :param failures: all failures, in order of the items
+    :param failures: all failures
     :param total: number of items
     :param min_success_ratio: share of items that have to succeed
-    :param where: the job's name
-    :raises ItemsFailedError: fewer did
     """
     # The tolerance is for ratios such as 0.9 of 10 items, which floats don't hit.
-    if failures and (total - len(failures)) / total + 1e-9 < min_success_ratio:
-        raise ItemsFailedError(failure_message(name, failures, total, where), failures, total)
+    return (total - len(failures)) / total + 1e-9 < min_success_ratio

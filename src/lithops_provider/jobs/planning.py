@@ -21,7 +21,7 @@ def check_batch_size(batch_size: object) -> None:
     raise InvalidInputError(f'batch_size must be "auto" or a number of items, at least 1; got {batch_size!r}')
 
 
-def number_of_calls(items: int, batch_size: BatchSize, capacity: int) -> int:
+def number_of_calls(items: int, batch_size: BatchSize, capacity: int, max_concurrency: int | None = None) -> int:
     """
     Returns the number of calls to send ``items`` in.
 
@@ -29,8 +29,9 @@ def number_of_calls(items: int, batch_size: BatchSize, capacity: int) -> int:
     :param batch_size: items per call at most; with "auto", as many calls as the backend can take at once, so that
         no call holds more items than it must
     :param capacity: calls that the backend can take at once
+    :param max_concurrency: the most there may be: a call runs its items one after another, so this is also how many
+        run at once
     """
     check_batch_size(batch_size)
-    if batch_size == "auto":
-        return max(1, min(items, capacity))
-    return math.ceil(items / int(batch_size))
+    calls = min(items, capacity) if batch_size == "auto" else math.ceil(items / int(batch_size))
+    return max(1, calls if max_concurrency is None else min(calls, max_concurrency))

@@ -1,39 +1,49 @@
-"""Drives a job: sends its items, follows them, gathers the outcomes, and sends again what came back unrun."""
+"""Drives a job: sends its items, follows them, gathers the outcomes, and sends again what has to be."""
 
 from __future__ import annotations
 
 import logging
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.cancel import cancel_job, set_owner
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.follow import Follower, Progress, follow
+from lithops_provider.jobs.follow import LOST, Follower, Progress, follow
 from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.outcome import Failure, load_results, make_failure
 from lithops_provider.jobs.planning import BatchSize
+from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.results import Outcome
 from lithops_provider.jobs.spec import JobSpec
-from lithops_provider.jobs.submit import Record, new_job, submit_round
+from lithops_provider.jobs.submit import Record, load_plan, new_job, submit_round
 
 logger = logging.getLogger(__name__)
+
+#: Seconds before failed items are sent again: doubled each time, up to the second number.
+_RETRY_DELAY = (1.0, 30.0)
 
 
 @dataclass
 class JobRun:
     """
-    A job on its way.
+    A job on its way, seen by the process that waits for it. All it knows can be read from storage again.
 
     :param client: where it runs
     :param spec: what it does
     :param record: called with the job's value before each submission, to store it
     :param on_progress: called after each poll, with the counts of the whole job
     :param poll_interval: seconds between polls; None for Lithops's ``monitoring_interval``
-    :param job_timeout: seconds for the whole job, or None
+    :param deadline: seconds since the epoch at which the job is given up, or None
+    :param item_retries: how often a failed item is sent again
+    :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it
+    :param owner: who waits for the job, see `lithops_provider.jobs.cancel.set_owner`
     """
 
     client: LithopsClient
@@ -41,13 +51,18 @@ class JobRun:
     record: Record | None = None
     on_progress: Callable[[Progress], None] = lambda progress: None
     poll_interval: float | None = None
-    job_timeout: float | None = None
+    deadline: float | None = None
+    item_retries: int = 0
+    max_runtime_memory: int | None = None
+    owner: str | None = None
     job: LithopsJob = field(init=False)
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-    _plan: list[Sequence[int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.job = new_job(self.client, self.spec)
+    outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
+    #: How often each item has failed in this try.
+    attempts: Counter[int] = field(default_factory=Counter, init=False)
+    #: Number of the first round of this try: what failed in earlier ones is sent again in any case.
+    since: int = field(default=0, init=False)
+    _memory: int | None = field(default=None, init=False)
+    _interrupted_round: int | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
         """
@@ -55,27 +70,90 @@ class JobRun:
 
         :returns: the job's value, from which any process can go on
         """
+        self.job = new_job(self.client, self.spec)
+        self._own()
         self._send(None, None)
         return self.job
 
+    def attach(self, job: LithopsJob, since: int | None = None) -> None:
+        """
+        Goes on with a job that this or another process has sent.
+
+        :param job: its value
+        :param since: number of the first round of this try; None if this try hasn't sent one, so that all that
+            failed is sent again
+        """
+        self.job = job
+        self.since = len(job.rounds) if since is None else since
+        self._own()
+        for number in range(len(job.rounds) - 1):
+            self._take(gather_outcomes(self.client, job, number), number)
+        if not is_local(job) and self.client.get(job.bucket, job.sent_key()) is None:
+            # Some calls may have been sent, some not: those that haven't begun must not, so that none runs twice.
+            self.client.put(job.stop_key(), b"")
+            self._interrupted_round = len(job.rounds)
+
     def finish(self, *, read_results: bool = True) -> None:
         """
-        Follows the job until every item has an outcome.
+        Follows the job until every item has its final outcome.
 
         :param read_results: if False, outcomes are only read when there are failures to tell of
-        :raises JobTimeoutError: ``job_timeout`` has passed
+        :raises JobTimeoutError: the deadline has passed
         :raises StorageUnavailableError: the storage doesn't answer
         """
-        deadline = None if self.job_timeout is None else time.monotonic() + self.job_timeout
         while True:
-            follower = Follower(self.client, self.job, self._interval())
-            last = follow(follower, self._report, deadline)
-            if not read_results and last.done >= last.total and not last.failed and not self.outcomes:
+            follower = self.follower()
+            last = follow(follower, self._report, self.deadline)
+            if not read_results and not last.failed and last.done >= self.job.items:
                 return
-            indices, batch_size = self._collect(follower.lost)
-            if not indices:
+            if not self.settle(follower.lost):
                 return
-            self._send(indices, batch_size)
+
+    def follower(self) -> Follower:
+        """Returns what looks at the last round."""
+        interval = self.poll_interval or float(self.client.config["lithops"]["monitoring_interval"])
+        return Follower(self.client, self.job, interval, interrupted=self.interrupted)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the submission of the last round was interrupted."""
+        return self._interrupted_round == len(self.job.rounds)
+
+    def settle(self, lost: str | None = None) -> bool:
+        """
+        Takes in the outcomes of the last round, and sends again what has to be: items that their call had no time
+        for, items that a call took down with it, and, as far as ``item_retries`` allows, items that failed.
+
+        :param lost: why calls that never reported are given up
+        :returns: whether another round is on its way
+        """
+        number = len(self.job.rounds) - 1
+        found = gather_outcomes(self.client, self.job)
+        plan = load_plan(self.client, self.job) or [range(self.job.items)]
+        unrun: list[int] = []
+        orphaned: list[int] = []
+        dead: list[Outcome] = []
+        for group in find_missing(self.client, self.job, plan, found, lost):
+            if group.reason is None:
+                unrun += group.indices
+            elif group.alone or lost is not None:
+                dead += [Outcome(index, None, group.reason, 0.0, 0.0, 0, "") for index in group.indices]
+            else:
+                orphaned += group.indices
+                logger.warning(
+                    "A call died with %d item(s) unfinished, which are run again one by one: %s",
+                    len(group.indices), group.reason["message"],
+                )  # fmt: skip
+        self._keep(dead)
+        self._take({**found, **{outcome.item: outcome for outcome in dead}}, number)
+        failed = [index for index, outcome in self.outcomes.items() if outcome.failure is not None]
+        retried = [index for index in failed if self.attempts[index] <= self.item_retries]
+        again = sorted({*unrun, *orphaned, *retried})
+        if not again:
+            return False
+        self._prepare_retry(retried)
+        self._send(again, 1 if orphaned else None)
+        return True
 
     def results(self) -> list[Any]:
         """Returns the results in the order of the items, None where one failed. To be called after `finish`."""
@@ -89,54 +167,77 @@ class JobRun:
         failed = (self.outcomes[index] for index in sorted(self.outcomes) if self.outcomes[index].failure)
         return [make_failure(outcome, self.spec.items[outcome.item]) for outcome in failed]
 
-    def cancel(self) -> None:
-        """Stops the job."""
-        cancel_job(self.client, self.job)
+    def cancel(self) -> bool:
+        """Stops the job, unless somebody else waits for it by now."""
+        return cancel_job(self.client, self.job, self.owner)
 
     def clean(self) -> None:
         """Deletes the job's data."""
         clean_job(self.client, self.job)
 
-    def _interval(self) -> float:
-        return self.poll_interval or float(self.client.config["lithops"]["monitoring_interval"])
+    def _own(self) -> None:
+        if self.owner is not None:
+            set_owner(self.client, self.job, self.owner)
 
     def _send(self, indices: Sequence[int] | None, batch_size: BatchSize | None) -> None:
-        self.job, self._plan = submit_round(self.client, self.job, self.spec, indices, batch_size, self.record)
+        self.job, _ = submit_round(
+            self.client, self.job, self.spec, indices, batch_size, self._memory, self._recorded
+        )  # fmt: skip
+
+    def _recorded(self, job: LithopsJob) -> None:
+        self.job = job  # before anything is sent, so that whatever is can be cancelled
+        if self.record is not None:
+            self.record(job)
+
+    def _take(self, found: dict[int, Outcome], number: int) -> None:
+        for index, outcome in found.items():
+            known = self.outcomes.get(index)
+            if known is None or known.failure is not None:
+                self.outcomes[index] = outcome
+            if outcome.failure is not None and number >= self.since:
+                self.attempts[index] += 1
+
+    def _keep(self, dead: list[Outcome]) -> None:
+        """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""
+        if not dead:
+            return
+        part = PartBuilder()
+        for outcome in dead:
+            part.add_failure(outcome.item, time.time(), 0.0, 0, outcome.failure or {})
+        key = part_key(f"{self.job.round_prefix()}/{LOST}", PartName(0, len(dead), len(dead)))
+        self.client.put(key, part.encode())
+
+    def _prepare_retry(self, retried: Iterable[int]) -> None:
+        """Waits a growing while, and asks for more memory if that is what was missing."""
+        tries = [(self.attempts[index], index) for index in retried]
+        if not tries:
+            return
+        attempt = max(tries)[0]
+        first, longest = _RETRY_DELAY
+        if attempt:
+            delay = min(first * 2 ** (attempt - 1), longest) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+            logger.info("Sending %d failed item(s) again in %.1f s", len(tries), delay)
+            time.sleep(delay)
+        if any(_ran_out_of_memory(self.outcomes[index]) for _, index in tries):
+            self._memory = self.client.compute.more_memory(
+                self._memory or self.spec.options.runtime_memory, self.max_runtime_memory
+            )
 
     def _report(self, progress: Progress) -> None:
-        before = len(self.outcomes)
-        failed = sum(outcome.failure is not None for outcome in self.outcomes.values()) if before else 0
+        others = [outcome for index, outcome in self.outcomes.items() if outcome.failure is None]
         self.on_progress(
             Progress(
                 total=self.job.items,
-                done=before + progress.done,
-                failed=failed + progress.failed,
+                done=min(len(others) + progress.done, self.job.items),
+                failed=progress.failed,
                 calls=progress.calls,
                 started=progress.started,
                 ended=progress.ended,
             )
         )
 
-    def _collect(self, lost: str | None) -> tuple[list[int], BatchSize | None]:
-        """
-        Takes in a round's outcomes.
 
-        :returns: the items to send again, and how many to a call: those a call had no time for as before, but one by
-            one if a call died and took others with it, so that the next time the culprit is alone
-        """
-        self.outcomes.update(gather_outcomes(self.client, self.job))
-        again: list[int] = []
-        batch_size: BatchSize | None = None
-        for group in find_missing(self.client, self.job, self._plan, self.outcomes, lost):
-            if group.reason is not None and (group.alone or lost is not None):
-                for index in group.indices:
-                    self.outcomes[index] = Outcome(index, None, group.reason, 0.0, 0.0, 0, "")
-                continue
-            if group.reason is not None:
-                batch_size = 1
-                logger.warning(
-                    "A call died with %d item(s) unfinished, which are run again one by one: %s",
-                    len(group.indices), group.reason["message"],
-                )  # fmt: skip
-            again += group.indices
-        return sorted(again), batch_size
+def _ran_out_of_memory(outcome: Outcome) -> bool:
+    failure = outcome.failure or {}
+    killed = failure.get("type") == "ProcessDiedError" and "SIGKILL" in str(failure.get("message"))
+    return killed or failure.get("type") == "MemoryError"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
 from lithops_provider.jobs.payload import dump_function, dump_items, underlying_functions
 from lithops_provider.jobs.planning import BatchSize, check_batch_size
+from lithops_provider.jobs.remote import frames
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Options:
     How the functions are to run. Names and meaning as in Lithops's `FunctionExecutor.map`, where it has them.
 
     :param batch_size: items per call, or "auto"
+    :param max_concurrency: calls at most; None for no limit
     :param timeout: seconds that an item has; None for the configured ``execution_timeout``
     :param runtime_memory: MB; None for the configured
     :param extra_env: environment variables for the functions
@@ -27,6 +30,7 @@ class Options:
     """
 
     batch_size: BatchSize = "auto"
+    max_concurrency: int | None = None
     timeout: float | None = None
     runtime_memory: int | None = None
     extra_env: dict[str, str] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class JobSpec:
     :param items: pickled arguments, one an item
     :param shipped_for: functions whose modules travel along
     :param options: how to run it
+    :param shared: digest of the arguments that all items share
     """
 
     kind: JobKind
@@ -67,10 +72,27 @@ class JobSpec:
     items: list[bytes]
     shipped_for: list[Callable[..., Any]]
     options: Options
+    shared: str = ""
+
+    def digests(self) -> dict[str, str]:
+        """Returns what tells whether the items, what they share, and the function are those of another time."""
+        return {
+            "items": _digest(frames.pack(self.items)),
+            "shared": self.shared,
+            "function": _digest(self.function),
+        }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def make_spec(
-    kind: JobKind, binding: Binding, items: Sequence[tuple[Any, ...]], options: Options | None = None
+    kind: JobKind,
+    binding: Binding,
+    items: Sequence[tuple[Any, ...]],
+    options: Options | None = None,
+    blobs: list[bytes] | None = None,
 ) -> JobSpec:
     """
     Pickles a bound function and its items.
@@ -79,6 +101,7 @@ def make_spec(
     :param binding: from `lithops_provider.jobs.binding`
     :param items: from the same
     :param options: how to run them
+    :param blobs: the pickled items, if they were pickled before
     :raises InvalidInputError: an option is wrong, or something can't be pickled
     """
     options = options or Options()
@@ -87,7 +110,8 @@ def make_spec(
         kind=kind,
         name=binding.name,
         function=dump_function(binding),
-        items=dump_items(binding, items),
+        items=dump_items(binding, items) if blobs is None else blobs,
         shipped_for=underlying_functions(binding.function),
         options=options,
+        shared=_digest(b"".join(dump_items(binding, [(binding.args, binding.kwargs)]))),
     )

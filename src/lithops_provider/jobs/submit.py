@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 import socket
@@ -62,6 +63,7 @@ def submit_round(
     spec: JobSpec,
     indices: Sequence[int] | None = None,
     batch_size: BatchSize | None = None,
+    runtime_memory: int | None = None,
     record: Record | None = None,
 ) -> tuple[LithopsJob, list[Sequence[int]]]:
     """
@@ -72,28 +74,33 @@ def submit_round(
     :param spec: what it does
     :param indices: the items to send; all if None
     :param batch_size: items per call, if it is to differ from the job's
+    :param runtime_memory: MB, if it is to differ from the job's
     :param record: called with the new value before anything is sent, to store it
     :returns: the job's new value, and the indices of each call's items
     :raises SubmitError: the backend did not take them
     """
     wanted: Sequence[int] = range(job.items) if indices is None else indices
-    calls = number_of_calls(len(wanted), batch_size or spec.options.batch_size, client.compute.capacity())
+    options = spec.options
+    memory = runtime_memory or options.runtime_memory
+    calls = number_of_calls(
+        len(wanted), batch_size or options.batch_size, client.compute.capacity(), options.max_concurrency
+    )
     job = job.with_round(len(wanted), calls)
     plan = chunked(wanted, calls)
     if record is not None:
         record(job)
     prefix = job.round_prefix()
-    items_key = f"{prefix}/items"
     blobs = spec.items if indices is None else [spec.items[index] for index in indices]
-    client.put(items_key, frames.pack(blobs))
+    client.put(job.items_key(), frames.pack(blobs))
+    client.put(job.plan_key(), json.dumps([_compact(piece) for piece in plan]).encode())
     longest = max(len(piece) for piece in plan)
     wanted_seconds = min(int(longest * job.timeout) + _CALL_OVERHEAD, _LONGEST_CALL)
-    limit = client.compute.call_limit(wanted_seconds, job.job_ids[-1], spec.options.runtime_memory)
+    limit = client.compute.call_limit(wanted_seconds, job.job_ids[-1], memory)
     settings = {
         "bucket": job.bucket,
         "job_prefix": prefix,
-        "items_key": items_key,
-        "cancel_key": job.cancel_key,
+        "items_key": job.items_key(),
+        "stop_key": job.stop_key(),
         "timeout": min(job.timeout, limit * 0.95),  # so that the item is blamed, not the call
         "limit": float(limit),
         "flush": FLUSH_SECONDS,
@@ -109,17 +116,48 @@ def submit_round(
             shipped_for=spec.shipped_for,
             calls=_call_data(plan, blobs),
             timeout=limit,
-            runtime_memory=spec.options.runtime_memory,
-            extra_env=spec.options.extra_env,
-            include_modules=spec.options.include_modules,
-            exclude_modules=spec.options.exclude_modules,
+            runtime_memory=memory,
+            extra_env=options.extra_env,
+            include_modules=options.include_modules,
+            exclude_modules=options.exclude_modules,
         )
     )
+    client.put(job.sent_key(), b"")
     logger.info(
         "Sent %d item(s) of %s in %d call(s) to %s as %s-%s",
         len(wanted), spec.name, calls, job.backend, job.executor_id, job.job_ids[-1],
     )  # fmt: skip
     return job, plan
+
+
+def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
+    return {"first": piece.start, "stop": piece.stop} if isinstance(piece, range) else list(piece)
+
+
+def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
+    """
+    Returns the items of each call of a round, or None if it came to nothing before its plan was stored.
+
+    :param client: where the job runs
+    :param job: its value
+    :param number: which of its rounds
+    """
+    data = client.get(job.bucket, job.plan_key(number))
+    if data is None:
+        return None
+    pieces = json.loads(data)
+    return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
+
+
+def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
+    """
+    Returns a job's pickled items, or None if they were never stored.
+
+    :param client: where the job runs
+    :param job: its value
+    """
+    data = client.get(job.bucket, job.items_key(0)) if job.rounds else None
+    return None if data is None else [bytes(blob) for blob in frames.unpack(data)]
 
 
 def _call_data(plan: list[Sequence[int]], blobs: list[bytes]) -> list[bytes]:

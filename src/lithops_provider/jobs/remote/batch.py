@@ -52,7 +52,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
         from which to which they lie
     :param storage: the Lithops Storage that the worker injects
     :param function: the pickled function, with the arguments that all items share
-    :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``cancel_key``; in seconds ``timeout`` of an item,
+    :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
         ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``
     :returns: how many items were done, failed, and are left
     """
@@ -107,9 +107,9 @@ class _Batch:
         return {"done": self.done, "failed": self.failed, "left": self.total - self.done}
 
     def cancelled(self) -> bool:
-        """Looks for the cancel marker. A storage that doesn't answer is not a reason to stop."""
+        """Looks for the stop marker. A storage that doesn't answer is not a reason to stop."""
         with contextlib.suppress(Exception):
-            self.storage.get_object(self.settings["bucket"], self.settings["cancel_key"])
+            self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
             self.stopped = True
         return self.stopped
 
@@ -155,7 +155,7 @@ class _Batch:
             self._part.add_failure(index, started, seconds, peak, _as_failure(payload))
         if output and self._output_left > 0:
             self._output_left -= len(output)
-            self._part.output[index] = output
+            self._part.add_output(index, output)
 
     def housekeeping(self) -> None:
         now = time.monotonic()

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class _ByteOutput(io.RawIOBase):
+    """``sys.stdout.buffer``."""
+
+    def __init__(self, output: CapturedOutput) -> None:
+        super().__init__()
+        self.output = output
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.output.fd
+
+    def write(self, data: Any) -> int:
+        return self.output.keep(bytes(data))
 
 
 class CapturedOutput(io.TextIOBase):
@@ -22,16 +40,21 @@ class CapturedOutput(io.TextIOBase):
     :param limit: bytes kept of each item
     """
 
+    encoding = "utf-8"
+    errors = "replace"
+
     def __init__(self, fd: int, limit: int) -> None:
         super().__init__()
         self.fd = fd
         self.limit = limit
         self.written = 0
+        self.buffer = _ByteOutput(self)
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """Redirects this process's output here for as long as it lasts."""
         streams = sys.stdout, sys.stderr
+        _flush_c_stdout()
         saved = os.dup(1), os.dup(2)
         os.dup2(self.fd, 1)
         os.dup2(self.fd, 2)
@@ -39,6 +62,7 @@ class CapturedOutput(io.TextIOBase):
         try:
             yield
         finally:
+            _flush_c_stdout()
             sys.stdout, sys.stderr = streams
             for target, fd in enumerate(saved, start=1):
                 os.dup2(fd, target)
@@ -57,25 +81,39 @@ class CapturedOutput(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Keeps ``text`` as far as the limit allows, and counts the rest."""
+        """Keeps ``text``."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        data = text.encode("utf-8", "replace")
+        self.keep(text.encode(self.encoding, self.errors))
+        return len(text)
+
+    def keep(self, data: bytes) -> int:
+        """Keeps ``data`` as far as the limit allows, and counts the rest."""
         room = self.limit - self.written
         self.written += len(data)
         if room > 0:
             with contextlib.suppress(OSError):  # a full disk must not fail the item
                 os.write(self.fd, data[:room])
-        return len(text)
+        return len(data)
+
+    def reconfigure(self, **settings: Any) -> None:
+        """Does nothing: there is nothing to set."""
 
     def take(self) -> str:
         """Returns what came since the last call, and forgets it."""
+        _flush_c_stdout()
         text = take_output(self.fd, self.limit)
         dropped = self.written - self.limit
         self.written = 0
         if dropped > 0:
             text += f"\n... {dropped} more bytes of output were dropped\n"
         return text
+
+
+def _flush_c_stdout() -> None:
+    """Makes C code's prints arrive: a process that ends by `os._exit` would lose what C's own buffer holds."""
+    with contextlib.suppress(Exception):  # another C library
+        ctypes.pythonapi.fflush(ctypes.c_void_p.in_dll(ctypes.pythonapi, "stdout"))
 
 
 def take_output(fd: int, limit: int) -> str:

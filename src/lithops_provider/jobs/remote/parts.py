@@ -15,6 +15,9 @@ from . import frames
 
 SUFFIX = ".part"
 
+#: About what an item takes beside its result.
+_ROW_SIZE = 50
+
 
 class PartName(NamedTuple):
     """What the key of a part says. Counts are cumulative for the call."""
@@ -69,12 +72,19 @@ class PartBuilder:
         """Adds why an item failed: ``type``, ``message``, ``traceback``."""
         self._add(index, started, seconds, peak_memory)
         self.failures[index] = failure
+        self.size += sum(len(str(text)) for text in failure.values())
+
+    def add_output(self, index: int, output: str) -> None:
+        """Adds what an item printed."""
+        self.output[index] = output
+        self.size += len(output)
 
     def _add(self, index: int, started: float, seconds: float, peak_memory: int) -> None:
         self.indices.append(index)
         self.started.append(round(started, 4))
         self.seconds.append(round(seconds, 6))
         self.peak_memory.append(peak_memory)
+        self.size += _ROW_SIZE
 
     def encode(self) -> bytes:
         """Returns the part as it is stored."""

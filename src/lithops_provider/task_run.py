@@ -1,0 +1,299 @@
+"""One try of a task: sends, waits or defers, and judges, phase by phase."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from lithops_provider import arguments
+from lithops_provider.durable import DurableState
+from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError, JobTimeoutError, LithopsJobError
+from lithops_provider.progress import ProgressLog, log_output
+from lithops_provider.xcom import check_pushable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk.definitions.context import Context
+
+    from lithops_provider.base import LithopsBaseOperator
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import JobKind, LithopsJob
+    from lithops_provider.jobs.outcome import Failure
+    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.spec import JobSpec
+
+#: XCom with the items that failed.
+FAILURES_KEY = "lithops_failures"
+#: Failures that it holds at most; all of them are in storage.
+_MAX_FAILURES = 100
+#: Characters of a failure's traceback in it.
+_MAX_TRACEBACK = 2_000
+#: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
+_TIMEOUT_SLACK = 60.0
+
+
+class TaskRun:
+    """
+    One try of a task.
+
+    :param operator: the task
+    :param context: Airflow's
+    """
+
+    def __init__(self, operator: LithopsBaseOperator, context: Context) -> None:
+        self.operator = operator
+        self.context = context
+        self.log = operator.log
+        self.settings = operator.settings()
+        self.state = DurableState(context, operator.durable, operator.log)
+        ti = context["ti"]
+        #: The same before and after a deferral, another one in the next try.
+        self.owner = f"{ti.id}/{ti.try_number}"
+        self.active: JobRun | None = None
+        job_timeout = self.settings["job_timeout"]
+        self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
+
+    def execute(self) -> Any:
+        """Does the operator's work from the beginning, or from where an earlier try was cut off."""
+        return self._begin(self._client(), self.operator.phases[0], {})
+
+    def resume(
+        self,
+        event: Mapping[str, Any],
+        *,
+        phase: JobKind,
+        job: dict[str, Any],
+        carried: dict[str, Any],
+        since: int,
+        deadline: float | None,
+    ) -> Any:
+        """
+        Goes on after a deferral.
+
+        :param event: the trigger's
+        :param phase: the phase that was waited for
+        :param job: its job
+        :param carried: see `LithopsBaseOperator`
+        :param since: number of the first round of this try
+        :param deadline: seconds since the epoch
+        """
+        from lithops_provider.jobs.job import LithopsJob
+
+        self.deadline = deadline
+        client = self._client()
+        run = self._run(client, phase, self._stored_spec(client, phase, LithopsJob.from_dict(job)), carried)
+        run.attach(LithopsJob.from_dict(job), since)
+        if event["status"] == "timeout":
+            run.cancel()
+            raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and was cancelled")
+        if event["status"] == "error":
+            raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
+        if run.settle(event.get("lost")):
+            self._defer(run, phase, carried)
+        return self._conclude(run, phase, carried)
+
+    def cancel(self) -> None:
+        """Stops the job that is being run. Called in a signal handler, with seconds to live."""
+        if self.active is not None:
+            self.active.cancel()
+
+    def cancel_known(self) -> None:
+        """Stops the jobs that this task has sent, as far as it remembers."""
+        from lithops_provider.jobs.cancel import cancel_job
+        from lithops_provider.jobs.job import LithopsJob
+
+        for entry in self.state.load().values():
+            cancel_job(self._client(), LithopsJob.from_dict(entry["job"]), self.owner)
+
+    def _begin(self, client: LithopsClient, phase: JobKind, carried: dict[str, Any]) -> Any:
+        from lithops_provider.jobs.spec import make_spec
+
+        operator = self.operator
+        binding, items = operator._bind(self.context, client, phase, carried)
+        if not items:
+            self.log.info("There are no items, so nothing is sent.")
+            return []
+        spec = make_spec(phase, binding, items, operator.options(phase))
+        if operator.deferrable:
+            self._trigger_config(client)  # says what is wrong before anything is sent
+        known = self.state.find(phase, client, spec)
+        run = self._run(client, phase, spec, carried)
+        if known is None:
+            run.submit()
+        else:
+            run.attach(known)
+        last = phase == operator.phases[-1]
+        if last and operator.async_invoke:
+            self._forget_on_success(None)
+            return run.job.to_dict()
+        if operator.deferrable:
+            self._defer(run, phase, carried)
+        self._wait(run, read_results=last and operator.get_result)
+        return self._conclude(run, phase, carried)
+
+    def _wait(self, run: JobRun, *, read_results: bool) -> None:
+        try:
+            run.finish(read_results=read_results)
+        except JobTimeoutError:
+            run.cancel()
+            raise
+
+    def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
+        """Judges a phase that is over, and goes on to the next."""
+        operator = self.operator
+        last = phase == operator.phases[-1]
+        results = run.results() if last and operator.get_result else []
+        log_output(self.log, (outcome for _, outcome in sorted(run.outcomes.items())))
+        self._judge(run)
+        if not last:
+            following = operator.phases[operator.phases.index(phase) + 1]
+            return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
+        if not operator.get_result:
+            self._forget_on_success(None)
+            return run.job.to_dict()
+        result = operator._result(results, carried)
+        check_pushable(result, many=isinstance(result, list))
+        self._forget_on_success([run.job, *_jobs(carried)])
+        return result
+
+    def _judge(self, run: JobRun) -> None:
+        from lithops_provider.jobs.outcome import failure_message, too_many
+
+        failures = run.failures()
+        if not failures:
+            return
+        message = failure_message(run.spec.name, failures, run.job.items, self._publish(run, failures))
+        if too_many(failures, run.job.items, self.settings["min_success_ratio"]):
+            raise ItemsFailedError(message, failures, run.job.items)
+        self.log.warning(message)
+
+    def _publish(self, run: JobRun, failures: list[Failure]) -> str:
+        """Stores all failures, and puts the first of them into an XCom. Returns where they are."""
+        key = f"{run.job.round_prefix()}/failures.json"
+        entries = [failure.to_dict() for failure in failures]
+        run.client.put(key, json.dumps(entries).encode())
+        shown = [{**entry, "traceback": entry["traceback"][-_MAX_TRACEBACK:]} for entry in entries[:_MAX_FAILURES]]
+        where = f"{run.job.storage}://{run.job.bucket}/{key}"
+        value = {"job": run.job.executor_id, "failed": len(entries), "items": shown, "all": where}
+        self.context["ti"].xcom_push(key=FAILURES_KEY, value=value)
+        return f"job {run.job.executor_id}; all of them are in the XCom {FAILURES_KEY} and in {where}"
+
+    def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+        from lithops_provider.triggers import LithopsJobTrigger
+
+        limit = self.operator.execution_timeout
+        ends = [self.deadline] if self.deadline is not None else []
+        if limit is not None:
+            ends.append(time.time() + limit.total_seconds())
+        deadline = min(ends) if ends else None
+        self.active = None  # the trigger is in charge now
+        self.operator.defer(
+            trigger=LithopsJobTrigger(
+                lithops_conn_id=self.operator.lithops_conn_id,
+                job=run.job.to_dict(),
+                poll_interval=self.settings["poll_interval"],
+                deadline=deadline,
+                owner=self.owner,
+                interrupted=run.interrupted,
+                **self._trigger_config(run.client),
+            ),
+            method_name="resume",
+            kwargs={
+                "phase": phase,
+                "job": run.job.to_dict(),
+                "carried": carried,
+                "since": run.since,
+                "deadline": self.deadline,
+            },
+            timeout=None if deadline is None else deadline - time.time() + _TIMEOUT_SLACK,
+        )
+
+    def _trigger_config(self, client: LithopsClient) -> dict[str, Any]:
+        """
+        Returns the settings that the trigger needs over the connection's.
+
+        :raises InvalidInputError: there are credentials among them, which Airflow would store readably
+        """
+        from lithops_provider.jobs.secrets import secret_values
+
+        given = arguments.resolve(self.operator, "lithops_config")
+        if given and list(secret_values(dict(given))):
+            raise InvalidInputError(
+                "lithops_config holds credentials, which deferrable=True would have to store readably in Airflow's "
+                f"database; put them into the connection {self.operator.lithops_conn_id!r}"
+            )
+        return {"arguments": self.operator.hook_arguments(), "lithops_config": dict(given) if given else None}
+
+    def _client(self) -> LithopsClient:
+        from lithops_provider.hooks import LithopsHook
+        from lithops_provider.jobs.client import LithopsClient
+
+        operator = self.operator
+        hook = LithopsHook(
+            operator.lithops_conn_id, arguments.resolve(operator, "lithops_config"), **operator.hook_arguments()
+        )
+        return LithopsClient(hook.get_config())
+
+    def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec, carried: dict[str, Any]) -> JobRun:
+        from lithops_provider.jobs.run import JobRun
+
+        digests = spec.digests() if self.operator.durable else {}
+
+        def record(job: LithopsJob) -> None:
+            self.state.save(phase, job, digests)
+
+        self.active = JobRun(
+            client=client,
+            spec=spec,
+            record=record,
+            on_progress=ProgressLog(self.log),
+            poll_interval=self.settings["poll_interval"],
+            deadline=self.deadline,
+            item_retries=self.settings["item_retries"],
+            max_runtime_memory=self.settings["max_runtime_memory"],
+            owner=self.owner,
+        )
+        return self.active
+
+    def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
+        """Returns what a job does, its items as they were sent: computing them anew could give others."""
+        from lithops_provider.jobs.errors import StorageUnavailableError
+        from lithops_provider.jobs.spec import make_spec
+        from lithops_provider.jobs.submit import load_items
+
+        items = load_items(client, job)
+        if items is None:
+            raise StorageUnavailableError(
+                f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}"
+            )
+        return make_spec(phase, self.operator._bind_function(phase), [], self.operator.options(phase), items)
+
+    def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
+        """
+        Has the task's memory, and if wanted its jobs' data, deleted once the result is pushed: success callbacks run
+        after that.
+
+        :param cleaned: the jobs; None if their results stay in storage
+        """
+        client = self.active.client if self.active is not None else None
+        clean = cleaned if self.operator.clean_data else None
+
+        def after_push(context: Any) -> None:
+            from lithops_provider.jobs.clean import clean_job
+
+            self.state.forget()
+            for job in clean or []:
+                if client is not None:
+                    clean_job(client, job)
+
+        known: Any = self.operator.on_success_callback or []
+        callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
+        self.operator.on_success_callback = [*callbacks, after_push]
+
+
+def _jobs(carried: Mapping[str, Any]) -> list[LithopsJob]:
+    from lithops_provider.jobs.job import LithopsJob
+
+    return [LithopsJob.from_dict(value) for value in carried.values() if LithopsJob.is_value(value)]

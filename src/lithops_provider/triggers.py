@@ -1,0 +1,147 @@
+"""The trigger that waits for a job: it lists the job's objects now and then, and reads none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.follow import Follower
+
+#: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
+_POLL_THREADS = 4
+#: Seconds that a poll may take before it counts as failed.
+_POLL_TIMEOUT = 120.0
+#: Seconds for which a storage may fail before the job is given up.
+_STORAGE_PATIENCE = 600.0
+
+_pool = ThreadPoolExecutor(_POLL_THREADS, thread_name_prefix="lithops-poll")
+#: One client for all triggers with the same connection and settings.
+_clients: dict[str, asyncio.Task[LithopsClient]] = {}
+
+
+class LithopsJobTrigger(BaseTrigger):
+    """
+    Waits until the last round of a job is over.
+
+    :param lithops_conn_id: the connection; credentials come from there alone
+    :param job: the job's value
+    :param poll_interval: seconds between looks while the job changes, at most twice that while it doesn't
+    :param arguments: settings over the connection's, without credentials, see `LithopsHook`
+    :param lithops_config: Lithops configuration over the connection's, without credentials
+    :param deadline: seconds since the epoch at which to stop waiting
+    :param owner: who waits, see `lithops_provider.jobs.cancel.set_owner`
+    :param interrupted: see `lithops_provider.jobs.follow.Follower`
+    """
+
+    def __init__(
+        self,
+        *,
+        lithops_conn_id: str,
+        job: dict[str, Any],
+        poll_interval: float | None = None,
+        arguments: dict[str, Any] | None = None,
+        lithops_config: dict[str, Any] | None = None,
+        deadline: float | None = None,
+        owner: str | None = None,
+        interrupted: bool = False,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lithops_conn_id = lithops_conn_id
+        self.job = job
+        self.poll_interval = poll_interval
+        self.arguments = arguments
+        self.lithops_config = lithops_config
+        self.deadline = deadline
+        self.owner = owner
+        self.interrupted = interrupted
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Returns what another triggerer needs to go on."""
+        names = (
+            *("lithops_conn_id", "job", "poll_interval", "arguments", "lithops_config", "deadline", "owner"),
+            "interrupted",
+        )
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {name: getattr(self, name) for name in names},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """
+        Yields one event: ``status`` is ``over``, ``timeout`` or ``error``; ``lost`` says why calls that never
+        reported are given up, ``message`` what the error is.
+        """
+        from lithops_provider.jobs.follow import Follower
+        from lithops_provider.jobs.job import LithopsJob
+
+        try:
+            client = await self._client()
+            interval = self.poll_interval or float(client.config["lithops"]["monitoring_interval"])
+            job = LithopsJob.from_dict(self.job)
+            follower = Follower(client, job, interval, interrupted=self.interrupted)
+            yield TriggerEvent(await self._wait(follower))  # type: ignore[no-untyped-call]
+        except Exception as error:
+            self.log.exception("Waiting for the job failed")
+            message = f"{type(error).__name__}: {error}"
+            yield TriggerEvent({"status": "error", "message": message})  # type: ignore[no-untyped-call]
+
+    async def _wait(self, follower: Follower) -> dict[str, Any]:
+        failing_since: float | None = None
+        while True:
+            try:
+                await _in_thread(follower.poll)
+                failing_since = None
+            except Exception as error:
+                now = time.monotonic()
+                if failing_since is None:
+                    failing_since = now
+                    self.log.warning("Looking at job %s failed, trying again: %r", follower.job.executor_id, error)
+                if now - failing_since > _STORAGE_PATIENCE:
+                    raise
+                follower.delay = min(follower.delay * 2, 30.0)
+            if follower.over:
+                return {"status": "over", "lost": follower.lost}
+            if self.deadline is not None and time.time() > self.deadline:
+                return {"status": "timeout"}
+            await asyncio.sleep(follower.delay)
+
+    async def on_kill(self) -> None:
+        """
+        Stops the job when a user ended the deferred task: marked it, or cleared it. Airflow 3.3 calls this; it does
+        not when a triggerer restarts. The next try may wait for the job by now: then it goes on.
+        """
+        from lithops_provider.jobs.cancel import cancel_job
+        from lithops_provider.jobs.job import LithopsJob
+
+        client = await self._client()
+        job = LithopsJob.from_dict(self.job)
+        stopped = await _in_thread(lambda: cancel_job(client, job, self.owner))
+        self.log.info("Job %s %s", job.executor_id, "was stopped" if stopped else "goes on: another try waits for it")
+
+    async def _client(self) -> LithopsClient:
+        key = repr((self.lithops_conn_id, self.arguments, self.lithops_config))
+        task = _clients.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = _clients[key] = asyncio.ensure_future(self._open_client())
+        return await asyncio.shield(task)
+
+    async def _open_client(self) -> LithopsClient:
+        from lithops_provider.hooks import LithopsHook
+        from lithops_provider.jobs.client import LithopsClient
+
+        hook = LithopsHook(self.lithops_conn_id, self.lithops_config, **(self.arguments or {}))
+        client = LithopsClient(await hook.aget_config(), patience=0.0)
+        await _in_thread(lambda: client.bucket)  # opens the storage
+        return client
+
+
+async def _in_thread(action: Any) -> Any:
+    loop = asyncio.get_running_loop()
+    return await asyncio.wait_for(loop.run_in_executor(_pool, action), _POLL_TIMEOUT)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points, metadata
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+from airflow.providers_manager import ProvidersManager
+from airflow.sdk import Connection
+from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+from lithops_provider.connection import connection_config
+from lithops_provider.get_provider_info import get_provider_info
+from lithops_provider.hooks import LithopsHook
+from lithops_provider.jobs.config import compute_backends, storage_backends
+
+DISTRIBUTION = "airflow-provider-lithops"
+
+
+def connection_type() -> dict[str, Any]:
+    (found,) = get_provider_info()["connection-types"]
+    return dict(found)
+
+
+def test_it_is_what_airflow_expects() -> None:
+    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
+
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_it_is_the_distributions() -> None:
+    (entry_point,) = (
+        entry
+        for entry in entry_points(group="apache_airflow_provider")
+        if entry.dist is not None and entry.dist.name == DISTRIBUTION
+    )
+
+    assert entry_point.load() is get_provider_info
+    assert get_provider_info()["package-name"] == metadata(DISTRIBUTION)["Name"] == DISTRIBUTION
+    assert get_provider_info()["versions"] == [metadata(DISTRIBUTION)["Version"]]
+
+
+def test_airflow_finds_the_provider_and_its_hook() -> None:
+    assert ProvidersManager().providers[DISTRIBUTION].data["name"] == "Lithops"
+    hook = ProvidersManagerTaskRuntime().hooks["lithops"]
+
+    assert hook is not None
+    assert hook.hook_class_name == f"{LithopsHook.__module__}.{LithopsHook.__name__}"
+    assert hook.connection_id_attribute_name == "lithops_conn_id"
+    assert hook.hook_name == "Lithops"
+    assert hook.connection_testable
+
+
+def test_airflow_shows_the_form() -> None:
+    (meta,) = (meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "lithops")
+
+    assert meta.hook_name == "Lithops"
+    assert meta.extra_fields is not None
+    assert list(meta.extra_fields) == list(connection_type()["conn-fields"])
+    assert meta.extra_fields["backend"]["schema"]["title"] == "Compute backend"
+    assert meta.standard_fields is not None
+    assert meta.standard_fields.port is not None
+    assert meta.standard_fields.port.hidden
+    assert meta.standard_fields.login is not None
+    assert meta.standard_fields.login.title == "Access key id or user"
+
+
+def test_the_form_offers_what_lithops_has() -> None:
+    fields = connection_type()["conn-fields"]
+
+    assert sorted(fields["backend"]["schema"]["enum"]) == sorted(compute_backends())
+    assert sorted(fields["storage"]["schema"]["enum"]) == sorted(storage_backends())
+
+
+@pytest.mark.parametrize("name", connection_type()["conn-fields"])
+def test_the_hook_understands_each_field_of_the_form(name: str) -> None:
+    backend = {"backend": "aws_lambda", "storage": "aws_s3"}
+    config = connection_config(Connection(conn_id="c", conn_type="lithops", extra=json.dumps(backend | {name: 1})))
+
+    assert any(settings.get(name) == 1 for settings in config.values())
+
+
+def test_the_types_agree() -> None:
+    assert connection_type()["connection-type"] == LithopsHook.conn_type
+    assert connection_type()["hook-name"] == LithopsHook.hook_name
+
+
+def test_asking_for_it_imports_neither_airflow_nor_lithops() -> None:
+    code = (
+        "import sys; from lithops_provider.get_provider_info import get_provider_info; get_provider_info(); "
+        "print([name for name in ('airflow', 'lithops', 'json') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
