@@ -27,8 +27,11 @@ from lithops_provider.jobs.secrets import secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from airflow.sdk import Connection
+
+    from lithops_provider.jobs.client import LithopsClient
 
 #: Seconds that a test of the connection may take; clients of clouds try for minutes.
 _TEST_TIMEOUT = 20.0
@@ -36,7 +39,8 @@ _TEST_TIMEOUT = 20.0
 
 class LithopsHook(BaseHook):
     """
-    Gives the Lithops configuration that a connection holds, under the settings of a task.
+    Gives the Lithops configuration that a connection holds, under the settings of a task, and does with jobs what can
+    be done from outside: wait for one, gather, cancel and clean it.
 
     :param lithops_conn_id: the connection. ``lithops_default`` may be missing: then Lithops's own
         configuration files apply, and without these, localhost
@@ -110,6 +114,76 @@ class LithopsHook(BaseHook):
             for secret in sorted(secret_values(self._config or {}), key=len, reverse=True):
                 message = message.replace(secret, "***")
             return False, message
+
+    def get_client(self) -> LithopsClient:
+        """Returns what talks to the backends of the configuration."""
+        from lithops_provider.jobs.client import LithopsClient
+
+        return LithopsClient(self.get_config())
+
+    def wait_for_job(
+        self, job: Mapping[str, Any], *, poll_interval: float | None = None, timeout: float | None = None
+    ) -> None:
+        """
+        Waits until a job is over, whether its items succeeded or not.
+
+        :param job: its value, as an operator with ``async_invoke=True`` returns it
+        :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
+        :param timeout: seconds to wait at most
+        :raises JobTimeoutError: it isn't over by then; it goes on
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.wait import wait_for_job
+
+        wait_for_job(self.get_client(), LithopsJob.from_dict(job), poll_interval=poll_interval, timeout=timeout)
+
+    def gather_job(self, job: Mapping[str, Any], *, min_success_ratio: float = 1.0) -> list[Any]:
+        """
+        Returns the results of a job that is over, in the order of its items, None where one failed.
+
+        :param job: its value
+        :param min_success_ratio: share of items that have to have succeeded
+        :raises ItemsFailedError: fewer have
+        :raises StorageUnavailableError: the job's data is gone
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.wait import gather_results
+
+        return gather_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
+
+    def cancel_job(self, job: Mapping[str, Any]) -> None:
+        """
+        Stops a job.
+
+        :param job: its value
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.cancel import cancel_job
+
+        cancel_job(self.get_client(), LithopsJob.from_dict(job))
+
+    def clean_job(self, job: Mapping[str, Any]) -> int:
+        """
+        Deletes a job's data.
+
+        :param job: its value
+        :returns: how many objects there were
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.clean import clean_job
+
+        return clean_job(self.get_client(), LithopsJob.from_dict(job))
+
+    def clean_older_than(self, age: timedelta) -> int:
+        """
+        Deletes the data of all jobs of this package in the bucket that were sent before some time.
+
+        :param age: how long ago
+        :returns: how many jobs there were
+        """
+        from lithops_provider.jobs.clean import clean_older_than
+
+        return clean_older_than(self.get_client(), age.total_seconds())
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lithops_provider import arguments
 from lithops_provider.durable import DurableState
-from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError, JobTimeoutError, LithopsJobError
+from lithops_provider.jobs.errors import ItemsFailedError, JobTimeoutError, LithopsJobError
 from lithops_provider.progress import ProgressLog, log_output
 from lithops_provider.xcom import check_pushable
 
@@ -117,7 +117,7 @@ class TaskRun:
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
         if operator.deferrable:
-            self._trigger_config(client)  # says what is wrong before anything is sent
+            self._trigger_config()  # says what is wrong before anything is sent
         known = self.state.find(phase, client, spec)
         run = self._run(client, phase, spec, carried)
         if known is None:
@@ -197,7 +197,7 @@ class TaskRun:
                 deadline=deadline,
                 owner=self.owner,
                 interrupted=run.interrupted,
-                **self._trigger_config(run.client),
+                **self._trigger_config(),
             ),
             method_name="resume",
             kwargs={
@@ -210,21 +210,17 @@ class TaskRun:
             timeout=None if deadline is None else deadline - time.time() + _TIMEOUT_SLACK,
         )
 
-    def _trigger_config(self, client: LithopsClient) -> dict[str, Any]:
+    def _trigger_config(self) -> dict[str, Any]:
         """
         Returns the settings that the trigger needs over the connection's.
 
-        :raises InvalidInputError: there are credentials among them, which Airflow would store readably
+        :raises InvalidInputError: there are credentials among them
         """
-        from lithops_provider.jobs.secrets import secret_values
+        from lithops_provider.triggers import without_credentials
 
-        given = arguments.resolve(self.operator, "lithops_config")
-        if given and list(secret_values(dict(given))):
-            raise InvalidInputError(
-                "lithops_config holds credentials, which deferrable=True would have to store readably in Airflow's "
-                f"database; put them into the connection {self.operator.lithops_conn_id!r}"
-            )
-        return {"arguments": self.operator.hook_arguments(), "lithops_config": dict(given) if given else None}
+        operator = self.operator
+        given = without_credentials(arguments.resolve(operator, "lithops_config"), operator.lithops_conn_id)
+        return {"arguments": operator.hook_arguments(), "lithops_config": given}
 
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.follow import Follower
 
@@ -24,6 +26,27 @@ _STORAGE_PATIENCE = 600.0
 _pool = ThreadPoolExecutor(_POLL_THREADS, thread_name_prefix="lithops-poll")
 #: One client for all triggers with the same connection and settings.
 _clients: dict[str, asyncio.Task[LithopsClient]] = {}
+
+
+def without_credentials(lithops_config: Mapping[str, Any] | None, lithops_conn_id: str) -> dict[str, Any] | None:
+    """
+    Returns a Lithops configuration as a trigger may hold it: Airflow stores a trigger's arguments readably.
+
+    :param lithops_config: what an operator was given, or None
+    :param lithops_conn_id: where credentials belong, for the message
+    :raises InvalidInputError: there are credentials in it
+    """
+    from lithops_provider.jobs.errors import InvalidInputError
+    from lithops_provider.jobs.secrets import secret_values
+
+    if not lithops_config:
+        return None
+    if secret_values(dict(lithops_config)):
+        raise InvalidInputError(
+            "lithops_config holds credentials, which deferrable=True would have to store readably in Airflow's "
+            f"database; put them into the connection {lithops_conn_id!r}"
+        )
+    return dict(lithops_config)
 
 
 class LithopsJobTrigger(BaseTrigger):

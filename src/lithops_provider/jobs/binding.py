@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,7 @@ class Binding:
     :param injected: the reserved names that the function takes
     :param takes_object: whether it has a parameter ``obj``
     :param signature: without what is filled in; None if the function has none that can be read
-    :param lead: how many positional parameters come before the first that is filled in
-    :param named: the positional parameters behind it: their values have to go by name
+    :param places: the positional parameters that are filled in, and how many come before each
     """
 
     function: Callable[..., Any]
@@ -42,8 +42,7 @@ class Binding:
     injected: tuple[str, ...]
     takes_object: bool
     signature: inspect.Signature | None
-    lead: int = 0
-    named: tuple[str, ...] = ()
+    places: tuple[tuple[str, int], ...] = ()
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> None:
         """
@@ -82,6 +81,39 @@ class Binding:
         return ""
 
 
+class _ShortRepr(reprlib.Repr):
+    """Shows a value without spelling it out first: an item may be 100 MB, and its own repr may fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxstring = self.maxother = self.maxlong = 100
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 20
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        text = repr(value[: self.maxstring])
+        return text if len(value) <= self.maxstring else f"{text[:-1]}...'"
+
+    repr_bytearray = repr_bytes
+
+
+_SHORT = _ShortRepr()
+
+
+def short_repr(value: object, limit: int = 100) -> str:
+    """
+    Returns a value's repr, shortened. Never fails.
+
+    :param value: anything
+    :param limit: characters
+    """
+    try:
+        text = _SHORT.repr(value)
+    except Exception as error:
+        text = f"<{type(value).__name__} that can't be shown: {error!r}>"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def function_name(function: Callable[..., Any]) -> str:
     """Returns a name for messages; a partial has its function's, a callable object its class's."""
     while isinstance(function, functools.partial):
@@ -99,15 +131,18 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
     :raises InvalidInputError: it can't be called, or not in this way
     """
     if not callable(function):
-        raise InvalidInputError(f"{parameter} must be a function, got {type(function).__name__}: {function!r:.100}")
+        raise InvalidInputError(
+            f"{parameter} must be a function, got {type(function).__name__}: {short_repr(function)}"
+        )
     name = function_name(function)
     target = function.func if isinstance(function, functools.partial) else function
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+    called = (target, getattr(type(target), "__call__", None))  # noqa: B004 - the method itself is wanted
+    if any(inspect.isgeneratorfunction(entry) or inspect.isasyncgenfunction(entry) for entry in called):
         raise InvalidInputError(
             f"{parameter}: {name} is a generator function; its items can't leave the process it runs in. "
             "Return a list instead"
         )
-    if inspect.iscoroutinefunction(target):
+    if any(inspect.iscoroutinefunction(entry) for entry in called):
         raise InvalidInputError(
             f"{parameter}: {name} is an async function; write a plain one that calls asyncio.run(...)"
         )
@@ -120,7 +155,6 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         key for key in (*INJECTED, "obj") if key in full.parameters and not _positional_only(full.parameters[key])
     }
     positional = [key for key, entry in full.parameters.items() if entry.kind in _POSITIONAL]
-    lead = next((place for place, key in enumerate(positional) if key in filled), len(positional))
     return Binding(
         function=function,
         name=name,
@@ -129,8 +163,7 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         injected=tuple(key for key in INJECTED if key in filled),
         takes_object="obj" in filled,
         signature=full.replace(parameters=[entry for key, entry in full.parameters.items() if key not in filled]),
-        lead=lead,
-        named=tuple(key for key in positional[lead:] if key not in filled),
+        places=tuple((key, place) for place, key in enumerate(positional) if key in filled),
     )
 
 
@@ -147,7 +180,7 @@ def _as_arguments(extra: Any, parameter: str) -> tuple[tuple[Any, ...], dict[str
         return tuple(extra), {}
     raise InvalidInputError(
         f"{parameter} must be a dict of keyword arguments or a list or tuple of positional ones, "
-        f"got {type(extra).__name__}: {extra!r:.100}"
+        f"got {type(extra).__name__}: {short_repr(extra)}"
     )
 
 
@@ -218,7 +251,7 @@ def bind_items(
             args, kwargs = (element,), {}
             shape = 1
         if shape not in shapes:  # items of one shape fit alike: 100,000 of them are checked once
-            binding.check(args, kwargs, f"item {index}, {element!r:.100},")
+            binding.check(args, kwargs, f"item {index}, {short_repr(element)},")
             shapes.add(shape)
         items.append((args, kwargs))
     return binding, items
@@ -241,7 +274,7 @@ def as_items(iterdata: Any) -> Iterable[Any]:
         items: Iterable[Any] = iter(iterdata)
     except TypeError:
         raise InvalidInputError(
-            f"map_iterdata must be an iterable, got {type(iterdata).__name__}: {iterdata!r:.100}"
+            f"map_iterdata must be an iterable, got {type(iterdata).__name__}: {short_repr(iterdata)}"
         ) from None
     return items
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local, runner_pids
+
+#: Seconds that the processes of a localhost job have to store what is done. A task that is killed has 5 in all.
+_TO_STORE = 1.5
 
 
 def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None) -> bool:
@@ -24,9 +28,9 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
         return False
     if owner is not None and not is_owner(client, job, owner):
         return False
+    client.put(job.stop_key(), b"")
     if is_local(job):
         _kill(runner_pids(job))
-    client.put(job.stop_key(), b"")
     return True
 
 
@@ -49,8 +53,23 @@ def is_owner(client: LithopsClient, job: LithopsJob, owner: str) -> bool:
 
 
 def _kill(pids: list[int]) -> None:
-    """Kills the runner with all it forked: it leads a session, and so a process group, of its own."""
+    """Ends the runner with all it forked: it leads a session, and so a process group, of its own."""
+    groups = set()
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            groups.add(os.getpgid(pid))
+    for number in (signal.SIGTERM, signal.SIGKILL):  # first so that what is done can be stored
+        for group in groups:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+        end = time.monotonic() + _TO_STORE
+        while number == signal.SIGTERM and time.monotonic() < end and any(_exists(group) for group in groups):
+            time.sleep(0.05)
+
+
+def _exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,10 +1,21 @@
-"""Deletes what a job left in storage."""
+"""Deletes what jobs left in storage and, on localhost, on this machine."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import re
+import shutil
+import time
+
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.liveness import is_local
+from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
+
+#: The executor ids that we choose, see `LithopsJob.new_executor_id`; Lithops's own look different.
+_OURS = re.compile(rf"{re.escape(JOBS_PREFIX)}/([0-9a-f]{{16}}-0)(?:-[AMR]\d+)?/")
 
 
 def clean_job(client: LithopsClient, job: LithopsJob) -> int:
@@ -15,9 +26,59 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     :param job: its value
     :returns: how many objects there were
     """
-    keys = [
-        key for job_id in job.job_ids for key in client.keys(job.bucket, f"{JOBS_PREFIX}/{job.executor_id}-{job_id}/")
-    ]
-    keys += client.keys(job.bucket, f"{JOBS_PREFIX}/{job.executor_id}/")
+    prefixes = [job_prefix(job.executor_id, job_id) for job_id in job.job_ids]
+    prefixes.append(f"{JOBS_PREFIX}/{job.executor_id}")
+    keys = [key for prefix in prefixes for key in client.keys(job.bucket, f"{prefix}/")]
     client.delete(job.bucket, keys)
+    if is_local(job):
+        for job_id in job.job_ids:
+            _clean_local(job.bucket, f"{job.executor_id}-{job_id}")
+        _remove(job.bucket, JOBS_PREFIX, job.executor_id)
     return len(keys)
+
+
+def clean_older_than(client: LithopsClient, seconds: float) -> int:
+    """
+    Deletes the objects of all of this package's jobs in the configured bucket that were last sent before some time.
+
+    :param client: whose bucket is meant
+    :param seconds: the age
+    :returns: how many jobs there were
+    """
+    jobs: dict[str, list[str]] = {}
+    for key in client.keys(client.bucket, f"{JOBS_PREFIX}/"):
+        match = _OURS.match(key)
+        if match is not None:
+            jobs.setdefault(match[1], []).append(key)
+    old = [executor_id for executor_id, keys in jobs.items() if _last_sent(client, keys) < time.time() - seconds]
+    for executor_id in old:
+        client.delete(client.bucket, jobs[executor_id])
+        if client.backend == "localhost":
+            for folder in {key.split("/")[1] for key in jobs[executor_id]}:
+                _clean_local(client.bucket, folder)
+    return len(old)
+
+
+def _last_sent(client: LithopsClient, keys: list[str]) -> float:
+    """Returns when the last round of a job was sent; 0 if that isn't known, as when its plan was never stored."""
+    times = [0.0]
+    for key in keys:
+        if key.endswith("/plan") and (data := client.get(client.bucket, key)) is not None:
+            times.append(float(json.loads(data)["submitted"]))
+    return max(times)
+
+
+def _clean_local(bucket: str, job_key: str) -> None:
+    """Deletes the files that Lithops's worker leaves on its machine."""
+    from lithops.constants import JOBS_DIR, MODULES_DIR
+
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(JOBS_DIR, f"{job_key}.done"))
+    shutil.rmtree(os.path.join(MODULES_DIR, job_key), ignore_errors=True)
+    _remove(bucket, JOBS_PREFIX, job_key)
+
+
+def _remove(*folders: str) -> None:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    shutil.rmtree(os.path.join(LITHOPS_TEMP_DIR, *folders), ignore_errors=True)

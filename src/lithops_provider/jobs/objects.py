@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lithops_provider.jobs.binding import Binding, as_items, bind_function, split_evenly
+from lithops_provider.jobs.binding import Binding, as_items, bind_function, short_repr, split_evenly
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 
@@ -64,8 +64,14 @@ def bind_objects(
     """
     import inspect
 
+    for parameter, value in (("chunk_size", chunk_size), ("chunk_number", chunk_number)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise InvalidInputError(f"{parameter} must be a whole number of at least 1, got {value!r}")
     binding = bind_function(function, extra_args, parameter="map_function")
     signature = inspect.signature(function)
+    signature = signature.replace(
+        parameters=[entry for name, entry in signature.parameters.items() if name not in binding.injected]
+    )
     items: list[ObjectItem] = []
     chunks: list[int] = []
     kinds: dict[str, str] = {}
@@ -90,7 +96,7 @@ def _split_element(
     binding: Binding, signature: Any, index: int, element: Any, argument: str | None
 ) -> tuple[str, dict[str, Any]]:
     """Returns the path that an item names, and its other arguments by name."""
-    where = f"item {index}, {element!r:.100},"
+    where = f"item {index}, {short_repr(element)},"
     if argument is not None:
         bound: dict[str, Any] = {argument: element}
     elif isinstance(element, Mapping):
@@ -116,7 +122,7 @@ def _as_path(value: Any, where: str) -> str:
         return str(value.url)
     if isinstance(getattr(value, "path", None), str):  # a CloudObjectLocal
         return str(value.path)
-    raise InvalidInputError(f"{where} gives as 'obj' {value!r:.100}, which is no path of an object in storage")
+    raise InvalidInputError(f"{where} gives as 'obj' {short_repr(value)}, which is no path of an object in storage")
 
 
 def _find(client: LithopsClient, path: str, index: int) -> Iterator[Description]:
@@ -134,7 +140,7 @@ def _url(url: str, where: str) -> Description:
     import requests
 
     try:
-        response = requests.head(url, allow_redirects=True, timeout=30)
+        response = requests.head(url, headers={"Accept-Encoding": "identity"}, allow_redirects=True, timeout=30)
         response.raise_for_status()
     except requests.RequestException as error:
         raise InvalidInputError(f"{where}: {url} can't be read: {error}") from error
@@ -166,8 +172,10 @@ def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Descripti
     from lithops.storage import Storage
     from lithops.utils import split_object_url
 
-    if "://" in path and path.split("://", 1)[0] in ("file", ""):
+    if path.startswith(("file://", "://")):
         raise InvalidInputError(f"{where}: {path}: write a file of this machine as an absolute path")
+    if path.count("://") > 1:
+        raise InvalidInputError(f"{where}: {path} is no path of an object in storage")
     backend, bucket, prefix, name = split_object_url(path)
     backend = backend or client.storage_backend
     try:

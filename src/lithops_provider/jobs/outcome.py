@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lithops_provider.jobs.binding import short_repr
 from lithops_provider.jobs.remote.results import Outcome
 
 #: How many failures a message shows.
@@ -39,22 +40,18 @@ class Failure:
 
 def describe_item(blob: bytes) -> str:
     """Returns the arguments of a pickled item, as short text."""
-    args, kwargs, special = pickle.loads(blob)
-    shown = [_short(value) for value in args] + [f"{key}={_short(value)}" for key, value in kwargs.items()]
+    try:
+        args, kwargs, special = pickle.loads(blob)
+    except Exception as error:  # another process than the one that sent it may lack its class
+        return f"<arguments that can't be unpickled here: {short_repr(error)}>"
+    shown = [short_repr(value, _ITEM_REPR) for value in args]
+    shown += [f"{key}={short_repr(value, _ITEM_REPR)}" for key, value in kwargs.items()]
     if special is not None and "object" in special:
         name, where = special["object"]
         shown.insert(0, f"{name}={where.get('key') or where.get('path') or where.get('url')}")
     elif special is not None:
         shown.insert(0, "<results of another job>")
     text = ", ".join(shown)
-    return text if len(text) <= _ITEM_REPR else f"{text[: _ITEM_REPR - 3]}..."
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:
-        text = f"<{type(value).__name__} that can't be shown: {error}>"
     return text if len(text) <= _ITEM_REPR else f"{text[: _ITEM_REPR - 3]}..."
 
 
@@ -110,7 +107,7 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
         if outcome.result is not None:
             try:
                 value = pickle.loads(outcome.result)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failure = {
                     "type": type(error).__name__,
                     "message": f"the result can't be unpickled here: {error}",

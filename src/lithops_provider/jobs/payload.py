@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from lithops_provider.jobs.binding import Binding, function_name
+from lithops_provider.jobs.binding import Binding, function_name, short_repr
 from lithops_provider.jobs.errors import NotPortableError
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
@@ -45,7 +45,7 @@ def dump_function(binding: Binding) -> bytes:
 
     :raises NotPortableError: something it refers to can't be pickled; the message names it
     """
-    value = (binding.function, binding.args, binding.kwargs, (binding.injected, binding.lead, binding.named))
+    value = (binding.function, binding.args, binding.kwargs, (binding.injected, binding.places))
     with _by_value(_modules_of(binding.function)):
         try:
             return _dumps(value)
@@ -63,10 +63,8 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]]) -> list[bytes
     :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
     :raises NotPortableError: an item can't be pickled; the message gives its index
     """
-    import cloudpickle
-
     buffer = io.BytesIO()
-    pickler = cloudpickle.Pickler(buffer)  # one for all: making one costs more than pickling an item
+    pickler = _pickler(buffer)  # one for all: making one costs more than pickling an item
     dumped = []
     with _by_value(_modules_of(binding.function)):
         for index, item in enumerate(items):
@@ -74,7 +72,9 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]]) -> list[bytes
             try:
                 pickler.dump(full)
             except Exception as error:
-                raise NotPortableError(f"item {index} can't be shipped: {full[:2]!r:.200}: {error}") from error
+                raise NotPortableError(
+                    f"item {index} can't be shipped: {short_repr(full[:2], 200)}: {error}"
+                ) from error
             dumped.append(buffer.getvalue())
             buffer.seek(0)
             buffer.truncate()
@@ -100,14 +100,31 @@ def dump_wrapper(function: bytes, settings: dict[str, Any]) -> bytes:
 
 
 def _dumps(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    _pickler(buffer).dump(value)
+    return buffer.getvalue()
+
+
+def _pickler(buffer: io.BytesIO) -> Any:
+    """Returns cloudpickle's pickler, which also takes functions with a cache by value; on its own it doesn't."""
     import cloudpickle
 
-    return bytes(cloudpickle.dumps(value))
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, functools._lru_cache_wrapper):
+                module = sys.modules.get(obj.__module__)
+                if module is None or not _importable(module):
+                    unbounded = obj.cache_parameters()["maxsize"] is None
+                    return (functools.cache if unbounded else functools.lru_cache), (obj.__wrapped__,)
+            return super().reducer_override(obj)
+
+    return Pickler(buffer)
 
 
 def _modules_of(function: Callable[..., Any]) -> list[ModuleType]:
     """Returns the loaded modules that define the function and that its workers can't import."""
-    names = {getattr(entry, "__module__", None) for entry in underlying_functions(function)}
+    owner = getattr(function, "__self__", None)
+    names = {getattr(entry, "__module__", None) for entry in (function, type(owner), *underlying_functions(function))}
     names |= {
         type(function).__module__,
         *(name for name in sys.modules if name.startswith(_DAG_MODULE_PREFIX)),
@@ -155,14 +172,32 @@ def _culprit(binding: Binding) -> str | None:
     for key, value in (*binding.kwargs.items(), *enumerate(binding.args)):
         if not _portable(value):
             return f"extra_args {key!r}, of type {type(value).__name__}, can't be pickled"
+    seen: set[int] = set()
     for function in underlying_functions(binding.function):
+        if (found := _culprit_of(function, "it", seen)) is not None:
+            return found
+    return None
+
+
+def _culprit_of(function: Any, subject: str, seen: set[int]) -> str | None:
+    """Looks through what a function refers to, and what functions among that refer to."""
+    seen.add(id(function))
+    try:
         variables = inspect.getclosurevars(function)
-        for name, value in {**variables.globals, **variables.nonlocals}.items():
-            if not inspect.isfunction(value) and not inspect.ismodule(value) and not _portable(value):
-                return (
-                    f"it refers to {name!r}, of type {type(value).__module__}.{type(value).__qualname__}, which can't "
-                    f"be pickled. Make it inside {function_name(function)} instead"
-                )
+    except (TypeError, ValueError):  # no Python function, or one that is not complete yet
+        return None
+    for name, value in {**variables.globals, **variables.nonlocals}.items():
+        if id(value) in seen or _portable(value):
+            continue
+        inner = inspect.unwrap(value) if callable(value) else value
+        if inspect.isfunction(inner):
+            if (found := _culprit_of(inner, f"{name}, which it calls,", seen)) is not None:
+                return found
+            continue
+        return (
+            f"{subject} refers to {name!r}, of type {type(value).__module__}.{type(value).__qualname__}, which can't "
+            f"be pickled. Make it inside {function_name(function)} instead"
+        )
     return None
 
 

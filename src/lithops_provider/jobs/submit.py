@@ -92,7 +92,8 @@ def submit_round(
     prefix = job.round_prefix()
     blobs = spec.items if indices is None else [spec.items[index] for index in indices]
     client.put(job.items_key(), frames.pack(blobs))
-    client.put(job.plan_key(), json.dumps([_compact(piece) for piece in plan]).encode())
+    stored_plan = {"submitted": job.rounds[-1].submitted, "calls": [_compact(piece) for piece in plan]}
+    client.put(job.plan_key(), json.dumps(stored_plan).encode())
     longest = max(len(piece) for piece in plan)
     wanted_seconds = min(int(longest * job.timeout) + _CALL_OVERHEAD, _LONGEST_CALL)
     limit = client.compute.call_limit(wanted_seconds, job.job_ids[-1], memory)
@@ -145,7 +146,7 @@ def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[
     data = client.get(job.bucket, job.plan_key(number))
     if data is None:
         return None
-    pieces = json.loads(data)
+    pieces = json.loads(data)["calls"]
     return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
 
 

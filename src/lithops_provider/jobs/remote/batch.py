@@ -38,10 +38,14 @@ from .parts import PartBuilder, PartName, part_key
 _TICK = 0.2
 #: Seconds that loading the function may take, if the timeout of an item isn't longer.
 _LOAD_TIMEOUT = 300.0
+#: Seconds of timeout from which on a single item runs without a process that watches over it.
+_UNWATCHED = 300.0
 #: Seconds that an item has to react to its timeout before its process is killed.
 _GRACE = 3.0
 #: Seconds before the runtime's own limit at which the rest of a batch is handed back.
 _MARGIN = 10.0
+#: Seconds to wait before trying again to store outcomes.
+_STORE_DELAYS = (0.5, 2.0, 8.0)
 
 
 def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dict[str, Any]) -> dict[str, Any]:
@@ -95,10 +99,12 @@ class _Batch:
         self.done = 0
         self.failed = 0
         self.stopped = False
+        self.terminated = False
         self._part = PartBuilder()
         self._first = 0
         self._stored: str | None = None
         self._stored_done = 0
+        self._storage_fails = False
         self._next_flush = begin + settings["flush"]
         self._next_look = begin + settings["flush"]
         self._output_left = settings["output_limit"] * 16
@@ -115,15 +121,20 @@ class _Batch:
 
     def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
         try:
-            if self.total == 1:
+            if self.total == 1 and self.settings["timeout"] >= _UNWATCHED:
                 self._run_here(items, function, output_fd)
             while self.done < self.total and not self.stopped:
                 _Child(self, items[self.done :], function, output_fd).run()
         finally:
             self.flush(last=True)
+        if self.terminated:
+            os._exit(128 + signal.SIGTERM)
 
     def _run_here(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
-        """Runs a single item in this process, which saves a fork: if it dies there is no doubt what killed it."""
+        """
+        Runs a single item in this process, which saves a fork: if it dies there is no doubt what killed it. If it
+        doesn't react to its timeout, Lithops ends the call some minutes later.
+        """
         ItemRunner(self._take_here, output_fd, function, self.settings, None).run(items)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -159,7 +170,8 @@ class _Batch:
 
     def housekeeping(self) -> None:
         now = time.monotonic()
-        if self._part.size >= self.settings["part_size"] or now >= self._next_flush:
+        full = self._part.size >= self.settings["part_size"] and not self._storage_fails
+        if full or now >= self._next_flush:
             self.flush()
             self._next_flush = time.monotonic() + self.settings["flush"]
         if now >= self._next_look:
@@ -167,11 +179,17 @@ class _Batch:
             self._next_look = time.monotonic() + self.settings["flush"]
 
     def flush(self, last: bool = False) -> None:
-        """Stores what is done by now; before it forgets the part it replaces, so that nothing is ever missing."""
+        """
+        Stores what is done by now; before it forgets the part it replaces, so that nothing is ever missing.
+
+        :param last: try hard: there won't be another chance
+        """
         if self.done == self._stored_done:
             return
         key = part_key(self.prefix, PartName(self._first, self.done, self.failed))
-        self._put(key, self._part.encode(), last)
+        self._storage_fails = not self._put(key, self._part.encode(), _STORE_DELAYS if last else ())
+        if self._storage_fails:
+            return
         replaced, self._stored, self._stored_done = self._stored, key, self.done
         if replaced is not None:
             with contextlib.suppress(Exception):  # readers take the newer of the two
@@ -179,17 +197,19 @@ class _Batch:
         if self._part.size >= self.settings["part_size"]:
             self._part, self._first, self._stored = PartBuilder(), self.done, None
 
-    def _put(self, key: str, data: bytes, last: bool) -> None:
-        for delay in (0.5, 2.0, 8.0):
+    def _put(self, key: str, data: bytes, delays: tuple[float, ...]) -> bool:
+        """Writes an object. Without ``delays`` it only returns False when that fails: there will be other chances."""
+        for delay in (*delays, None):
             try:
                 self.storage.put_object(self.settings["bucket"], key, data)
-                return
+                return True
             except Exception as error:
-                if not last:
-                    self._next_flush = time.monotonic() + delay
-                print(f"storing outcomes failed, trying again: {error!r}", file=sys.stderr)  # noqa: T201 - the worker's log
+                if delays and delay is None:
+                    raise
+                print(f"storing outcomes failed, to be tried again: {error!r}", file=sys.stderr)  # noqa: T201 - the worker's log
+            if delay is not None:
                 time.sleep(delay)
-        self.storage.put_object(self.settings["bucket"], key, data)
+        return False
 
 
 def _as_failure(payload: bytes | dict[str, Any]) -> dict[str, Any]:
@@ -199,9 +219,9 @@ def _as_failure(payload: bytes | dict[str, Any]) -> dict[str, Any]:
     return failure
 
 
-def load_failure(payload: bytes) -> dict[str, Any]:
+def load_failure(payload: bytes | dict[str, Any]) -> dict[str, Any]:
     """Says that the function could not even be unpickled."""
-    failure = _as_failure(payload)
+    failure = dict(_as_failure(payload))
     failure["message"] = (
         f"the function can't be loaded in the runtime: {failure['type']}: {failure['message']}; what it imports "
         "must be installed in the runtime, or be shipped with include_modules"
@@ -255,7 +275,7 @@ class _Child:
                 pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
                 if pid:
                     status = wait_status
-                self._take_messages()
+                self._take_messages(all_of_them=status is not None)
                 if status is None:
                     self.batch.housekeeping()
                     self._watch()
@@ -265,13 +285,11 @@ class _Child:
             os.close(self.reading)
 
     def _on_terminate(self, signum: int, frame: Any) -> None:
-        # Lithops ends a call that passed its time limit by SIGTERM.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        os._exit(128 + signal.SIGTERM)
+        # Lithops ends a call that passed its time limit by SIGTERM. What is done by now is stored before it ends.
+        self.batch.stopped = self.batch.terminated = True
 
-    def _take_messages(self) -> None:
-        messages = self.reader.read()
+    def _take_messages(self, all_of_them: bool) -> None:
+        messages = self.reader.read(all_of_them)
         for index, kind, started, seconds, peak, payload, output in messages:
             if kind == HANDED_BACK:
                 self.batch.stopped = True
@@ -286,10 +304,10 @@ class _Child:
             self.item_since = time.monotonic()
             self.alarmed = False
 
-    def _fail_all(self, payload: bytes, started: float) -> None:
+    def _fail_all(self, payload: bytes | dict[str, Any], started: float) -> None:
         """The function can't even be loaded: what holds for the first item holds for all."""
         failure = load_failure(payload)
-        for index, _ in self.items:
+        for index, _ in self.items[self.reported :]:
             self.batch.add(index, FAILURE, started, 0.0, 0, failure, "")
         self.reported = len(self.items)
 
@@ -301,7 +319,8 @@ class _Child:
         if self.batch.stopped:
             self._kill("the job was cancelled")
         elif overdue > _GRACE:
-            self._kill(f"the item took longer than its timeout of {timeout:g} seconds and did not react to it")
+            what = "the item" if self.loaded else "loading the function"
+            self._kill(f"{what} took longer than its timeout of {timeout:g} seconds and did not react to it")
         elif overdue > 0 and not self.alarmed:
             self.alarmed = True
             with contextlib.suppress(ProcessLookupError):
@@ -323,7 +342,10 @@ class _Child:
             failure = {"type": "TimeoutError", "message": self.killed_for, "traceback": output}
         else:
             failure = {"type": "ProcessDiedError", "message": _death(status), "traceback": output}
-        self.batch.add(index, FAILURE, time.time() - seconds, seconds, 0, failure, output)
+        if self.loaded:
+            self.batch.add(index, FAILURE, time.time() - seconds, seconds, 0, failure, output)
+        else:
+            self._fail_all(failure, time.time() - seconds)
 
 
 def _death(status: int) -> str:

@@ -15,14 +15,12 @@ class Injection:
     Completes the arguments of an item.
 
     :param names: the reserved names that the function takes: ``id``, ``storage``, ``ibm_cos``, ``rabbitmq``
-    :param lead: how many parameters come before the first that is filled in
-    :param named: the parameters behind it, whose values go by name
+    :param places: the positional parameters that are filled in, and how many come before each
     """
 
-    def __init__(self, names: tuple[str, ...], lead: int, named: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], places: tuple[tuple[str, int], ...]) -> None:
         self.names = names
-        self.lead = lead
-        self.named = named
+        self.places = places
         self._clients: dict[str, Any] = {}
 
     def __call__(
@@ -36,23 +34,22 @@ class Injection:
         :param kwargs: the same for keywords
         :param special: ``{"object": (name, description)}``, ``{"results": (position, reference)}`` or None
         """
+        filled: dict[str, Any] = {name: index if name == "id" else self._client(name) for name in self.names}
         if special is not None:
             if "object" in special:
                 name, description = special["object"]
-                kwargs = {**kwargs, name: open_chunk(self.storage(description["backend"]), description)}
+                in_storage = description["backend"] not in ("path", "url")
+                storage = self.storage(description["backend"]) if in_storage else None
+                filled[name] = open_chunk(storage, description)
             if "results" in special:
                 position, reference = special["results"]
                 values = results.read_values(self.storage(None), reference)
                 args = (*args[:position], values, *args[position:])
-        if self.named:
-            given = args[self.lead :]
-            kwargs = {**dict(zip(self.named, given)), **kwargs}  # noqa: B905 - either may be shorter: defaults, *args
-            args = (*args[: self.lead], *given[len(self.named) :])
-        if self.names:
-            kwargs = dict(kwargs)
-            for name in self.names:
-                kwargs[name] = index if name == "id" else self._client(name)
-        return args, kwargs
+        for name, place in self.places:
+            # By position where all before it are: what comes behind it may be positional as well.
+            if place <= len(args) and name in filled:
+                args = (*args[:place], filled.pop(name), *args[place:])
+        return args, {**kwargs, **filled} if filled else kwargs
 
     def storage(self, backend: str | None) -> Any:
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -20,7 +19,7 @@ from . import injection
 from .output import CapturedOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import FrameType
 
 SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK = range(5)
@@ -28,6 +27,9 @@ SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK = range(5)
 #: index, kind, started, seconds, peak memory, length of the payload, length of the output
 _MESSAGE = "<QBddQQQ"
 _MESSAGE_SIZE = struct.calcsize(_MESSAGE)
+
+#: Bytes to take out of the pipe in one go.
+_READ_AT_ONCE = 1 << 20
 
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 20_000
@@ -50,12 +52,12 @@ def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
         trace = trace.tb_next if trace is not None else None
     try:
         message = str(error)
-    except Exception as problem:
+    except BaseException as problem:
         message = f"<its message can't be shown: {problem!r}>"
     kind = "TimeoutError" if isinstance(error, ItemTimeoutError) else type(error).__qualname__
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
-    except Exception as problem:
+    except BaseException as problem:
         text = f"<the traceback can't be shown: {problem!r}>"
     text = text.replace("lithops_provider.jobs.remote.items.ItemTimeoutError", "TimeoutError")
     if len(text) > MAX_TRACEBACK:
@@ -131,13 +133,25 @@ class ItemRunner:
 
         :param items: index and pickled arguments of each
         """
-        with self.output.installed():
-            logging.basicConfig(
-                stream=self.output, level=logging.INFO, format="%(levelname)s - %(message)s", force=True
-            )
-            signal.signal(signal.SIGALRM, self._on_alarm)
+        with self.output.installed(), self._logging():
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGALRM, self._on_alarm)
             self._run_all(items)
+
+    @contextlib.contextmanager
+    def _logging(self) -> Iterator[None]:
+        """Takes what the function logs, as long as it lasts: this may be the worker's own process."""
+        root = logging.getLogger()
+        before = root.handlers[:], root.level
+        handler = logging.StreamHandler(self.output)
+        handler.setFormatter(logging.Formatter("%(levelname)s - %(message)s"))
+        root.handlers[:] = [handler]
+        root.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            root.handlers[:], level = before
+            root.setLevel(level)
 
     def _run_all(self, items: Iterable[tuple[int, memoryview]]) -> None:
         try:
@@ -157,6 +171,7 @@ class ItemRunner:
             if os.getppid() != parent:
                 return  # whoever would take the outcome is gone
             started = time.time()
+            signal.signal(signal.SIGALRM, self._on_alarm)  # the item before may have set another
             self.item_since = since
             self.in_item = True
             kind, payload = self._run_one(function, index, blob, common_args, common_kwargs, inject)
@@ -236,14 +251,16 @@ class MessageReader:
         os.set_blocking(fd, False)
         self._buffer = bytearray()
 
-    def read(self) -> list[tuple[int, int, float, float, int, bytes, str]]:
+    def read(self, all_of_it: bool = False) -> list[tuple[int, int, float, float, int, bytes, str]]:
         """
         Returns what is complete by now.
 
+        :param all_of_it: empty the pipe; otherwise a writer that never pauses would keep its reader busy
         :returns: index, kind, started, seconds, peak memory, payload and output of each
         """
+        wanted = len(self._buffer) + _READ_AT_ONCE
         with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self.fd, io.DEFAULT_BUFFER_SIZE * 128):
+            while (all_of_it or len(self._buffer) < wanted) and (chunk := os.read(self.fd, _READ_AT_ONCE)):
                 self._buffer += chunk
         messages = []
         position = 0

@@ -12,7 +12,7 @@ def open_chunk(storage: Any, description: dict[str, Any]) -> Any:
     """
     Opens a chunk.
 
-    :param storage: a Lithops Storage of the object's backend
+    :param storage: a Lithops Storage of the object's backend; None for a path or a URL
     :param description: ``backend``, ``bucket`` and ``key``, or ``path``, or ``url``; ``size`` of the object;
         ``start`` and ``end`` of the chunk in bytes; ``part``, ``total_parts``, ``newline``
     :returns: a Lithops CloudObject (or CloudObjectLocal, CloudObjectUrl) with ``data_stream``
@@ -63,9 +63,20 @@ class _Source:
         self.description = description
 
     def read(self, start: int, end: int) -> bytes:
-        """Returns the bytes from ``start`` to before ``end``."""
+        """
+        Returns the bytes from ``start`` to before ``end``.
+
+        :raises OSError: there are fewer
+        """
         if end <= start:
             return b""
+        data = self._fetch(start, end)
+        if len(data) < end - start:
+            where = self.description.get("key") or self.description.get("path") or self.description.get("url")
+            raise OSError(f"{where} is shorter than the {self.description['size']} bytes it had when the job was sent")
+        return data[: end - start]
+
+    def _fetch(self, start: int, end: int) -> bytes:
         backend = self.description["backend"]
         if backend == "path":
             with open(self.description["path"], "rb") as file:
@@ -76,6 +87,7 @@ class _Source:
         if backend == "url":
             import requests
 
+            headers["Accept-Encoding"] = "identity"  # bytes are counted
             response = requests.get(self.description["url"], headers=headers, timeout=60)
             response.raise_for_status()
             data: bytes = response.content

@@ -1,0 +1,84 @@
+"""Waits for a job that another process sent, and gathers it: all that is needed is its value."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
+from lithops_provider.jobs.follow import Follower, Progress, follow
+from lithops_provider.jobs.gather import find_missing, gather_outcomes
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.liveness import runner_is_gone
+from lithops_provider.jobs.outcome import failure_message, load_results, make_failure, too_many
+from lithops_provider.jobs.remote.results import Outcome
+from lithops_provider.jobs.submit import load_items, load_plan
+
+
+def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:
+    """
+    Looks at a job once.
+
+    :param client: where it runs
+    :param job: its value
+    :returns: whether its last round is over, and how far it is
+    """
+    gone = runner_is_gone(job)  # before the listing, so that what it wrote at its end is in there
+    follower = Follower(client, job, 1.0)
+    progress = follower.poll()
+    return follower.over or gone, progress
+
+
+def wait_for_job(
+    client: LithopsClient, job: LithopsJob, *, poll_interval: float | None = None, timeout: float | None = None
+) -> Progress:
+    """
+    Waits until the last round of a job is over.
+
+    :param client: where it runs
+    :param job: its value
+    :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
+    :param timeout: seconds to wait at most
+    :raises JobTimeoutError: it isn't over by then; it goes on
+    """
+    interval = poll_interval or float(client.config["lithops"]["monitoring_interval"])
+    deadline = None if timeout is None else time.time() + timeout
+    return follow(Follower(client, job, interval), lambda progress: None, deadline)
+
+
+def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: float = 1.0) -> list[Any]:
+    """
+    Returns the results of a job that is over, in the order of its items, None where one failed.
+
+    :param client: where it ran
+    :param job: its value
+    :param min_success_ratio: share of items that have to have succeeded
+    :raises ItemsFailedError: fewer have, or some never ran
+    :raises StorageUnavailableError: the job's data is gone
+    """
+    blobs = load_items(client, job)
+    if blobs is None:
+        raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
+    outcomes: dict[int, Outcome] = {}
+    for number in range(len(job.rounds)):
+        for index, outcome in gather_outcomes(client, job, number).items():
+            if index not in outcomes or outcomes[index].failure is not None:
+                outcomes[index] = outcome
+    plan = load_plan(client, job) or []
+    for group in find_missing(client, job, plan, outcomes, "it is not over, or it died"):
+        reason = group.reason or {
+            "type": "NotRunError",
+            "message": "its call had no time left for it, and nobody was there to send it again",
+        }
+        outcomes.update({index: Outcome(index, None, reason, 0.0, 0.0, 0, "") for index in group.indices})
+    unknown = {"type": "CallLostError", "message": "it has no outcome"}
+    ordered = [outcomes.get(index) or Outcome(index, None, unknown, 0.0, 0.0, 0, "") for index in range(job.items)]
+    results, broken = load_results(ordered)
+    for outcome in broken:
+        ordered[outcome.item] = outcome
+    failures = [make_failure(outcome, blobs[outcome.item]) for outcome in ordered if outcome.failure is not None]
+    if too_many(failures, job.items, min_success_ratio):
+        message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
+        raise ItemsFailedError(message, failures, job.items)
+    return results

@@ -1,0 +1,108 @@
+"""The sensor that waits for a job that another task has sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.bases.sensor import PokeReturnValue
+from airflow.sdk.configuration import conf
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+__all__ = ["LithopsJobSensor"]
+
+
+class LithopsJobSensor(BaseSensorOperator):
+    """
+    Waits until a job is over, in any of the modes of a sensor. Returns the job's results, or its value.
+
+    :param job: the job's value, as an operator with ``async_invoke=True`` or ``get_result=False`` returns it
+    :param lithops_conn_id: the connection with which it was sent
+    :param lithops_config: the configuration over the connection's with which it was sent
+    :param get_result: return the results; else the job's value
+    :param min_success_ratio: share of items that have to succeed
+    :param poll_interval: seconds between looks when deferred; None for Lithops's ``monitoring_interval``
+    :param deferrable: wait in the triggerer, without a worker slot
+    :param kwargs: see Airflow's BaseSensorOperator
+    """
+
+    template_fields: Sequence[str] = ("job", "lithops_conn_id", "lithops_config")
+    ui_color = "#e8f4ea"
+
+    def __init__(
+        self,
+        *,
+        job: Any,
+        lithops_conn_id: str = "lithops_default",
+        lithops_config: Mapping[str, Any] | None = None,
+        get_result: bool = False,
+        min_success_ratio: float = 1.0,
+        poll_interval: float | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.lithops_conn_id = lithops_conn_id
+        self.lithops_config = lithops_config
+        self.get_result = get_result
+        self.min_success_ratio = min_success_ratio
+        self.poll_interval = poll_interval
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Waits; see the class."""
+        if not self.deferrable:
+            return super().execute(context)
+        found = self.poke(context)
+        if found:
+            return found.xcom_value
+        from lithops_provider.triggers import LithopsJobTrigger, without_credentials
+
+        return self.defer(
+            trigger=LithopsJobTrigger(
+                lithops_conn_id=self.lithops_conn_id,
+                job=dict(self.job),
+                poll_interval=self.poll_interval,
+                lithops_config=without_credentials(self.lithops_config, self.lithops_conn_id),
+            ),
+            method_name="resume",
+            timeout=self.timeout,
+        )
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Looks at the job once."""
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.wait import look_at_job
+        from lithops_provider.progress import describe
+
+        job = LithopsJob.from_dict(self.job)
+        over, progress = look_at_job(self._hook().get_client(), job)
+        self.log.info("Job %s: %s", job.executor_id, describe(progress, 0.0))
+        return PokeReturnValue(over, self._result() if over else None)
+
+    def resume(self, context: Context, event: Mapping[str, Any]) -> Any:
+        """Goes on after the trigger has seen the job's end."""
+        from lithops_provider.jobs.errors import LithopsJobError
+
+        if event["status"] != "over":
+            raise LithopsJobError(f"waiting for the job failed: {event.get('message', event['status'])}")
+        return self._result()
+
+    def _result(self) -> Any:
+        from lithops_provider.xcom import check_pushable
+
+        results = self._hook().gather_job(self.job, min_success_ratio=self.min_success_ratio)
+        if not self.get_result:
+            return dict(self.job)
+        result = results[0] if self.job["kind"] == "call" else results
+        check_pushable(result, many=isinstance(result, list))
+        return result
+
+    def _hook(self) -> Any:
+        from lithops_provider.hooks import LithopsHook
+
+        return LithopsHook(self.lithops_conn_id, self.lithops_config)
