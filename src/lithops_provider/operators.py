@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider import arguments, upstream
@@ -10,7 +11,7 @@ from lithops_provider.base import LithopsBaseOperator
 from lithops_provider.jobs.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from airflow.sdk.definitions.context import Context
 
@@ -143,6 +144,15 @@ class LithopsMapOperator(LithopsBaseOperator):
         self.remote_invocation = remote_invocation
         self.invoke_pool_threads = invoke_pool_threads
 
+    @property
+    def map_iterdata(self) -> Any:
+        """What was given as ``map_iterdata``."""
+        return self._map_iterdata
+
+    @map_iterdata.setter
+    def map_iterdata(self, value: Any) -> None:
+        self._map_iterdata = _Generator(value) if isinstance(value, GeneratorType) else value
+
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
@@ -182,8 +192,8 @@ class LithopsMapOperator(LithopsBaseOperator):
     def _iterdata(self, context: Context, *, paths: bool) -> tuple[Any, str | None]:
         from_task = arguments.resolve(self, "iterdata_from_task")
         if (self.map_iterdata is None) == (from_task is None):
-            given = "neither" if from_task is None else "both"
-            raise InvalidInputError(f"give map_iterdata or iterdata_from_task: {given} was given")
+            given = "neither was" if from_task is None else "both were"
+            raise InvalidInputError(f"give either map_iterdata or iterdata_from_task: {given} given")
         if from_task is not None:
             return upstream.pull_items(self, context, from_task, paths=paths)
         if isinstance(self.map_iterdata, str) and not paths:
@@ -200,6 +210,23 @@ class LithopsMapOperator(LithopsBaseOperator):
                 "invoke_pool_threads", self.invoke_pool_threads, whole=True, least=1
             ),
         }
+
+
+class _Generator:
+    """
+    A generator as ``map_iterdata``. The text of a generator has its address, so Airflow would take the DAG for another
+    one, and store another version of it, each time it parses the file.
+    """
+
+    def __init__(self, generator: Iterator[Any]) -> None:
+        self._generator = generator
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._generator
+
+    def serialize(self) -> str:
+        """Returns the text that Airflow stores and shows."""
+        return "<generator>"
 
 
 class LithopsMapReduceOperator(LithopsMapOperator):

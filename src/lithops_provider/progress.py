@@ -86,7 +86,8 @@ def log_output(log: Log, outcomes: Iterable[Outcome]) -> None:
         text = outcome.output.rstrip("\n")
         limit = min(left, _MAX_ITEM_OUTPUT)
         if len(text) > limit:
-            text = f"{text[:limit]}\n... {len(text) - limit} more characters"
+            head = limit * 3 // 4  # the end says most about an error, and how much was dropped before it came here
+            text = f"{text[:head]}\n... {len(text) - limit} more characters ...\n{text[head - limit :]}"
         left -= len(text)
         log.info(f"Output of item {outcome.item}:\n{text}")
     if dropped:

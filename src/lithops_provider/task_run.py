@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from lithops_provider import arguments
 from lithops_provider.durable import DurableState
-from lithops_provider.jobs.errors import ItemsFailedError, JobTimeoutError, LithopsJobError
+from lithops_provider.jobs.errors import (
+    ItemsFailedError,
+    JobTimeoutError,
+    LithopsJobError,
+    StorageUnavailableError,
+)
 from lithops_provider.progress import ProgressLog, log_output
 from lithops_provider.xcom import check_pushable
 
@@ -83,6 +88,7 @@ class TaskRun:
 
         self.deadline = deadline
         client = self._client()
+        client.check_holds(LithopsJob.from_dict(job))
         run = self._run(client, phase, self._stored_spec(client, phase, LithopsJob.from_dict(job)), carried)
         run.attach(LithopsJob.from_dict(job), since)
         if event["status"] == "timeout":
@@ -104,8 +110,11 @@ class TaskRun:
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.job import LithopsJob
 
-        for entry in self.state.load().values():
-            cancel_job(self._client(), LithopsJob.from_dict(entry["job"]), self.owner)
+        try:
+            for entry in self.state.load().values():
+                cancel_job(self._client(), LithopsJob.from_dict(entry["job"]), self.owner)
+        except Exception:  # what Airflow is about to fail the task for matters more
+            self.log.exception("The job could not be cancelled")
 
     def _begin(self, client: LithopsClient, phase: JobKind, carried: dict[str, Any]) -> Any:
         from lithops_provider.jobs.spec import make_spec
@@ -255,7 +264,6 @@ class TaskRun:
 
     def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
         """Returns what a job does, its items as they were sent: computing them anew could give others."""
-        from lithops_provider.jobs.errors import StorageUnavailableError
         from lithops_provider.jobs.spec import make_spec
         from lithops_provider.jobs.submit import load_items
 

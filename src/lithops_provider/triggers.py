@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.follow import Follower
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
-_POLL_THREADS = 4
+_POLL_THREADS = 2
 #: Seconds that a poll may take before it counts as failed.
 _POLL_TIMEOUT = 120.0
 #: Seconds for which a storage may fail before the job is given up.
 _STORAGE_PATIENCE = 600.0
 
+#: Seconds over which the first looks are spread, for each trigger that waits.
+_SPREAD = 0.01
+
+_waiting = 0
 _pool = ThreadPoolExecutor(_POLL_THREADS, thread_name_prefix="lithops-poll")
 #: One client for all triggers with the same connection and settings.
 _clients: dict[str, asyncio.Task[LithopsClient]] = {}
@@ -108,14 +114,19 @@ class LithopsJobTrigger(BaseTrigger):
             client = await self._client()
             interval = self.poll_interval or float(client.config["lithops"]["monitoring_interval"])
             job = LithopsJob.from_dict(self.job)
+            client.check_holds(job)
             follower = Follower(client, job, interval, interrupted=self.interrupted)
-            yield TriggerEvent(await self._wait(follower))  # type: ignore[no-untyped-call]
+            with _counted():
+                event = await self._wait(follower)
+            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
         except Exception as error:
             self.log.exception("Waiting for the job failed")
             message = f"{type(error).__name__}: {error}"
             yield TriggerEvent({"status": "error", "message": message})  # type: ignore[no-untyped-call]
 
     async def _wait(self, follower: Follower) -> dict[str, Any]:
+        # A triggerer that starts gets all its triggers at once: their looks are spread out.
+        await asyncio.sleep(random.uniform(0.0, min(follower.poll_interval, _waiting * _SPREAD)))  # noqa: S311
         failing_since: float | None = None
         while True:
             try:
@@ -163,6 +174,16 @@ class LithopsJobTrigger(BaseTrigger):
         client = LithopsClient(await hook.aget_config(), patience=0.0)
         await _in_thread(lambda: client.bucket)  # opens the storage
         return client
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    global _waiting
+    _waiting += 1
+    try:
+        yield
+    finally:
+        _waiting -= 1
 
 
 async def _in_thread(action: Any) -> Any:

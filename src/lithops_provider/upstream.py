@@ -30,7 +30,9 @@ def pull(operator: BaseOperator, context: Context, task_id: Any, parameter: str)
         )
     value = context["ti"].xcom_pull(task_ids=task_id)
     if value is None:
-        raise InvalidInputError(f"{parameter}: the task {task_id!r} returned None, or pushes no XCom")
+        raise InvalidInputError(
+            f"{parameter}: the task {task_id!r} returned None, or pushes no XCom; have it return a value"
+        )
     return value
 
 

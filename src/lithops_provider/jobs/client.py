@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from lithops_provider.jobs import lithops_api
 from lithops_provider.jobs.errors import ConfigurationError, LithopsJobError, StorageUnavailableError
+from lithops_provider.jobs.job import LithopsJob
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,19 @@ class LithopsClient:
     def bucket(self) -> str:
         """The resolved bucket."""
         return str(self._internal_storage.bucket)
+
+    def check_holds(self, job: LithopsJob) -> None:
+        """
+        Checks that a job's data is where this client looks.
+
+        :param job: the job
+        :raises StorageUnavailableError: it is elsewhere
+        """
+        if (job.storage, job.bucket) != (self.storage_backend, self.bucket):
+            raise StorageUnavailableError(
+                f"job {job.executor_id} is in {job.storage}://{job.bucket}, but the configuration is for "
+                f"{self.storage_backend}://{self.bucket}: the connection was changed, or could not be read"
+            )
 
     def put(self, key: str, data: bytes) -> None:
         """Writes an object to the job bucket."""

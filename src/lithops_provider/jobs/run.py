@@ -13,6 +13,7 @@ from typing import Any
 from lithops_provider.jobs.cancel import cancel_job, set_owner
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import JobCancelledError
 from lithops_provider.jobs.follow import LOST, Follower, Progress, follow
 from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
@@ -61,6 +62,8 @@ class JobRun:
     attempts: Counter[int] = field(default_factory=Counter, init=False)
     #: Number of the first round of this try: what failed in earlier ones is sent again in any case.
     since: int = field(default=0, init=False)
+    #: Whether this process has stopped the job: nothing of it is sent again then.
+    cancelled: bool = field(default=False, init=False)
     _memory: int | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
 
@@ -99,11 +102,14 @@ class JobRun:
 
         :param read_results: if False, outcomes are only read when there are failures to tell of
         :raises JobTimeoutError: the deadline has passed
+        :raises JobCancelledError: `cancel` was called
         :raises StorageUnavailableError: the storage doesn't answer
         """
         while True:
             follower = self.follower()
             last = follow(follower, self._report, self.deadline)
+            if self.cancelled:
+                raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
             if not read_results and not last.failed and last.done >= self.job.items:
                 return
             if not self.settle(follower.lost):
@@ -168,8 +174,13 @@ class JobRun:
         return [make_failure(outcome, self.spec.items[outcome.item]) for outcome in failed]
 
     def cancel(self) -> bool:
-        """Stops the job, unless somebody else waits for it by now."""
-        return cancel_job(self.client, self.job, self.owner)
+        """
+        Stops the job, unless somebody else waits for it by now. May be called in a signal handler, while this
+        process waits for the job itself.
+        """
+        self.cancelled = True
+        # A client of its own: the interrupted one may hold a lock that only the interrupted code would release.
+        return cancel_job(LithopsClient(self.client.config, patience=2.0), self.job, self.owner)
 
     def clean(self) -> None:
         """Deletes the job's data."""

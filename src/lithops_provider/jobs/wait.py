@@ -57,6 +57,7 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
     :raises ItemsFailedError: fewer have, or some never ran
     :raises StorageUnavailableError: the job's data is gone
     """
+    client.check_holds(job)
     blobs = load_items(client, job)
     if blobs is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")

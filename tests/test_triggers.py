@@ -1,0 +1,187 @@
+"""The trigger: what it waits for, what it holds, and what it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lithops_provider import triggers
+from lithops_provider.jobs import LithopsJob, Round
+from lithops_provider.jobs.cancel import set_owner
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.triggers import LithopsJobTrigger, without_credentials
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> LithopsClient:
+    """The client that all triggers of a test share; there is no Airflow here to look up a connection in."""
+    opened = LithopsClient(resolve_config(), patience=0.0)
+
+    async def open_client(self: LithopsJobTrigger) -> LithopsClient:
+        return opened
+
+    monkeypatch.setattr(LithopsJobTrigger, "_open_client", open_client)
+    monkeypatch.setattr(triggers, "_clients", {})
+    return opened
+
+
+@pytest.fixture
+def job(client: LithopsClient) -> LithopsJob:
+    """A job of two calls on a backend whose processes can't be looked at."""
+    return LithopsJob(
+        executor_id=LithopsJob.new_executor_id(),
+        kind="map",
+        function="f",
+        items=4,
+        backend="k8s",
+        storage="localhost",
+        bucket=client.bucket,
+        runtime="image",
+        timeout=60,
+        host="elsewhere",
+        created=time.time(),
+        rounds=(Round("M000", 4, 2, time.time()),),
+    )
+
+
+def trigger_for(job: LithopsJob, **arguments: Any) -> LithopsJobTrigger:
+    return LithopsJobTrigger(lithops_conn_id="lithops_default", job=job.to_dict(), poll_interval=0.05, **arguments)
+
+
+async def event_of(trigger: LithopsJobTrigger) -> dict[str, Any]:
+    async for event in trigger.run():
+        payload: dict[str, Any] = event.payload
+        return payload
+    raise AssertionError("the trigger ended without an event")
+
+
+def end_call(client: LithopsClient, job: LithopsJob, call_id: str) -> None:
+    client.put(f"{job.round_prefix()}/{call_id}/status.json", b"{}")
+
+
+def test_it_fires_when_all_calls_have_ended(client: LithopsClient, job: LithopsJob) -> None:
+    async def scenario() -> dict[str, Any]:
+        waiting = asyncio.ensure_future(event_of(trigger_for(job)))
+        end_call(client, job, "00000")
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        end_call(client, job, "00001")
+        return await asyncio.wait_for(waiting, 10)
+
+    assert asyncio.run(scenario()) == {"status": "over", "lost": None}
+
+
+def test_it_stops_waiting_at_the_deadline(client: LithopsClient, job: LithopsJob) -> None:
+    event = asyncio.run(event_of(trigger_for(job, deadline=time.time() + 0.2)))
+    assert event == {"status": "timeout"}
+
+
+def test_it_goes_on_while_the_storage_fails(client: LithopsClient, job: LithopsJob, monkeypatch: Any) -> None:
+    end_call(client, job, "00000")
+    end_call(client, job, "00001")
+    real, failures = client.keys, iter(range(2))
+
+    def keys(bucket: str, prefix: str) -> list[str]:
+        if next(failures, None) is not None:
+            raise OSError("the storage is down")
+        return real(bucket, prefix)
+
+    monkeypatch.setattr(client, "keys", keys)
+    assert asyncio.run(event_of(trigger_for(job)))["status"] == "over"
+
+
+def test_it_gives_up_when_the_storage_fails_for_too_long(
+    client: LithopsClient, job: LithopsJob, monkeypatch: Any
+) -> None:
+    def keys(bucket: str, prefix: str) -> list[str]:
+        raise OSError("the storage is down")
+
+    monkeypatch.setattr(client, "keys", keys)
+    monkeypatch.setattr(triggers, "_STORAGE_PATIENCE", 0.1)
+    event = asyncio.run(event_of(trigger_for(job)))
+    assert event["status"] == "error"
+    assert "the storage is down" in event["message"]
+
+
+def test_a_storage_that_hangs_does_not_block_the_event_loop(
+    client: LithopsClient, job: LithopsJob, monkeypatch: Any
+) -> None:
+    def keys(bucket: str, prefix: str) -> list[str]:
+        time.sleep(1.0)
+        return []
+
+    monkeypatch.setattr(client, "keys", keys)
+    monkeypatch.setattr(triggers, "_POLL_TIMEOUT", 0.2)
+    monkeypatch.setattr(triggers, "_STORAGE_PATIENCE", 0.1)
+
+    async def scenario() -> tuple[dict[str, Any], int]:
+        waiting = asyncio.ensure_future(event_of(trigger_for(job)))
+        ticks = 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        return waiting.result(), ticks
+
+    event, ticks = asyncio.run(scenario())
+    assert event["status"] == "error"
+    assert ticks > 10
+
+
+def test_it_says_when_the_configuration_is_for_another_storage(client: LithopsClient, job: LithopsJob) -> None:
+    event = asyncio.run(event_of(trigger_for(replace(job, storage="aws_s3", bucket="elsewhere"))))
+    assert event["status"] == "error"
+    assert "aws_s3://elsewhere" in event["message"]
+
+
+def test_a_triggerer_can_make_it_anew_from_plain_json(job: LithopsJob) -> None:
+    trigger = trigger_for(job, owner="me/1", deadline=1.5, arguments={"backend": "k8s"})
+    path, arguments = trigger.serialize()
+    assert path == "lithops_provider.triggers.LithopsJobTrigger"
+    again = LithopsJobTrigger(**json.loads(json.dumps(arguments)))
+    assert again.serialize() == (path, arguments)
+
+
+def test_on_kill_stops_the_job(client: LithopsClient, job: LithopsJob) -> None:
+    set_owner(client, job, "me/1")
+    asyncio.run(trigger_for(job, owner="me/1").on_kill())
+    assert client.get(job.bucket, job.stop_key()) is not None
+
+
+def test_on_kill_leaves_a_job_that_the_next_try_waits_for(client: LithopsClient, job: LithopsJob) -> None:
+    set_owner(client, job, "me/2")
+    asyncio.run(trigger_for(job, owner="me/1").on_kill())
+    assert client.get(job.bucket, job.stop_key()) is None
+
+
+def test_many_triggers_share_one_client(client: LithopsClient, job: LithopsJob, monkeypatch: Any) -> None:
+    opened = 0
+
+    async def open_client(self: LithopsJobTrigger) -> LithopsClient:
+        nonlocal opened
+        opened += 1
+        await asyncio.sleep(0.05)
+        return client
+
+    monkeypatch.setattr(LithopsJobTrigger, "_open_client", open_client)
+    end_call(client, job, "00000")
+    end_call(client, job, "00001")
+
+    async def scenario() -> None:
+        await asyncio.gather(*(event_of(trigger_for(job)) for _ in range(20)))
+
+    asyncio.run(scenario())
+    assert opened == 1
+
+
+def test_credentials_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="connection 'mine'"):
+        without_credentials({"aws": {"region": "x", "secret_access_key": "top-secret-value"}}, "mine")
+    assert without_credentials({"lithops": {"backend": "localhost"}}, "mine") == {"lithops": {"backend": "localhost"}}
+    assert without_credentials(None, "mine") is None
