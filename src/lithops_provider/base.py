@@ -271,9 +271,10 @@ class LithopsBaseOperator(BaseOperator):
         :raises InvalidInputError: a parameter is wrong
         """
         number = arguments.number
+        ratio = number("min_success_ratio", self.min_success_ratio, least=0, most=1)
         return {
-            "min_success_ratio": number("min_success_ratio", self.min_success_ratio, least=0, most=1),
-            "item_retries": number("item_retries", self.item_retries, whole=True, least=0),
+            "min_success_ratio": 1.0 if ratio is None else ratio,
+            "item_retries": number("item_retries", self.item_retries, whole=True, least=0) or 0,
             "max_runtime_memory": number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),
             "poll_interval": number("poll_interval", self.poll_interval, above=0),
             "job_timeout": number("job_timeout", self.job_timeout, above=0),

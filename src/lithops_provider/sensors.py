@@ -99,7 +99,8 @@ class LithopsJobSensor(BaseSensorOperator):
         if not self.get_result:
             return dict(self.job)
         result = results[0] if self.job["kind"] == "call" else results
-        check_pushable(result, many=isinstance(result, list))
+        if self.do_xcom_push:
+            check_pushable(result, many=isinstance(result, list))
         return result
 
     def _hook(self) -> Any:

@@ -163,7 +163,8 @@ class TaskRun:
             self._forget_on_success(None)
             return run.job.to_dict()
         result = operator._result(results, carried)
-        check_pushable(result, many=isinstance(result, list))
+        if operator.do_xcom_push:
+            check_pushable(result, many=isinstance(result, list))
         self._forget_on_success([run.job, *_jobs(carried)])
         return result
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local, runner_pids
@@ -31,6 +32,7 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
     client.put(job.stop_key(), b"")
     if is_local(job):
         _kill(runner_pids(job))
+        remove_job_file(job.bucket, f"{job.executor_id}-{job.job_ids[-1]}")
     return True
 
 

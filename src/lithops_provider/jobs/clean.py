@@ -75,7 +75,19 @@ def _clean_local(bucket: str, job_key: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(JOBS_DIR, f"{job_key}.done"))
     shutil.rmtree(os.path.join(MODULES_DIR, job_key), ignore_errors=True)
+    remove_job_file(bucket, job_key)
     _remove(bucket, JOBS_PREFIX, job_key)
+
+
+def remove_job_file(bucket: str, job_key: str) -> None:
+    """
+    Deletes what the runner of the localhost backend got its job from, which holds the configuration, credentials
+    included. The runner does that itself, unless it is killed.
+    """
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(LITHOPS_TEMP_DIR, bucket, JOBS_PREFIX, f"{job_key}-job.json"))
 
 
 def _remove(*folders: str) -> None:

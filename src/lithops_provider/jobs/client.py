@@ -96,7 +96,7 @@ class LithopsClient:
 
     def put(self, key: str, data: bytes) -> None:
         """Writes an object to the job bucket."""
-        self._patiently(lambda: self.storage.put_object(self.bucket, key, data), f"writing {key}")
+        self.patiently(lambda: self.storage.put_object(self.bucket, key, data), f"writing {key}")
 
     def get(self, bucket: str, key: str) -> bytes | None:
         """Returns an object, or None if there is none."""
@@ -109,21 +109,23 @@ class LithopsClient:
                     return None
                 raise
 
-        return self._patiently(read, f"reading {key}")
+        return self.patiently(read, f"reading {key}")
 
     def keys(self, bucket: str, prefix: str) -> list[str]:
         """Returns the keys that begin with a prefix."""
-        return self._patiently(lambda: list(self.storage.list_keys(bucket, prefix)), f"listing {prefix}")
+        return self.patiently(lambda: list(self.storage.list_keys(bucket, prefix)), f"listing {prefix}")
 
     def delete(self, bucket: str, keys: list[str]) -> None:
         """Deletes objects."""
         if keys:
-            self._patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
+            self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
-    def _patiently(self, action: Callable[[], T], what: str) -> T:
+    def patiently(self, action: Callable[[], T], what: str) -> T:
         """
         Does something with the storage, again while it fails in passing.
 
+        :param action: what to do
+        :param what: the same in words, for messages
         :raises StorageUnavailableError: it failed for too long
         """
         give_up = time.monotonic() + self.patience

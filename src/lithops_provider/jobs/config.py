@@ -21,6 +21,7 @@ from typing import Any
 
 from lithops_provider.jobs.complete_config import complete_config
 from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider.jobs.lithops_api import quiet_lithops
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def resolve_config(
     :param source: names ``base`` in errors, e.g. ``connection 'lithops_default'``
     :raises ConfigurationError: it is wrong; the message names the source, the key and what is expected
     """
+    quiet_lithops()
     given = _checked_arguments(arguments or {})
     layers = [checked_layer(source, base)] if base else [_discovered()]
     if lithops_config:

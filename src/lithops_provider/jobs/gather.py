@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.results import Outcome, current_parts, read_outcomes
 
-#: Times to list again when a part that was listed is replaced before it is read.
-_TRIES = 5
 _LOG_TAIL = 2_000
+#: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
+_FUNCTION_LOG = "---------------------- FUNCTION LOG ----------------------"
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,13 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) ->
     :returns: outcomes by index of the item
     """
     prefix = job.round_prefix(number)
-    for attempt in range(_TRIES):
+
+    def read() -> dict[int, Outcome]:
         keys = current_parts(client.keys(job.bucket, f"{prefix}/"))
-        try:
-            return read_outcomes(client.storage, job.bucket, keys)
-        except Exception:
-            # A call that still runs replaces its parts.
-            if attempt == _TRIES - 1:
-                raise
-    raise StorageUnavailableError(f"the parts of {prefix} change faster than they can be read")
+        return read_outcomes(client.storage, job.bucket, keys)
+
+    # Listed again each time: a call that still runs replaces its parts.
+    return client.patiently(read, f"reading the parts of {prefix}")
 
 
 def find_missing(
@@ -113,4 +110,5 @@ def _log_of(status: dict[str, Any]) -> str:
     logs = status.get("logs")
     if not logs:
         return ""
-    return zlib.decompress(b64decode(logs)).decode("utf-8", "replace")[-_LOG_TAIL:]
+    text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
+    return text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:]

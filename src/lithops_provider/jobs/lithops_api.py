@@ -227,11 +227,11 @@ class Compute:
         from lithops.job.serialize import SerializeIndependent, create_module_data
 
         serializer = SerializeIndependent(runtime_meta["preinstalls"])
-        paths = serializer.module_paths(
-            list(batch.shipped_for),
-            _includes(self.config, batch.include_modules),
-            _excludes(self.config, batch),
-        )
+        paths: set[str] = set()
+        includes = _includes(self.config, batch.include_modules)
+        if includes is not None:  # what is included comes on top of what is found; Lithops would ship only that
+            paths |= serializer.module_paths(list(batch.shipped_for), [], _excludes(self.config, batch))
+            paths |= serializer.module_paths([], sorted(includes), []) if includes else set()
         code = pickle.dumps({"func": batch.function, "module_data": create_module_data(paths)}, -1)
         job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/func.pickle"
         self.internal_storage.put_func(job.func_key, code)
@@ -243,10 +243,20 @@ class Compute:
         Prepares the message queue that the workers report to if the user asked for one: publishing to a queue that
         isn't there costs each call seconds of retries. The job itself is followed through storage.
         """
-        if self.config["lithops"]["monitoring"] != "storage":
+        monitoring = self.config["lithops"]["monitoring"]
+        if monitoring != "storage":
             from lithops.monitoring import JobMonitor
 
-            JobMonitor(executor_id=executor_id, internal_storage=self.internal_storage, config=self.config).prepare()
+            try:
+                JobMonitor(
+                    executor_id=executor_id, internal_storage=self.internal_storage, config=self.config
+                ).prepare()
+            except Exception as error:
+                reason = str(error) or type(error).__name__
+                raise SubmitError(
+                    f"monitoring={monitoring!r}: its server can't be used: {reason}; check the section "
+                    f"{monitoring!r} of the configuration, or use monitoring='storage'"
+                ) from error
 
 
 def _includes(config: dict[str, Any], include_modules: list[str] | None) -> set[str] | None:

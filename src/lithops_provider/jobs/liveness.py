@@ -12,7 +12,7 @@ from lithops_provider.jobs.job import LithopsJob
 
 #: The file that Lithops's runner gets its job from is the last argument of its command line, and of its forks'.
 _JOB_FILE = re.compile(r"([0-9a-f]{16}-\d+-[AMR]\d+)-job\.json$")
-#: Seconds for which a look at the process table is good: hundreds of jobs may ask for it.
+#: Seconds for which a look at the process table is good, to all jobs that were sent before: hundreds may ask for it.
 _FRESH = 1.0
 
 _lock = threading.Lock()
@@ -36,7 +36,8 @@ def runner_is_gone(job: LithopsJob) -> bool:
 
     :param job: the job, whose last round is meant
     """
-    return is_local(job) and not runner_pids(job, fresh=_FRESH)
+    age = time.time() - job.rounds[-1].submitted
+    return is_local(job) and not runner_pids(job, fresh=min(_FRESH, age / 2))
 
 
 def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:

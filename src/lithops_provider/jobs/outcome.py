@@ -88,7 +88,7 @@ def failure_message(name: str, failures: list[Failure], total: int, where: str) 
         lines.append(f"  ... and {len(failures) - _SHOWN} more")
     trace = next((failure.traceback for failure in failures if failure.traceback), "")
     if trace:
-        lines.append("Remote traceback of the first:")
+        lines.append("Remote traceback, or last output, of the first:")
         lines.append(trace.rstrip())
     return "\n".join(lines)
 

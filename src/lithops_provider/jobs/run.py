@@ -132,6 +132,7 @@ class JobRun:
 
         :param lost: why calls that never reported are given up
         :returns: whether another round is on its way
+        :raises JobCancelledError: something would have to be sent again, but somebody has cancelled the job
         """
         number = len(self.job.rounds) - 1
         found = gather_outcomes(self.client, self.job)
@@ -157,6 +158,7 @@ class JobRun:
         again = sorted({*unrun, *orphaned, *retried})
         if not again:
             return False
+        self._check_not_stopped(number)
         self._prepare_retry(retried)
         self._send(again, 1 if orphaned else None)
         return True
@@ -207,6 +209,12 @@ class JobRun:
                 self.outcomes[index] = outcome
             if outcome.failure is not None and number >= self.since:
                 self.attempts[index] += 1
+
+    def _check_not_stopped(self, number: int) -> None:
+        """Sees to it that what somebody has cancelled isn't sent again. Only the next try does that."""
+        if number >= self.since and self.client.get(self.job.bucket, self.job.stop_key()) is not None:
+            self.cancelled = True
+            raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
 
     def _keep(self, dead: list[Outcome]) -> None:
         """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""

@@ -32,6 +32,12 @@ _LONGEST_CALL = 7 * 24 * 3600
 #: Seconds a call gets beside its items' timeouts.
 _CALL_OVERHEAD = 300
 
+#: From so many calls of a single item on, each runs without a process that watches over it, which would cost a third
+#: more time: what a dying function printed last is lost then, and a timeout that it doesn't react to takes minutes.
+_MANY_CALLS = 100
+#: Seconds of timeout up to which items are watched in any case.
+_SHORT_TIMEOUT = 300.0
+
 Record = Callable[[LithopsJob], None]
 
 
@@ -107,6 +113,7 @@ def submit_round(
         "flush": FLUSH_SECONDS,
         "part_size": PART_SIZE,
         "output_limit": OUTPUT_LIMIT,
+        "watched": calls < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
     client.compute.submit(
         CallBatch(

@@ -38,12 +38,12 @@ from .parts import PartBuilder, PartName, part_key
 _TICK = 0.2
 #: Seconds that loading the function may take, if the timeout of an item isn't longer.
 _LOAD_TIMEOUT = 300.0
-#: Seconds of timeout from which on a single item runs without a process that watches over it.
-_UNWATCHED = 300.0
 #: Seconds that an item has to react to its timeout before its process is killed.
 _GRACE = 3.0
-#: Seconds before the runtime's own limit at which the rest of a batch is handed back.
-_MARGIN = 10.0
+#: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
+#: stopped, so that what is done can be stored; where the limit is short, these shares of it.
+_LAST_BEGIN = (10.0, 0.2)
+_LAST_END = (5.0, 0.1)
 #: Seconds to wait before trying again to store outcomes.
 _STORE_DELAYS = (0.5, 2.0, 8.0)
 
@@ -57,7 +57,8 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     :param storage: the Lithops Storage that the worker injects
     :param function: the pickled function, with the arguments that all items share
     :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
-        ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``
+        ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``;
+        ``watched``, whether a single item, too, gets a process of its own
     :returns: how many items were done, failed, and are left
     """
     begin = time.monotonic()
@@ -95,7 +96,8 @@ class _Batch:
         self.total = len(call["indices"])
         self.only = call["indices"][0]
         limit = settings["limit"]
-        self.deadline = None if limit is None else begin + limit - min(_MARGIN, limit / 10)
+        self.deadline = None if limit is None else begin + limit - min(_LAST_BEGIN[0], limit * _LAST_BEGIN[1])
+        self.end = None if limit is None else begin + limit - min(_LAST_END[0], limit * _LAST_END[1])
         self.done = 0
         self.failed = 0
         self.stopped = False
@@ -121,7 +123,7 @@ class _Batch:
 
     def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
         try:
-            if self.total == 1 and self.settings["timeout"] >= _UNWATCHED:
+            if self.total == 1 and not self.settings["watched"]:
                 self._run_here(items, function, output_fd)
             while self.done < self.total and not self.stopped:
                 _Child(self, items[self.done :], function, output_fd).run()
@@ -315,9 +317,12 @@ class _Child:
         timeout = self.batch.settings["timeout"]
         if not self.loaded:
             timeout = max(timeout, _LOAD_TIMEOUT)
-        overdue = time.monotonic() - self.item_since - timeout
+        now = time.monotonic()
+        overdue = now - self.item_since - timeout
+        if self.batch.end is not None and now > self.batch.end and self.batch.done:
+            self.batch.stopped = True  # the item is handed back; next time it may be the first, and have all the time
         if self.batch.stopped:
-            self._kill("the job was cancelled")
+            self._kill("the call was stopped")
         elif overdue > _GRACE:
             what = "the item" if self.loaded else "loading the function"
             self._kill(f"{what} took longer than its timeout of {timeout:g} seconds and did not react to it")

@@ -1,0 +1,80 @@
+"""One real Airflow for all tests in this folder: api-server, scheduler, dag-processor and triggerer.
+
+A test asks for ``run_dag`` (run a DAG of ``dags/`` and look at what came out) or for ``airflow`` (everything
+else: the REST API, killing and restarting components, processes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.conftest import ROOT
+from tools import processes
+from tools.airflow_api import DagRun
+from tools.airflow_stack import COMPONENTS, AirflowStack
+
+HERE = Path(__file__).parent
+STACK = pytest.StashKey[AirflowStack]()
+
+
+class RunDag(Protocol):
+    """Type of the ``run_dag`` fixture."""
+
+    def __call__(
+        self, dag_id: str, conf: dict[str, Any] | None = None, *, check: bool = True, timeout: float = 120
+    ) -> DagRun:
+        """Run a DAG to its end.
+
+        :param dag_id: the DAG
+        :param conf: the run's configuration
+        :param check: whether a failed run raises DagRunFailed, with the logs of the tasks that failed
+        :param timeout: seconds that it may take
+        """
+        ...
+
+
+@pytest.fixture(scope="session")
+def airflow(request: pytest.FixtureRequest) -> Iterator[AirflowStack]:
+    """A running Airflow with the DAGs of ``tests/airflow/dags``; what it leaves behind fails the session."""
+    stack = AirflowStack(ROOT / "stack", [HERE / "dags"])
+    stack.start()
+    request.config.stash[STACK] = stack
+    yield stack
+    del request.config.stash[STACK]
+    # Whatever a test did, the work of its tasks must have ended by now or end by itself.
+    strays = processes.wait_gone(stack.strays, seconds=10)
+    left = [processes.describe(process) for process in strays] + stack.stop()
+    assert not left, "Airflow's tasks left processes:\n" + "\n".join(left)
+    # Lithops's storage and its copy of itself are in lithops-USER; anything else was forgotten there.
+    files = [path.name for path in stack.tmp.iterdir() if not path.name.startswith("lithops-")]
+    assert not files, f"Airflow's tasks left temporary files: {files}"
+
+
+@pytest.fixture(scope="session")
+def run_dag(airflow: AirflowStack) -> RunDag:
+    """Run a DAG in the real Airflow, and get what it did."""
+
+    def run(dag_id: str, conf: dict[str, Any] | None = None, *, check: bool = True, timeout: float = 120) -> DagRun:
+        return airflow.api.trigger(dag_id, conf).wait(timeout, check=check)
+
+    return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder, so that ``-m "not airflow"`` leaves them out."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.airflow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of each component's log beside a failed test."""
+    report = yield
+    if report.failed and (stack := item.config.stash.get(STACK, None)):
+        report.sections += [(f"log of {name}", stack.log_tail(name)) for name in COMPONENTS]
+    return report

@@ -1,0 +1,74 @@
+"""Jobs that go on after their task, and what waits for them; many tasks at once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from lithops_provider.hooks import LithopsHook
+from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
+from lithops_provider.sensors import LithopsJobSensor
+
+
+def slow_square(x: int) -> int:
+    """Take a while."""
+    time.sleep(0.2)
+    return x * x
+
+
+def fails_at_three(x: int) -> int:
+    """Fail for one item."""
+    if x == 3:
+        raise ValueError("three")
+    return x
+
+
+with DAG("by_value", schedule=None):
+    sent = LithopsMapOperator(task_id="sent", map_function=slow_square, map_iterdata=range(20), async_invoke=True)
+    for mode in ("poke", "reschedule"):
+        sent >> LithopsJobSensor(
+            task_id=f"wait_{mode}", job=sent.output, mode=mode, poke_interval=1, timeout=60, get_result=True
+        )
+    sent >> LithopsJobSensor(
+        task_id="wait_deferred", job=sent.output, deferrable=True, poll_interval=0.2, timeout=60, get_result=True
+    )
+
+    @task
+    def by_hook(job: dict[str, Any]) -> list[int]:
+        """Do with the value what can be done."""
+        hook = LithopsHook()
+        hook.wait_for_job(job, poll_interval=0.1, timeout=60)
+        return hook.gather_job(job)
+
+    by_hook(sent.output)
+
+    kept = LithopsMapOperator(task_id="kept", map_function=slow_square, map_iterdata=[1, 2, 3], get_result=False)
+    by_hook.override(task_id="gather_kept")(kept.output)
+    LithopsCallAsyncOperator(task_id="sent_call", func=slow_square, data=[5], async_invoke=True)
+    LithopsMapReduceOperator(
+        task_id="sent_reduce", map_function=slow_square, map_iterdata=[1, 2], reduce_function=sum, async_invoke=True
+    )
+
+    failing = LithopsMapOperator(
+        task_id="failing", map_function=fails_at_three, map_iterdata=range(5), async_invoke=True
+    )
+    failing >> LithopsJobSensor(task_id="wait_failing", job=failing.output, poke_interval=1, timeout=60)
+    failing >> LithopsJobSensor(
+        task_id="wait_tolerant",
+        job=failing.output,
+        poke_interval=1,
+        timeout=60,
+        get_result=True,
+        min_success_ratio=0.5,
+    )
+
+with DAG("many_at_once", schedule=None, max_active_tasks=64):
+    for number in range(32):
+        LithopsMapOperator(
+            task_id=f"map_{number}",
+            map_function=slow_square,
+            map_iterdata=[number, number + 1, number + 2],
+            poll_interval=0.5,
+        )

@@ -1,0 +1,29 @@
+"""One task for each thing that can be given wrongly. All of them may retry, and none must."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, task
+from seed_bad_rows import BAD
+
+
+@task
+def returns_none() -> None:
+    """Return nothing."""
+
+
+@task
+def returns_str() -> str:
+    """Return what is no list."""
+    return "abc"
+
+
+with DAG(
+    "seed_bad", schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=0)}, max_active_tasks=32
+) as dag:
+    upstream = {"returns_none": returns_none(), "returns_str": returns_str()}
+    for name, bad in BAD.items():
+        made = bad.operator(task_id=name, **bad.given)
+        if bad.upstream is not None:
+            upstream[bad.upstream] >> made

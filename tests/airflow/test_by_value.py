@@ -1,0 +1,63 @@
+"""A job's value is enough to wait for it, gather it and clean it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.airflow.conftest import RunDag
+from tools.airflow_api import DagRun
+
+SQUARES = [x * x for x in range(20)]
+
+
+@pytest.fixture(scope="module")
+def run(run_dag: RunDag) -> DagRun:
+    return run_dag("by_value", check=False, timeout=180)
+
+
+def test_async_invoke_returns_plain_json_without_credentials(run: DagRun) -> None:
+    value = run.xcom("sent")
+    assert value["lithops_job"] == 1
+    assert value["items"] == 20
+    assert len(json.dumps(value)) < 1000
+
+
+@pytest.mark.parametrize("how", ["poke", "reschedule", "deferred"])
+def test_the_sensor_waits(run: DagRun, how: str) -> None:
+    assert run.task(f"wait_{how}")["state"] == "success"
+    assert run.xcom(f"wait_{how}") == SQUARES
+
+
+def test_the_hook_waits_and_gathers(run: DagRun) -> None:
+    assert run.xcom("by_hook") == SQUARES
+
+
+def test_get_result_false_waits_and_returns_the_value(run: DagRun) -> None:
+    assert run.xcom("kept")["items"] == 3
+    assert run.xcom("gather_kept") == [1, 4, 9]
+    assert "3/3 items done" in run.log("kept")
+
+
+def test_async_invoke_of_a_call_and_a_map_reduce(run: DagRun) -> None:
+    assert run.xcom("sent_call")["kind"] == "call"
+    assert run.xcom("sent_reduce")["kind"] == "reduce"
+
+
+def test_the_sensor_fails_when_items_failed(run: DagRun) -> None:
+    assert run.task("wait_failing")["state"] == "failed"
+    log = run.log("wait_failing")
+    assert "1 of 5 item(s) of fails_at_three failed" in log
+    assert "ValueError: three" in log
+
+
+def test_the_sensor_tolerates_what_it_is_told_to(run: DagRun) -> None:
+    assert run.xcom("wait_tolerant") == [0, 1, 2, None, 4]
+
+
+def test_32_tasks_at_once(run_dag: RunDag) -> None:
+    many = run_dag("many_at_once", timeout=300)
+    assert {f"map_{n}": many.xcom(f"map_{n}") for n in range(32)} == {
+        f"map_{n}": [n * n, (n + 1) ** 2, (n + 2) ** 2] for n in range(32)
+    }

@@ -1,0 +1,130 @@
+"""Whoever ends a task ends its job; whoever restarts a part of Airflow doesn't."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.airflow.ledgers import job_processes, ledger_of, wait_for_lines, wait_until_no_job_process
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+#: A job that takes half a minute: long enough to be interfered with.
+LONG = {"items": 120, "seconds": 0.5}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm_triggerer(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The first connection that a triggerer looks up takes it seconds, in which it does nothing else."""
+    airflow.api.trigger("ledger_deferred", {"ledger": str(tmp_path_factory.mktemp("warm") / "l"), "items": 1}).wait(120)
+
+
+def start(airflow: AirflowStack, dag_id: str, ledger: Path, **conf: object) -> DagRun:
+    """Starts a long job and waits until its items run and the task is in its proper state."""
+    run = airflow.api.trigger(dag_id, {"ledger": str(ledger), **LONG, **conf})
+    if "deferred" in dag_id:
+        run.wait_for_task(run.tasks()[0]["task_id"], "deferred")
+    wait_for_lines(ledger, 3)
+    assert job_processes()
+    return run
+
+
+def assert_stopped(ledger: Path) -> None:
+    """No process of a job is left within 5 seconds, and no item begins any more."""
+    assert not wait_until_no_job_process(5)
+    ran = sum(ledger_of(ledger).values())
+    assert ran < 60
+    time.sleep(1.5)
+    assert sum(ledger_of(ledger).values()) == ran
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = start(airflow, f"ledger_{how}", ledger)
+    run.mark("map", "failed")
+    time.sleep(4)  # Airflow takes a moment to tell the worker or the trigger
+    assert_stopped(ledger)
+    assert run.wait(60, check=False).state == "failed"
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_clearing_a_running_task_does_not_run_items_twice(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+    """The next try takes the job over, or sends what is left of it; the last try must not stop it then."""
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger(f"ledger_{how}", {"ledger": str(ledger), "items": 60, "seconds": 0.2})
+    run.wait_for_task("map", "deferred" if how == "deferred" else "running")
+    wait_for_lines(ledger, 5)
+    run.clear("map")
+    run = run.wait(180)
+    assert run.xcom("map") == [item * item for item in range(60)]
+    again = {item: times for item, times in ledger_of(ledger).items() if times > 1}
+    assert len(again) <= 2, f"only items that ran when the task was cleared may run again: {again}"
+    assert set(ledger_of(ledger)) == {str(item) for item in range(60)}
+
+
+def test_a_deferred_job_outlives_its_triggerer(airflow: AirflowStack, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), "items": 60, "seconds": 0.2})
+    run.wait_for_task("map", "deferred")
+    wait_for_lines(ledger, 5)
+    airflow.kill("triggerer")
+    assert job_processes()
+    airflow.start_component("triggerer")
+    run = run.wait(180)
+    assert run.xcom("map") == [item * item for item in range(60)]
+    assert all(times == 1 for times in ledger_of(ledger).values())
+    assert run.task("map")["try_number"] == 1
+
+
+def test_restarting_the_triggerer_stops_nothing(airflow: AirflowStack, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), "items": 60, "seconds": 0.2})
+    run.wait_for_task("map", "deferred")
+    wait_for_lines(ledger, 5)
+    airflow.restart("triggerer")
+    run = run.wait(180)
+    assert run.xcom("map") == [item * item for item in range(60)]
+    assert all(times == 1 for times in ledger_of(ledger).values())
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_job_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger(f"ledger_reduce_{how}", {"ledger": str(ledger), **LONG, "job_timeout": 4})
+    run = run.wait(90, check=False)
+    assert run.state == "failed"
+    assert "JobTimeoutError" in run.log("map_reduce")
+    assert_stopped(ledger)
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger(f"ledger_call_{how}", {"ledger": str(ledger), "seconds": 60})
+    run = run.wait(120, check=False)
+    assert run.state == "failed"
+    assert "imeout" in run.log("call")
+    assert not wait_until_no_job_process(5)
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_failing_the_whole_run_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+    """Airflow lets nobody delete a run that goes on, so this is what comes before a deletion."""
+    ledger = tmp_path / "ledger"
+    run = start(airflow, f"ledger_{how}", ledger)
+    airflow.api.patch(run.path, {"state": "failed"})
+    time.sleep(4)
+    assert_stopped(ledger)
+    run.delete()
+
+
+def test_a_task_that_succeeded_and_is_cleared_starts_afresh(airflow: AirflowStack, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger("ledger_sync", {"ledger": str(ledger), "items": 5}).wait(60)
+    run.clear("map")
+    run = run.wait(90)
+    assert run.xcom("map") == [item * item for item in range(5)]
+    assert set(ledger_of(ledger).values()) == {2}

@@ -1,0 +1,54 @@
+"""Operators under a real scheduler, whose items write down that they ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.airflow.conftest import RunDag
+
+
+def _ledger(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_a_map_runs_each_item_once(run_dag: RunDag, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = run_dag(f"ledger_{how}", {"ledger": str(ledger), "items": 40})
+    assert run.xcom("map") == [item * item for item in range(40)]
+    assert sorted(_ledger(ledger), key=int) == [str(item) for item in range(40)]
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_a_map_reduce(run_dag: RunDag, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = run_dag(f"ledger_reduce_{how}", {"ledger": str(ledger), "items": 10})
+    assert run.xcom("map_reduce") == sum(item * item for item in range(10))
+    assert len([line for line in _ledger(ledger) if line.startswith("reduce")]) == 1
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_a_call(run_dag: RunDag, tmp_path: Path, how: str) -> None:
+    run = run_dag(f"ledger_call_{how}", {"ledger": str(tmp_path / "ledger")})
+    assert run.xcom("call") == 49
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_items_that_fail_are_sent_again_alone(run_dag: RunDag, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = run_dag(f"ledger_{how}", {"ledger": str(ledger), "items": 20, "fail_until": 2, "item_retries": 2})
+    assert run.xcom("map") == [item * item for item in range(20)]
+    lines = _ledger(ledger)
+    assert {item: lines.count(item) for item in lines} == {str(item): 3 if item % 10 == 3 else 1 for item in range(20)}
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_a_retry_of_the_task_sends_only_what_failed(run_dag: RunDag, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = run_dag(f"ledger_{how}", {"ledger": str(ledger), "items": 20, "fail_until": 1})
+    assert run.xcom("map") == [item * item for item in range(20)]
+    assert run.task("map")["try_number"] == 2
+    lines = _ledger(ledger)
+    assert {item: lines.count(item) for item in lines} == {str(item): 2 if item % 10 == 3 else 1 for item in range(20)}

@@ -1,0 +1,111 @@
+"""A real client of the localhost backend, and short ways to run jobs on it."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from lithops_provider.jobs import lithops_api
+from lithops_provider.jobs.binding import Binding, bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.spec import Options, make_spec
+from tests.jobs import process_faas
+from tests.jobs.batches import batch  # noqa: F401 - a fixture
+from tests.jobs.failures import Tally
+
+#: Seconds between polls: a test should not wait for the default.
+POLL = 0.05
+
+
+class MapStarter(Protocol):
+    def __call__(self, function: Any, iterdata: Any, extra_args: Any = None, **options: Any) -> JobRun: ...
+
+
+class ItemsRunner(Protocol):
+    def __call__(self, binding: Binding, items: Sequence[tuple[Any, ...]], **options: Any) -> JobRun: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_runner_is_left() -> Iterator[None]:
+    """Reaps the runners of the localhost backend, each of which ends with its job."""
+    yield
+    for runner in lithops_api._runners:
+        runner.wait(timeout=10)
+
+
+@pytest.fixture
+def client() -> LithopsClient:
+    return LithopsClient(resolve_config())
+
+
+def started(client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]], **options: Any) -> JobRun:
+    """Submits a map."""
+    run = JobRun(client, make_spec("map", binding, items, Options(**options)), poll_interval=POLL)
+    run.submit()
+    return run
+
+
+def finished(client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]], **options: Any) -> JobRun:
+    """Runs a map to its end."""
+    run = started(client, binding, items, **options)
+    run.finish()
+    return run
+
+
+class FaasMaker(Protocol):
+    def __call__(self, **settings: Any) -> LithopsClient: ...
+
+
+@pytest.fixture
+def faas(client: LithopsClient) -> Iterator[FaasMaker]:
+    """Makes clients of a FaaS backend that starts a process per invocation, with localhost's storage."""
+    process_faas.register()
+    yield lambda **settings: LithopsClient(process_faas.configure(client.config, **settings))
+    process_faas.end()
+
+
+@pytest.fixture
+def start_map(client: LithopsClient) -> MapStarter:
+    """Submits a map and returns it."""
+
+    def start(function: Any, iterdata: Any, extra_args: Any = None, **options: Any) -> JobRun:
+        return started(client, *bind_items(function, iterdata, extra_args), **options)
+
+    return start
+
+
+@pytest.fixture
+def run_items(client: LithopsClient) -> ItemsRunner:
+    """Runs items that are bound already to their end."""
+
+    return functools.partial(finished, client)
+
+
+@pytest.fixture
+def run_map(client: LithopsClient) -> MapStarter:
+    """Runs a map to its end."""
+
+    def run(function: Any, iterdata: Any, extra_args: Any = None, **options: Any) -> JobRun:
+        return finished(client, *bind_items(function, iterdata, extra_args), **options)
+
+    return run
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Waits until a condition is true; the time is a bound against hangs."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def tally(tmp_path: Path) -> Tally:
+    return Tally(tmp_path / "tally")

@@ -1,0 +1,150 @@
+"""
+A FaaS backend for Lithops that starts one process per invocation: what a cloud does, in small.
+
+The processes know nothing of this project: neither it nor Airflow can be imported in them. As Lithops does for its own
+backends, the module is loaded as ``lithops.serverless.backends.process_faas``, in the client by `register` and in the
+processes, where a remote invoker needs it, by itself. So it imports nothing but Lithops.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from types import ModuleType
+from typing import Any
+
+NAME = "process_faas"
+
+_WORKER = """
+import importlib.util, json, os, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("lithops_provider", "airflow"):
+            raise ModuleNotFoundError(f"the runtime has no module {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+spec = importlib.util.spec_from_file_location("lithops.serverless.backends.process_faas", sys.argv[1])
+backend = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = backend
+spec.loader.exec_module(backend)
+os.environ["__LITHOPS_ACTIVATION_ID"] = sys.argv[2]
+os.environ["__LITHOPS_BACKEND"] = "Process FaaS"
+payload = json.load(sys.stdin)
+from lithops.worker import function_handler, function_invoker
+if "remote_invoker" in payload:
+    function_invoker(payload)
+    backend.wait()
+else:
+    function_handler(payload)
+"""
+
+_lock = threading.Lock()
+#: Processes that this one has started.
+processes: list[subprocess.Popen[bytes]] = []
+#: How many invocations are yet to be refused, as a backend does that is at its limit.
+refuse = 0
+#: Whether invocations wait for `release` before they start, as they do in a cloud that is busy.
+hold = False
+_held: list[tuple[list[str], bytes]] = []
+#: How many invocations there were, refused ones excluded.
+invocations = 0
+
+
+class ServerlessBackend:
+    def __init__(self, config: dict[str, Any], internal_storage: Any) -> None:
+        self.config = config
+        self.type = "faas"
+
+    def invoke(self, runtime_name: str, memory: int, payload: dict[str, Any]) -> str | None:
+        global refuse, invocations
+        with _lock:
+            if refuse:
+                refuse -= 1
+                return None
+            invocations += 1
+        activation_id = uuid.uuid4().hex[:12]
+        command = [sys.executable, "-c", _WORKER, __file__, activation_id]
+        given = json.dumps(payload, default=str).encode()
+        if hold:
+            _held.append((command, given))
+        else:
+            _start(command, given)
+        return activation_id
+
+    def deploy_runtime(self, runtime_name: str, memory: int, timeout: int) -> dict[str, Any]:
+        from lithops.worker.utils import get_runtime_metadata
+
+        found: dict[str, Any] = get_runtime_metadata()
+        found["preinstalls"] = [entry for entry in found["preinstalls"] if entry[0] != "tests"]
+        return found
+
+    def get_runtime_key(self, runtime_name: str, memory: int, version: str) -> str:
+        return f"{NAME}/{version}/{runtime_name}/{memory}"
+
+    def get_runtime_info(self) -> dict[str, Any]:
+        names = ("runtime_memory", "runtime_timeout", "max_workers")
+        return {"runtime_name": "process", "runtime_cpu": None, **{name: self.config[name] for name in names}}
+
+
+def _start(command: list[str], given: bytes) -> None:
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True)
+    assert process.stdin is not None
+    process.stdin.write(given)
+    process.stdin.close()
+    processes.append(process)
+
+
+def release() -> None:
+    """Starts the invocations that were held."""
+    global hold
+    hold = False
+    for command, given in _held:
+        _start(command, given)
+    _held.clear()
+
+
+def wait(seconds: float | None = None) -> None:
+    """Waits for all processes."""
+    for process in processes:
+        process.wait(seconds)
+
+
+def end() -> None:
+    """Ends all processes with what they have started, and forgets about them."""
+    global refuse, invocations, hold
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+        process.wait()
+    processes.clear()
+    _held.clear()
+    refuse = invocations = 0
+    hold = False
+
+
+def register() -> ModuleType:
+    """Makes Lithops find the backend."""
+    sys.modules[f"lithops.serverless.backends.{NAME}"] = sys.modules[__name__]
+    return sys.modules[__name__]
+
+
+def configure(config: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """
+    Returns a complete configuration with this backend.
+
+    :param config: the complete configuration of localhost, whose storage is used
+    :param settings: of the backend
+    """
+    config = copy.deepcopy(config)
+    config["lithops"].update(backend=NAME, mode="serverless", chunksize=1)
+    config[NAME] = {
+        **{"runtime_memory": 256, "runtime_timeout": 600, "max_workers": 4, "worker_processes": 1},
+        **{"invoke_pool_threads": 4, "remote_invoker": False, **settings},
+    }
+    return config

@@ -1,0 +1,316 @@
+"""Batches as such; what functions do in them is in test_items.py."""
+
+# ruff: noqa: T201 - functions print
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote import batch as module
+from lithops_provider.jobs.remote.parts import parse_part_name
+from tests.jobs.batches import BatchRunner
+from tests.jobs.conftest import wait_for
+from tests.jobs.failures import BLAMED, TIMEOUT, Tally, fail_as_told, leave_mark
+
+
+def double(x: int) -> int:
+    return x * 2
+
+
+# -- what is stored --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_every_item_gets_its_outcome(batch: BatchRunner, count: int) -> None:
+    done = batch(double, range(count))
+
+    assert done.summary == {"done": count, "failed": 0, "left": 0}
+    assert done.results() == {index: index * 2 for index in range(count)}
+    assert len(done.keys) == 1
+    assert parse_part_name(done.keys[0].rpartition("/")[2]) == (0, count, 0)
+
+
+def test_indices_are_those_of_the_job_not_of_the_batch(batch: BatchRunner) -> None:
+    def show(x: int, id: int) -> tuple[int, int]:
+        return x, id
+
+    done = batch(show, [10, 20], indices=[7, 3])
+
+    assert done.results() == {7: (10, 7), 3: (20, 3)}
+
+
+def test_outcomes_are_stored_while_it_runs(batch: BatchRunner, client: LithopsClient, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def wait_at_the_last(x: int) -> int:
+        while x == 3 and not gate.exists():
+            time.sleep(0.01)
+        return x
+
+    def look(pid: int, settings: dict[str, Any]) -> None:
+        wait_for(lambda: any("-00000003-" in key for key in client.keys(client.bucket, settings["job_prefix"] + "/")))
+        gate.touch()
+
+    done = batch(wait_at_the_last, range(4), flush=0.05, while_it_runs=look)
+
+    assert done.results() == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert len(done.keys) == 1, "parts that were replaced are still there"
+
+
+def test_many_results_go_into_several_parts(batch: BatchRunner) -> None:
+    done = batch(lambda x: bytes(50_000), range(40), part_size=200_000)
+
+    assert done.results() == {index: bytes(50_000) for index in range(40)}
+    names = sorted(parse_part_name(key.rpartition("/")[2]) or (0, 0, 0) for key in done.keys)
+    assert len(names) > 1
+    assert [name[0] for name in names[1:]] == [name[1] for name in names[:-1]]
+
+
+def test_a_result_larger_than_a_pipe_and_a_part(batch: BatchRunner) -> None:
+    done = batch(lambda x: bytes([x]) * (10 << 20), [1, 2], part_size=1 << 20)
+
+    assert [done.results()[0], done.results()[1]] == [b"\1" * (10 << 20), b"\2" * (10 << 20)]
+
+
+# -- failures --------------------------------------------------------------------------------------------------
+
+IN_THE_FUNCTION = [name for name in BLAMED if not name.startswith("result that")]
+
+
+@pytest.mark.parametrize("failure", IN_THE_FUNCTION)
+def test_a_failure_is_blamed_on_its_item_alone(
+    batch: BatchRunner, tally: Tally, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    monkeypatch.setattr(module, "_GRACE", 0.3)
+    kind, text = BLAMED[failure]
+
+    done = batch(fail_as_told, ["a", "b", failure, "c"], {"tally": tally.path}, timeout=TIMEOUT)
+
+    assert done.summary == {"done": 4, "failed": 1, "left": 0}
+    assert done.results() == {0: "a", 1: "b", 3: "c"}
+    assert list(done.failures()) == [2]
+    assert done.failures()[2]["type"] == kind
+    assert text in done.failures()[2]["message"]
+    assert tally.read() == ["a", "b", failure.replace(" ", "_"), "c"]
+
+
+@pytest.mark.parametrize("failure", [name for name in IN_THE_FUNCTION if "timeout" in name])
+def test_the_only_item_of_a_batch_is_held_to_its_timeout(
+    batch: BatchRunner, tally: Tally, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    monkeypatch.setattr(module, "_GRACE", 0.3)
+
+    done = batch(fail_as_told, [failure], {"tally": tally.path}, timeout=TIMEOUT)
+
+    assert list(done.failures()) == [0]
+    assert done.failures()[0]["type"] == "TimeoutError"
+    assert BLAMED[failure][1] in done.failures()[0]["message"]
+
+
+def test_failures_side_by_side_are_each_blamed(batch: BatchRunner, tally: Tally) -> None:
+    items = ["kill", "segfault", "a", "os._exit", "value", "kill"]
+
+    done = batch(fail_as_told, items, {"tally": tally.path})
+
+    assert done.results() == {2: "a"}
+    assert {index: failure["type"] for index, failure in done.failures().items()} == {
+        **{0: "ProcessDiedError", 1: "ProcessDiedError", 3: "ProcessDiedError"},
+        **{4: "ValueError", 5: "ProcessDiedError"},
+    }
+    assert tally.read() == items
+
+
+def test_a_segfault_shows_where(batch: BatchRunner, tally: Tally) -> None:
+    done = batch(fail_as_told, ["segfault", "a"], {"tally": tally.path})
+
+    assert "Segmentation fault" in done.failures()[0]["traceback"]
+    assert "fail_as_told" in done.failures()[0]["traceback"]
+
+
+def test_what_a_dead_item_printed_is_kept(batch: BatchRunner) -> None:
+    def speak_and_die(x: int) -> int:
+        print(f"item {x} speaks")
+        os._exit(x)
+
+    done = batch(speak_and_die, [1, 2])
+
+    assert "item 1 speaks" in done.outcomes[0].output
+    assert "item 2 speaks" in done.outcomes[1].output
+    assert "item 2" not in done.outcomes[0].output
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_function_that_cannot_be_loaded_fails_all_items(batch: BatchRunner, count: int) -> None:
+    done = batch(double, range(count), raw=b"cno_such_module\nf\n.")
+
+    assert len(done.failures()) == count
+    for failure in done.failures().values():
+        assert failure["type"] == "ModuleNotFoundError"
+        assert "can't be loaded in the runtime" in failure["message"]
+        assert "no_such_module" in failure["message"]
+
+
+class _Loading:
+    """Runs something when it is unpickled."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self.reduced = function, args
+
+    def __reduce__(self) -> Any:
+        return self.reduced
+
+
+def _mark_and_die(tally: str) -> None:
+    leave_mark(tally, "loaded")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _mark_and_sleep(tally: str) -> None:
+    leave_mark(tally, "loaded")
+    time.sleep(600)
+
+
+def test_a_function_that_kills_its_process_when_it_is_loaded_is_not_loaded_for_each_item(
+    batch: BatchRunner, tally: Tally
+) -> None:
+    done = batch(double, range(50), raw=pickle.dumps(_Loading(_mark_and_die, tally.path)))
+
+    assert len(done.failures()) == 50
+    assert tally.read() == ["loaded"]
+    assert done.failures()[49]["type"] == "ProcessDiedError"
+    assert "loaded" in done.failures()[49]["message"]
+    assert "SIGKILL" in done.failures()[49]["message"]
+
+
+def test_a_function_that_takes_for_ever_to_load_is_given_up_once(
+    batch: BatchRunner, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(module, "_GRACE", 0.2)
+
+    done = batch(double, range(50), timeout=0.4, raw=pickle.dumps(_Loading(_mark_and_sleep, tally.path)))
+
+    assert len(done.failures()) == 50
+    assert tally.read() == ["loaded"]
+    assert done.failures()[49]["type"] == "TimeoutError"
+    assert "load" in done.failures()[49]["message"]
+
+
+# -- time is up, or somebody stops it --------------------------------------------------------------------------
+
+
+def test_what_there_is_no_time_for_is_handed_back(batch: BatchRunner, tally: Tally) -> None:
+    def slow(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        time.sleep(0.2)
+        return x
+
+    done = batch(slow, range(50), limit=2.0)
+
+    assert done.summary is not None
+    count = done.summary["done"]
+    assert 0 < count < 50
+    assert done.summary == {"done": count, "failed": 0, "left": 50 - count}
+    assert sorted(done.results()) == list(range(count))
+    assert tally.read() == [str(x) for x in range(count)]
+
+
+def test_an_item_that_still_runs_when_time_is_up_is_handed_back(batch: BatchRunner, tally: Tally) -> None:
+    """Otherwise Lithops would end the call, and what is done but not stored would be lost."""
+
+    def slow_at_two(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        time.sleep(600 if x == 2 else 0)
+        return x
+
+    done = batch(slow_at_two, range(5), limit=1.0, timeout=0.95)
+
+    assert done.summary == {"done": 2, "failed": 0, "left": 3}
+    assert done.results() == {0: 0, 1: 1}
+    assert tally.read() == ["0", "1", "2"]
+
+
+def test_the_first_item_has_all_the_time_there_is_and_is_then_blamed(batch: BatchRunner) -> None:
+    """If it were handed back, it would be sent again for ever."""
+    done = batch(lambda x: time.sleep(600), range(3), limit=1.0, timeout=0.95)
+
+    assert done.summary is not None
+    assert done.failures()[0]["type"] == "TimeoutError"
+    assert done.summary["left"] == 2
+
+
+def test_one_item_is_run_however_little_time_there_is(batch: BatchRunner) -> None:
+    """Otherwise rounds would follow each other for ever."""
+    done = batch(lambda x: time.sleep(0.3), range(3), limit=0.5)
+
+    assert done.summary is not None
+    assert done.summary["done"] >= 1
+
+
+def test_a_batch_of_a_stopped_job_does_nothing(batch: BatchRunner, client: LithopsClient, tally: Tally) -> None:
+    key = "lithops.jobs/test-stop/stop"
+    client.put(key, b"")
+
+    done = batch(fail_as_told, ["a"], {"tally": tally.path}, stop_key=key)
+
+    assert done.summary == {"done": 0, "failed": 0, "left": 1}
+    assert tally.read() == []
+
+
+def test_the_marker_stops_a_running_batch(batch: BatchRunner, client: LithopsClient, tally: Tally) -> None:
+    def stop(pid: int, settings: dict[str, Any]) -> None:
+        wait_for(lambda: tally.read() == ["a", "timeout"])
+        client.put(settings["stop_key"], b"")
+
+    done = batch(fail_as_told, ["a", "timeout", "b"], {"tally": tally.path}, flush=0.1, while_it_runs=stop)
+
+    assert done.summary == {"done": 1, "failed": 0, "left": 2}
+    assert done.results() == {0: "a"}
+    assert done.failures() == {}
+    assert tally.read() == ["a", "timeout"]
+
+
+def test_lithops_ends_a_call_by_sigterm_and_nothing_done_is_lost(
+    batch: BatchRunner, tally: Tally, tmp_path: Path
+) -> None:
+    def tell_pid(x: str) -> Any:
+        leave_mark(str(tmp_path / "pids"), str(os.getpid()))
+        return fail_as_told(x, tally.path)
+
+    def terminate(pid: int, settings: dict[str, Any]) -> None:
+        wait_for(lambda: tally.read() == ["a", "deaf_timeout"])
+        os.kill(pid, signal.SIGTERM)
+
+    done = batch(tell_pid, ["a", "deaf timeout", "b"], while_it_runs=terminate)
+
+    assert done.exitcode != 0
+    assert done.results() == {0: "a"}
+    assert done.failures() == {}
+    for pid in set((tmp_path / "pids").read_text().split()):
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def test_no_item_is_started_once_the_batch_is_gone(batch: BatchRunner, tally: Tally) -> None:
+    def mark(x: int) -> None:
+        leave_mark(tally.path, str(x))
+        time.sleep(0.3)
+
+    def kill(pid: int, settings: dict[str, Any]) -> None:
+        wait_for(lambda: tally.read() != [])
+        os.kill(pid, signal.SIGKILL)
+
+    done = batch(mark, range(20), while_it_runs=kill)
+    ran = len(tally.read())
+    time.sleep(0.7)
+
+    assert done.exitcode == -signal.SIGKILL
+    assert len(tally.read()) <= ran + 1

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.binding import bind_function, bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote.injection import Injection
+from tests.jobs.batches import BatchRunner
+
+INDEX = 7
+
+
+@pytest.fixture(autouse=True)
+def _in_a_worker(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITHOPS_CONFIG", json.dumps(client.config))
+
+
+def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls a function as an item with these arguments would be."""
+    binding = bind_function(function)
+    binding.check(args, kwargs, "item")
+    args, kwargs = Injection(binding.injected, binding.places)(INDEX, args, kwargs, None)
+    return function(*args, **kwargs)
+
+
+def first(id: int, x: int) -> Any:
+    return id, x
+
+
+def last(x: int, id: int) -> Any:
+    return id, x
+
+
+def default(x: int, id: int = -1) -> Any:
+    return id, x
+
+
+def by_name_only(x: int, *, id: int) -> Any:
+    return id, x
+
+
+@pytest.mark.parametrize("function", [first, last, default, by_name_only])
+def test_the_index_is_filled_in_wherever_the_parameter_is(function: Callable[..., Any]) -> None:
+    assert call(function, 1) == call(function, x=1) == (INDEX, 1)
+
+
+def test_it_is_filled_in_between_the_users_arguments() -> None:
+    def between(x: int, id: int, y: int = 20) -> Any:
+        return x, id, y
+
+    assert call(between, 1) == (1, INDEX, 20)
+    assert call(between, 1, 2) == call(between, 1, y=2) == call(between, x=1, y=2) == (1, INDEX, 2)
+
+
+def test_positional_only_parameters_keep_their_places() -> None:
+    def mixed(x: int, y: int, /, id: int, z: int = 30) -> Any:
+        return x, y, id, z
+
+    assert call(mixed, 1, 2) == (1, 2, INDEX, 30)
+    assert call(mixed, 1, 2, 3) == call(mixed, 1, 2, z=3) == (1, 2, INDEX, 3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_any_number_of_arguments_may_follow(count: int) -> None:
+    def variadic(id: int, x: int, *rest: int, **named: int) -> Any:
+        return id, x, *rest, named
+
+    assert call(variadic, *range(count), k=5) == (INDEX, *range(count), {"k": 5})
+
+
+def test_several_are_filled_in() -> None:
+    def several(storage: Any, x: int, id: int, *rest: int) -> Any:
+        return storage.backend, x, id, rest
+
+    assert call(several, 1) == ("localhost", 1, INDEX, ())
+    assert call(several, 1, 2, 3) == ("localhost", 1, INDEX, (2, 3))
+
+
+def test_nothing_is_filled_in_unasked() -> None:
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return args, kwargs
+
+    assert call(plain, 1, storage=2) == ((1,), {"storage": 2})
+
+
+def test_the_arguments_of_the_item_are_not_changed() -> None:
+    kwargs = {"x": 1}
+
+    Injection(("id",), (("id", 0),))(INDEX, (), kwargs, None)
+
+    assert kwargs == {"x": 1}
+
+
+def test_all_items_get_the_same_storage() -> None:
+    inject = Injection(("storage",), (("storage", 0),))
+
+    assert inject(0, (), {}, None)[0][0] is inject(1, (), {}, None)[0][0]
+
+
+@pytest.mark.parametrize("name", ["ibm_cos", "rabbitmq"])
+def test_what_is_not_configured_is_an_error_that_names_it(name: str) -> None:
+    with pytest.raises(ValueError, match=f"parameter '{name}', for which the Lithops configuration has no section"):
+        Injection((name,), ((name, 0),))(0, (), {}, None)
+
+
+def test_in_a_batch_each_item_gets_its_index_and_a_storage_that_works(
+    batch: BatchRunner, client: LithopsClient
+) -> None:
+    def write(storage: Any, x: int, *, id: int) -> int:
+        storage.put_object(storage.bucket, f"test-injection/{id}", str(x).encode())
+        return id
+
+    done = batch(write, [10, 20, 30])
+
+    assert done.results() == {0: 0, 1: 1, 2: 2}
+    written = [client.get(client.bucket, f"test-injection/{index}") for index in range(3)]
+    assert written == [b"10", b"20", b"30"]
+
+
+def test_a_missing_client_fails_the_item_not_the_batch(batch: BatchRunner) -> None:
+    def wants(x: int, ibm_cos: Any) -> int:
+        return x
+
+    done = batch(wants, [1, 2])
+
+    assert [failure["type"] for failure in done.failures().values()] == ["ValueError", "ValueError"]
+
+
+def test_results_of_another_job_become_the_first_argument(batch: BatchRunner, client: LithopsClient) -> None:
+    def total(id: int, values: list[Any], scale: int) -> Any:
+        return [value * scale for value in values]
+
+    made = batch(lambda x: x, [1, 2])
+    prefix = made.keys[0].partition("/")[2].split("/")[0]
+    executor_id, _, job_id = prefix.rpartition("-")
+    reference = {"bucket": client.bucket, "executor_id": executor_id, "job_ids": [job_id]}
+    binding, _ = bind_items(total, [], [10])
+
+    args, kwargs = Injection(binding.injected, binding.places)(0, binding.args, {}, {"results": (0, reference)})
+
+    assert total(*args, **kwargs) == [10, 20]

@@ -1,0 +1,340 @@
+"""What functions do, as they run in a batch."""
+
+# ruff: noqa: T201 - functions print
+
+from __future__ import annotations
+
+import concurrent.futures
+import ctypes
+import logging
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.remote import batch as batch_module
+from lithops_provider.jobs.remote.items import (
+    MAX_MESSAGE,
+    MAX_TRACEBACK,
+    SUCCESS,
+    ItemTimeoutError,
+    MessageReader,
+    MessageWriter,
+    describe,
+    dump_result,
+)
+from tests.jobs.batches import BatchRunner
+from tests.jobs.failures import BadTextError, Tally, leave_mark
+
+#: A single item runs in the process of the call, several in a child of it.
+EITHER_WAY = pytest.mark.parametrize("count", [1, 3])
+
+# -- what it prints and logs -----------------------------------------------------------------------------------
+
+
+@EITHER_WAY
+def test_all_that_an_item_prints_is_kept_for_that_item(batch: BatchRunner, count: int) -> None:
+    def speak(x: int) -> None:
+        print(f"python {x}")
+        subprocess.run(["echo", f"subprocess {x}"], check=True)
+        ctypes.CDLL(None).puts(f"c {x}".encode())
+        logging.info("info %s", x)
+        logging.getLogger("user.module").warning("warning %s", x)
+        logging.debug("debug %s", x)
+
+    done = batch(speak, range(count))
+
+    for index in range(count):
+        lines = done.outcomes[index].output.splitlines()
+        assert sorted(lines) == sorted(
+            [
+                f"python {index}",
+                f"subprocess {index}",
+                f"c {index}",
+                f"INFO - info {index}",
+                f"WARNING - warning {index}",
+            ]
+        )
+
+
+@EITHER_WAY
+def test_a_function_that_prints_100_mb_is_bounded(batch: BatchRunner, count: int) -> None:
+    def flood(x: int) -> int:
+        for _ in range(100):
+            print("x" * (1 << 20))
+        return x
+
+    done = batch(flood, range(count), output_limit=1000)
+
+    assert done.results() == {index: index for index in range(count)}
+    assert all(len(outcome.output) < 1100 for outcome in done.outcomes.values())
+    assert "more bytes of output were dropped" in done.outcomes[0].output
+
+
+def test_a_thousand_chatty_items_are_bounded_together(batch: BatchRunner) -> None:
+    done = batch(lambda x: print("x" * 1000), range(1000), output_limit=1000)
+
+    assert len(done.results()) == 1000
+    assert sum(len(outcome.output) for outcome in done.outcomes.values()) < 50_000
+
+
+def test_the_worker_logs_as_before_once_the_item_is_done(batch: BatchRunner, tmp_path: Any) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    before = logging.FileHandler(tmp_path / "log")
+    try:
+        root.handlers[:] = [before]
+        root.setLevel(logging.WARNING)
+
+        def look(x: int) -> None:
+            logging.info("inside")
+
+        done = batch(look, [1], after=lambda: logging.warning("after"))
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        before.close()
+
+    assert done.outcomes[0].output == "INFO - inside\n"
+    assert (tmp_path / "log").read_text() == "after\n"
+
+
+# -- what it does ----------------------------------------------------------------------------------------------
+
+
+@EITHER_WAY
+def test_a_timeout_cannot_be_swallowed_by_except_exception(batch: BatchRunner, count: int) -> None:
+    def swallow(x: int) -> int:
+        try:
+            time.sleep(600)
+        except Exception:
+            time.sleep(600)
+        return x
+
+    done = batch(swallow, range(count), timeout=0.3)
+
+    assert [failure["type"] for failure in done.failures().values()] == ["TimeoutError"] * count
+    assert "time.sleep" in done.failures()[0]["traceback"]
+    assert "did not react" not in done.failures()[0]["message"]
+
+
+def test_the_timeout_is_each_items_own(batch: BatchRunner) -> None:
+    def nap(x: int) -> int:
+        time.sleep(0.25)
+        return x
+
+    done = batch(nap, range(6), timeout=0.9)
+
+    assert done.results() == {index: index for index in range(6)}
+
+
+def test_an_item_that_sets_an_alarm_of_its_own_is_still_held_to_its_timeout(
+    batch: BatchRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_GRACE", 0.3)
+
+    def ignore_alarms(x: int) -> int:
+        if x == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        else:
+            time.sleep(600 if x == 1 else 0)
+        return x
+
+    done = batch(ignore_alarms, range(3), timeout=0.3)
+
+    assert done.results() == {0: 0, 2: 2}
+    assert done.failures()[1]["type"] == "TimeoutError"
+
+
+def test_the_item_after_one_that_reset_the_alarm_times_out_as_such(
+    batch: BatchRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_GRACE", 0.3)
+
+    def reset_alarms(x: int) -> int:
+        if x == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        else:
+            time.sleep(600 if x == 1 else 0)
+        return x
+
+    done = batch(reset_alarms, range(3), timeout=0.3)
+
+    assert done.results() == {0: 0, 2: 2}
+    assert done.failures()[1]["type"] == "TimeoutError"
+
+
+@EITHER_WAY
+def test_threads_and_processes_of_a_function_work(batch: BatchRunner, count: int) -> None:
+    def fan_out(x: int) -> int:
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            total = sum(threads.map(abs, range(x)))
+        with concurrent.futures.ProcessPoolExecutor(1) as processes:
+            return total + processes.submit(abs, -x).result()
+
+    done = batch(fan_out, [4] * count)
+
+    assert done.results() == dict.fromkeys(range(count), 10)
+
+
+def test_a_thread_that_never_ends_does_not_hold_up_the_batch(batch: BatchRunner) -> None:
+    def leave_thread(x: int) -> int:
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return x
+
+    done = batch(leave_thread, range(2))
+
+    assert done.results() == {0: 0, 1: 1}
+
+
+def test_a_subprocess_left_behind_does_not_hold_up_the_batch(batch: BatchRunner, tally: Tally) -> None:
+    def leave_process(x: int) -> int:
+        process = subprocess.Popen(["sleep", "600"], close_fds=False)
+        leave_mark(tally.path, str(process.pid))
+        return x
+
+    try:
+        done = batch(leave_process, range(2))
+        assert done.results() == {0: 0, 1: 1}
+    finally:
+        for pid in tally.read():
+            os.kill(int(pid), signal.SIGKILL)
+
+
+@EITHER_WAY
+def test_times_and_memory_are_measured(batch: BatchRunner, count: int) -> None:
+    before = time.time()
+
+    done = batch(lambda x: time.sleep(0.1), range(count))
+
+    for outcome in done.outcomes.values():
+        assert before - 1 < outcome.started < time.time()
+        assert 0.09 < outcome.seconds < 30
+        assert 1 << 20 < outcome.peak_memory < 1 << 40
+
+
+def test_an_item_that_cannot_be_unpickled_is_blamed_alone(batch: BatchRunner) -> None:
+    module = ModuleType("module_that_only_the_client_has")
+    exec("class Item:\n    pass", module.__dict__)
+    sys.modules[module.__name__] = module
+    item: Any = module.Item()  # type: ignore[attr-defined]
+    blobs = [pickle.dumps(((1,), {}, None)), pickle.dumps(((item,), {}, None)), pickle.dumps(((3,), {}, None))]
+    del sys.modules[module.__name__]
+
+    done = batch(lambda x: x, range(3), blobs=blobs)
+
+    assert done.results() == {0: 1, 2: 3}
+    assert done.failures()[1]["type"] == "ModuleNotFoundError"
+
+
+# -- how failures are described --------------------------------------------------------------------------------
+
+
+def _caught(error: BaseException) -> dict[str, Any]:
+    try:
+        raise error
+    except BaseException as caught:
+        return describe(caught, skip_frames=0)
+
+
+def test_an_exception_is_described_by_type_text_and_traceback() -> None:
+    try:
+        try:
+            raise KeyError("cause")
+        except KeyError as cause:
+            raise ValueError("effect") from cause
+    except ValueError as error:
+        described = describe(error, skip_frames=0)
+
+    assert (described["type"], described["message"]) == ("ValueError", "effect")
+    assert "KeyError: 'cause'" in described["traceback"]
+    assert "test_an_exception_is_described" in described["traceback"]
+
+
+def test_an_exception_without_text_is_described() -> None:
+    described = _caught(BadTextError())
+
+    assert described["type"] == "BadTextError"
+    assert "RuntimeError('no text')" in described["message"]
+
+
+def test_an_exception_whose_text_raises_anything_is_described() -> None:
+    class ExitsWhenShownError(Exception):
+        def __str__(self) -> str:
+            sys.exit("shown")
+
+    assert "can't be shown" in _caught(ExitsWhenShownError())["message"]
+
+
+def test_long_texts_are_cut() -> None:
+    described = _caught(ValueError("x" * 1_000_000))
+
+    assert len(described["message"]) <= MAX_MESSAGE
+    assert len(described["traceback"]) <= MAX_TRACEBACK + 10
+
+
+def test_an_endless_recursion_is_described() -> None:
+    def recurse() -> None:
+        recurse()
+
+    try:
+        recurse()
+    except RecursionError as error:
+        described = describe(error, skip_frames=0)
+
+    assert described["type"] == "RecursionError"
+    assert len(described["traceback"]) <= MAX_TRACEBACK + 10
+
+
+def test_our_timeout_is_called_a_timeout_error() -> None:
+    described = _caught(ItemTimeoutError("too long"))
+
+    assert described["type"] == "TimeoutError"
+    assert "ItemTimeoutError" not in described["traceback"]
+
+
+# -- results and messages --------------------------------------------------------------------------------------
+
+
+def test_a_result_that_cannot_be_pickled_by_name_goes_by_value() -> None:
+    def inner(x: int) -> int:
+        return x + 1
+
+    assert pickle.loads(dump_result(inner))(1) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [((x for x in ()), "generator.*return list"), (threading.Lock(), "lock")],
+    ids=["generator", "lock"],
+)
+def test_a_result_that_cannot_be_pickled_is_an_error_that_names_its_type(value: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=rf"the result, of type .*{text}"):
+        dump_result(value)
+
+
+def test_messages_arrive_whole_however_they_are_cut() -> None:
+    with tempfile.TemporaryFile() as file:
+        write = MessageWriter(file.fileno())
+        write(7, SUCCESS, 1.5, 0.25, 1 << 40, b"payload", "ünd text")
+        write(8, SUCCESS, 1.5, 0.25, 0, b"", "")
+        file.seek(0)
+        data = file.read()
+    reading, writing = os.pipe()
+    reader = MessageReader(reading)
+    messages = []
+    for position in range(len(data)):
+        os.write(writing, data[position : position + 1])
+        messages += reader.read()
+    os.close(writing)
+    os.close(reading)
+
+    assert messages == [(7, SUCCESS, 1.5, 0.25, 1 << 40, b"payload", "ünd text"), (8, SUCCESS, 1.5, 0.25, 0, b"", "")]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.clean import clean_job, clean_older_than
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.liveness import runner_pids
+from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
+from tests.jobs.failures import leave_mark
+from tests.jobs.test_follow import elsewhere
+
+
+def traces(job: LithopsJob) -> list[str]:
+    """Returns all files on this machine that bear a job's name."""
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    return [
+        os.path.join(folder, name)
+        for folder, folders, files in os.walk(LITHOPS_TEMP_DIR)
+        for name in (*folders, *files)
+        if job.executor_id in name
+    ]
+
+
+def test_exactly_the_jobs_objects_are_deleted(client: LithopsClient, run_map: MapStarter) -> None:
+    client.put("users-own/object", b"data")
+    kept = run_map(abs, [1, 2])
+    before = sorted(client.keys(client.bucket, ""))
+    run = run_map(lambda x: x, [1, 2])
+    added = set(client.keys(client.bucket, "")) - set(before)
+
+    count = clean_job(client, run.job)
+
+    assert sorted(client.keys(client.bucket, "")) == before
+    assert count == len(added) > 0
+    assert kept.job.executor_id != run.job.executor_id
+
+
+def test_all_rounds_and_all_that_was_stored_for_the_job_are_deleted(client: LithopsClient) -> None:
+    job = elsewhere(client).with_round(1, 1)
+    alike = LithopsJob.from_dict({**job.to_dict(), "executor_id": f"{job.executor_id}0"})
+    for one in (job, alike):
+        for number in range(2):
+            client.put(f"{one.round_prefix(number)}/00000/status.json", b"{}")
+        client.put(one.owner_key, b"me")
+
+    assert clean_job(client, job) == 3
+    assert client.keys(client.bucket, f"lithops.jobs/{job.executor_id}-") == []
+    assert client.get(job.bucket, job.owner_key) is None
+    assert len(client.keys(client.bucket, f"lithops.jobs/{alike.executor_id}-M")) == 2
+    assert client.get(job.bucket, alike.owner_key) == b"me"
+
+
+def test_nothing_of_it_is_left_on_this_machine(client: LithopsClient, run_map: MapStarter) -> None:
+    job = run_map(lambda x: x, [1, 2]).job
+    wait_for(lambda: runner_pids(job) == [])  # the last thing it does is to leave a file
+    assert traces(job) != []
+
+    clean_job(client, job)
+
+    assert traces(job) == []
+
+
+def test_nothing_is_left_of_a_job_that_was_cancelled(
+    client: LithopsClient, start_map: MapStarter, tally: Tally
+) -> None:
+    """The file that the runner gets its job from holds the configuration, and so its credentials."""
+    path = tally.path
+
+    def work(x: int) -> None:
+        leave_mark(path, str(x))
+        time.sleep(600)
+
+    run = start_map(work, [1])
+    wait_for(lambda: tally.read() != [])
+    run.cancel()
+
+    clean_job(client, run.job)
+
+    assert traces(run.job) == []
+
+
+def test_cleaning_twice_is_no_error(client: LithopsClient) -> None:
+    job = elsewhere(client)
+    client.put(f"{job.round_prefix()}/items", b"")
+
+    assert [clean_job(client, job), clean_job(client, job)] == [1, 0]
+
+
+def test_a_job_elsewhere_is_cleaned(faas: FaasMaker) -> None:
+    client = faas()
+    run = finished(client, *bind_items(abs, [1, 2]))
+
+    assert clean_job(client, run.job) > 0
+    assert client.keys(client.bucket, f"{run.job.round_prefix()}/") == []
+
+
+def test_old_jobs_of_ours_can_be_cleaned_by_age(client: LithopsClient, run_map: MapStarter) -> None:
+    client.put("lithops.jobs/0123ab-0-M000/00000/status.json", b"of Lithops itself")
+    job = run_map(abs, [1]).job
+    wait_for(lambda: runner_pids(job) == [])
+    clean_older_than(client, 3600)
+    assert client.keys(job.bucket, f"{job.round_prefix()}/") != []
+
+    assert clean_older_than(client, -1) >= 1
+
+    assert client.keys(job.bucket, f"{job.round_prefix()}/") == []
+    assert client.get(client.bucket, "lithops.jobs/0123ab-0-M000/00000/status.json") is not None
+    assert [path for path in traces(job) if not Path(path).is_dir()] == []

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs import follow
+from lithops_provider.jobs import run as module
+from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
+from lithops_provider.jobs.follow import Progress
+from lithops_provider.jobs.outcome import Failure
+from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.spec import Options, make_spec
+from tests.jobs import process_faas
+from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started, wait_for
+from tests.jobs.failures import BLAMED, FAILURES, TIMEOUT, Tally, fail_as_told, fail_at_first, leave_mark
+
+
+def run_of(
+    client: LithopsClient, function: Any, iterdata: Any, options: Options | None = None, **settings: Any
+) -> JobRun:
+    spec = make_spec("map", *bind_items(function, iterdata), options or Options())
+    return JobRun(client, spec, poll_interval=POLL, **settings)
+
+
+# -- results ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 1, 3, 100])
+def test_results_keep_order_and_length_and_none_stays_none(run_map: MapStarter, batch_size: Any) -> None:
+    run = run_map(lambda x: None if x % 3 == 0 else x * x, range(10), batch_size=batch_size)
+
+    assert run.results() == [None if x % 3 == 0 else x * x for x in range(10)]
+    assert run.failures() == []
+
+
+def test_every_item_runs_exactly_once(run_map: MapStarter, tally: Tally) -> None:
+    run = run_map(lambda x: leave_mark(tally.path, str(x)), range(2_000))
+
+    assert sorted(map(int, tally.read())) == list(range(2_000))
+    assert run.results() == [None] * 2_000
+
+
+def test_the_index_is_that_of_the_item_in_whatever_call_it_is(run_map: MapStarter) -> None:
+    def show(storage: Any, x: int, id: int) -> tuple[int, int, str]:
+        return x, id, storage.backend
+
+    run = run_map(show, range(10, 17), batch_size=2)
+
+    assert run.results() == [(10 + index, index, "localhost") for index in range(7)]
+
+
+def test_progress_ends_with_everything_done(client: LithopsClient) -> None:
+    told: list[Progress] = []
+    run = run_of(client, lambda x: 1 // x, [1, 0, 2], Options(batch_size=2), on_progress=told.append)
+    run.submit()
+    run.finish()
+
+    assert (told[-1].total, told[-1].done, told[-1].failed, told[-1].ended) == (3, 3, 1, 2)
+    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+
+
+def test_results_need_not_be_read(run_map: MapStarter, start_map: MapStarter) -> None:
+    run = start_map(abs, [1, 2])
+    run.finish(read_results=False)
+
+    assert run.outcomes == {}
+
+
+# -- failures --------------------------------------------------------------------------------------------------
+
+ITEMS = ["first", *(item for failure in FAILURES for item in (failure, f"after {failure}"))]
+
+
+class Ended:
+    """What became of a job in which items failed in every way."""
+
+    def __init__(self, batch_size: Any, folder: Path) -> None:
+        tally = Tally(folder / "tally")
+        client = LithopsClient(resolve_config())
+        bound = bind_items(fail_as_told, ITEMS, {"tally": tally.path})
+        run = finished(client, *bound, batch_size=batch_size, timeout=TIMEOUT)
+        self.results = run.results()
+        self.failures: dict[str, Failure] = {ITEMS[failure.index]: failure for failure in run.failures()}
+        self.ran = tally.read()
+        self.rounds = len(run.job.rounds)
+
+
+@pytest.fixture(scope="module", params=[1, len(ITEMS)], ids=["one by one", "in one batch"])
+def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    return Ended(request.param, tmp_path_factory.mktemp("failures"))
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_is_blamed_on_its_item(ended: Ended, failure: str) -> None:
+    kind, text = BLAMED[failure]
+
+    assert ended.failures[failure].type == kind
+    assert text in ended.failures[failure].message
+    assert ended.failures[failure].item.startswith(repr(failure))
+
+
+def test_the_other_items_keep_their_results(ended: Ended) -> None:
+    assert set(ended.failures) == set(FAILURES)
+    assert ended.results == [None if item in FAILURES else item for item in ITEMS]
+
+
+def test_nothing_ran_twice(ended: Ended) -> None:
+    assert sorted(ended.ran) == sorted(item.replace(" ", "_") for item in ITEMS)
+    assert ended.rounds == 1
+
+
+# -- what a call had no time for, or took down with it ---------------------------------------------------------
+
+
+def test_what_is_handed_back_is_sent_again_until_all_is_done(faas: FaasMaker, tally: Tally) -> None:
+    def nap(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        time.sleep(0.3)
+        return x
+
+    run = finished(faas(max_workers=1, runtime_timeout=7), *bind_items(nap, range(10)))  # Lithops keeps 5 for itself
+
+    assert (run.results(), run.failures()) == (list(range(10)), [])
+    assert sorted(map(int, tally.read())) == list(range(10))
+    assert len(run.job.rounds) > 1
+
+
+def test_a_call_whose_machine_is_gone_is_given_up(
+    faas: FaasMaker, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep_at_one(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        time.sleep(600 if x == 1 else 0)
+        return x
+
+    run = started(faas(max_workers=2), *bind_items(sleep_at_one, [0, 1, 2]), timeout=1000)
+    wait_for(lambda: sorted(tally.read()) == ["0", "1"])
+    wait_for(lambda: run.client.get(run.job.bucket, f"{run.job.round_prefix()}/00000/status.json") is not None)
+    os.killpg(process_faas.processes[1].pid, signal.SIGKILL)
+    monkeypatch.setattr(follow, "START_GRACE", -999.5)
+    run.finish()
+
+    assert run.results() == [0, None, None]
+    assert [(failure.index, failure.type) for failure in run.failures()] == [(1, "CallLostError"), (2, "CallLostError")]
+    assert "nothing was heard of it" in run.failures()[0].message
+
+
+# -- trying again ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_failed_items_are_sent_again_as_often_as_allowed(
+    client: LithopsClient, tally: Tally, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_DELAY", (0.01, 0.01))
+    run = run_of(client, partial(fail_at_first, tally=tally.path, times=times), range(3), item_retries=1)
+    run.submit()
+    run.finish()
+
+    assert run.results() == [0, 1 if times == 1 else None, 2]
+    assert sorted(tally.read()) == ["0", "1", "1", "2"]
+    assert len(run.failures()) == (times == 5)
+
+
+def test_another_process_goes_on_with_a_job_and_sends_only_what_failed(client: LithopsClient, tally: Tally) -> None:
+    first = run_of(client, partial(fail_at_first, tally=tally.path, times=1), range(3))
+    first.submit()
+    first.finish()
+
+    again = run_of(client, partial(fail_at_first, tally=tally.path, times=1), range(3))
+    again.attach(first.job)
+    again.finish()
+
+    assert len(first.failures()) == 1
+    assert (again.results(), again.failures()) == ([0, 1, 2], [])
+    assert sorted(tally.read()) == ["0", "1", "1", "2"]
+
+
+# -- ends that are no result -----------------------------------------------------------------------------------
+
+
+def test_a_job_that_passes_its_deadline_is_an_error(client: LithopsClient) -> None:
+    run = run_of(client, lambda x: time.sleep(600), [1], deadline=time.time() + 1)
+    run.submit()
+    try:
+        with pytest.raises(JobTimeoutError, match="0 of 1 items are"):
+            run.finish()
+    finally:
+        run.cancel()
+
+
+def test_a_job_that_somebody_cancels_meanwhile_ends_as_cancelled(faas: FaasMaker, tally: Tally) -> None:
+    """As when its task is cleared, or a person stops it: what the calls hand back must not be sent again."""
+    run = started(faas(max_workers=1), *bind_items(lambda x: leave_mark(tally.path, str(x)), range(3)))
+    cancel_job(run.client, run.job)
+    with pytest.raises(JobCancelledError):
+        run.finish()
+
+    assert len(run.job.rounds) == 1
