@@ -112,7 +112,7 @@ def batch(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> BatchRunner
             "flush": 3.0,
             "part_size": 8 << 20,
             "output_limit": 16 << 10,
-            "watched": False,
+            "watched": settings.get("timeout", 1000.0) < 300.0,
             **settings,
         }
         dumped = dump_function(binding) if raw is None else raw
