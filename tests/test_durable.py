@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from lithops_provider.jobs.binding import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config import resolve_config
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.spec import JobSpec, make_spec
 from lithops_provider.jobs.submit import new_job
 
@@ -63,9 +65,8 @@ def state(store: Store) -> DurableState:
 def remember(state: DurableState, client: LithopsClient, spec: JobSpec) -> LithopsJob:
     """Stores a job as if it had been sent."""
     job = new_job(client, spec).with_round(len(spec.items), 1)
-    from lithops_provider.jobs.remote import frames
-
     client.put(job.items_key(), frames.pack(spec.items))
+    client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": [list(range(len(spec.items)))]}).encode())
     state.save("map", job, spec.digests())
     return job
 
@@ -111,6 +112,15 @@ def test_equal_items_of_other_bytes_are_the_same(state: DurableState, client: Li
     known["map"]["digests"]["items"] = "of other bytes"
     state._store.set(KEY, known)
     assert state.find("map", client, spec_of([{3, 2, 1}])) == job
+
+
+def test_a_job_whose_data_is_gone_is_sent_afresh(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = remember(state, client, spec_of([1]))
+    client.delete(job.bucket, client.keys(job.bucket, f"{job.round_prefix()}/"))
+    assert state.find("map", client, spec_of([1])) is None
+    assert "its data is gone" in caplog.text
 
 
 def test_forgetting(state: DurableState, client: LithopsClient, store: Store) -> None:

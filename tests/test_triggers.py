@@ -68,19 +68,20 @@ def end_call(client: LithopsClient, job: LithopsJob, call_id: str) -> None:
 
 def test_it_fires_when_all_calls_have_ended(client: LithopsClient, job: LithopsJob) -> None:
     async def scenario() -> dict[str, Any]:
-        waiting = asyncio.ensure_future(event_of(trigger_for(job)))
+        waiting = asyncio.ensure_future(event_of(trigger_for(job, state={"phase": "map"})))
         end_call(client, job, "00000")
         await asyncio.sleep(0.3)
         assert not waiting.done()
         end_call(client, job, "00001")
         return await asyncio.wait_for(waiting, 10)
 
-    assert asyncio.run(scenario()) == {"status": "over", "lost": None}
+    event = asyncio.run(scenario())
+    assert event == {"status": "over", "lost": None, "dead": False, "complete": False, "state": {"phase": "map"}}
 
 
 def test_it_stops_waiting_at_the_deadline(client: LithopsClient, job: LithopsJob) -> None:
     event = asyncio.run(event_of(trigger_for(job, deadline=time.time() + 0.2)))
-    assert event == {"status": "timeout"}
+    assert event["status"] == "timeout"
 
 
 def test_it_goes_on_while_the_storage_fails(client: LithopsClient, job: LithopsJob, monkeypatch: Any) -> None:
@@ -157,6 +158,11 @@ def test_on_kill_stops_the_job(client: LithopsClient, job: LithopsJob) -> None:
 def test_on_kill_leaves_a_job_that_the_next_try_waits_for(client: LithopsClient, job: LithopsJob) -> None:
     set_owner(client, job, "me/2")
     asyncio.run(trigger_for(job, owner="me/1").on_kill())
+    assert client.get(job.bucket, job.stop_key()) is None
+
+
+def test_on_kill_of_somebody_who_looks_on_stops_nothing(client: LithopsClient, job: LithopsJob) -> None:
+    asyncio.run(trigger_for(job).on_kill())
     assert client.get(job.bucket, job.stop_key()) is None
 
 

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
 
 from lithops_provider import arguments
+from lithops_provider.bad_input import failing_on_bad_input
 from lithops_provider.jobs.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class LithopsBaseOperator(BaseOperator):
         "config",
         "backend",
         "storage",
+        "mode",
+        "type",
         "runtime",
         "workers",
         "runtime_memory",
@@ -74,6 +77,7 @@ class LithopsBaseOperator(BaseOperator):
         "max_concurrency",
         "min_success_ratio",
         "item_retries",
+        "max_runtime_memory",
         "job_timeout",
     )
     template_fields_renderers = {"lithops_config": "json", "config": "json", "extra_env": "json"}  # noqa: RUF012
@@ -189,23 +193,22 @@ class LithopsBaseOperator(BaseOperator):
         """
         from lithops_provider.task_run import TaskRun
 
-        with _failing_on_bad_input():
+        with failing_on_bad_input():
             self._task_run = TaskRun(self, context)
             return self._task_run.execute()
 
-    def resume(self, context: Context, event: dict[str, Any], **state: Any) -> Any:
+    def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """
         Goes on after the trigger has seen the job's end. Returns and raises what `execute` does.
 
         :param context: Airflow's
         :param event: the trigger's
-        :param state: what was given to the deferral
         """
         from lithops_provider.task_run import TaskRun
 
-        with _failing_on_bad_input():
+        with failing_on_bad_input():
             self._task_run = TaskRun(self, context)
-            return self._task_run.resume(event, **state)
+            return self._task_run.resume(event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Cancels the job before Airflow fails the task for a trigger that timed out or failed."""
@@ -279,16 +282,3 @@ class LithopsBaseOperator(BaseOperator):
             "poll_interval": number("poll_interval", self.poll_interval, above=0),
             "job_timeout": number("job_timeout", self.job_timeout, above=0),
         }
-
-
-class _failing_on_bad_input:  # noqa: N801 - reads as a statement
-    """Turns an error about a parameter into one that Airflow doesn't retry."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, InvalidInputError):
-            from airflow.sdk.exceptions import AirflowFailException
-
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -66,6 +66,7 @@ class DurableState:
         """
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.job import LithopsJob
+        from lithops_provider.jobs.submit import load_plan
 
         entry = self.load().get(phase)
         if entry is None:
@@ -74,6 +75,10 @@ class DurableState:
         known, now = entry["digests"], spec.digests()
         if (job.storage, job.bucket) != (client.storage_backend, client.bucket):
             reason = f"it is in {job.storage}://{job.bucket}, not in {client.storage_backend}://{client.bucket}"
+        elif job.backend != client.backend:
+            reason = f"it runs on {job.backend}, not on {client.backend}"
+        elif load_plan(client, job, 0) is None:
+            reason = "nothing of it was sent, or its data is gone"
         elif known["items"] != now["items"] and not _same_items(client, job, spec):
             reason = "the items have changed"
         elif known["shared"] != now["shared"]:

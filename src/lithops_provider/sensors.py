@@ -9,6 +9,8 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.configuration import conf
 
+from lithops_provider.bad_input import failing_on_bad_input
+
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
@@ -55,6 +57,10 @@ class LithopsJobSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Waits; see the class."""
+        with failing_on_bad_input():
+            return self._wait(context)
+
+    def _wait(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
         found = self.poke(context)
@@ -90,7 +96,8 @@ class LithopsJobSensor(BaseSensorOperator):
 
         if event["status"] != "over":
             raise LithopsJobError(f"waiting for the job failed: {event.get('message', event['status'])}")
-        return self._result()
+        with failing_on_bad_input():
+            return self._result()
 
     def _result(self) -> Any:
         from lithops_provider.xcom import check_pushable

@@ -64,39 +64,29 @@ class TaskRun:
         """Does the operator's work from the beginning, or from where an earlier try was cut off."""
         return self._begin(self._client(), self.operator.phases[0], {})
 
-    def resume(
-        self,
-        event: Mapping[str, Any],
-        *,
-        phase: JobKind,
-        job: dict[str, Any],
-        carried: dict[str, Any],
-        since: int,
-        deadline: float | None,
-    ) -> Any:
+    def resume(self, event: Mapping[str, Any]) -> Any:
         """
         Goes on after a deferral.
 
-        :param event: the trigger's
-        :param phase: the phase that was waited for
-        :param job: its job
-        :param carried: see `LithopsBaseOperator`
-        :param since: number of the first round of this try
-        :param deadline: seconds since the epoch
+        :param event: the trigger's, with the state that `_defer` gave it
         """
         from lithops_provider.jobs.job import LithopsJob
 
-        self.deadline = deadline
+        state = event["state"]
+        phase, carried = state["phase"], state["carried"]
+        self.deadline = state["deadline"]
+        job = LithopsJob.from_dict(state["job"])
         client = self._client()
-        client.check_holds(LithopsJob.from_dict(job))
-        run = self._run(client, phase, self._stored_spec(client, phase, LithopsJob.from_dict(job)), carried)
-        run.attach(LithopsJob.from_dict(job), since)
+        client.check_holds(job)
+        run = self._run(client, phase, self._stored_spec(client, phase, job))
+        run.attach(job, state["since"], state["memory"])
         if event["status"] == "timeout":
             run.cancel()
             raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and was cancelled")
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
-        if run.settle(event.get("lost")):
+        unread = event["complete"] and not self._reads(phase)
+        if not unread and run.settle(event["lost"], dead=event["dead"]):
             self._defer(run, phase, carried)
         return self._conclude(run, phase, carried)
 
@@ -128,7 +118,7 @@ class TaskRun:
         if operator.deferrable:
             self._trigger_config()  # says what is wrong before anything is sent
         known = self.state.find(phase, client, spec)
-        run = self._run(client, phase, spec, carried)
+        run = self._run(client, phase, spec)
         if known is None:
             run.submit()
         else:
@@ -139,7 +129,7 @@ class TaskRun:
             return run.job.to_dict()
         if operator.deferrable:
             self._defer(run, phase, carried)
-        self._wait(run, read_results=last and operator.get_result)
+        self._wait(run, read_results=self._reads(phase))
         return self._conclude(run, phase, carried)
 
     def _wait(self, run: JobRun, *, read_results: bool) -> None:
@@ -153,7 +143,7 @@ class TaskRun:
         """Judges a phase that is over, and goes on to the next."""
         operator = self.operator
         last = phase == operator.phases[-1]
-        results = run.results() if last and operator.get_result else []
+        results = run.results() if self._reads(phase) else []
         log_output(self.log, (outcome for _, outcome in sorted(run.outcomes.items())))
         self._judge(run)
         if not last:
@@ -164,7 +154,7 @@ class TaskRun:
             return run.job.to_dict()
         result = operator._result(results, carried)
         if operator.do_xcom_push:
-            check_pushable(result, many=isinstance(result, list))
+            check_pushable(result, many=result is results)
         self._forget_on_success([run.job, *_jobs(carried)])
         return result
 
@@ -207,16 +197,18 @@ class TaskRun:
                 deadline=deadline,
                 owner=self.owner,
                 interrupted=run.interrupted,
+                # Not as the method's arguments: `dag.test()` passes the event alone.
+                state={
+                    "phase": phase,
+                    "job": run.job.to_dict(),
+                    "carried": carried,
+                    "since": run.since,
+                    "memory": run.memory,
+                    "deadline": self.deadline,
+                },
                 **self._trigger_config(),
             ),
             method_name="resume",
-            kwargs={
-                "phase": phase,
-                "job": run.job.to_dict(),
-                "carried": carried,
-                "since": run.since,
-                "deadline": self.deadline,
-            },
             timeout=None if deadline is None else deadline - time.time() + _TIMEOUT_SLACK,
         )
 
@@ -242,7 +234,11 @@ class TaskRun:
         )
         return LithopsClient(hook.get_config())
 
-    def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec, carried: dict[str, Any]) -> JobRun:
+    def _reads(self, phase: JobKind) -> bool:
+        """Tells whether the results of a phase come here; else only its failures do."""
+        return phase == self.operator.phases[-1] and self.operator.get_result
+
+    def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun
 
         digests = spec.digests() if self.operator.durable else {}

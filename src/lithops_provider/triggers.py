@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.follow import Follower
+    from lithops_provider.jobs.follow import Follower, Progress
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
 _POLL_THREADS = 2
@@ -65,7 +65,9 @@ class LithopsJobTrigger(BaseTrigger):
     :param arguments: settings over the connection's, without credentials, see `LithopsHook`
     :param lithops_config: Lithops configuration over the connection's, without credentials
     :param deadline: seconds since the epoch at which to stop waiting
-    :param owner: who waits, see `lithops_provider.jobs.cancel.set_owner`
+    :param owner: who waits, see `lithops_provider.jobs.cancel.set_owner`; None for somebody who only looks on, and
+        stops nothing when killed
+    :param state: comes back with the event
     :param interrupted: see `lithops_provider.jobs.follow.Follower`
     """
 
@@ -80,6 +82,7 @@ class LithopsJobTrigger(BaseTrigger):
         deadline: float | None = None,
         owner: str | None = None,
         interrupted: bool = False,
+        state: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.lithops_conn_id = lithops_conn_id
@@ -90,12 +93,13 @@ class LithopsJobTrigger(BaseTrigger):
         self.deadline = deadline
         self.owner = owner
         self.interrupted = interrupted
+        self.state = state
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns what another triggerer needs to go on."""
         names = (
             *("lithops_conn_id", "job", "poll_interval", "arguments", "lithops_config", "deadline", "owner"),
-            "interrupted",
+            *("interrupted", "state"),
         )
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -105,7 +109,8 @@ class LithopsJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
         Yields one event: ``status`` is ``over``, ``timeout`` or ``error``; ``lost`` says why calls that never
-        reported are given up, ``message`` what the error is.
+        reported are given up, ``dead`` whether they can't report any more, ``complete`` whether all items succeeded,
+        ``message`` what the error is, ``state`` is what the trigger was given.
         """
         from lithops_provider.jobs.follow import Follower
         from lithops_provider.jobs.job import LithopsJob
@@ -118,19 +123,19 @@ class LithopsJobTrigger(BaseTrigger):
             follower = Follower(client, job, interval, interrupted=self.interrupted)
             with _counted():
                 event = await self._wait(follower)
-            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
         except Exception as error:
             self.log.exception("Waiting for the job failed")
-            message = f"{type(error).__name__}: {error}"
-            yield TriggerEvent({"status": "error", "message": message})  # type: ignore[no-untyped-call]
+            event = {"status": "error", "message": f"{type(error).__name__}: {error}"}
+        yield TriggerEvent({**event, "state": self.state})  # type: ignore[no-untyped-call]
 
     async def _wait(self, follower: Follower) -> dict[str, Any]:
         # A triggerer that starts gets all its triggers at once: their looks are spread out.
         await asyncio.sleep(random.uniform(0.0, min(follower.poll_interval, _waiting * _SPREAD)))  # noqa: S311
         failing_since: float | None = None
+        progress: Progress | None = None
         while True:
             try:
-                await _in_thread(follower.poll)
+                progress = await _in_thread(follower.poll)
                 failing_since = None
             except Exception as error:
                 now = time.monotonic()
@@ -141,7 +146,8 @@ class LithopsJobTrigger(BaseTrigger):
                     raise
                 follower.delay = min(follower.delay * 2, 30.0)
             if follower.over:
-                return {"status": "over", "lost": follower.lost}
+                complete = progress is not None and progress.done >= follower.job.items and not progress.failed
+                return {"status": "over", "lost": follower.lost, "dead": follower.dead, "complete": complete}
             if self.deadline is not None and time.time() > self.deadline:
                 return {"status": "timeout"}
             await asyncio.sleep(follower.delay)
@@ -154,6 +160,8 @@ class LithopsJobTrigger(BaseTrigger):
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.job import LithopsJob
 
+        if self.owner is None:
+            return
         client = await self._client()
         job = LithopsJob.from_dict(self.job)
         stopped = await _in_thread(lambda: cancel_job(client, job, self.owner))

@@ -85,7 +85,8 @@ class ServerlessBackend:
         return found
 
     def get_runtime_key(self, runtime_name: str, memory: int, version: str) -> str:
-        return f"{NAME}/{version}/{runtime_name}/{memory}"
+        # With the timeout, which Lithops keeps with the runtime: tests have several.
+        return f"{NAME}/{version}/{runtime_name}/{memory}-{self.config['runtime_timeout']}"
 
     def get_runtime_info(self) -> dict[str, Any]:
         names = ("runtime_memory", "runtime_timeout", "max_workers")

@@ -5,6 +5,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,25 +203,45 @@ def test_a_storage_that_stays_away_is_an_error(client: LithopsClient) -> None:
 # -- the processes of a localhost job --------------------------------------------------------------------------
 
 
-def test_a_runner_that_is_killed_is_found_and_named(client: LithopsClient, start_map: MapStarter, tally: Tally) -> None:
-    def sleep_after_the_first(x: int) -> int:
-        leave_mark(tally.path, str(x))
-        time.sleep(0 if x == 0 else 600)
+def test_a_runner_that_is_killed_is_found_and_what_it_left_is_run_one_by_one(
+    client: LithopsClient, start_map: MapStarter, tally: Tally
+) -> None:
+    path = tally.path
+
+    def sleep_at_first(x: int) -> int:
+        leave_mark(path, str(x))
+        time.sleep(600 if x == 1 and Path(path).read_text().split().count("1") == 1 else 0)
         return x
 
-    run = start_map(sleep_after_the_first, range(3), batch_size=2)  # calls of one item and of two
+    run = start_map(sleep_at_first, range(3), batch_size=2)  # calls of one item and of two
     wait_for(lambda: len(tally.read()) == 2)
     wait_for(lambda: client.get(run.job.bucket, f"{run.job.round_prefix()}/00000/status.json") is not None)
     os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    run.finish()
+
+    assert (run.results(), run.failures()) == ([0, 1, 2], [])
+    assert sorted(tally.read()) == ["0", "1", "1", "2"]
+
+
+def test_an_item_that_was_alone_when_the_runner_was_killed_is_blamed(start_map: MapStarter, tally: Tally) -> None:
+    path = tally.path
+
+    def sleep(x: int) -> None:
+        leave_mark(path, str(x))
+        time.sleep(600)
+
+    run = start_map(sleep, [0])
+    wait_for(lambda: tally.read() == ["0"])
+    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
     begin = time.monotonic()
     run.finish()
-    took = time.monotonic() - begin
 
-    assert took < 60
-    assert run.results() == [0, None, None]
-    assert [(failure.index, failure.type) for failure in run.failures()] == [(1, "CallLostError"), (2, "CallLostError")]
-    assert "call 00001: the process that ran the calls on this machine is gone" in run.failures()[0].message
-    assert sorted(tally.read()) == ["0", "1"]
+    assert time.monotonic() - begin < 60
+    assert run.results() == [None]
+    (failure,) = run.failures()
+    assert failure.type == "CallLostError"
+    assert "call 00000: the process that ran the calls on this machine is gone" in failure.message
+    assert tally.read() == ["0"]
 
 
 def test_calls_whose_runner_alone_was_killed_still_count(start_map: MapStarter, tally: Tally, tmp_path: Any) -> None:

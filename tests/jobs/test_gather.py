@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs import client as client_module
+from lithops_provider.jobs import submit
 from lithops_provider.jobs.binding import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
@@ -72,6 +74,7 @@ def test_a_part_that_is_replaced_while_it_is_read_is_looked_for_again(
 
 
 def test_a_storage_that_fails_in_passing_is_asked_again(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "_FIRST_DELAY", 0.01)
     job = elsewhere(client)
     store(client, job, 0, {0: "a"})
     monkeypatch.setattr(
@@ -176,8 +179,9 @@ def test_calls_that_never_reported_are_lost(client: LithopsClient) -> None:
     assert missing(client, job)[1] == ([3], True, ("CallLostError", "call 00001: the call never reported"))
 
 
-def test_how_real_calls_die_is_told(run_map: MapStarter) -> None:
-    """A single item without a short timeout runs in Lithops's own process, and Lithops reports its end."""
+def test_how_real_calls_die_is_told(run_map: MapStarter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are very many calls, an item runs in Lithops's own process, and Lithops reports its end."""
+    monkeypatch.setattr(submit, "_MANY_CALLS", 1)
     run = run_map(lambda x: os._exit(7) if x else os.kill(os.getpid(), signal.SIGKILL), [0, 1], batch_size=1)
 
     assert run.results() == [None, None]

@@ -10,7 +10,11 @@ import time
 from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.lithops_api import STOPPING_BACKENDS
 from lithops_provider.jobs.liveness import is_local, runner_pids
+
+#: What the stop marker holds if calls that have begun may go on.
+BEGIN_NOTHING = b"begin nothing"
 
 #: Seconds that the processes of a localhost job have to store what is done. A task that is killed has 5 in all.
 _TO_STORE = 1.5
@@ -29,7 +33,9 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
         return False
     if owner is not None and not is_owner(client, job, owner):
         return False
-    client.put(job.stop_key(), b"")
+    client.put(job.stop_key(), b"stop")
+    if job.backend in STOPPING_BACKENDS:
+        client.compute.stop(job.executor_id, job.job_ids[-1])
     if is_local(job):
         _kill(runner_pids(job))
         remove_job_file(job.bucket, f"{job.executor_id}-{job.job_ids[-1]}")

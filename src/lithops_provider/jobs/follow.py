@@ -116,14 +116,15 @@ class Follower:
         self.calls: dict[str, CallState] = {}
         self.over = False
         self.lost: str | None = None
+        self.dead = False
         self._interrupted = interrupted
         self._begin = self._changed = time.monotonic()
         self._all_done: float | None = None
 
     def poll(self) -> Progress:
         """
-        Looks once. Afterwards `over` says whether the round is at its end, `lost` why calls of it are missing, and
-        `delay` how many seconds to wait before the next look.
+        Looks once. Afterwards `over` says whether the round is at its end, `lost` why calls of it are missing, `dead`
+        whether they can't report any more, and `delay` how many seconds to wait before the next look.
         """
         begin = time.monotonic()
         gone = self._runner_is_gone(begin)  # before the listing, so that what it wrote at its end is in there
@@ -167,7 +168,7 @@ class Follower:
             self.over = True
             self.lost = "its submission was interrupted"
         if gone:
-            self.over = True
+            self.over = self.dead = True
             self.lost = "the process that ran the calls on this machine is gone"
         quiet = now - self._changed
         if quiet > self.job.timeout + START_GRACE:

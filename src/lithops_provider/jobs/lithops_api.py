@@ -44,6 +44,9 @@ main()
 """
 
 
+#: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
+STOPPING_BACKENDS = ("k8s", "code_engine")
+
 #: Runners of the localhost backend that this process started: whoever starts a process has to reap it.
 _runners: list[subprocess.Popen[bytes]] = []
 
@@ -170,6 +173,17 @@ class Compute:
         self._upload(batch, job, runtime_meta)
         self._prepare_monitoring(batch.executor_id)
         self.invoker._run_job(job)
+
+    def stop(self, executor_id: str, job_id: str) -> None:
+        """
+        Stops the running calls of a job, on one of `STOPPING_BACKENDS`.
+
+        :param executor_id: the job's
+        :param job_id: the job's
+        """
+        from lithops.storage.utils import create_job_key
+
+        self.handler.clear([create_job_key(executor_id, job_id)])
 
     def call_limit(self, wanted: int, job_id: str, runtime_memory: int | None) -> int:
         """

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lithops_provider.jobs.cancel import cancel_job, set_owner
+from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError
@@ -64,7 +64,8 @@ class JobRun:
     since: int = field(default=0, init=False)
     #: Whether this process has stopped the job: nothing of it is sent again then.
     cancelled: bool = field(default=False, init=False)
-    _memory: int | None = field(default=None, init=False)
+    #: MB of the next round, if it was raised.
+    memory: int | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
@@ -78,22 +79,24 @@ class JobRun:
         self._send(None, None)
         return self.job
 
-    def attach(self, job: LithopsJob, since: int | None = None) -> None:
+    def attach(self, job: LithopsJob, since: int | None = None, memory: int | None = None) -> None:
         """
         Goes on with a job that this or another process has sent.
 
         :param job: its value
         :param since: number of the first round of this try; None if this try hasn't sent one, so that all that
             failed is sent again
+        :param memory: MB that items of this try have by now, if it was raised
         """
         self.job = job
+        self.memory = memory
         self.since = len(job.rounds) if since is None else since
         self._own()
         for number in range(len(job.rounds) - 1):
             self._take(gather_outcomes(self.client, job, number), number)
         if not is_local(job) and self.client.get(job.bucket, job.sent_key()) is None:
             # Some calls may have been sent, some not: those that haven't begun must not, so that none runs twice.
-            self.client.put(job.stop_key(), b"")
+            self.client.put(job.stop_key(), BEGIN_NOTHING)
             self._interrupted_round = len(job.rounds)
 
     def finish(self, *, read_results: bool = True) -> None:
@@ -112,7 +115,7 @@ class JobRun:
                 raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
             if not read_results and not last.failed and last.done >= self.job.items:
                 return
-            if not self.settle(follower.lost):
+            if not self.settle(follower.lost, dead=follower.dead):
                 return
 
     def follower(self) -> Follower:
@@ -125,12 +128,13 @@ class JobRun:
         """Whether the submission of the last round was interrupted."""
         return self._interrupted_round == len(self.job.rounds)
 
-    def settle(self, lost: str | None = None) -> bool:
+    def settle(self, lost: str | None = None, *, dead: bool = False) -> bool:
         """
         Takes in the outcomes of the last round, and sends again what has to be: items that their call had no time
         for, items that a call took down with it, and, as far as ``item_retries`` allows, items that failed.
 
         :param lost: why calls that never reported are given up
+        :param dead: whether they can't report any more, so that nothing runs twice if it is sent again
         :returns: whether another round is on its way
         :raises JobCancelledError: something would have to be sent again, but somebody has cancelled the job
         """
@@ -139,20 +143,20 @@ class JobRun:
         plan = load_plan(self.client, self.job) or [range(self.job.items)]
         unrun: list[int] = []
         orphaned: list[int] = []
-        dead: list[Outcome] = []
+        given_up: list[Outcome] = []
         for group in find_missing(self.client, self.job, plan, found, lost):
             if group.reason is None:
                 unrun += group.indices
-            elif group.alone or lost is not None:
-                dead += [Outcome(index, None, group.reason, 0.0, 0.0, 0, "") for index in group.indices]
+            elif group.alone or (lost is not None and not dead):
+                given_up += [Outcome(index, None, group.reason, 0.0, 0.0, 0, "") for index in group.indices]
             else:
                 orphaned += group.indices
                 logger.warning(
                     "A call died with %d item(s) unfinished, which are run again one by one: %s",
                     len(group.indices), group.reason["message"],
                 )  # fmt: skip
-        self._keep(dead)
-        self._take({**found, **{outcome.item: outcome for outcome in dead}}, number)
+        self._keep(given_up)
+        self._take({**found, **{outcome.item: outcome for outcome in given_up}}, number)
         failed = [index for index, outcome in self.outcomes.items() if outcome.failure is not None]
         retried = [index for index in failed if self.attempts[index] <= self.item_retries]
         again = sorted({*unrun, *orphaned, *retried})
@@ -181,6 +185,8 @@ class JobRun:
         process waits for the job itself.
         """
         self.cancelled = True
+        if "job" not in vars(self):
+            return False  # nothing was sent yet, and nothing will be
         # A client of its own: the interrupted one may hold a lock that only the interrupted code would release.
         return cancel_job(LithopsClient(self.client.config, patience=2.0), self.job, self.owner)
 
@@ -193,8 +199,10 @@ class JobRun:
             set_owner(self.client, self.job, self.owner)
 
     def _send(self, indices: Sequence[int] | None, batch_size: BatchSize | None) -> None:
+        if self.cancelled:
+            raise JobCancelledError("the job was cancelled before all of it was sent")
         self.job, _ = submit_round(
-            self.client, self.job, self.spec, indices, batch_size, self._memory, self._recorded
+            self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded
         )  # fmt: skip
 
     def _recorded(self, job: LithopsJob) -> None:
@@ -216,14 +224,14 @@ class JobRun:
             self.cancelled = True
             raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
 
-    def _keep(self, dead: list[Outcome]) -> None:
+    def _keep(self, given_up: list[Outcome]) -> None:
         """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""
-        if not dead:
+        if not given_up:
             return
         part = PartBuilder()
-        for outcome in dead:
+        for outcome in given_up:
             part.add_failure(outcome.item, time.time(), 0.0, 0, outcome.failure or {})
-        key = part_key(f"{self.job.round_prefix()}/{LOST}", PartName(0, len(dead), len(dead)))
+        key = part_key(f"{self.job.round_prefix()}/{LOST}", PartName(0, len(given_up), len(given_up)))
         self.client.put(key, part.encode())
 
     def _prepare_retry(self, retried: Iterable[int]) -> None:
@@ -238,8 +246,8 @@ class JobRun:
             logger.info("Sending %d failed item(s) again in %.1f s", len(tries), delay)
             time.sleep(delay)
         if any(_ran_out_of_memory(self.outcomes[index]) for _, index in tries):
-            self._memory = self.client.compute.more_memory(
-                self._memory or self.spec.options.runtime_memory, self.max_runtime_memory
+            self.memory = self.client.compute.more_memory(
+                self.memory or self.spec.options.runtime_memory, self.max_runtime_memory
             )
 
     def _report(self, progress: Progress) -> None:

@@ -32,8 +32,9 @@ _LONGEST_CALL = 7 * 24 * 3600
 #: Seconds a call gets beside its items' timeouts.
 _CALL_OVERHEAD = 300
 
-#: From so many calls of a single item on, each runs without a process that watches over it, which would cost a third
-#: more time: what a dying function printed last is lost then, and a timeout that it doesn't react to takes minutes.
+#: On localhost, from so many calls of a single item on, each runs without a process that watches over it, which would
+#: cost a third more time: what a dying function printed last is lost then, and a timeout that it doesn't react to
+#: takes minutes.
 _MANY_CALLS = 100
 #: Seconds of timeout up to which items are watched in any case.
 _SHORT_TIMEOUT = 300.0
@@ -113,23 +114,26 @@ def submit_round(
         "flush": FLUSH_SECONDS,
         "part_size": PART_SIZE,
         "output_limit": OUTPUT_LIMIT,
-        "watched": calls < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
+        "watched": job.backend != "localhost" or calls < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
-    client.compute.submit(
-        CallBatch(
-            executor_id=job.executor_id,
-            job_id=job.job_ids[-1],
-            function=dump_wrapper(spec.function, settings),
-            function_name=spec.name,
-            shipped_for=spec.shipped_for,
-            calls=_call_data(plan, blobs),
-            timeout=limit,
-            runtime_memory=memory,
-            extra_env=options.extra_env,
-            include_modules=options.include_modules,
-            exclude_modules=options.exclude_modules,
-        )
+    batch = CallBatch(
+        executor_id=job.executor_id,
+        job_id=job.job_ids[-1],
+        function=dump_wrapper(spec.function, settings),
+        function_name=spec.name,
+        shipped_for=spec.shipped_for,
+        calls=_call_data(plan, blobs),
+        timeout=limit,
+        runtime_memory=memory,
+        extra_env=options.extra_env,
+        include_modules=options.include_modules,
+        exclude_modules=options.exclude_modules,
     )
+    try:
+        client.compute.submit(batch)
+    except BaseException:
+        client.put(job.stop_key(), b"stop")  # whatever of it was sent
+        raise
     client.put(job.sent_key(), b"")
     logger.info(
         "Sent %d item(s) of %s in %d call(s) to %s as %s-%s",

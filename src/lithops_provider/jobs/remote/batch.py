@@ -46,6 +46,8 @@ _LAST_BEGIN = (10.0, 0.2)
 _LAST_END = (5.0, 0.1)
 #: Seconds to wait before trying again to store outcomes.
 _STORE_DELAYS = (0.5, 2.0, 8.0)
+#: What the stop marker holds if calls that have begun may go on (lithops_provider.jobs.cancel, which isn't here).
+_BEGIN_NOTHING = b"begin nothing"
 
 
 def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     begin = time.monotonic()
     storage = _own_storage(storage)
     batch = _Batch(call, storage, settings, begin)
-    if batch.cancelled():
+    if batch.cancelled(begun=False):
         return batch.summary()
     first, last = call["span"]
     data = storage.get_object(
@@ -114,11 +116,15 @@ class _Batch:
     def summary(self) -> dict[str, Any]:
         return {"done": self.done, "failed": self.failed, "left": self.total - self.done}
 
-    def cancelled(self) -> bool:
-        """Looks for the stop marker. A storage that doesn't answer is not a reason to stop."""
+    def cancelled(self, begun: bool) -> bool:
+        """
+        Looks for the stop marker. A storage that doesn't answer is not a reason to stop.
+
+        :param begun: whether an item has: a marker may be for calls alone in which none has
+        """
         with contextlib.suppress(Exception):
-            self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
-            self.stopped = True
+            marker = self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
+            self.stopped = not begun or marker != _BEGIN_NOTHING
         return self.stopped
 
     def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
@@ -177,7 +183,7 @@ class _Batch:
             self.flush()
             self._next_flush = time.monotonic() + self.settings["flush"]
         if now >= self._next_look:
-            self.cancelled()
+            self.cancelled(begun=True)
             self._next_look = time.monotonic() + self.settings["flush"]
 
     def flush(self, last: bool = False) -> None:

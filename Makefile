@@ -1,0 +1,63 @@
+# Every command that a developer or CI needs. They install what they need into .venv by themselves.
+
+PYTHON ?= python3
+# To run some tests only: make integration TESTS=tests/airflow/test_stack.py ARGS='-q --durations=10'
+TESTS ?=
+ARGS ?=
+VENV := .venv/bin
+COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo ui test lint types unit integration build bench bench-peers constraints clean
+.NOTPARALLEL:
+
+# Where this is set, Airflow compiles itself anew at every start.
+unexport PYTHONDONTWRITEBYTECODE
+# What the shell has in mind for another project's Python or Airflow is not for ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV AIRFLOW_HOME LITHOPS_CONFIG LITHOPS_CONFIG_FILE
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## install the project and its tools into .venv (every other command does that by itself)
+	@$(PYTHON) tools/bootstrap.py --group dev
+
+demo: install ## run the example DAGs under a real Airflow and show their results
+	@$(VENV)/python -m tools.demo
+
+ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
+	@$(VENV)/python -m tools.ui
+
+test: lint types build unit integration ## all that CI runs: lint, types, build, unit and integration
+
+lint: install ## ruff: rules and format
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+types: install ## mypy, strict
+	$(VENV)/mypy
+
+unit: install ## tests that need no running Airflow
+	$(VENV)/python -m pytest $(or $(TESTS),--ignore=tests/airflow) $(ARGS)
+
+integration: install ## tests under a real scheduler, api-server, dag-processor and triggerer
+	$(VENV)/python -m pytest $(or $(TESTS),tests/airflow) $(ARGS)
+
+build: install ## build wheel and sdist, and try the wheel in a fresh environment
+	$(VENV)/uv build --quiet --clear --build-constraint constraints.txt
+	$(VENV)/python -m tools.wheel_smoke
+
+bench: install ## the benchmarks, as a table and as benchmarks/results.json
+	@$(VENV)/python -m benchmarks
+
+bench-peers: install ## the same beside Ray and Dask, installed for it
+	@$(PYTHON) tools/bootstrap.py --group dev --group peers
+	@$(VENV)/python -m benchmarks --peers
+
+constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
+	$(VENV)/uv $(COMPILE) --python-version 3.11 --output-file constraints.txt
+	$(VENV)/uv $(COMPILE) --python-version 3.10 --output-file constraints-3.10.txt
+
+clean: ## remove .venv and everything that was built or cached
+	rm -rf .venv .venv-* .airflow build dist .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What the project's commands and tests are made of; no part of the package."""

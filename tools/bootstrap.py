@@ -1,0 +1,202 @@
+"""
+Install the project and its tools into ``.venv``; do nothing if that was done and nothing changed.
+
+Needs nothing but Python and its standard library, and still parses on old ones, to say what it needs.
+
+    python3 tools/bootstrap.py [--group dev] [--group peers]
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "installed.sha256"
+CONSTRAINTS = ROOT / "constraints.txt"
+CONSTRAINTS_3_10 = ROOT / "constraints-3.10.txt"  # some of the others' newest releases need Python 3.11
+MADE_FROM = (ROOT / "pyproject.toml", CONSTRAINTS, CONSTRAINTS_3_10)
+SUPPORTED = ((3, 10), (3, 13))
+"""The first and the last version of Python that the project supports."""
+
+NO_VENV = """
+Python's own venv is not installed, and neither is virtualenv or uv. Install one of them, then try again:
+  Debian, Ubuntu:  apt-get install python3-venv   (as root, or with sudo)
+  elsewhere:       python3 -m pip install --user virtualenv
+"""
+
+
+def main():
+    """Install what the command line asks for, unless it is there already."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--group", action="append", default=[], help="a dependency group of pyproject.toml")
+    groups = parser.parse_args().group
+    wanted = fingerprint(groups)
+    if STAMP.exists() and wanted in STAMP.read_text().split():
+        return
+    python = find_python()
+    if python != sys.executable:
+        os.execv(python, [python, *sys.argv])
+    say(f"Installing into {VENV.relative_to(ROOT)} with {python}. The first time takes a minute or two.")
+    if not PYTHON.exists():
+        make_venv(python)
+    constraints = choose_constraints()
+    uv = find_uv(constraints)
+    say(f"Installing the project{''.join(f', group {group}' for group in groups)}, pinned by {constraints.name}")
+    chosen = [option for group in groups for option in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")]
+    what = ["--constraint", str(constraints), *chosen, "--editable", str(ROOT)]
+    if not attempt([*uv, "pip", "install", "--python", str(PYTHON), "--compile-bytecode", *what]):
+        say("uv could not do it. Trying pip, which has certificates and package indexes of its own; it is slower")
+        run([str(PYTHON), "-m", "pip", "install", "--quiet", "--upgrade", "pip"])  # to one that knows --group
+        run([str(PYTHON), "-m", "pip", "install", *what])
+    STAMP.write_text("".join(fingerprint(groups[:count]) + "\n" for count in range(len(groups) + 1)))
+    say("Installed.")
+
+
+def fingerprint(groups):
+    """
+    Return what identifies an installation: the files it is made from and the groups it has.
+
+    :param groups: dependency groups
+    """
+    digest = hashlib.sha256(" ".join(groups).encode())
+    for path in MADE_FROM:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def find_python():
+    """Return a Python of a version that the project supports: this one, or the newest on the PATH."""
+    first, last = SUPPORTED
+    if first <= sys.version_info[:2] <= last:
+        return sys.executable
+    for minor in range(last[1], first[1] - 1, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found and subprocess.run([found, "-c", ""], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return found
+    sys.exit(
+        f"This is Python {sys.version.split()[0]}, and there is no other one on the PATH. The project needs "
+        f"Python {first[0]}.{first[1]} to {last[0]}.{last[1]}."
+    )
+
+
+def make_venv(python):
+    """
+    Make ``.venv`` with whatever there is: venv, virtualenv, uv, or Debian's package for it.
+
+    :param python: the interpreter that it is for
+    """
+    say(f"Making the virtual environment {VENV.relative_to(ROOT)}")
+    if try_venv(python):
+        return
+    print("Python's venv can't do it here (no ensurepip).", flush=True)
+    for tool in (["virtualenv"], [python, "-m", "virtualenv"], ["uv", "venv"], [python, "-m", "uv", "venv"]):
+        if works(tool):
+            clear()
+            run([*tool, "--python", python, str(VENV)])
+            return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        version = subprocess.run(
+            [python, "-c", "import sys; print('python%d.%d-venv' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        say(f"Installing Debian's {version}")
+        run(["apt-get", "update", "-q"])
+        run(["apt-get", "install", "-q", "-y", "--no-install-recommends", version])
+        if try_venv(python):
+            return
+    sys.exit(NO_VENV)
+
+
+def try_venv(python):
+    """
+    Make ``.venv`` with Python's own venv; return whether that worked.
+
+    :param python: the interpreter that it is for
+    """
+    if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
+        return False
+    clear()
+    run([python, "-m", "venv", str(VENV)])
+    return True
+
+
+def clear():
+    """Remove what is there of ``.venv``: it has no interpreter."""
+    if VENV.exists():
+        shutil.rmtree(VENV)
+
+
+def choose_constraints():
+    """Return the file with the versions that fit the Python of ``.venv``."""
+    is_3_10 = subprocess.run([str(PYTHON), "-c", "import sys; sys.exit(sys.version_info >= (3, 11))"], check=False)
+    return CONSTRAINTS if is_3_10.returncode else CONSTRAINTS_3_10
+
+
+def find_uv(constraints):
+    """
+    Return the command of a uv: that of ``.venv``, installed with its pip, or the one on the PATH.
+
+    :param constraints: file that pins its version
+    """
+    own = [str(VENV / "bin" / "uv")]
+    if works(own):
+        return own
+    if works([str(PYTHON), "-m", "pip"]):
+        say("Installing uv, which installs the rest")
+        run([str(PYTHON), "-m", "pip", "install", "--quiet", "--constraint", str(constraints), "uv"])
+        return own
+    if works(["uv"]):
+        return ["uv"]
+    sys.exit(f"There is no pip in {VENV}, and no uv on the PATH. Remove {VENV} and try again.")
+
+
+def works(command):
+    """
+    Whether a tool is there and starts.
+
+    :param command: the tool, as a list
+    """
+    if not shutil.which(command[0]):
+        return False
+    return subprocess.run([*command, "--help"], capture_output=True, check=False).returncode == 0
+
+
+def attempt(command):
+    """
+    Show a command and run it; return whether it succeeded.
+
+    :param command: the command, as a list
+    """
+    print("+", " ".join(command).replace(f"{ROOT}/", "").replace(str(ROOT), "."), flush=True)
+    return subprocess.run(command, check=False, cwd=str(ROOT)).returncode == 0
+
+
+def run(command):
+    """
+    Show a command and run it; end with an error if it fails.
+
+    :param command: the command, as a list
+    """
+    if not attempt(command):
+        sys.exit(f"This failed: {' '.join(command)}")
+
+
+def say(text):
+    """
+    Tell the user what happens now.
+
+    :param text: one line
+    """
+    print(f"== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""``make ui``: a real Airflow on this machine with the example DAGs, for a person to click through."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tools.airflow_stack import free_port
+from tools.demo import DEMO
+from tools.session import say, temporary_airflow
+
+PORT = 8080
+
+
+def main() -> int:
+    """Start Airflow, run the examples once and keep it open until Ctrl-C; return the exit status."""
+    try:
+        with temporary_airflow(port=free_port(PORT)) as airflow:
+            say(f"The web interface is open, without a login: {airflow.url}")
+            runs = [airflow.api.trigger(dag_id) for dag_id in DEMO]
+            for run in runs:
+                print(f"   DAG {run.dag_id}: {run.wait(timeout=600, check=False).state}", flush=True)
+            say(f"The examples have run. Look at them at {airflow.url}/dags, and press Ctrl-C to stop.")
+            while True:
+                airflow.check_alive()
+                time.sleep(1)
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
