@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import binding, follow, lithops_api
+from lithops_provider.jobs import binding, follow, gather, lithops_api
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.lithops_api import CallBatch
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
@@ -49,6 +49,7 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.serverless.ServerlessHandler", 2, ""),
     ("lithops.serverless.ServerlessHandler.invoke", 2, ""),
     ("lithops.serverless.ServerlessHandler.pre_invoke", 2, ""),
+    ("lithops.serverless.ServerlessHandler.clear", 2, ""),
     ("lithops.standalone.StandaloneHandler", 1, ""),
     ("lithops.invokers.BatchInvoker", 5, ""),
     ("lithops.invokers.FaaSInvoker", 5, ""),
@@ -279,6 +280,18 @@ def test_the_worker_injects_storage_by_name_and_tells_the_configuration() -> Non
     assert "'storage' in func_sig.parameters" in inspect.getsource(find("lithops.worker.jobrunner.JobRunner"))
     assert "'LITHOPS_CONFIG': json.dumps(task.config)" in inspect.getsource(find("lithops.worker.handler.run_task"))
     assert "raise MemoryError('HANDLER', reason)" in inspect.getsource(find("lithops.worker.handler.run_task"))
+
+
+@pytest.mark.parametrize("backend", lithops_api.STOPPING_BACKENDS)
+def test_backends_that_can_stop_a_job_do_it_by_the_jobs_key(backend: str) -> None:
+    """By the source: their libraries need not be installed."""
+    folder = Path(find("lithops.serverless").__file__).parent / "backends" / backend
+
+    assert "def clear(self, job_keys" in (folder / f"{backend}.py").read_text()
+
+
+def test_the_log_of_the_worker_says_where_that_of_the_function_begins() -> None:
+    assert f"'{gather._FUNCTION_LOG}'" in inspect.getsource(find("lithops.worker.jobrunner"))
 
 
 def test_the_process_of_a_job_can_be_told_by_its_command_line(client: LithopsClient) -> None:
