@@ -242,9 +242,9 @@ def test_calls_can_be_sent_from_a_remote_function(faas: FaasMaker) -> None:
 
 def test_a_call_whose_list_of_items_is_long_gets_it_through_storage(faas: FaasMaker) -> None:
     """As when thousands of items, here and there, are sent again: their numbers exceed the payload of an invocation."""
-    client = faas(max_workers=1)
-    spec = spec_of(abs, range(12_000))
-    indices = list(range(0, 12_000, 3))
+    client = faas(max_workers=2)
+    spec = spec_of(abs, range(21_000))
+    indices = list(range(0, 21_000, 3))
 
     job, _ = submit_round(client, new_job(client, spec), spec, indices)
     wait_for_job(client, job, poll_interval=POLL, timeout=100)

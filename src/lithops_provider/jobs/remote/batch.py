@@ -319,19 +319,23 @@ class _Child:
             self.batch.add(index, FAILURE, started, 0.0, 0, failure, "")
         self.reported = len(self.items)
 
+    def _timeout(self) -> float:
+        timeout: float = self.batch.settings["timeout"]
+        return timeout if self.loaded else max(timeout, _LOAD_TIMEOUT)
+
+    def _too_long(self) -> str:
+        what = "the item" if self.loaded else "loading the function"
+        return f"{what} took longer than its timeout of {self._timeout():g} seconds"
+
     def _watch(self) -> None:
-        timeout = self.batch.settings["timeout"]
-        if not self.loaded:
-            timeout = max(timeout, _LOAD_TIMEOUT)
         now = time.monotonic()
-        overdue = now - self.item_since - timeout
+        overdue = now - self.item_since - self._timeout()
         if self.batch.end is not None and now > self.batch.end and self.batch.done:
             self.batch.stopped = True  # the item is handed back; next time it may be the first, and have all the time
         if self.batch.stopped:
             self._kill("the call was stopped")
         elif overdue > _GRACE:
-            what = "the item" if self.loaded else "loading the function"
-            self._kill(f"{what} took longer than its timeout of {timeout:g} seconds and did not react to it")
+            self._kill(f"{self._too_long()} and did not react to it")
         elif overdue > 0 and not self.alarmed:
             self.alarmed = True
             with contextlib.suppress(ProcessLookupError):
@@ -349,6 +353,9 @@ class _Child:
         index, _ = self.items[self.reported]
         seconds = time.monotonic() - self.item_since
         output = take_output(self.output_fd, self.batch.settings["output_limit"])
+        if self.alarmed and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+            # An item before it had set the signal to its default.
+            self.killed_for = self._too_long()
         if self.killed_for is not None:
             failure = {"type": "TimeoutError", "message": self.killed_for, "traceback": output}
         else:

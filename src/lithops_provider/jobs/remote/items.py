@@ -171,7 +171,6 @@ class ItemRunner:
             if os.getppid() != parent:
                 return  # whoever would take the outcome is gone
             started = time.time()
-            signal.signal(signal.SIGALRM, self._on_alarm)  # the item before may have set another
             self.item_since = since
             self.in_item = True
             kind, payload = self._run_one(function, index, blob, common_args, common_kwargs, inject)

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class _ByteOutput(io.RawIOBase):
@@ -110,10 +110,17 @@ class CapturedOutput(io.TextIOBase):
         return text
 
 
-def _flush_c_stdout() -> None:
-    """Makes C code's prints arrive: a process that ends by `os._exit` would lose what C's own buffer holds."""
-    with contextlib.suppress(Exception):  # another C library
-        ctypes.pythonapi.fflush(ctypes.c_void_p.in_dll(ctypes.pythonapi, "stdout"))
+def _make_flush() -> Callable[[], object]:
+    try:
+        flush = ctypes.pythonapi.fflush
+        stdout = ctypes.c_void_p.in_dll(ctypes.pythonapi, "stdout")
+    except (AttributeError, ValueError):  # another C library
+        return lambda: None
+    return lambda: flush(stdout)
+
+
+#: Makes C code's prints arrive: a process that ends by `os._exit` would lose what C's own buffer holds.
+_flush_c_stdout = _make_flush()
 
 
 def take_output(fd: int, limit: int) -> str:
