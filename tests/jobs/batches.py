@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import traceback
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -150,6 +151,9 @@ def _start(
         writing.send(answer)
 
     process = multiprocessing.get_context("fork").Process(target=work)
-    process.start()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of forks where there are threads, which numpy has as soon as it is imported.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
     writing.close()
     return reading, process

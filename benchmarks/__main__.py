@@ -1,0 +1,70 @@
+"""Entry point of ``make bench`` and ``make bench-peers``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import imports, machine, measure, peers, rows
+from benchmarks.report import Results
+from tools.airflow_stack import StackError
+from tools.session import say
+
+RESULTS = Path(__file__).parent / "results.json"
+IMPORTS = 9
+"""How many fresh interpreters import the operators."""
+
+
+def main() -> int:
+    """Measure what the command line asks for, show and keep it; return the exit status."""
+    options = parse()
+    if options.peers and not peers.is_inside():
+        peers.install()
+        peers.restart_inside()
+    section = "peers" if options.peers else "long" if options.long else "usual"
+    repetitions = options.repetitions or (1 if options.quick or options.long else 3)
+    results = Results(options.output or (None if options.quick else RESULTS))
+    wanted = {"peers": rows.peers, "long": rows.long, "usual": rows.usual}[section](options.quick)
+    if options.only:
+        wanted = [row for row in wanted if row.key in options.only or row.contender in options.only]
+    begin = time.monotonic()
+    found: dict[str, object] = {"machine": machine.describe(), "repetitions": repetitions}
+    try:
+        if section == "usual":
+            say(f"Importing the operators in {IMPORTS} fresh interpreters")
+            found["imports"] = imports.measure(IMPORTS)
+        found["rows"] = measured = measure.measure(wanted, repetitions)
+    except KeyboardInterrupt:
+        print("Interrupted: nothing is kept.", file=sys.stderr)
+        return 130
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    found["seconds"] = round(time.monotonic() - begin)
+    results.sections[section] = found
+    results.save()
+    print(f"\n{results.markdown()}\n")
+    say(f"Measured in {found['seconds']} s" + (f", kept in {results.path}" if results.path else ""))
+    failed = [key for key, row in measured.items() if row["errors"]]
+    if failed:
+        print(f"Failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--peers", action="store_true", help="measure beside Ray and Dask, in an environment for that")
+    which.add_argument("--long", action="store_true", help="measure what plain Lithops takes many minutes for, once")
+    parser.add_argument("--quick", action="store_true", help="a few small sizes, once, to see that it works")
+    parser.add_argument("--repetitions", type=int, help="how often each row is run; 3, or 1 with --quick or --long")
+    parser.add_argument("--only", nargs="+", help="only these rows: contenders such as map, or keys such as map_100")
+    parser.add_argument("--output", type=Path, help=f"where to keep the results; {RESULTS.name} unless --quick")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Runs the rows under a real Airflow, in turn, and takes their times from its API."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.rows import Row
+from tools import processes
+from tools.airflow_api import AirflowApiError, DagRun, DagRunFailed
+from tools.airflow_stack import AirflowStack
+from tools.session import say, temporary_airflow
+
+DAGS = Path(__file__).parent / "dags"
+PROBE = Path(__file__).parent / "probe"
+_REST = 1.0
+"""Seconds between two runs."""
+_SETTLE = 30.0
+"""Seconds that what a run left behind may take to end: Lithops's cleaner works when its task is over."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    One repetition of a row.
+
+    :param task_seconds: from the start of the run's first task instance to the end of its last
+    :param run_seconds: from the start to the end of the DAG run
+    :param peak_bytes: of the task's process
+    :param cpu_seconds: of the task's process
+    :param function_peak_bytes: of the largest process that ran functions through Lithops
+    :param function_cpu_seconds: of all these
+    """
+
+    task_seconds: float
+    run_seconds: float
+    peak_bytes: int | None = None
+    cpu_seconds: float | None = None
+    function_peak_bytes: int | None = None
+    function_cpu_seconds: float | None = None
+
+
+def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
+    """
+    Run all rows, then all again, and so on, so that whatever else the machine does hits all alike.
+
+    :param rows: what to run
+    :param repetitions: how often
+    :return: by the rows' keys: contender, items, samples and their medians, errors
+    """
+    samples: dict[str, list[Sample]] = {row.key: [] for row in rows}
+    errors: dict[str, list[str]] = {row.key: [] for row in rows}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        peaks = Path(folder)
+        # Ray makes sockets below its folder, whose names must not be long.
+        env = {
+            "BENCHMARK_PEAKS": folder,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROBE), os.environ.get("PYTHONPATH")))),
+            "RAY_TMPDIR": folder,
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+        with temporary_airflow([DAGS], env=env) as airflow:
+            for dag_id in dict.fromkeys(row.dag_id for row in rows):
+                airflow.api.wait_for_dag(dag_id)
+            say("Running each DAG of the benchmark once, which is not counted")
+            for row in {row.dag_id: row for row in reversed(rows)}.values():
+                _try(airflow, row, peaks, [], [])
+            for repetition in range(1, repetitions + 1):
+                say(f"Repetition {repetition} of {repetitions}")
+                for row in rows:
+                    _try(airflow, row, peaks, samples[row.key], errors[row.key])
+    return {
+        row.key: {
+            "contender": row.contender,
+            "items": row.items,
+            "median": _medians(samples[row.key]),
+            "samples": [asdict(sample) for sample in samples[row.key]],
+            "errors": errors[row.key],
+        }
+        for row in rows
+    }
+
+
+def _try(airflow: AirflowStack, row: Row, peaks: Path, samples: list[Sample], errors: list[str]) -> None:
+    """Take one sample. What fails is told and kept, and the others go on."""
+    print(f"   {row.key}: ", end="", flush=True)
+    try:
+        sample = _sample(airflow, row, peaks)
+    except (AirflowApiError, DagRunFailed, TimeoutError, httpx.HTTPError) as error:
+        print(f"failed: {error}", flush=True)
+        errors.append(f"{type(error).__name__}: {error}")
+        _settle(airflow)
+        _used_by_functions(peaks)
+    else:
+        print(_line(sample), flush=True)
+        samples.append(sample)
+
+
+def _line(sample: Sample) -> str:
+    parts = [f"{sample.task_seconds:.2f} s"]
+    if sample.cpu_seconds is not None:
+        parts.append(f"CPU {sample.cpu_seconds + (sample.function_cpu_seconds or 0):.2f} s")
+    if sample.peak_bytes is not None:
+        parts.append(f"{sample.peak_bytes / 1e6:.0f} MB")
+    return ", ".join(parts)
+
+
+def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
+    run = airflow.api.trigger(row.dag_id, row.conf)
+    try:
+        # Each look costs the API server time that the measured needs: few of them.
+        run.wait(row.timeout, interval=1.0)
+    except TimeoutError:
+        for task in run.tasks():
+            run.mark(task["task_id"], "failed", task["map_index"])
+        raise
+    tasks = run.tasks()
+    task_seconds = _span(min(task["start_date"] for task in tasks), max(task["end_date"] for task in tasks))
+    shown = airflow.api.get(run.path)
+    peak, cpu = _used_by_task(run, peaks) if len(tasks) == 1 else (None, None)
+    _settle(airflow)
+    function_peak, function_cpu = _used_by_functions(peaks)
+    return Sample(
+        task_seconds=task_seconds,
+        run_seconds=_span(shown["start_date"], shown["end_date"]),
+        peak_bytes=peak,
+        cpu_seconds=cpu,
+        function_peak_bytes=function_peak,
+        function_cpu_seconds=function_cpu,
+    )
+
+
+def _span(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def _used_by_task(run: DagRun, folder: Path) -> tuple[int, float]:
+    """Return peak memory and CPU seconds as the task's callback writes them, when for Airflow the run is over."""
+    path = folder / f"task.{run.dag_id}.{run.run_id}"
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the task of {run.dag_id} did not tell what it used")
+        time.sleep(0.1)
+    peak, cpu = path.read_text().split()
+    return int(peak), float(cpu)
+
+
+def _used_by_functions(folder: Path) -> tuple[int | None, float | None]:
+    """Return the same of the processes with functions, if there were any: the largest peak, the CPU of all."""
+    found = [path.read_text().split() for path in folder.glob("functions.*")]
+    for path in folder.glob("functions.*"):
+        path.unlink()
+    if not found:
+        return None, None
+    return max(int(peak) for peak, _ in found), sum(float(cpu) for _, cpu in found)
+
+
+def _settle(airflow: AirflowStack) -> None:
+    """Wait until nothing of a run is left that would slow the next one; end what stays."""
+    processes.end(processes.wait_gone(airflow.strays, seconds=_SETTLE))
+    airflow.check_alive()
+    time.sleep(_REST)
+
+
+def _medians(samples: list[Sample]) -> dict[str, float]:
+    """Return the median of each number that the samples have."""
+    found: dict[str, float] = {}
+    for name in Sample.__dataclass_fields__:
+        values = [value for sample in samples if (value := getattr(sample, name)) is not None]
+        if values:
+            found[name] = round(statistics.median(values), 4)
+    return found

@@ -1,0 +1,113 @@
+"""``results.json``, and the same as Markdown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, targets
+from benchmarks.rows import LABELS
+
+_PEAKS = ("peak_bytes", "function_peak_bytes")
+
+
+class Results:
+    """
+    What was measured, by section: ``usual``, ``peers`` and ``long``, each with the machine it ran on.
+
+    :param path: file to keep it in; what it has of other sections stays
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.sections: dict[str, dict[str, Any]] = {}
+        if path is not None and path.exists():
+            self.sections = json.loads(path.read_text())["sections"]
+
+    def save(self) -> None:
+        """Write the file, if there is to be one."""
+        if self.path is not None:
+            content = {"sections": self.sections, "targets": targets.compute(self.sections)}
+            self.path.write_text(json.dumps(content, indent=1) + "\n")
+
+    def markdown(self) -> str:
+        """Return the tables."""
+        parts = [self._times(), self._memory(), self._targets()]
+        machines = {name: machine.summary(section["machine"]) for name, section in self.sections.items()}
+        if len(set(machines.values())) == 1:
+            parts.append(next(iter(machines.values())))
+        else:
+            parts.append("\n".join(f"- {name}: {text}" for name, text in machines.items()))
+        return "\n\n".join(part for part in parts if part)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = [row for section in self.sections.values() for row in section["rows"].values()]
+        return [row for row in rows if row["median"]]
+
+    def _times(self) -> str:
+        rows = [row for row in self._rows() if "_dicts" not in row["contender"]]
+        sizes = sorted({row["items"] for row in rows if row["items"]})
+        cells = {(row["contender"], row["items"]): seconds(row["median"]["task_seconds"]) for row in rows}
+        lines = [["seconds of the task for ... items", *(f"{size:,}" for size in sizes)]]
+        for contender, label in LABELS.items():
+            if (contender, 0) in cells:
+                label = f"{label}: {cells[contender, 0]}"
+            found = [cells.get((contender, size), "") for size in sizes]
+            if any(found) or (contender, 0) in cells:
+                lines.append([label, *found])
+        return table(lines)
+
+    def _memory(self) -> str:
+        lines = [["peak memory, MB", "items", "task", "largest process with functions"]]
+        wanted = ("empty", "map", "map_dicts", "lithops_batches", "lithops_batches_dicts", "lithops_1")
+        for row in sorted(self._rows(), key=lambda row: list(LABELS).index(row["contender"])):
+            large = row["items"] in (0, 100_000) or row["contender"] == "lithops_1"
+            if row["contender"] in wanted and large:
+                median = row["median"]
+                peaks = [f"{median[name] / 1e6:.0f}" if name in median else "" for name in _PEAKS]
+                lines.append([LABELS[row["contender"]], f"{row['items']:,}", *peaks])
+        return table(lines)
+
+    def _targets(self) -> str:
+        lines = [["target", "wanted", "measured", "holds"]]
+        for target in targets.compute(self.sections):
+            measured = f"{number(target['value'])} {target['unit']}"
+            lines.append([target["name"], target["wanted"], measured, "yes" if target["holds"] else "**no**"])
+        return table(lines)
+
+
+def table(lines: list[list[str]]) -> str:
+    """
+    Return a Markdown table whose first column is text and the others mostly numbers; nothing without rows.
+
+    :param lines: the cells, the heads first
+    """
+    if len(lines) < 2:
+        return ""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    shown = [
+        [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        for line in [lines[0], rule, *lines[1:]]
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in shown)
+
+
+def seconds(value: float) -> str:
+    """
+    Return seconds as the table shows them.
+
+    :param value: the seconds
+    """
+    return f"{number(value)} s"
+
+
+def number(value: float) -> str:
+    """
+    Return a number with about three digits that mean something.
+
+    :param value: the number
+    """
+    size = abs(value)
+    return f"{value:,.2f}" if size < 10 else f"{value:,.1f}" if size < 100 else f"{value:,.0f}"

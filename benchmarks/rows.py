@@ -1,0 +1,165 @@
+"""What is measured: each row is one DAG run, with a number of items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+LABELS = {
+    "empty": "an empty `@task`",
+    "map": "`LithopsMapOperator`",
+    "map_1": "`LithopsMapOperator`, `batch_size=1`",
+    "map_dicts": "`LithopsMapOperator`, small dicts",
+    "expand": "`@task.expand`",
+    "lithops_2": "`@task`, plain Lithops as installed (localhost version 2)",
+    "lithops_1": "`@task`, plain Lithops, localhost version 1",
+    "lithops_batches": "`@task`, plain Lithops, batches made by hand",
+    "lithops_batches_dicts": "`@task`, plain Lithops, batches made by hand, small dicts",
+    "pool": "`@task`, ProcessPoolExecutor",
+    "pool_tuned": "`@task`, ProcessPoolExecutor, tuned `chunksize`",
+    "map_beside_peers": "`LithopsMapOperator`, in the run with Ray and Dask",
+    "ray": "`@task`, Ray",
+    "dask": "`@task`, Dask",
+}
+"""The contenders, in the order of the table."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    One measurement.
+
+    :param contender: a key of :data:`LABELS`
+    :param items: number of items
+    :param dag_id: the DAG that does it
+    :param conf: configuration of its run
+    :param timeout: seconds that a run may take
+    """
+
+    contender: str
+    items: int
+    dag_id: str
+    conf: dict[str, Any] = field(default_factory=dict)
+    timeout: float = 300
+
+    @property
+    def key(self) -> str:
+        """Its name in ``results.json``."""
+        return f"{self.contender}_{self.items}"
+
+
+def usual(quick: bool) -> list[Row]:
+    """
+    Return what ``make bench`` measures. Rows to be compared are neighbours: they run one after the other.
+
+    :param quick: whether to take the smallest sizes only
+    """
+    if quick:
+        return [empty(), mapped(100), expand(10), mapped(100, 1), plain(100, 1), plain(5, 2), pool(100), batches(100)]
+    return [
+        mapped(100),
+        expand(100),
+        plain(100, 2),
+        mapped(1_000),
+        pool(1_000),
+        pool(1_000, tuned=True),
+        mapped(1_000, 1),
+        plain(1_000, 1),
+        mapped(10_000),
+        pool(10_000),
+        pool(10_000, tuned=True),
+        empty(),
+        mapped(100_000),
+        batches(100_000),
+        pool(100_000),
+        pool(100_000, tuned=True),
+        Row("map_dicts", 100_000, "benchmark_map_dicts", {"count": 100_000}),
+        batches(100_000, dicts=True),
+        plain(300, 2),
+    ]
+
+
+def peers(quick: bool) -> list[Row]:
+    """
+    Return what ``make bench-peers`` measures.
+
+    :param quick: whether to take the smallest size only
+    """
+    rows = []
+    for items in (100,) if quick else (1_000, 10_000):
+        conf = {"count": items}
+        rows += [
+            Row("map_beside_peers", items, "benchmark_map", conf),
+            Row("ray", items, "benchmark_ray", conf),
+            Row("dask", items, "benchmark_dask", conf),
+        ]
+    return rows
+
+
+def long(quick: bool) -> list[Row]:
+    """
+    Return what plain Lithops takes many minutes for.
+
+    :param quick: whether to take small sizes instead
+    """
+    if quick:
+        return [plain(10, 2), plain(200, 1)]
+    return [plain(1_000, 2), plain(10_000, 1), plain(100_000, 1)]
+
+
+def empty() -> Row:
+    """Return the row of a task that does nothing."""
+    return Row("empty", 0, "benchmark_empty")
+
+
+def mapped(items: int, batch_size: int | str = "auto") -> Row:
+    """
+    Return a row of the operator.
+
+    :param items: number of items
+    :param batch_size: its parameter
+    """
+    contender = "map" if batch_size == "auto" else f"map_{batch_size}"
+    return Row(contender, items, "benchmark_map", {"count": items, "batch_size": batch_size})
+
+
+def expand(items: int) -> Row:
+    """
+    Return a row of Airflow's task mapping.
+
+    :param items: number of items, of which there is a DAG
+    """
+    return Row("expand", items, f"benchmark_expand_{items}", timeout=900)
+
+
+def plain(items: int, version: int) -> Row:
+    """
+    Return a row of plain Lithops with one call an item.
+
+    :param items: number of items
+    :param version: of the localhost backend
+    """
+    seconds_an_item = {1: 0.1, 2: 3.0}[version]
+    conf = {"count": items, "version": version}
+    return Row(f"lithops_{version}", items, "benchmark_lithops", conf, timeout=120 + items * seconds_an_item)
+
+
+def batches(items: int, *, dicts: bool = False) -> Row:
+    """
+    Return a row of plain Lithops with batches made by hand.
+
+    :param items: number of items
+    :param dicts: whether they are small dicts, not ints
+    """
+    contender = "lithops_batches_dicts" if dicts else "lithops_batches"
+    return Row(contender, items, "benchmark_lithops_batches", {"count": items, "dicts": dicts})
+
+
+def pool(items: int, *, tuned: bool = False) -> Row:
+    """
+    Return a row of the standard library's process pool.
+
+    :param items: number of items
+    :param tuned: whether to send them in a few large chunks
+    """
+    return Row("pool_tuned" if tuned else "pool", items, "benchmark_pool", {"count": items, "tuned": tuned})
