@@ -10,6 +10,7 @@ import getpass
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ def _isolate() -> None:
 
 
 _isolate()
+
+
+def pytest_configure() -> None:
+    """End as after Ctrl-C on SIGTERM too, so that a session that is timed out from outside leaves nothing."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def pytest_unconfigure() -> None:
