@@ -25,7 +25,7 @@ def main() -> int:
         peers.restart_inside()
     section = "peers" if options.peers else "long" if options.long else "usual"
     repetitions = options.repetitions or (1 if options.quick or options.long else 3)
-    results = Results(options.output or (None if options.quick else RESULTS))
+    results = Results(options.output or (None if options.quick or options.only else RESULTS))
     wanted = {"peers": rows.peers, "long": rows.long, "usual": rows.usual}[section](options.quick)
     if options.only:
         wanted = [row for row in wanted if row.key in options.only or row.contender in options.only]
@@ -62,7 +62,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few small sizes, once, to see that it works")
     parser.add_argument("--repetitions", type=int, help="how often each row is run; 3, or 1 with --quick or --long")
     parser.add_argument("--only", nargs="+", help="only these rows: contenders such as map, or keys such as map_100")
-    parser.add_argument("--output", type=Path, help=f"where to keep the results; {RESULTS.name} unless --quick")
+    parser.add_argument(
+        "--output", type=Path, help=f"where to keep the results; {RESULTS.name}, and nowhere with --quick or --only"
+    )
     return parser.parse_args()
 
 
