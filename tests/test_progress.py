@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from lithops_provider.jobs.follow import Progress
-from lithops_provider.jobs.remote.results import Outcome
+from lithops_provider.jobs.remote.outcomes import Outcome
 from lithops_provider.progress import ProgressLog, describe, log_output
 
 LOG = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ def test_a_line_every_few_seconds_and_one_at_the_end(
 
 def test_output_of_few_is_logged_whole(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    log_output(LOG, printed("one\n", "", "two\nlines\n"))
-    assert caplog.messages == ["Output of item 0:\none", "Output of item 2:\ntwo\nlines"]
+    log_output(LOG, printed("one\n", "two\nlines\n"))
+    assert caplog.messages == ["Output of item 0:\none", "Output of item 1:\ntwo\nlines"]
 
 
 def test_much_output_of_an_item_loses_its_middle(caplog: pytest.LogCaptureFixture) -> None:

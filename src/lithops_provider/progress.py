@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.follow import Progress
-    from lithops_provider.jobs.remote.results import Outcome
+    from lithops_provider.jobs.remote.outcomes import Outcome
 
 #: Seconds between two lines at least.
 _INTERVAL = 5.0
@@ -73,13 +73,11 @@ def log_output(log: Log, outcomes: Iterable[Outcome]) -> None:
     Logs what the functions printed.
 
     :param log: where to
-    :param outcomes: in order of the items
+    :param outcomes: of items that printed something, in order
     """
     left = _MAX_OUTPUT
     dropped = 0
     for outcome in outcomes:
-        if not outcome.output:
-            continue
         if left <= 0:
             dropped += 1
             continue

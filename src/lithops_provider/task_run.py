@@ -144,7 +144,7 @@ class TaskRun:
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results() if self._reads(phase) else []
-        log_output(self.log, (outcome for _, outcome in sorted(run.outcomes.items())))
+        log_output(self.log, run.outcomes.printed())
         self._judge(run)
         if not last:
             following = operator.phases[operator.phases.index(phase) + 1]

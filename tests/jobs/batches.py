@@ -20,7 +20,8 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.payload import dump_function, dump_items
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.batch import run_batch
-from lithops_provider.jobs.remote.results import Outcome, current_parts, read_outcomes
+from lithops_provider.jobs.remote.outcomes import Outcomes
+from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 
 #: Seconds after which a batch that should be long done is taken for hanging.
 HANGS = 60
@@ -41,7 +42,7 @@ class Batch:
     summary: dict[str, Any] | None
     error: str
     exitcode: int | None
-    outcomes: dict[int, Outcome]
+    outcomes: Outcomes
     keys: list[str]
 
     def results(self) -> dict[int, Any]:

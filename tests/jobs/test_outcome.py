@@ -19,7 +19,7 @@ from lithops_provider.jobs.outcome import (
     too_many,
 )
 from lithops_provider.jobs.payload import dump_items
-from lithops_provider.jobs.remote.results import Outcome
+from lithops_provider.jobs.remote.outcomes import Outcome
 from tests.jobs.failures import BreaksWhenLoaded, ExitsWhenLoaded
 
 

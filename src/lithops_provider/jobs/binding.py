@@ -235,6 +235,7 @@ def bind_items(
     binding = bind_function(function, extra_args, parameter=parameter)
     items: list[Item] = []
     shapes: set[object] = set()
+    nothing: dict[str, Any] = {}  # one for all items: 100,000 dicts are 6 MB
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     for index, element in enumerate(as_items(iterdata)):
@@ -242,13 +243,13 @@ def bind_items(
             args, kwargs = (), {argument: element}
             shape: object = argument
         elif isinstance(element, tuple):
-            args, kwargs = tuple(element), {}
+            args, kwargs = tuple(element), nothing
             shape = len(element)
         elif isinstance(element, dict):
             args, kwargs = (), {_keyword(key, f"item {index}"): value for key, value in element.items()}
             shape = tuple(kwargs)
         else:
-            args, kwargs = (element,), {}
+            args, kwargs = (element,), nothing
             shape = 1
         if shape not in shapes:  # items of one shape fit alike: 100,000 of them are checked once
             binding.check(args, kwargs, f"item {index}, {short_repr(element)},")

@@ -13,7 +13,8 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.results import Outcome, current_parts, read_outcomes
+from lithops_provider.jobs.remote.outcomes import Outcomes
+from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 
 _LOG_TAIL = 2_000
 #: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
@@ -35,18 +36,17 @@ class MissingItems:
     reason: dict[str, Any] | None
 
 
-def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) -> dict[int, Outcome]:
+def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) -> Outcomes:
     """
     Reads the outcomes that a round has stored.
 
     :param client: where the job runs
     :param job: the job
     :param number: which of its rounds
-    :returns: outcomes by index of the item
     """
     prefix = job.round_prefix(number)
 
-    def read() -> dict[int, Outcome]:
+    def read() -> Outcomes:
         keys = current_parts(client.keys(job.bucket, f"{prefix}/"))
         return read_outcomes(client.storage, job.bucket, keys)
 
@@ -58,7 +58,7 @@ def find_missing(
     client: LithopsClient,
     job: LithopsJob,
     plan: Sequence[Sequence[int]],
-    outcomes: dict[int, Outcome],
+    outcomes: Outcomes,
     lost: str | None,
 ) -> list[MissingItems]:
     """

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lithops_provider.jobs.binding import short_repr
-from lithops_provider.jobs.remote.results import Outcome
+from lithops_provider.jobs.remote.outcomes import Outcome
 
 #: How many failures a message shows.
 _SHOWN = 5

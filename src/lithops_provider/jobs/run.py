@@ -20,8 +20,8 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.outcome import Failure, load_results, make_failure
 from lithops_provider.jobs.planning import BatchSize
+from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
-from lithops_provider.jobs.remote.results import Outcome
 from lithops_provider.jobs.spec import JobSpec
 from lithops_provider.jobs.submit import Record, load_plan, new_job, submit_round
 
@@ -57,7 +57,7 @@ class JobRun:
     max_runtime_memory: int | None = None
     owner: str | None = None
     job: LithopsJob = field(init=False)
-    outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
+    outcomes: Outcomes = field(default_factory=Outcomes, init=False)
     #: How often each item has failed in this try.
     attempts: Counter[int] = field(default_factory=Counter, init=False)
     #: Number of the first round of this try: what failed in earlier ones is sent again in any case.
@@ -148,7 +148,7 @@ class JobRun:
             if group.reason is None:
                 unrun += group.indices
             elif group.alone or (lost is not None and not dead):
-                given_up += [Outcome(index, None, group.reason, 0.0, 0.0, 0, "") for index in group.indices]
+                given_up += [lost_outcome(index, group.reason) for index in group.indices]
             else:
                 orphaned += group.indices
                 logger.warning(
@@ -156,9 +156,9 @@ class JobRun:
                     len(group.indices), group.reason["message"],
                 )  # fmt: skip
         self._keep(given_up)
-        self._take({**found, **{outcome.item: outcome for outcome in given_up}}, number)
-        failed = [index for index, outcome in self.outcomes.items() if outcome.failure is not None]
-        retried = [index for index in failed if self.attempts[index] <= self.item_retries]
+        found.add(given_up)
+        self._take(found, number)
+        retried = [index for index in self.outcomes.failed if self.attempts[index] <= self.item_retries]
         again = sorted({*unrun, *orphaned, *retried})
         if not again:
             return False
@@ -171,13 +171,12 @@ class JobRun:
         """Returns the results in the order of the items, None where one failed. To be called after `finish`."""
         results, broken = load_results(self.outcomes[index] for index in range(self.job.items))
         for outcome in broken:
-            self.outcomes[outcome.item] = outcome
+            self.outcomes.replace(outcome)
         return results
 
     def failures(self) -> list[Failure]:
         """Returns the failures, in the order of the items. To be called after `results`, which may find more."""
-        failed = (self.outcomes[index] for index in sorted(self.outcomes) if self.outcomes[index].failure)
-        return [make_failure(outcome, self.spec.items[outcome.item]) for outcome in failed]
+        return [make_failure(self.outcomes[index], self.spec.items[index]) for index in self.outcomes.failed]
 
     def cancel(self) -> bool:
         """
@@ -210,13 +209,10 @@ class JobRun:
         if self.record is not None:
             self.record(job)
 
-    def _take(self, found: dict[int, Outcome], number: int) -> None:
-        for index, outcome in found.items():
-            known = self.outcomes.get(index)
-            if known is None or known.failure is not None:
-                self.outcomes[index] = outcome
-            if outcome.failure is not None and number >= self.since:
-                self.attempts[index] += 1
+    def _take(self, found: Outcomes, number: int) -> None:
+        self.outcomes.update(found)
+        if number >= self.since:
+            self.attempts.update(found.failed)
 
     def _check_not_stopped(self, number: int) -> None:
         """Sees to it that what somebody has cancelled isn't sent again. Only the next try does that."""
@@ -251,11 +247,10 @@ class JobRun:
             )
 
     def _report(self, progress: Progress) -> None:
-        others = [outcome for index, outcome in self.outcomes.items() if outcome.failure is None]
         self.on_progress(
             Progress(
                 total=self.job.items,
-                done=min(len(others) + progress.done, self.job.items),
+                done=min(self.outcomes.succeeded + progress.done, self.job.items),
                 failed=progress.failed,
                 calls=progress.calls,
                 started=progress.started,

@@ -12,7 +12,7 @@ from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import runner_is_gone
 from lithops_provider.jobs.outcome import failure_message, load_results, make_failure, too_many
-from lithops_provider.jobs.remote.results import Outcome
+from lithops_provider.jobs.remote.outcomes import Outcomes, lost_outcome
 from lithops_provider.jobs.submit import load_items, load_plan
 
 
@@ -61,24 +61,22 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
     blobs = load_items(client, job)
     if blobs is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
-    outcomes: dict[int, Outcome] = {}
+    outcomes = Outcomes()
     for number in range(len(job.rounds)):
-        for index, outcome in gather_outcomes(client, job, number).items():
-            if index not in outcomes or outcomes[index].failure is not None:
-                outcomes[index] = outcome
+        outcomes.update(gather_outcomes(client, job, number))
     plan = load_plan(client, job) or []
     for group in find_missing(client, job, plan, outcomes, "it is not over, or it died"):
         reason = group.reason or {
             "type": "NotRunError",
             "message": "its call had no time left for it, and nobody was there to send it again",
         }
-        outcomes.update({index: Outcome(index, None, reason, 0.0, 0.0, 0, "") for index in group.indices})
+        outcomes.add(lost_outcome(index, reason) for index in group.indices)
     unknown = {"type": "CallLostError", "message": "it has no outcome"}
-    ordered = [outcomes.get(index) or Outcome(index, None, unknown, 0.0, 0.0, 0, "") for index in range(job.items)]
-    results, broken = load_results(ordered)
+    outcomes.add(lost_outcome(index, unknown) for index in range(job.items) if index not in outcomes)
+    results, broken = load_results(outcomes.values())
     for outcome in broken:
-        ordered[outcome.item] = outcome
-    failures = [make_failure(outcome, blobs[outcome.item]) for outcome in ordered if outcome.failure is not None]
+        outcomes.replace(outcome)
+    failures = [make_failure(outcomes[index], blobs[index]) for index in outcomes.failed]
     if too_many(failures, job.items, min_success_ratio):
         message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
         raise ItemsFailedError(message, failures, job.items)

@@ -26,6 +26,7 @@ from lithops_provider.jobs.remote.items import (
     MAX_TRACEBACK,
     SUCCESS,
     ItemTimeoutError,
+    Message,
     MessageReader,
     MessageWriter,
     describe,
@@ -322,10 +323,14 @@ def test_a_result_that_cannot_be_pickled_is_an_error_that_names_its_type(value: 
 
 
 def test_messages_arrive_whole_however_they_are_cut() -> None:
+    sent = [
+        Message(7, SUCCESS, 1.5, 0.25, 1 << 40, b"payload", "ünd text"),
+        Message(8, SUCCESS, 1.5, 0.25, 0, b"", ""),
+    ]
     with tempfile.TemporaryFile() as file:
         write = MessageWriter(file.fileno())
-        write(7, SUCCESS, 1.5, 0.25, 1 << 40, b"payload", "ünd text")
-        write(8, SUCCESS, 1.5, 0.25, 0, b"", "")
+        for message in sent:
+            write(message)
         file.seek(0)
         data = file.read()
     reading, writing = os.pipe()
@@ -337,4 +342,4 @@ def test_messages_arrive_whole_however_they_are_cut() -> None:
     os.close(writing)
     os.close(reading)
 
-    assert messages == [(7, SUCCESS, 1.5, 0.25, 1 << 40, b"payload", "ünd text"), (8, SUCCESS, 1.5, 0.25, 0, b"", "")]
+    assert messages == sent

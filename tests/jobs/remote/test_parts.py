@@ -5,8 +5,8 @@ import json
 import pytest
 
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.outcomes import Part
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, parse_part_name, part_key
-from lithops_provider.jobs.remote.results import decode_part
 
 
 @pytest.mark.parametrize("name", [PartName(0, 0, 0), PartName(7, 120, 3), PartName(0, 10**8, 10**9)])
@@ -50,7 +50,8 @@ def test_what_was_added_is_decoded() -> None:
     part.add_success(9, 1002.0, 0.75, 7000, b"")
     part.add_output(9, "printed")
 
-    four, two, nine = decode_part(part.encode())
+    decoded = Part(part.encode())
+    four, two, nine = (decoded[row] for row in range(3))
 
     assert (four.item, bytes(four.result or b"?"), four.failure, four.output) == (4, b"four", None, "")
     assert (four.started, four.seconds, four.peak_memory) == (1000.1235, 0.25, 5000)
@@ -61,7 +62,7 @@ def test_what_was_added_is_decoded() -> None:
 
 
 def test_an_empty_part_holds_nothing() -> None:
-    assert decode_part(PartBuilder().encode()) == []
+    assert not Part(PartBuilder().encode()).index
 
 
 def test_the_first_frame_is_json_so_that_no_reader_of_it_has_to_unpickle() -> None:
@@ -79,7 +80,7 @@ def test_text_of_any_kind_survives() -> None:
     part.add_failure(0, 1.0, 1.0, 1, {"type": "E", "message": text, "traceback": text})
     part.add_output(0, text)
 
-    (outcome,) = decode_part(part.encode())
+    outcome = Part(part.encode())[0]
 
     assert outcome.failure is not None
     assert outcome.failure["message"] == outcome.output == text

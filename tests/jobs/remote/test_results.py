@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.results import (
     JOBS_PREFIX,
-    Outcome,
     current_parts,
     job_prefix,
     read_outcomes,
@@ -45,7 +45,7 @@ class Store:
         reference = {"bucket": self.client.bucket, "executor_id": self.executor_id, "job_ids": list(job_ids), **limits}
         return read_values(self.client.storage, reference)
 
-    def outcomes(self, *keys: str) -> dict[int, Outcome]:
+    def outcomes(self, *keys: str) -> Outcomes:
         return read_outcomes(self.client.storage, self.client.bucket, list(keys))
 
 

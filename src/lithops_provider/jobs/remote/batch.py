@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import json
 import os
 import select
 import signal
@@ -22,12 +21,12 @@ from typing import Any
 
 from . import frames
 from .items import (
-    FAILURE,
     HANDED_BACK,
     LOAD_FAILURE,
     LOADED,
     SUCCESS,
     ItemRunner,
+    Message,
     MessageReader,
     MessageWriter,
 )
@@ -146,32 +145,39 @@ class _Batch:
         ItemRunner(self._take_here, output_fd, function, self.settings, None).run(items)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def _take_here(
-        self, index: int, kind: int, started: float, seconds: float, peak_memory: int, payload: bytes, output: str
-    ) -> None:
-        if kind == LOADED:
+    def _take_here(self, message: Message) -> None:
+        if message.kind == LOADED:
             signal.setitimer(signal.ITIMER_REAL, self.settings["timeout"])
-        elif kind == LOAD_FAILURE:
-            self.add(self.only, FAILURE, started, seconds, peak_memory, load_failure(payload), output)
+        elif message.kind == LOAD_FAILURE:
+            self.fail(self.only, load_failure(message.failure()), message.started)
         else:
-            self.add(index, kind, started, seconds, peak_memory, payload, output)
+            self.add(message)
 
-    def add(
+    def add(self, message: Message) -> None:
+        """Takes the outcome of an item."""
+        index, kind, started, seconds, peak_memory, payload, output = message
+        if kind != SUCCESS:
+            self.fail(index, message.failure(), started, seconds, peak_memory, output)
+            return
+        self._part.add_success(index, started, seconds, peak_memory, payload)
+        self._added(index, output)
+
+    def fail(
         self,
         index: int,
-        kind: int,
+        failure: dict[str, Any],
         started: float,
-        seconds: float,
-        peak: int,
-        payload: bytes | dict[str, Any],
-        output: str,
+        seconds: float = 0.0,
+        peak_memory: int = 0,
+        output: str = "",
     ) -> None:
+        """Takes the failure of an item."""
+        self.failed += 1
+        self._part.add_failure(index, started, seconds, peak_memory, failure)
+        self._added(index, output)
+
+    def _added(self, index: int, output: str) -> None:
         self.done += 1
-        if kind == SUCCESS and isinstance(payload, bytes):
-            self._part.add_success(index, started, seconds, peak, payload)
-        else:
-            self.failed += 1
-            self._part.add_failure(index, started, seconds, peak, _as_failure(payload))
         if output and self._output_left > 0:
             self._output_left -= len(output)
             self._part.add_output(index, output)
@@ -220,21 +226,13 @@ class _Batch:
         return False
 
 
-def _as_failure(payload: bytes | dict[str, Any]) -> dict[str, Any]:
-    if isinstance(payload, dict):
-        return payload
-    failure: dict[str, Any] = json.loads(payload)
-    return failure
-
-
-def load_failure(payload: bytes | dict[str, Any]) -> dict[str, Any]:
+def load_failure(failure: dict[str, Any]) -> dict[str, Any]:
     """Says that the function could not even be unpickled."""
-    failure = dict(_as_failure(payload))
-    failure["message"] = (
+    message = (
         f"the function can't be loaded in the runtime: {failure['type']}: {failure['message']}; what it imports "
         "must be installed in the runtime, or be shipped with include_modules"
     )
-    return failure
+    return {**failure, "message": message}
 
 
 class _Child:
@@ -298,25 +296,24 @@ class _Child:
 
     def _take_messages(self, all_of_them: bool) -> None:
         messages = self.reader.read(all_of_them)
-        for index, kind, started, seconds, peak, payload, output in messages:
-            if kind == HANDED_BACK:
+        for message in messages:
+            if message.kind == HANDED_BACK:
                 self.batch.stopped = True
-            elif kind == LOADED:
+            elif message.kind == LOADED:
                 self.loaded = True
-            elif kind == LOAD_FAILURE:
-                self._fail_all(payload, started)
+            elif message.kind == LOAD_FAILURE:
+                self._fail_all(message.failure(), message.started)
             else:
                 self.reported += 1
-                self.batch.add(index, kind, started, seconds, peak, payload, output)
+                self.batch.add(message)
         if messages:
             self.item_since = time.monotonic()
             self.alarmed = False
 
-    def _fail_all(self, payload: bytes | dict[str, Any], started: float) -> None:
+    def _fail_all(self, failure: dict[str, Any], started: float) -> None:
         """The function can't even be loaded: what holds for the first item holds for all."""
-        failure = load_failure(payload)
         for index, _ in self.items[self.reported :]:
-            self.batch.add(index, FAILURE, started, 0.0, 0, failure, "")
+            self.batch.fail(index, load_failure(failure), started)
         self.reported = len(self.items)
 
     def _timeout(self) -> float:
@@ -361,7 +358,7 @@ class _Child:
         else:
             failure = {"type": "ProcessDiedError", "message": _death(status), "traceback": output}
         if self.loaded:
-            self.batch.add(index, FAILURE, time.time() - seconds, seconds, 0, failure, output)
+            self.batch.fail(index, failure, time.time() - seconds, seconds, output=output)
         else:
             self._fail_all(failure, time.time() - seconds)
 

@@ -38,13 +38,25 @@ def unpack(data: bytes | memoryview) -> Iterator[memoryview]:
     :raises ValueError: the data ends inside a frame
     """
     view = memoryview(data)
-    position = 0
-    while position < len(view):
-        if position + _LENGTH_SIZE > len(view):
-            raise ValueError(f"the data ends inside a frame, at byte {position}")
-        (length,) = struct.unpack_from(_LENGTH, view, position)
-        position += _LENGTH_SIZE
-        if position + length > len(view):
-            raise ValueError(f"the data ends inside a frame of {length} bytes, at byte {position}")
-        yield view[position : position + length]
-        position += length
+    for start, end in spans(view):
+        yield view[start:end]
+
+
+def spans(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
+    """
+    Yields where each of the byte strings that `pack` joined begins and ends.
+
+    :param data: what `pack` returned
+    :raises ValueError: the data ends inside a frame
+    """
+    size = len(data)
+    end = 0
+    while end < size:
+        start = end + _LENGTH_SIZE
+        if start > size:
+            raise ValueError(f"the data ends inside a frame, at byte {end}")
+        (length,) = struct.unpack_from(_LENGTH, data, end)
+        end = start + length
+        if end > size:
+            raise ValueError(f"the data ends inside a frame of {length} bytes, at byte {start}")
+        yield start, end

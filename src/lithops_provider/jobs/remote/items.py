@@ -13,13 +13,13 @@ import struct
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
 from .output import CapturedOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK = range(5)
@@ -84,27 +84,38 @@ def dump_result(value: Any) -> bytes:
             raise TypeError(f"the result, of type {kind}, can't be pickled: {error}{hint}") from None
 
 
-class Report(Protocol):
-    """Takes an outcome."""
+class Message(NamedTuple):
+    """
+    What the process that runs the items has to say.
 
-    def __call__(
-        self,
-        index: int,
-        kind: int,
-        started: float,
-        seconds: float,
-        peak_memory: int,
-        payload: bytes,
-        output: str,
-    ) -> None:
-        """Takes it."""
+    :param item: its index
+    :param kind: ``SUCCESS``, or another of them
+    :param started: seconds since the epoch
+    :param seconds: how long the item took
+    :param peak_memory: bytes, of the process
+    :param payload: the pickled result, or the failure as JSON
+    :param output: what the item printed
+    """
+
+    item: int
+    kind: int
+    started: float
+    seconds: float
+    peak_memory: int
+    payload: bytes
+    output: str
+
+    def failure(self) -> dict[str, Any]:
+        """Returns the failure, if it tells of one."""
+        failure: dict[str, Any] = json.loads(self.payload)
+        return failure
 
 
 class ItemRunner:
     """
     Runs the items of a call.
 
-    :param report: takes the outcomes
+    :param report: takes what there is to say
     :param output_fd: descriptor of the file that takes what the function prints
     :param function: the pickled function with the arguments all items share
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
@@ -113,7 +124,7 @@ class ItemRunner:
 
     def __init__(
         self,
-        report: Report,
+        report: Callable[[Message], None],
         output_fd: int,
         function: bytes,
         settings: dict[str, Any],
@@ -207,12 +218,12 @@ class ItemRunner:
 
     def _send(self, index: int, kind: int, started: float, seconds: float, payload: bytes) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
-        self.report(index, kind, started, seconds, peak, payload, self.output.take())
+        self.report(Message(index, kind, started, seconds, peak, payload, self.output.take()))
 
 
 class MessageWriter:
     """
-    Puts outcomes into a pipe.
+    Puts messages into a pipe.
 
     :param fd: descriptor of its writing end
     """
@@ -220,27 +231,18 @@ class MessageWriter:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
-    def __call__(
-        self,
-        index: int,
-        kind: int,
-        started: float,
-        seconds: float,
-        peak_memory: int,
-        payload: bytes,
-        output: str,
-    ) -> None:
-        """Writes an outcome, however full the pipe is."""
+    def __call__(self, message: Message) -> None:
+        """Writes a message, however full the pipe is."""
+        *numbers, payload, output = message
         text = output.encode()
-        header = struct.pack(_MESSAGE, index, kind, started, seconds, peak_memory, len(payload), len(text))
-        view = memoryview(header + payload + text)
+        view = memoryview(struct.pack(_MESSAGE, *numbers, len(payload), len(text)) + payload + text)
         while view:
             view = view[os.write(self.fd, view) :]
 
 
 class MessageReader:
     """
-    Takes outcomes out of the pipe without blocking.
+    Takes messages out of the pipe without blocking.
 
     :param fd: descriptor of the pipe's reading end
     """
@@ -250,12 +252,11 @@ class MessageReader:
         os.set_blocking(fd, False)
         self._buffer = bytearray()
 
-    def read(self, all_of_it: bool = False) -> list[tuple[int, int, float, float, int, bytes, str]]:
+    def read(self, all_of_it: bool = False) -> list[Message]:
         """
         Returns what is complete by now.
 
         :param all_of_it: empty the pipe; otherwise a writer that never pauses would keep its reader busy
-        :returns: index, kind, started, seconds, peak memory, payload and output of each
         """
         wanted = len(self._buffer) + _READ_AT_ONCE
         with contextlib.suppress(BlockingIOError):
@@ -271,7 +272,7 @@ class MessageReader:
             start = position + _MESSAGE_SIZE
             payload = bytes(self._buffer[start : start + size])
             output = self._buffer[start + size : end].decode("utf-8", "replace")
-            messages.append((index, kind, started, seconds, peak, payload, output))
+            messages.append(Message(index, kind, started, seconds, peak, payload, output))
             position = end
         del self._buffer[:position]
         return messages

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
-from . import frames, parts
+from . import parts
+from .outcomes import Outcomes, Part
 
 #: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
 JOBS_PREFIX = "lithops.jobs"
 _READERS = 16
 
 
-class Outcome(NamedTuple):
-    """What became of an item. Exactly one of ``result`` (pickled) and ``failure`` is set."""
-
-    item: int
-    result: memoryview | None
-    failure: dict[str, Any] | None
-    started: float
-    seconds: float
-    peak_memory: int
-    output: str
-
-
 def job_prefix(executor_id: str, job_id: str) -> str:
     """Returns the prefix of all objects of one round of a job, without a slash at its end."""
     return f"{JOBS_PREFIX}/{executor_id}-{job_id}"
-
-
-def decode_part(data: bytes) -> list[Outcome]:
-    """
-    Returns the outcomes that a part holds.
-
-    :param data: the part's bytes
-    """
-    pieces = frames.unpack(data)
-    header = json.loads(bytes(next(pieces)))
-    failures, output = header["failures"], header["output"]
-    outcomes = []
-    columns = zip(header["index"], header["started"], header["seconds"], header["peak_memory"], strict=True)
-    for index, started, seconds, peak_memory in columns:
-        failure = failures.get(str(index)) if failures else None
-        result = None if failure is not None else next(pieces)
-        text = output.get(str(index), "") if output else ""
-        outcomes.append(Outcome(index, result, failure, started, seconds, peak_memory, text))
-    return outcomes
 
 
 def current_parts(keys: list[str]) -> list[str]:
@@ -68,23 +37,18 @@ def current_parts(keys: list[str]) -> list[str]:
     return [key for _, key in best.values()]
 
 
-def read_outcomes(storage: Any, bucket: str, keys: list[str]) -> dict[int, Outcome]:
+def read_outcomes(storage: Any, bucket: str, keys: list[str]) -> Outcomes:
     """
     Reads parts.
 
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
     :param keys: keys of parts; where two tell of one item, a success counts, else the later key
-    :returns: the outcomes by item index
     """
-    outcomes: dict[int, Outcome] = {}
-    keys = sorted(keys)
+    outcomes = Outcomes()
     with ThreadPoolExecutor(_READERS) as pool:
-        for part in pool.map(lambda key: decode_part(storage.get_object(bucket, key)), keys):
-            for outcome in part:
-                known = outcomes.get(outcome.item)
-                if known is None or known.failure is not None:
-                    outcomes[outcome.item] = outcome
+        for part in pool.map(lambda key: Part(storage.get_object(bucket, key)), sorted(keys)):
+            outcomes.add_part(part)
     return outcomes
 
 
@@ -103,6 +67,6 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
     first, last = reference.get("first", 0), reference.get("last")
     return [
         pickle.loads(outcome.result)
-        for index, outcome in sorted(outcomes.items())
+        for index, outcome in outcomes.items()
         if outcome.result is not None and index >= first and (last is None or index <= last)
     ]

@@ -1,0 +1,100 @@
+"""Outcomes in columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, Part, lost_outcome
+from lithops_provider.jobs.remote.parts import PartBuilder
+
+FAILURE = {"type": "ValueError", "message": "no", "traceback": ""}
+
+
+def part(values: dict[int, bytes | None], **printed: str) -> Part:
+    """Returns a part with a result for each item, or a failure for None."""
+    builder = PartBuilder()
+    for index, value in values.items():
+        if value is None:
+            builder.add_failure(index, 1.0, 2.0, 3, FAILURE)
+        else:
+            builder.add_success(index, 1.0, 2.0, 3, value)
+    for name, text in printed.items():
+        builder.add_output(int(name.removeprefix("item_")), text)
+    return Part(builder.encode())
+
+
+def shown(outcomes: Outcomes) -> dict[int, bytes | None]:
+    """Returns the result of each item, None where it failed, in the order in which they come."""
+    return {index: None if one.result is None else bytes(one.result) for index, one in outcomes.items()}
+
+
+def test_outcomes_come_in_the_order_of_the_items() -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(part({7: b"seven", 3: None}))
+    outcomes.add_part(part({0: b"", 5: b"five"}))
+
+    assert list(shown(outcomes).items()) == [(0, b""), (3, None), (5, b"five"), (7, b"seven")]
+    assert (len(outcomes), outcomes.succeeded, outcomes.failed) == (4, 3, [3])
+    assert outcomes[3] == Outcome(3, None, FAILURE, 1.0, 2.0, 3, "")
+
+
+@pytest.mark.parametrize("index", [-1, 1, 2, 100, "0"])
+def test_an_item_without_an_outcome_is_not_there(index: Any) -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(part({0: b"zero", 3: b"three"}))
+
+    assert index not in outcomes
+    with pytest.raises(KeyError):
+        outcomes[index]
+
+
+def test_a_success_stays_and_a_failure_gives_way_to_what_comes_later() -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(part({0: b"success", 1: None, 2: None}))
+    outcomes.add_part(part({0: None, 1: b"second try", 2: None}))
+    outcomes.add([lost_outcome(2, {**FAILURE, "message": "third"}), lost_outcome(1, FAILURE), lost_outcome(4, FAILURE)])
+
+    assert shown(outcomes) == {0: b"success", 1: b"second try", 2: None, 4: None}
+    assert outcomes[2].failure == {**FAILURE, "message": "third"}
+    assert (outcomes.succeeded, outcomes.failed) == (2, [2, 4])
+
+
+def test_what_was_told_gives_way_to_a_later_part() -> None:
+    outcomes = Outcomes()
+    outcomes.add([lost_outcome(0, FAILURE), lost_outcome(1, FAILURE)])
+    outcomes.add_part(part({0: b"success"}))
+
+    assert shown(outcomes) == {0: b"success", 1: None}
+
+
+def test_update_takes_all_of_another() -> None:
+    earlier, later = Outcomes(), Outcomes()
+    earlier.add_part(part({0: b"zero", 1: None}))
+    later.add_part(part({1: b"one", 2: None}))
+    later.add([lost_outcome(3, FAILURE)])
+    earlier.update(later)
+
+    assert shown(earlier) == {0: b"zero", 1: b"one", 2: None, 3: None}
+    assert earlier.failed == [2, 3]
+
+
+def test_a_success_can_be_replaced() -> None:
+    """Its result can turn out not to load here."""
+    outcomes = Outcomes()
+    outcomes.add_part(part({0: b"zero", 1: b"one"}))
+    outcomes.replace(lost_outcome(1, FAILURE))
+    outcomes.replace(lost_outcome(2, FAILURE))
+
+    assert shown(outcomes) == {0: b"zero", 1: None, 2: None}
+    assert (outcomes.succeeded, outcomes.failed) == (1, [1, 2])
+
+
+def test_printed_are_those_that_count_and_printed() -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(part({4: None, 0: b"", 1: b""}, item_4="of the first try", item_1="one"))
+    outcomes.add_part(part({4: b""}))
+    outcomes.add_part(part({2: None}, item_2="two"))
+
+    assert [(outcome.item, outcome.output) for outcome in outcomes.printed()] == [(1, "one"), (2, "two")]
