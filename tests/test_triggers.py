@@ -114,12 +114,12 @@ def test_it_gives_up_when_the_storage_fails_for_too_long(
 def test_a_storage_that_hangs_does_not_block_the_event_loop(
     client: LithopsClient, job: LithopsJob, monkeypatch: Any
 ) -> None:
-    def keys(bucket: str, prefix: str) -> list[str]:
+    def list_keys(bucket: str, prefix: str) -> list[str]:
         time.sleep(1.0)
         return []
 
-    monkeypatch.setattr(client, "keys", keys)
-    monkeypatch.setattr(triggers, "_POLL_TIMEOUT", 0.2)
+    monkeypatch.setattr(client.storage, "list_keys", list_keys)
+    client.request_seconds = 0.2
     monkeypatch.setattr(triggers, "_STORAGE_PATIENCE", 0.1)
 
     async def scenario() -> tuple[dict[str, Any], int]:

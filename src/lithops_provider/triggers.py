@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
 _POLL_THREADS = 2
-#: Seconds that a poll may take before it counts as failed.
-_POLL_TIMEOUT = 120.0
 #: Seconds for which a storage may fail before the job is given up.
 _STORAGE_PATIENCE = 600.0
 
@@ -195,5 +193,4 @@ def _counted() -> Iterator[None]:
 
 
 async def _in_thread(action: Any) -> Any:
-    loop = asyncio.get_running_loop()
-    return await asyncio.wait_for(loop.run_in_executor(_pool, action), _POLL_TIMEOUT)
+    return await asyncio.get_running_loop().run_in_executor(_pool, action)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -179,8 +180,8 @@ def test_progress_is_told_after_each_poll(client: LithopsClient) -> None:
 # -- the storage -----------------------------------------------------------------------------------------------
 
 
-def _with_storage(client: LithopsClient, fails: Callable[[str, str], bool], patience: float) -> LithopsClient:
-    failing = LithopsClient(client.config, patience=patience)
+def _with_storage(client: LithopsClient, fails: Callable[[str, str], bool], **limits: float) -> LithopsClient:
+    failing = LithopsClient(client.config, **limits)
     failing._internal_storage.storage = FailingStorage(client.storage, fails)
     return failing
 
@@ -198,6 +199,19 @@ def test_a_storage_that_stays_away_is_an_error(client: LithopsClient) -> None:
 
     with pytest.raises(StorageUnavailableError, match=r"'localhost' failed for 0.5 s, listing lithops.jobs/"):
         Follower(failing, elsewhere(client), POLL).poll()
+
+
+def test_a_storage_that_hangs_is_an_error(client: LithopsClient) -> None:
+    never = threading.Event()
+
+    def hangs(name: str, key: str) -> bool:
+        return never.wait()
+
+    hanging = _with_storage(client, hangs, patience=0.5, request_seconds=0.2)
+
+    with pytest.raises(StorageUnavailableError, match=r"failed for 0.5 s.*no answer within 0\.2 s"):
+        Follower(hanging, elsewhere(client), POLL).poll()
+    never.set()
 
 
 # -- the processes of a localhost job --------------------------------------------------------------------------

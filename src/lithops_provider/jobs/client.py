@@ -12,12 +12,17 @@ from typing import Any, TypeVar
 from lithops_provider.jobs import lithops_api
 from lithops_provider.jobs.errors import ConfigurationError, LithopsJobError, StorageUnavailableError
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _FIRST_DELAY = 0.2
+#: Bytes a second that writing can be expected to reach at the least.
+_SLOWEST = 1 << 20
+#: Seconds that reading objects may take whose size nobody knows.
+READ_SECONDS = 600.0
 
 
 class LithopsClient:
@@ -27,18 +32,22 @@ class LithopsClient:
 
     :param config: complete configuration, from `lithops_provider.jobs.config.resolve_config`
     :param patience: seconds for which a storage that fails is asked again; 0 leaves that to the caller
+    :param request_seconds: seconds after which a request without an answer counts as failed; large objects get more
     """
 
-    def __init__(self, config: dict[str, Any], patience: float = 60.0) -> None:
+    def __init__(self, config: dict[str, Any], patience: float = 60.0, request_seconds: float = 60.0) -> None:
         self.config = config
         self.patience = patience
+        self.request_seconds = request_seconds
         lithops_api.quiet_lithops()
 
     @cached_property
     def _internal_storage(self) -> Any:
         name = self.config["lithops"]["storage"]
         try:
-            return lithops_api.open_internal_storage(self.config)
+            return within(
+                self.request_seconds, lambda: lithops_api.open_internal_storage(self.config), f"opening {name}"
+            )
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"the storage backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "
@@ -96,10 +105,11 @@ class LithopsClient:
 
     def put(self, key: str, data: bytes) -> None:
         """Writes an object to the job bucket."""
-        self.patiently(lambda: self.storage.put_object(self.bucket, key, data), f"writing {key}")
+        limit = self.request_seconds + len(data) / _SLOWEST
+        self.patiently(lambda: self.storage.put_object(self.bucket, key, data), f"writing {key}", limit)
 
-    def get(self, bucket: str, key: str) -> bytes | None:
-        """Returns an object, or None if there is none."""
+    def get(self, bucket: str, key: str, *, large: bool = False) -> bytes | None:
+        """Returns an object, or None if there is none. It may take longer to come if it may be ``large``."""
 
         def read() -> bytes | None:
             try:
@@ -109,7 +119,7 @@ class LithopsClient:
                     return None
                 raise
 
-        return self.patiently(read, f"reading {key}")
+        return self.patiently(read, f"reading {key}", READ_SECONDS if large else None)
 
     def keys(self, bucket: str, prefix: str) -> list[str]:
         """Returns the keys that begin with a prefix."""
@@ -120,19 +130,20 @@ class LithopsClient:
         if keys:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
-    def patiently(self, action: Callable[[], T], what: str) -> T:
+    def patiently(self, action: Callable[[], T], what: str, limit: float | None = None) -> T:
         """
         Does something with the storage, again while it fails in passing.
 
         :param action: what to do
         :param what: the same in words, for messages
+        :param limit: seconds without an answer that count as a failure; None for ``request_seconds``
         :raises StorageUnavailableError: it failed for too long
         """
         give_up = time.monotonic() + self.patience
         delay = _FIRST_DELAY
         while True:
             try:
-                return action()
+                return within(limit or self.request_seconds, action, what)
             except Exception as error:
                 if delay == _FIRST_DELAY and self.patience:
                     logger.warning("%s failed, trying again for %g s: %r", what, self.patience, error)

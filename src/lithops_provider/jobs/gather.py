@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
@@ -51,7 +51,7 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) ->
         return read_outcomes(client.storage, job.bucket, keys)
 
     # Listed again each time: a call that still runs replaces its parts.
-    return client.patiently(read, f"reading the parts of {prefix}")
+    return client.patiently(read, f"reading the parts of {prefix}", READ_SECONDS)
 
 
 def find_missing(

@@ -168,7 +168,7 @@ def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
     :param client: where the job runs
     :param job: its value
     """
-    data = client.get(job.bucket, job.items_key(0)) if job.rounds else None
+    data = client.get(job.bucket, job.items_key(0), large=True) if job.rounds else None
     return None if data is None else [bytes(blob) for blob in frames.unpack(data)]
 
 

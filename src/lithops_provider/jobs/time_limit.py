@@ -1,0 +1,38 @@
+"""An end to requests that storages never answer: not every client of them has a time limit of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def within(seconds: float, action: Callable[[], T], what: str) -> T:
+    """
+    Does something in a thread of its own, and waits for it so long at most. Then it is left alone: a thread can't be
+    stopped, but as a daemon it keeps no process alive.
+
+    :param seconds: how long to wait
+    :param action: what to do
+    :param what: the same in words, for the message
+    :raises TimeoutError: it took longer
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(action())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name=f"lithops: {what}").start()
+    try:
+        return outcome.result(seconds)
+    except FutureTimeoutError:
+        if outcome.done():
+            raise  # the action's own
+        raise TimeoutError(f"no answer within {seconds:g} s") from None

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lithops_provider.jobs.time_limit import within
+
+
+def test_it_returns_what_the_action_returns() -> None:
+    assert within(30.0, lambda: "answer", "asking") == "answer"
+
+
+def test_it_raises_what_the_action_raises() -> None:
+    with pytest.raises(ZeroDivisionError):
+        within(30.0, lambda: 1 / 0, "dividing")
+
+
+def test_it_ends_when_the_action_does_not() -> None:
+    never = threading.Event()
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.1 s"):
+        within(0.1, never.wait, "waiting")
+    never.set()
+
+
+def test_a_timeout_of_the_action_is_its_own() -> None:
+    def action() -> None:
+        raise TimeoutError("the socket's")
+
+    with pytest.raises(TimeoutError, match="the socket's"):
+        within(30.0, action, "reading")
+
+
+def test_what_is_left_alone_keeps_no_process_alive() -> None:
+    script = """
+import subprocess
+import sys
+import threading
+from lithops_provider.jobs.time_limit import within
+try:
+    within(0.1, threading.Event().wait, "waiting")
+except TimeoutError:
+    print("went on")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "went on\n"
