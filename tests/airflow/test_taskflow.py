@@ -12,7 +12,7 @@ from tools.airflow_api import DagRun
 
 @pytest.fixture(scope="module")
 def run(run_dag: RunDag) -> DagRun:
-    return run_dag("taskflow", timeout=240)
+    return run_dag("taskflow", timeout=280)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_wrong_at_run_time_fails_without_a_retry(run_dag: RunDag) -> Non
     run = run_dag("taskflow_wrong", check=False)
     for task_id, message in (
         ("not_iterable", "map_iterdata must be an iterable, got int: 3"),
-        ("missing", "item 0, 1, does not fit multiply(x: 'int', y: 'int'): missing a required argument: 'y'"),
+        ("missing", "item 0, 1, does not fit multiply(x: 'int', y: 'int') -> 'int': missing a required argument: 'y'"),
     ):
         task = run.task(task_id)
         assert (task["state"], task["try_number"]) == ("failed", 1)

@@ -86,7 +86,7 @@ with DAG("taskflow", schedule=None, params={"word": "hello", "batch": "2"}):
     add.override(task_id="add_outputs")(described["value"], described["square"])
     describe.override(task_id="not_waited_for", async_invoke=True, multiple_outputs=False)(6)
     add.partial(y=one).expand(x=listed)
-    add.override(task_id="add_kwargs").expand_kwargs([{"x": 1, "z": 2}, {"x": one}])
+    add.override(task_id="add_kwargs").expand_kwargs([{"x": 1, "z": 2}, {"x": 3}])
 
     # map
     scale([1, 2, 3])
