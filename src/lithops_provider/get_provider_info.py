@@ -32,6 +32,14 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
+        "task-decorators": [
+            {"name": name, "class-name": f"lithops_provider.decorators.{function}"}
+            for name, function in (
+                ("lithops", "lithops_task"),
+                ("lithops_map", "lithops_map"),
+                ("lithops_map_reduce", "lithops_map_reduce"),
+            )
+        ],
         "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
         "connection-types": [
             {

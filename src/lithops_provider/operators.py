@@ -151,7 +151,7 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     @map_iterdata.setter
     def map_iterdata(self, value: Any) -> None:
-        self._map_iterdata = _Generator(value) if isinstance(value, GeneratorType) else value
+        self._map_iterdata = freeze_generator(value)
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
@@ -210,6 +210,11 @@ class LithopsMapOperator(LithopsBaseOperator):
                 "invoke_pool_threads", self.invoke_pool_threads, whole=True, least=1
             ),
         }
+
+
+def freeze_generator(value: Any) -> Any:
+    """Returns the value; a generator as something with a text that stays the same."""
+    return _Generator(value) if isinstance(value, GeneratorType) else value
 
 
 class _Generator:

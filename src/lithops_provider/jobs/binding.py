@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import itertools
@@ -18,6 +19,9 @@ INJECTED = ("id", "storage", "ibm_cos", "rabbitmq")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 Item = tuple[tuple[Any, ...], dict[str, Any]]
+
+#: The keyword arguments of items that have none: one for all, since 100,000 dicts are 6 MB.
+_NOTHING: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,37 @@ class Binding:
             raise InvalidInputError(
                 f"{where} does not fit {self.name}{self._shown()}: {error}{self._hint(kwargs)}"
             ) from None
+
+    def check_item(self, element: Any, index: int) -> None:
+        """
+        Checks that the function takes an item of a map.
+
+        :raises InvalidInputError: it doesn't
+        """
+        self.check(*item_arguments(element, index), where=f"item {index}, {short_repr(element)},")
+
+    def check_shared(self, kwargs: Mapping[str, Any], where: str) -> None:
+        """
+        Checks the names of keyword arguments that items share, before there are items.
+
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: the function has no such parameter, or it is filled in
+        """
+        binding = dataclasses.replace(self, signature=None)
+        binding.check((), kwargs, where)
+        try:
+            if self.signature is not None:
+                self.signature.bind_partial(**kwargs)
+        except TypeError as error:
+            raise InvalidInputError(f"{where} does not fit {self.name}{self._shown()}: {error}") from None
+
+    def items_parameter(self) -> str | None:
+        """Returns the parameter that an item becomes which is no tuple and no dict; None if it has no name."""
+        if self.takes_object or self.signature is None:
+            return "obj" if self.takes_object else None
+        first = next(iter(self.signature.parameters.values()), None)
+        named = first is not None and first.kind not in (first.VAR_POSITIONAL, first.VAR_KEYWORD)
+        return first.name if first is not None and named else None
 
     def _shown(self) -> str:
         return str(self.signature) if self.signature is not None else "(...)"
@@ -212,6 +247,45 @@ def bind_call(function: Any, data: Any = None, *, parameter: str = "func") -> tu
     return binding, [(args, kwargs)]
 
 
+def bind_arguments(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, parameter: str = "func"
+) -> tuple[Binding, list[Item]]:
+    """
+    Binds the arguments of a single call that are given as in Python.
+
+    :param function: the user's function
+    :param args: positional arguments
+    :param kwargs: keyword arguments; ``obj`` may be among them
+    :param parameter: the name under which the user gave the function, for messages
+    :raises InvalidInputError: the function doesn't take them
+    """
+    binding = bind_function(function, parameter=parameter)
+    with_object = binding if not binding.takes_object else dataclasses.replace(binding, signature=_with_object(binding))
+    with_object.check(tuple(args), kwargs, f"the call of {binding.name}")
+    return binding, [(tuple(args), dict(kwargs))]
+
+
+def by_name(binding: Binding, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Returns the arguments of a call whose function takes an ``obj``, each by its name.
+
+    :param binding: the function, which takes the arguments
+    :param args: positional arguments
+    :param kwargs: keyword arguments
+    """
+    named: dict[str, Any] = {}
+    signature = _with_object(binding)
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        kind = signature.parameters[name].kind
+        named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+    return named
+
+
+def _with_object(binding: Binding) -> inspect.Signature:
+    full = inspect.signature(binding.function)
+    return full.replace(parameters=[entry for key, entry in full.parameters.items() if key not in binding.injected])
+
+
 def bind_items(
     function: Any,
     iterdata: Any,
@@ -235,27 +309,32 @@ def bind_items(
     binding = bind_function(function, extra_args, parameter=parameter)
     items: list[Item] = []
     shapes: set[object] = set()
-    nothing: dict[str, Any] = {}  # one for all items: 100,000 dicts are 6 MB
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
     for index, element in enumerate(as_items(iterdata)):
-        if argument is not None:
-            args, kwargs = (), {argument: element}
-            shape: object = argument
-        elif isinstance(element, tuple):
-            args, kwargs = tuple(element), nothing
-            shape = len(element)
-        elif isinstance(element, dict):
-            args, kwargs = (), {_keyword(key, f"item {index}"): value for key, value in element.items()}
-            shape = tuple(kwargs)
-        else:
-            args, kwargs = (element,), nothing
-            shape = 1
+        args, kwargs = item_arguments(element, index, argument)
+        shape = tuple(kwargs) if kwargs else len(args)
         if shape not in shapes:  # items of one shape fit alike: 100,000 of them are checked once
             binding.check(args, kwargs, f"item {index}, {short_repr(element)},")
             shapes.add(shape)
         items.append((args, kwargs))
     return binding, items
+
+
+def item_arguments(element: Any, index: int, argument: str | None = None) -> Item:
+    """
+    Returns the arguments that an item of a map stands for.
+
+    :param element: the item
+    :param index: its index, for messages
+    :param argument: if given, it becomes this keyword argument, whatever its type
+    :raises InvalidInputError: it is a dict with names that are no str
+    """
+    if argument is not None:
+        return (), {argument: element}
+    if isinstance(element, tuple):
+        return tuple(element), _NOTHING
+    if isinstance(element, dict):
+        return (), {_keyword(key, f"item {index}"): value for key, value in element.items()}
+    return (element,), _NOTHING
 
 
 def as_items(iterdata: Any) -> Iterable[Any]:

@@ -1,0 +1,92 @@
+"""Decorated functions in a real Airflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.airflow.conftest import RunDag
+from tools.airflow_api import DagRun
+
+
+@pytest.fixture(scope="module")
+def run(run_dag: RunDag) -> DagRun:
+    return run_dag("taskflow", timeout=280)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "expected"),
+    [
+        # call
+        ("add", [1, 2, 3, ["z", 4]]),
+        ("add_xcoms", [3, {"deep": [3, [[1, 2, 3], {"er": 3}]]}, "hello", ["z", {"value": 4, "square": 16}]]),
+        ("add_mapped", [[10, 20, 30], 0]),
+        ("add_outputs", [5, 25]),
+        # map
+        ("scale", [10, 20, 30]),
+        ("scale_xcom", [3, 6, 9]),
+        ("scale_generator", [0, 10, 20]),
+        ("scale_range", [0, 2, 4, 6, 8]),
+        ("scale_list_of_xcoms", [30, 30, 50]),
+        ("scale_mapped", [100, 200, 300]),
+        ("scale_nothing", []),
+        ("multiply", [2, 12]),
+        ("multiply_pairs", [2, 12]),
+        ("tell", [["a", 0, "hello", {"n": 3, "all": [1, 2, 3]}], ["hello", 1, "hello", {"n": 3, "all": [1, 2, 3]}]]),
+        ("typed", [40]),
+        # map-reduce
+        ("square", {"total": 114, "count": 3}),
+        ("reduced_outputs", [114, 3]),
+        ("square_deferred", {"total": 20, "count": 2}),
+        ("typed_reduce", 9),
+        # objects
+        ("length", 9),
+        ("count_lines", 6),
+        ("count_by_name", 9),
+    ],
+)
+def test_it_returns(run: DagRun, task_id: str, expected: Any) -> None:
+    assert plain(run.xcom(task_id)) == expected
+
+
+def plain(value: Any) -> Any:
+    """Without the marks that XCom puts on tuples."""
+    if isinstance(value, dict) and value.get("__classname__") == "builtins.tuple":
+        return plain(value["__data__"])
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def test_a_job_that_is_not_waited_for_is_a_value(run: DagRun) -> None:
+    assert run.xcom("not_waited_for")["lithops_job"] == 1
+
+
+@pytest.mark.parametrize(
+    ("task_id", "expected"),
+    [
+        ("add__1", [[1, 3], [2, 3], [3, 3]]),
+        ("add_kwargs", [[1, 0, ["z", 2]], [3, 0]]),
+        ("scale_rows", [[3, 6], [3, 6, 9], []]),
+        ("scale_by_factor", [[1, 2, 3], [2, 4, 6]]),
+    ],
+)
+def test_it_expands(run: DagRun, task_id: str, expected: list[Any]) -> None:
+    assert [plain(run.xcom(task_id, map_index=index)) for index in range(len(expected))] == expected
+
+
+def test_the_task_has_the_decorators_name(run: DagRun) -> None:
+    names = {task_id: run.task(task_id)["operator_name"] for task_id in ("add", "scale", "square")}
+    assert names == {"add": "@task.lithops", "scale": "@task.lithops_map", "square": "@task.lithops_map_reduce"}
+
+
+def test_what_is_wrong_at_run_time_fails_without_a_retry(run_dag: RunDag) -> None:
+    run = run_dag("taskflow_wrong", check=False)
+    for task_id, message in (
+        ("not_iterable", "map_iterdata must be an iterable, got int: 3"),
+        ("missing", "item 0, 1, does not fit multiply(x: 'int', y: 'int') -> 'int': missing a required argument: 'y'"),
+    ):
+        task = run.task(task_id)
+        assert (task["state"], task["try_number"]) == ("failed", 1)
+        assert message in run.log(task_id)
