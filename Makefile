@@ -5,7 +5,7 @@ PYTHON ?= python3
 TESTS ?=
 ARGS ?=
 VENV := .venv/bin
-COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev pyproject.toml
+COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev --group backends pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo ui test lint types unit integration build bench bench-peers constraints clean

@@ -10,7 +10,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from lithops_provider.jobs import lithops_api
-from lithops_provider.jobs.errors import ConfigurationError, LithopsJobError, StorageUnavailableError
+from lithops_provider.jobs.errors import (
+    ConfigurationError,
+    LithopsJobError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from lithops_provider.jobs.job import LithopsJob
 
 logger = logging.getLogger(__name__)
@@ -47,6 +52,7 @@ class LithopsClient:
         except LithopsJobError:
             raise
         except Exception as error:
+            self.check_not_refused(error, "opening it")
             raise StorageUnavailableError(f"can't open the storage backend {name!r}: {error}") from error
 
     @cached_property
@@ -120,12 +126,28 @@ class LithopsClient:
         if keys:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
+    def check_not_refused(self, error: Exception, what: str) -> None:
+        """
+        Checks that an error of the storage is none about credentials.
+
+        :param error: what its client raised
+        :param what: what was being done, in words
+        :raises StorageRefusedError: it is
+        """
+        if lithops_api.is_refused(error):
+            name = self.config["lithops"]["storage"]
+            raise StorageRefusedError(
+                f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "
+                f"section {name!r} of the configuration"
+            ) from error
+
     def patiently(self, action: Callable[[], T], what: str) -> T:
         """
         Does something with the storage, again while it fails in passing.
 
         :param action: what to do
         :param what: the same in words, for messages
+        :raises StorageRefusedError: it doesn't take the credentials
         :raises StorageUnavailableError: it failed for too long
         """
         give_up = time.monotonic() + self.patience
@@ -134,6 +156,7 @@ class LithopsClient:
             try:
                 return action()
             except Exception as error:
+                self.check_not_refused(error, what)
                 if delay == _FIRST_DELAY and self.patience:
                     logger.warning("%s failed, trying again for %g s: %r", what, self.patience, error)
                 if time.monotonic() + delay > give_up:

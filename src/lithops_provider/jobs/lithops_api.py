@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -46,6 +46,9 @@ main()
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
 STOPPING_BACKENDS = ("k8s", "code_engine")
+
+#: Errors of redis and botocore that stand for credentials which are wrong, not enough or missing.
+_REFUSALS = ("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError")
 
 #: Runners of the localhost backend that this process started: whoever starts a process has to reap it.
 _runners: list[subprocess.Popen[bytes]] = []
@@ -106,6 +109,30 @@ def is_missing_key(error: BaseException) -> bool:
     from lithops.storage.utils import StorageNoSuchKeyError
 
     return isinstance(error, StorageNoSuchKeyError)
+
+
+def is_refused(error: BaseException) -> bool:
+    """
+    Tells whether a storage client says that its credentials are wrong, missing or not enough: trying again won't help.
+
+    The clients of Lithops's storage backends have no error in common. boto3 and ibm_boto3 have a ``response``, requests
+    too; the SDKs of Azure, Google, Oracle, Aliyun and OpenStack a ``status_code``, ``code``, ``status`` or
+    ``http_status``.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ in _REFUSALS:
+            return True
+        response = getattr(seen, "response", None)
+        if isinstance(response, Mapping):
+            statuses = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
+        else:
+            statuses = [getattr(response, "status_code", None)]
+        statuses += [getattr(seen, name, None) for name in ("status_code", "code", "status", "http_status")]
+        if any(status in (401, 403) for status in statuses if isinstance(status, int)):
+            return True
+        seen = seen.__cause__
+    return False
 
 
 class Compute:
