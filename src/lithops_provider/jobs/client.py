@@ -126,16 +126,17 @@ class LithopsClient:
         if keys:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
-    def check_not_refused(self, error: Exception, what: str) -> None:
+    def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
         """
         Checks that an error of the storage is none about credentials.
 
         :param error: what its client raised
         :param what: what was being done, in words
+        :param storage: name of the storage backend, if it isn't the configured one
         :raises StorageRefusedError: it is
         """
         if lithops_api.is_refused(error):
-            name = self.config["lithops"]["storage"]
+            name = storage or self.config["lithops"]["storage"]
             raise StorageRefusedError(
                 f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "
                 f"section {name!r} of the configuration"
