@@ -5,10 +5,10 @@ PYTHON ?= python3
 TESTS ?=
 ARGS ?=
 VENV := .venv/bin
-COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev pyproject.toml
+COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev --group backends pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test lint types unit integration build bench bench-peers constraints clean
+.PHONY: help install install-servers demo ui test lint types unit integration backends build bench bench-peers constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -22,13 +22,16 @@ help: ## show this list
 install: ## install the project and its tools into .venv (every other command does that by itself)
 	@$(PYTHON) tools/bootstrap.py --group dev
 
+install-servers: install ## the same with the servers that tests run against, and their clients
+	@$(PYTHON) tools/bootstrap.py --group dev --group backends
+
 demo: install ## run the example DAGs under a real Airflow and show their results
 	@$(VENV)/python -m tools.demo
 
 ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
 	@$(VENV)/python -m tools.ui
 
-test: lint types build unit integration ## all that CI runs: lint, types, build, unit and integration
+test: lint types build unit integration backends ## all that CI runs: lint, types, build, unit, integration, backends
 
 lint: install ## ruff: rules and format
 	$(VENV)/ruff check .
@@ -38,10 +41,13 @@ types: install ## mypy, strict
 	$(VENV)/mypy
 
 unit: install ## tests that need no running Airflow
-	$(VENV)/python -m pytest $(or $(TESTS),--ignore=tests/airflow) $(ARGS)
+	$(VENV)/python -m pytest $(or $(TESTS),--ignore=tests/airflow --ignore=tests/backends) $(ARGS)
 
-integration: install ## tests under a real scheduler, api-server, dag-processor and triggerer
+integration: install-servers ## tests under a real scheduler, api-server, dag-processor and triggerer
 	$(VENV)/python -m pytest $(or $(TESTS),tests/airflow) $(ARGS)
+
+backends: install-servers ## tests against real servers, which they install (as root), start and stop
+	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) $(ARGS)
 
 build: install ## build wheel and sdist, and try the wheel in a fresh environment
 	$(VENV)/uv build --quiet --clear --build-constraint constraints.txt

@@ -24,6 +24,9 @@ from tools import processes
 ROOT = Path(tempfile.mkdtemp(prefix="airflow-provider-lithops-")).resolve()
 """Folder that holds all that the test session writes; removed at its end."""
 
+CALLERS_ENV = dict(os.environ)
+"""The environment that the session was started with: what installs a server needs its network."""
+
 DEAD_PROXY = "http://127.0.0.1:9"
 """Nothing listens there: a program that asks a proxy for the world is refused at once."""
 

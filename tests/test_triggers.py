@@ -98,6 +98,72 @@ def test_it_goes_on_while_the_storage_fails(client: LithopsClient, job: LithopsJ
     assert asyncio.run(event_of(trigger_for(job)))["status"] == "over"
 
 
+class RefusedError(Exception):
+    """What a client of Azure's raises for a wrong key."""
+
+    status_code = 403
+
+
+def test_it_gives_up_at_once_when_the_storage_refuses_the_credentials(
+    client: LithopsClient, job: LithopsJob, monkeypatch: Any
+) -> None:
+    def list_keys(bucket: str, prefix: str) -> list[str]:
+        raise RefusedError("signature does not match")
+
+    opened_in_turn(monkeypatch, client, client)
+    monkeypatch.setattr(client.storage, "list_keys", list_keys)
+    event = asyncio.run(event_of(trigger_for(job)))
+    assert event["status"] == "error"
+    assert event["message"].startswith("StorageRefusedError: the storage 'localhost' refused the credentials")
+
+
+def end_job(client: LithopsClient, job: LithopsJob) -> None:
+    for call_id in ("00000", "00001"):
+        end_call(client, job, call_id)
+
+
+def opened_in_turn(monkeypatch: pytest.MonkeyPatch, *clients: LithopsClient) -> list[LithopsClient]:
+    """Has triggers open these clients; returns those that are yet to be opened."""
+    waiting = list(clients)
+
+    async def open_client(self: LithopsJobTrigger) -> LithopsClient:
+        return waiting.pop(0)
+
+    monkeypatch.setattr(LithopsJobTrigger, "_open_client", open_client)
+    return waiting
+
+
+def test_a_connection_that_was_changed_meanwhile_is_read_anew(
+    client: LithopsClient, job: LithopsJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A triggerer lives on for weeks, and shares the clients of its connections between its triggers."""
+
+    class Elsewhere(LithopsClient):
+        bucket = "another-bucket"
+
+    before = Elsewhere(resolve_config(), patience=0.0)
+    waiting = opened_in_turn(monkeypatch, before, LithopsClient(resolve_config(), patience=0.0))
+    end_job(client, job)
+
+    assert asyncio.run(event_of(trigger_for(job)))["status"] == "over"
+    assert waiting == []
+
+
+def test_keys_that_were_changed_meanwhile_are_read_anew(
+    client: LithopsClient, job: LithopsJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def list_keys(bucket: str, prefix: str) -> list[str]:
+        raise RefusedError("signature does not match")
+
+    before = LithopsClient(resolve_config(), patience=0.0)
+    monkeypatch.setattr(before.storage, "list_keys", list_keys)
+    waiting = opened_in_turn(monkeypatch, before, LithopsClient(resolve_config(), patience=0.0))
+    end_job(client, job)
+
+    assert asyncio.run(event_of(trigger_for(job)))["status"] == "over"
+    assert waiting == []
+
+
 def test_it_gives_up_when_the_storage_fails_for_too_long(
     client: LithopsClient, job: LithopsJob, monkeypatch: Any
 ) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.follow import Follower, Progress
+    from lithops_provider.jobs.job import LithopsJob
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
 _POLL_THREADS = 2
@@ -114,10 +115,9 @@ class LithopsJobTrigger(BaseTrigger):
         from lithops_provider.jobs.job import LithopsJob
 
         try:
-            client = await self._client()
-            interval = self.poll_interval or float(client.config["lithops"]["monitoring_interval"])
             job = LithopsJob.from_dict(self.job)
-            client.check_holds(job)
+            client = await self._client_of(job)
+            interval = self.poll_interval or float(client.config["lithops"]["monitoring_interval"])
             follower = Follower(client, job, interval, interrupted=self.interrupted)
             with _counted():
                 event = await self._wait(follower)
@@ -127,14 +127,23 @@ class LithopsJobTrigger(BaseTrigger):
         yield TriggerEvent({**event, "state": self.state})  # type: ignore[no-untyped-call]
 
     async def _wait(self, follower: Follower) -> dict[str, Any]:
+        from lithops_provider.jobs.errors import StorageRefusedError
+
         # A triggerer that starts gets all its triggers at once: their looks are spread out.
         await asyncio.sleep(random.uniform(0.0, min(follower.poll_interval, _waiting * _SPREAD)))  # noqa: S311
         failing_since: float | None = None
+        reopened = False
         progress: Progress | None = None
         while True:
             try:
                 progress = await _in_thread(follower.poll)
                 failing_since = None
+            except StorageRefusedError:
+                if reopened:
+                    raise
+                follower.client = await self._client(stale=follower.client)  # keys are changed now and then
+                reopened = True
+                continue
             except Exception as error:
                 now = time.monotonic()
                 if failing_since is None:
@@ -160,15 +169,27 @@ class LithopsJobTrigger(BaseTrigger):
 
         if self.owner is None:
             return
-        client = await self._client()
         job = LithopsJob.from_dict(self.job)
+        client = await self._client_of(job)
         stopped = await _in_thread(lambda: cancel_job(client, job, self.owner))
         self.log.info("Job %s %s", job.executor_id, "was stopped" if stopped else "goes on: another try waits for it")
 
-    async def _client(self) -> LithopsClient:
+    async def _client_of(self, job: LithopsJob) -> LithopsClient:
+        """Returns a client that looks where the job is: the connection may have been changed since it was opened."""
+        from lithops_provider.jobs.errors import StorageUnavailableError
+
+        client = await self._client()
+        try:
+            client.check_holds(job)
+        except StorageUnavailableError:
+            client = await self._client(stale=client)
+            client.check_holds(job)
+        return client
+
+    async def _client(self, stale: LithopsClient | None = None) -> LithopsClient:
         key = repr((self.lithops_conn_id, self.arguments, self.lithops_config))
         task = _clients.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        if task is None or (task.done() and (_failed(task) or task.result() is stale)):
             task = _clients[key] = asyncio.ensure_future(self._open_client())
         return await asyncio.shield(task)
 
@@ -180,6 +201,10 @@ class LithopsJobTrigger(BaseTrigger):
         client = LithopsClient(await hook.aget_config(), patience=0.0)
         await _in_thread(lambda: client.bucket)  # opens the storage
         return client
+
+
+def _failed(task: asyncio.Task[LithopsClient]) -> bool:
+    return task.cancelled() or task.exception() is not None
 
 
 @contextlib.contextmanager

@@ -60,6 +60,13 @@ def test_a_prefix_is_all_objects_under_it_in_order(client: LithopsClient, bucket
     assert found(client, [f"{bucket}/test-data/sub/", f"{bucket}/test-data/a"]) == ["test-data/sub/c", "test-data/a"]
 
 
+def test_a_pattern_is_all_objects_that_match(client: LithopsClient, bucket: str) -> None:
+    assert found(client, f"{bucket}/test-data/e*y") == ["test-data/empty"]
+    assert found(client, f"{bucket}/test-data/*") == ["test-data/a", "test-data/b", "test-data/empty"]
+    assert found(client, f"{bucket}/test-da*/b") == ["test-data/b"]
+    assert found(client, f"{bucket}/**/c") == ["test-data/sub/c"]
+
+
 def test_a_scheme_names_the_backend(client: LithopsClient, bucket: str) -> None:
     assert found(client, f"localhost://{bucket}/test-data/a") == ["test-data/a"]
 
@@ -202,7 +209,8 @@ def test_a_call_does_not_take_several(client: LithopsClient, bucket: str) -> Non
         ("BUCKET/test-dat/", "there is no object"),
         ("no-such-bucket/key", "there is no object"),
         ("no-such-bucket", "there is no object"),
-        ("BUCKET/test-data/*", "takes patterns only on aws_s3 and ibm_cos, not on localhost"),
+        ("BUCKET/test-data/*.png", "there is no object .*/test-data/"),
+        ("BUCKET/test-data/a**", r"\*\* in test-data/a\*\* not alone between path separators"),
         ("/no/such/file", "there is no file or folder /no/such/file"),
         ("file:///etc/passwd", "write a file of this machine as an absolute path"),
         ("no_such_backend://bucket/key", "the storage backend 'no_such_backend' can't be used"),

@@ -10,7 +10,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from lithops_provider.jobs import lithops_api
-from lithops_provider.jobs.errors import ConfigurationError, LithopsJobError, StorageUnavailableError
+from lithops_provider.jobs.errors import (
+    ConfigurationError,
+    LithopsJobError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.time_limit import within
 
@@ -56,6 +61,7 @@ class LithopsClient:
         except LithopsJobError:
             raise
         except Exception as error:
+            self.check_not_refused(error, "opening it")
             raise StorageUnavailableError(f"can't open the storage backend {name!r}: {error}") from error
 
     @cached_property
@@ -130,6 +136,22 @@ class LithopsClient:
         if keys:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
+    def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
+        """
+        Checks that an error of the storage is none about credentials.
+
+        :param error: what its client raised
+        :param what: what was being done, in words
+        :param storage: name of the storage backend, if it isn't the configured one
+        :raises StorageRefusedError: it is
+        """
+        if lithops_api.is_refused(error):
+            name = storage or self.config["lithops"]["storage"]
+            raise StorageRefusedError(
+                f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "
+                f"section {name!r} of the configuration"
+            ) from error
+
     def patiently(self, action: Callable[[], T], what: str, limit: float | None = None) -> T:
         """
         Does something with the storage, again while it fails in passing.
@@ -137,6 +159,7 @@ class LithopsClient:
         :param action: what to do
         :param what: the same in words, for messages
         :param limit: seconds without an answer that count as a failure; None for ``request_seconds``
+        :raises StorageRefusedError: it doesn't take the credentials
         :raises StorageUnavailableError: it failed for too long
         """
         give_up = time.monotonic() + self.patience
@@ -145,6 +168,7 @@ class LithopsClient:
             try:
                 return within(limit or self.request_seconds, action, what)
             except Exception as error:
+                self.check_not_refused(error, what)
                 if delay == _FIRST_DELAY and self.patience:
                     logger.warning("%s failed, trying again for %g s: %r", what, self.patience, error)
                 if time.monotonic() + delay > give_up:

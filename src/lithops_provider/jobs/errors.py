@@ -12,6 +12,7 @@ What can go wrong with a job.
     ├── JobTimeoutError           the job passed its own deadline (also a TimeoutError)
     ├── JobCancelledError         somebody cancelled the job
     └── StorageUnavailableError   the storage did not answer, or lost the job's data
+        └── StorageRefusedError   it did not take the credentials
 """
 
 from __future__ import annotations
@@ -69,3 +70,7 @@ class JobCancelledError(LithopsJobError):
 
 class StorageUnavailableError(LithopsJobError):
     """The storage did not answer for too long, or the job's data is gone from it."""
+
+
+class StorageRefusedError(StorageUnavailableError):
+    """The storage did not take the credentials, or they don't allow what was wanted. Said at once: it won't pass."""

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -33,11 +33,12 @@ _REFUSED_FOR = 300.0
 
 #: Runs Lithops's own runner from where it is installed. Lithops starts it from a copy in the temporary directory,
 #: which every new client replaces under the runners that import from it. What every call needs is imported before the
-#: runner forks them.
+#: runner forks them: the client of the storage alone may take a quarter of a second.
 _RUNNER = """
 import sys
 sys.path[:] = [path for path in sys.path if path]
 import cloudpickle
+import lithops.storage.backends.{storage}
 import lithops_provider.jobs.remote.batch
 from lithops.localhost.v1.runner import main
 main()
@@ -46,6 +47,9 @@ main()
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
 STOPPING_BACKENDS = ("k8s", "code_engine")
+
+#: Errors of redis and botocore that stand for credentials which are wrong, not enough or missing.
+_REFUSALS = ("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError")
 
 #: Runners of the localhost backend that this process started: whoever starts a process has to reap it.
 _runners: list[subprocess.Popen[bytes]] = []
@@ -102,10 +106,47 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
 
 
 def is_missing_key(error: BaseException) -> bool:
-    """Tells whether a storage client says that there is no such object."""
+    """Tells whether a storage client says that there is no such object, or no such bucket."""
     from lithops.storage.utils import StorageNoSuchKeyError
 
-    return isinstance(error, StorageNoSuchKeyError)
+    return isinstance(error, StorageNoSuchKeyError) or 404 in _statuses(error)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Tells whether a storage client says that credentials are wrong, missing or not enough: it won't help to wait."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ in _REFUSALS or _statuses(seen) & {401, 403}:
+            return True
+        seen = seen.__cause__
+    return False
+
+
+def _statuses(error: BaseException) -> set[int]:
+    """
+    Returns the HTTP status of an error. The clients of Lithops's storage backends have no error in common: boto3 and
+    ibm_boto3 have a ``response``, requests too; the SDKs of Azure, Google, Oracle and Aliyun a ``status_code``,
+    ``code`` or ``status``.
+    """
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
+    else:
+        found = [getattr(response, "status_code", None)]
+    found += [getattr(error, name, None) for name in ("status_code", "code", "status")]
+    return {status for status in found if isinstance(status, int)}
+
+
+def matches(pattern: str, key: str) -> bool:
+    """
+    Tells whether a key matches a pattern, by the rules of Lithops: ``*`` and ``?`` within a part of the key, ``**`` for
+    any number of parts.
+
+    :raises ValueError: ``**`` isn't alone between slashes
+    """
+    from lithops.libs.globber import match
+
+    return bool(match(pattern, key))
 
 
 class Compute:
@@ -131,7 +172,9 @@ class Compute:
         from lithops.constants import LOCALHOST, SERVERLESS
 
         if self.mode == LOCALHOST:
-            return _detached_localhost_handler(lithops_config.extract_localhost_config(self.config))
+            return _detached_localhost_handler(
+                lithops_config.extract_localhost_config(self.config), self.config["lithops"]["storage"]
+            )
         if self.mode == SERVERLESS:
             from lithops.serverless import ServerlessHandler
 
@@ -328,7 +371,7 @@ def _detached_faas_invoker() -> Any:
     return DetachedFaaSInvoker
 
 
-def _detached_localhost_handler(config: dict[str, Any]) -> Any:
+def _detached_localhost_handler(config: dict[str, Any], storage: str) -> Any:
     from lithops.localhost import LocalhostHandlerV1
     from lithops.localhost.config import LocalhostEnvironment
     from lithops.localhost.v1 import localhost as v1
@@ -355,7 +398,7 @@ def _detached_localhost_handler(config: dict[str, Any]) -> Any:
 
         def _command(self, *arguments: str) -> list[str]:
             if own_interpreter:
-                return [self.runtime_name, "-c", _RUNNER, *arguments]
+                return [self.runtime_name, "-c", _RUNNER.format(storage=storage), *arguments]
             self._ensure_runner()
             return [self.runtime_name, v1.RUNNER_FILE, *arguments]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from lithops_provider.jobs import lithops_api
 from lithops_provider.jobs.binding import Binding, as_items, bind_function, short_repr, split_evenly
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
@@ -13,8 +15,10 @@ from lithops_provider.jobs.errors import InvalidInputError
 ObjectItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 Description = dict[str, Any]
 
-#: Backends whose listing takes a pattern (lithops.job.partitioner).
-_GLOB_BACKENDS = ("aws_s3", "ibm_cos")
+#: Storage backends that speak S3, to which a path with ``s3://`` leads if nothing is configured for AWS.
+_S3_BACKENDS = ("minio", "ceph")
+#: Lookups at a time: each is a request or more, and there may be thousands of paths.
+_LOOKUPS = 16
 _KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
 
 
@@ -75,9 +79,17 @@ def bind_objects(
     items: list[ObjectItem] = []
     chunks: list[int] = []
     kinds: dict[str, str] = {}
-    for index, element in enumerate(as_items(iterdata)):
-        path, others = _split_element(binding, signature, index, element, argument)
-        for description in _find(client, path, index):
+    elements = [
+        _split_element(binding, signature, index, element, argument) for index, element in enumerate(as_items(iterdata))
+    ]
+    with ThreadPoolExecutor(_LOOKUPS) as pool:
+        lookups = [pool.submit(_find, client, path, f"item {index}") for index, (path, _) in enumerate(elements)]
+        try:
+            looked_up = [lookup.result() for lookup in lookups]
+        finally:
+            pool.shutdown(cancel_futures=True)
+    for (path, others), descriptions in zip(elements, looked_up, strict=True):
+        for description in descriptions:
             kind = description["backend"]
             kinds.setdefault(kind if kind in ("path", "url") else "object", path)
             kinds.setdefault(kind, path)
@@ -125,15 +137,11 @@ def _as_path(value: Any, where: str) -> str:
     raise InvalidInputError(f"{where} gives as 'obj' {short_repr(value)}, which is no path of an object in storage")
 
 
-def _find(client: LithopsClient, path: str, index: int) -> Iterator[Description]:
-    """Yields the objects that a path stands for, in the order of their keys."""
-    where = f"item {index}"
+def _find(client: LithopsClient, path: str, where: str) -> list[Description]:
+    """Returns the objects that a path stands for, in the order of their keys."""
     if path.startswith(("http://", "https://")):
-        yield _url(path, where)
-    elif path.startswith("/"):
-        yield from _local_files(client, path, where)
-    else:
-        yield from _objects(client, path, where)
+        return [_url(path, where)]
+    return list((_local_files if path.startswith("/") else _objects)(client, path, where))
 
 
 def _url(url: str, where: str) -> Description:
@@ -177,6 +185,8 @@ def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Descripti
     if path.count("://") > 1:
         raise InvalidInputError(f"{where}: {path} is no path of an object in storage")
     backend, bucket, prefix, name = split_object_url(path)
+    if path.startswith("s3://") and client.storage_backend in _S3_BACKENDS and not {"aws", "aws_s3"} & {*client.config}:
+        backend = client.storage_backend
     backend = backend or client.storage_backend
     try:
         same = backend == client.storage_backend
@@ -184,11 +194,13 @@ def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Descripti
     except Exception as error:
         raise InvalidInputError(f"{where}: {path}: the storage backend {backend!r} can't be used: {error}") from error
     key = f"{prefix}/{name}" if prefix and name else prefix or name
-    if "*" in key and backend not in _GLOB_BACKENDS:
-        raise InvalidInputError(
-            f"{where}: {path}: Lithops takes patterns only on {' and '.join(_GLOB_BACKENDS)}, not on {backend}"
-        )
-    found = _list(storage, bucket, key, single=bool(name) and "*" not in key)
+    try:
+        found = _list(storage, bucket, key, single=bool(name) and "*" not in key)
+    except Exception as error:
+        client.check_not_refused(error, f"looking for {path}", backend)
+        if isinstance(error, ValueError):  # a pattern
+            raise InvalidInputError(f"{where}: {path}: {error}") from error
+        raise
     if not found:
         hint = f"; for all objects under it, write {path}/" if name and "*" not in key else ""
         raise InvalidInputError(f"{where}: there is no object {path} in the storage backend {backend}{hint}")
@@ -197,18 +209,19 @@ def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Descripti
 
 
 def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str, Any]]:
-    from lithops.storage.utils import StorageNoSuchKeyError
-
     try:
         if single:
             size = storage.head_object(bucket, key).get("content-length")
             return [] if size is None else [{"Key": key, "Size": size}]
         if "*" in key:
-            found = storage.list_objects(bucket, key[: key.index("*")], key)
-        else:
-            found = storage.list_objects(bucket, f"{key}/" if key else None)
-    except StorageNoSuchKeyError:
-        return []
+            # Two of Lithops's backends take a pattern, the others ignore it.
+            found = storage.list_objects(bucket, key[: key.index("*")])
+            return [entry for entry in found if lithops_api.matches(key, entry["Key"]) and entry["Key"][-1] != "/"]
+        found = storage.list_objects(bucket, f"{key}/" if key else None)
+    except Exception as error:
+        if lithops_api.is_missing_key(error):
+            return []
+        raise
     return [entry for entry in found if not entry["Key"].endswith("/")]
 
 

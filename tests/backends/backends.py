@@ -1,0 +1,99 @@
+"""The backends that the test set runs on: which servers each needs, and its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.backends import seaweedfs
+from tests.backends.redis_server import Redis
+from tests.backends.seaweedfs import SeaweedFS
+from tests.backends.server import Server
+
+S = TypeVar("S", bound=Server)
+Extra = dict[str, dict[str, Any]]
+
+
+class Servers:
+    """
+    The servers of a session: each is started once, several at a time.
+
+    :param folder: where they keep what they keep
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self._pool = self._stack.enter_context(ThreadPoolExecutor(8))
+        self._started: dict[type[Server], Future[Server]] = {}
+
+    def begin(self, kind: type[Server]) -> None:
+        """Start a server, without waiting for it."""
+        if kind not in self._started:
+            server = kind(self._folder / kind.__name__)
+            self._stack.callback(server.stop)
+            self._started[kind] = self._pool.submit(server.__enter__)
+
+    def get(self, kind: type[S]) -> S:
+        """Return a server that is up."""
+        self.begin(kind)
+        server = self._started[kind].result()
+        assert isinstance(server, kind)
+        return server
+
+    def stop(self) -> None:
+        """End all."""
+        self._stack.close()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """
+    A combination of Lithops's backends.
+
+    :param needs: its servers
+    :param extra: returns the connection's extra
+    :param wrong: settings over that with which the storage refuses
+    :param refusal: part of what the error says then
+    :param env: returns the environment that its clients and functions need
+    """
+
+    needs: tuple[type[Server], ...]
+    extra: Callable[[Servers], Extra]
+    wrong: Extra
+    refusal: str
+    env: Callable[[Servers], Mapping[str, str]] = field(default=lambda servers: {})
+
+
+def _redis(servers: Servers) -> Extra:
+    lithops = {"backend": "localhost", "storage": "redis", "monitoring": "redis"}
+    return {"lithops": lithops, "redis": servers.get(Redis).config()}
+
+
+def _minio(servers: Servers) -> Extra:
+    return {"lithops": {"backend": "localhost", "storage": "minio"}, "minio": servers.get(SeaweedFS).config()}
+
+
+def _aws_s3(servers: Servers) -> Extra:
+    keys = {"access_key_id": seaweedfs.ACCESS_KEY, "secret_access_key": seaweedfs.SECRET_KEY}
+    return {
+        "lithops": {"backend": "localhost", "storage": "aws_s3"},
+        "aws": {"region": seaweedfs.REGION, **keys},
+        "aws_s3": {"storage_bucket": "lithops-jobs-aws"},
+    }
+
+
+_WRONG_SECRET = {"secret_access_key": "s3cret-that-is-wrong"}
+
+BACKENDS = {
+    "redis": Backend((Redis,), _redis, {"redis": {"password": "s3cret-that-is-wrong"}}, "invalid username-password"),
+    "minio": Backend((SeaweedFS,), _minio, {"minio": _WRONG_SECRET}, "403"),
+    "aws_s3": Backend(
+        (SeaweedFS,), _aws_s3, {"aws": _WRONG_SECRET}, "403",
+        lambda servers: {"AWS_ENDPOINT_URL": servers.get(SeaweedFS).endpoint},
+    ),
+}  # fmt: skip

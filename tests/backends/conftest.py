@@ -1,0 +1,81 @@
+"""Real servers for the tests of this folder: installed if need be, started once, and ended with the session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lithops_provider.hooks import LithopsHook
+from lithops_provider.jobs.client import LithopsClient
+from tests.backends.backends import BACKENDS, Backend, Extra, Servers
+from tests.conftest import ROOT
+from tests.jobs.conftest import _no_runner_is_left  # noqa: F401 - a fixture
+
+CONN_ID = "lithops_servers"
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """Begins to start all that the session's tests need: together they need no longer than the slowest of them."""
+    running = Servers(ROOT / "servers")
+    wanted = {item.callspec.params.get("connected") for item in request.session.items if hasattr(item, "callspec")}
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():  # what is installed is no secret
+            for name, backend in BACKENDS.items():
+                if name in wanted:
+                    for kind in backend.needs:
+                        running.begin(kind)
+        yield running
+    finally:
+        running.stop()
+
+
+@dataclass(frozen=True)
+class Connected:
+    """
+    A backend with the connection `CONN_ID` to it.
+
+    :param name: the backend's
+    :param backend: what it is
+    :param extra: the connection's
+    """
+
+    name: str
+    backend: Backend
+    extra: Extra
+
+    def client(self, conn_id: str = CONN_ID) -> LithopsClient:
+        """Return what an operator gets for a connection."""
+        return LithopsHook(conn_id).get_client()
+
+
+def add_connection(patch: pytest.MonkeyPatch, conn_id: str, extra: Extra) -> None:
+    patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": "lithops", "extra": extra}))
+
+
+def connect(name: str, servers: Servers, patch: pytest.MonkeyPatch) -> Connected:
+    """Returns a backend, with a connection to it until the patch is undone."""
+    backend = BACKENDS[name]
+    extra = backend.extra(servers)
+    extra["lithops"]["monitoring_interval"] = 0.1
+    add_connection(patch, CONN_ID, extra)
+    for key, value in backend.env(servers).items():
+        patch.setenv(key, value)
+    return Connected(name, backend, extra)
+
+
+@pytest.fixture(scope="module", params=list(BACKENDS))
+def connected(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Connected]:
+    """Each backend in turn."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield connect(request.param, servers, patch)
+
+
+@pytest.fixture
+def client(connected: Connected) -> Any:
+    return connected.client()

@@ -1,0 +1,163 @@
+"""Objects in real object storage as items: what paths stand for, and what the functions read."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError, StorageRefusedError
+from lithops_provider.jobs.objects import bind_objects
+from lithops_provider.jobs.reduce import bind_reduce, reduce_items
+from tests.backends.backends import Servers
+from tests.backends.conftest import Connected, add_connection, connect
+from tests.backends.functions import count_zipped, describe, gather, size
+from tests.backends.seaweedfs import SeaweedFS
+from tests.backends.test_backends import done
+
+BUCKET = "data"
+LINES = [f"{number}:{'ä' * (number % 50)}" for number in range(5_000)]
+LONG = b"x" * 3_000_000
+OBJECTS = {
+    "text/lines.txt": "".join(f"{line}\n" for line in LINES).encode(),
+    "text/empty.txt": b"",
+    "text/long.txt": b"first\n" + LONG + b"\nlast",
+    "text/sub/other.txt": b"other\n",
+    "text/table.csv": b"a,b\n",
+    "größe/日本 語+&=%?#'.txt": "grüße\n".encode(),
+    "zipped.gz": gzip.compress(b"line\n" * 1000),
+}
+MANY = 1_000
+
+
+@pytest.fixture(scope="module")
+def server(servers: Servers) -> SeaweedFS:
+    """The S3 server with all objects of these tests."""
+    found = servers.get(SeaweedFS)
+    client = found.client()
+    client.create_bucket(Bucket=BUCKET)
+    many = {f"many/{number:04d}": b"." * (number % 7) for number in range(MANY)}
+    with ThreadPoolExecutor(8) as pool:
+        puts = [pool.submit(client.put_object, Bucket=BUCKET, Key=k, Body=v) for k, v in {**OBJECTS, **many}.items()]
+    assert all(put.result() for put in puts)
+    return found
+
+
+@pytest.fixture(scope="module", params=["minio", "aws_s3"])
+def connected(request: pytest.FixtureRequest, servers: Servers, server: SeaweedFS) -> Iterator[Connected]:
+    """A connection with an endpoint and keys, and one that finds the endpoint in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield connect(request.param, servers, patch)
+
+
+@pytest.fixture
+def minio(servers: Servers, server: SeaweedFS) -> Iterator[LithopsClient]:
+    """What runs functions on the objects: one of the two will do for that."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield connect("minio", servers, patch).client()
+
+
+def found(client: LithopsClient, iterdata: Any, **options: Any) -> list[tuple[str, int]]:
+    """Returns the keys and sizes that items stand for."""
+    _, items, _ = bind_objects(client, size, iterdata, **options)
+    return [
+        (place["key"], place["end"] - place["start"]) for place in (special["object"][1] for _, _, special in items)
+    ]
+
+
+def keys(client: LithopsClient, iterdata: Any) -> list[str]:
+    return [key for key, _ in found(client, iterdata)]
+
+
+@pytest.mark.parametrize("scheme", ["", "s3://", "NAME://"])
+def test_what_paths_stand_for(client: LithopsClient, scheme: str) -> None:
+    root = f"{scheme.replace('NAME', client.storage_backend)}{BUCKET}"
+    texts = sorted(key for key in OBJECTS if key.startswith("text/"))
+
+    assert keys(client, f"{root}/text/table.csv") == ["text/table.csv"]
+    assert keys(client, f"{root}/text/") == texts
+    assert keys(client, f"{root}/text/*.txt") == [key for key in texts if key.endswith(".txt") and key.count("/") == 1]
+    assert keys(client, f"{root}/text/**/*.txt") == [key for key in texts if key.endswith(".txt")]
+    assert keys(client, f"{root}/gr*/*") == [key for key in OBJECTS if key.startswith("größe")]
+    assert len(keys(client, root)) == len(OBJECTS) + MANY
+
+
+def test_keys_are_any_text(minio: LithopsClient) -> None:
+    (key,) = (key for key in OBJECTS if key.startswith("größe"))
+    run = done(minio, "map", bind_objects(minio, describe, [f"{BUCKET}/{key}", f"s3://{BUCKET}/größe/"])[:2])
+
+    assert run.results() == [(key, 1, 1, ["grüße\n"])] * 2
+
+
+@pytest.mark.parametrize("limits", [{"chunk_size": 20_000}, {"chunk_number": 7}])
+def test_chunks_are_whole_lines_and_together_the_object(minio: LithopsClient, limits: dict[str, int]) -> None:
+    binding, items, _ = bind_objects(minio, describe, f"s3://{BUCKET}/text/lines.txt", **limits)
+    results = done(minio, "map", (binding, items)).results()
+
+    assert [line for *_, lines in results for line in lines] == [f"{line}\n" for line in LINES]
+    assert [part for _, part, _, _ in results] == list(range(1, len(items) + 1))
+    assert len(items) == limits.get("chunk_number", -(-len(OBJECTS["text/lines.txt"]) // 20_000))
+
+
+def test_a_line_longer_than_many_chunks_is_in_the_one_it_begins_in(minio: LithopsClient) -> None:
+    binding, items, _ = bind_objects(minio, size, f"{BUCKET}/text/long.txt", chunk_size=500_000)
+    sizes = done(minio, "map", (binding, items)).results()
+
+    assert sizes == [len(b"first\n") + len(LONG) + 1, *[0] * (len(items) - 2), len(b"last")]
+
+
+def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(minio: LithopsClient) -> None:
+    paths = [f"{BUCKET}/text/empty.txt", f"{BUCKET}/text/lines.txt", f"{BUCKET}/text/table.csv"]
+    binding, items, chunks = bind_objects(minio, describe, paths, chunk_number=3)
+    mapped = done(minio, "map", (binding, items))
+    reduced = done(minio, "reduce", (bind_reduce(gather), reduce_items(mapped.job, chunks)))
+
+    assert chunks == [1, 3, 3]
+    assert reduced.results() == [["text/empty.txt", 0], ["text/lines.txt", len(LINES)], ["text/table.csv", 1]]
+
+
+def test_a_compressed_object_is_read_as_a_stream(minio: LithopsClient) -> None:
+    run = done(minio, "map", bind_objects(minio, count_zipped, f"{BUCKET}/zipped.gz")[:2])
+
+    assert run.results() == [1000]
+
+
+def test_a_thousand_keys_are_a_thousand_items(minio: LithopsClient) -> None:
+    named = [f"{BUCKET}/many/{number:04d}" for number in range(MANY)]
+    run = done(minio, "map", bind_objects(minio, size, f"{BUCKET}/many/")[:2])
+
+    assert run.results() == [number % 7 for number in range(MANY)]
+    assert found(minio, named) == found(minio, f"{BUCKET}/many/")
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("data/text/no", "there is no object data/text/no"),
+        ("data/text", "for all objects under it, write data/text/"),
+        ("data/no/", "there is no object data/no/"),
+        ("data/text/*.png", r"there is no object data/text/\*.png"),
+        ("no-such-bucket/key", "there is no object no-such-bucket/key"),
+        ("no-such-bucket/prefix/", "there is no object no-such-bucket/prefix/"),
+        ("no-such-bucket", "there is no object no-such-bucket in"),
+    ],
+)
+def test_what_is_not_there_is_an_error_that_names_it(client: LithopsClient, path: str, complaint: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"item 0: .*{complaint}"):
+        bind_objects(client, size, [path])
+
+
+@pytest.mark.parametrize("path", ["data/text/table.csv", "data/text/", "s3://data/text/*"])
+def test_keys_that_may_not_read_it_are_an_error_that_says_so(
+    connected: Connected, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = connected.client()
+    assert client.bucket
+    for name, section in connected.backend.wrong.items():
+        add_connection(monkeypatch, "lithops_wrong", {**connected.extra, name: {**connected.extra[name], **section}})
+    with pytest.raises(StorageRefusedError, match="refused the credentials"):
+        bind_objects(connected.client("lithops_wrong"), size, path)
