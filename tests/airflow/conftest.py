@@ -12,10 +12,13 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.airflow.browser import browser
 from tests.conftest import ROOT
 from tools import processes
 from tools.airflow_api import DagRun
 from tools.airflow_stack import COMPONENTS, AirflowStack
+
+__all__ = ["browser"]  # a fixture
 
 HERE = Path(__file__).parent
 STACK = pytest.StashKey[AirflowStack]()

@@ -1,0 +1,53 @@
+"""A headless Chromium that looks at the tests' Airflow. The browser comes from the system: Debian's package."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+#: Names under which distributions install it.
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+#: Milliseconds that the browser waits for what should be there: machines that run tests are slow.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser; tests that need one are skipped where there is none."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def window(browser: Browser, url: str, *, dark: bool = False, token: str | None = None) -> Iterator[Page]:
+    """
+    Open a window with storage and cookies of its own, and fail if a script on it does.
+
+    :param browser: the browser
+    :param url: address of Airflow
+    :param dark: whether the user's system is dark
+    :param token: to be logged in with; else Airflow logs in whoever comes
+    """
+    context = browser.new_context(
+        base_url=url, viewport={"width": 1360, "height": 900}, color_scheme="dark" if dark else "light"
+    )
+    context.set_default_timeout(PATIENCE)
+    if token is not None:
+        context.add_cookies([{"name": "_token", "value": token, "url": url}])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, f"scripts failed: {errors}"
