@@ -100,6 +100,38 @@ def test_job_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: s
     assert_stopped(ledger)
 
 
+def test_a_defer_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger("ledger_short_deferral", {"ledger": str(ledger), **LONG}).wait(90, check=False)
+    assert run.state == "failed"
+    assert "TaskDeferralTimeout" in run.log("map")
+    assert_stopped(ledger)
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_marking_success_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+    ledger = tmp_path / "ledger"
+    run = start(airflow, f"ledger_{how}", ledger)
+    run.mark("map", "success")
+    time.sleep(4)
+    assert_stopped(ledger)
+    assert run.wait(60, check=False).state == "success"
+
+
+def test_a_job_outlives_its_scheduler(airflow: AirflowStack, tmp_path: Path) -> None:
+    """And, with the scheduler, everything that it had started: what is left is the job."""
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger("ledger_sync", {"ledger": str(ledger), "items": 60, "seconds": 0.2})
+    wait_for_lines(ledger, 5)
+    airflow.kill("scheduler")
+    assert job_processes()
+    airflow.start_component("scheduler")
+    airflow.wait_healthy(120)
+    run = run.wait(240)
+    assert run.xcom("map") == [item * item for item in range(60)]
+    assert all(times == 1 for times in ledger_of(ledger).values())
+
+
 @pytest.mark.parametrize("how", ["sync", "deferred"])
 def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"

@@ -52,3 +52,21 @@ def test_a_retry_of_the_task_sends_only_what_failed(run_dag: RunDag, tmp_path: P
     assert run.task("map")["try_number"] == 2
     lines = _ledger(ledger)
     assert {item: lines.count(item) for item in lines} == {str(item): 2 if item % 10 == 3 else 1 for item in range(20)}
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_no_items_are_no_job(run_dag: RunDag, tmp_path: Path, how: str) -> None:
+    run = run_dag(f"ledger_{how}", {"ledger": str(tmp_path / "ledger"), "items": 0})
+    assert run.xcom("map") == []
+    assert "There are no items, so nothing is sent." in run.log("map")
+    assert _ledger(tmp_path / "ledger") == []
+
+
+def test_a_task_that_fails_keeps_its_data(run_dag: RunDag, tmp_path: Path) -> None:
+    """The next try needs it."""
+    ledger = tmp_path / "ledger"
+    run = run_dag("ledger_sync", {"ledger": str(ledger), "items": 20, "fail_until": 1, "clean_data": True})
+    assert run.xcom("map") == [item * item for item in range(20)]
+    assert run.task("map")["try_number"] == 2
+    lines = _ledger(ledger)
+    assert {item: lines.count(item) for item in lines} == {str(item): 2 if item % 10 == 3 else 1 for item in range(20)}

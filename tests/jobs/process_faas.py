@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 NAME = "process_faas"
 
 _WORKER = """
-import importlib.util, json, os, sys
+import importlib.util, json, os, resource, sys
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
@@ -35,6 +36,8 @@ sys.modules[spec.name] = backend
 spec.loader.exec_module(backend)
 os.environ["__LITHOPS_ACTIVATION_ID"] = sys.argv[2]
 os.environ["__LITHOPS_BACKEND"] = "Process FaaS"
+megabytes = int(sys.argv[3]) << 20
+resource.setrlimit(resource.RLIMIT_DATA, (megabytes, megabytes))
 payload = json.load(sys.stdin)
 from lithops.worker import function_handler, function_invoker
 if "remote_invoker" in payload:
@@ -49,11 +52,15 @@ _lock = threading.Lock()
 processes: list[subprocess.Popen[bytes]] = []
 #: How many invocations are yet to be refused, as a backend does that is at its limit.
 refuse = 0
+#: After how many invocations the process that sends them dies.
+die_after: int | None = None
 #: Whether invocations wait for `release` before they start, as they do in a cloud that is busy.
 hold = False
 _held: list[tuple[list[str], bytes]] = []
 #: How many invocations there were, refused ones excluded.
 invocations = 0
+#: MB that each of them got.
+memories: list[int] = []
 
 
 class ServerlessBackend:
@@ -67,9 +74,12 @@ class ServerlessBackend:
             if refuse:
                 refuse -= 1
                 return None
+            if invocations == die_after:
+                os.kill(os.getpid(), signal.SIGKILL)
             invocations += 1
+            memories.append(memory)
         activation_id = uuid.uuid4().hex[:12]
-        command = [sys.executable, "-c", _WORKER, __file__, activation_id]
+        command = [sys.executable, "-c", _WORKER, __file__, activation_id, str(memory)]
         given = json.dumps(payload, default=str).encode()
         if hold:
             _held.append((command, given))
@@ -118,15 +128,17 @@ def wait(seconds: float | None = None) -> None:
 
 def end() -> None:
     """Ends all processes with what they have started, and forgets about them."""
-    global refuse, invocations, hold
+    global refuse, invocations, hold, die_after
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, 9)
         process.wait()
     processes.clear()
+    memories.clear()
     _held.clear()
     refuse = invocations = 0
     hold = False
+    die_after = None
 
 
 def register() -> ModuleType:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config import resolve_config
 from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
 from lithops_provider.jobs.follow import Progress
+from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.outcome import Failure
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.spec import Options, make_spec
@@ -207,3 +209,90 @@ def test_a_job_that_somebody_cancels_meanwhile_ends_as_cancelled(faas: FaasMaker
         run.finish()
 
     assert len(run.job.rounds) == 1
+
+
+# -- memory ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("limit", "memories"), [(2048, [512, 1024, 2048]), (700, [512, 700, 700])])
+def test_an_item_that_runs_out_of_memory_gets_twice_as_much_up_to_the_limit(
+    faas: FaasMaker, limit: int, memories: list[int]
+) -> None:
+    client = faas(runtime_memory=512, max_workers=1)
+    run = run_of(client, lambda megabytes: len(bytes(megabytes << 20)), [1, 1200], item_retries=2)
+    run.max_runtime_memory = limit
+    run.submit()
+    run.finish()
+
+    assert run.results() == [1 << 20, 1200 << 20 if limit == 2048 else None]
+    assert [failure.type for failure in run.failures()] == ([] if limit == 2048 else ["MemoryError"])
+    assert process_faas.memories == memories
+
+
+def test_without_a_limit_memory_stays_as_it_is(faas: FaasMaker) -> None:
+    run = run_of(faas(runtime_memory=512, max_workers=1), lambda megabytes: bytes(megabytes << 20), [1200])
+    run.item_retries = 1
+    run.submit()
+    run.finish()
+
+    assert process_faas.memories == [512, 512]
+
+
+# -- calls and storage that come to harm -----------------------------------------------------------------------
+
+
+def test_a_batch_that_dies_is_run_again_item_by_item(run_map: MapStarter, tally: Tally) -> None:
+    def take_the_batch_down(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        if x == 1:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(0.3)
+        return x * x
+
+    run = run_map(take_the_batch_down, range(4), batch_size=4)
+
+    assert run.results() == [0, None, 4, 9]
+    assert [failure.index for failure in run.failures()] == [1]
+    assert [entry.calls for entry in run.job.rounds] == [1, 4]
+
+
+def test_a_bucket_that_is_emptied_meanwhile_costs_no_result(start_map: MapStarter, tally: Tally) -> None:
+    def nap(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        time.sleep(0.1)
+        return x * x
+
+    run = start_map(nap, range(80), max_concurrency=2)
+    wait_for(lambda: len(tally.read()) >= 4)
+    run.clean()
+    run.finish()
+
+    assert run.results() == [x * x for x in range(80)]
+
+
+def test_a_retry_goes_on_where_the_sending_process_died(faas: FaasMaker, tally: Tally, tmp_path: Path) -> None:
+    """On a FaaS backend calls that were sent and those that weren't can't be told apart: none may run twice."""
+
+    def mark(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        return x * x
+
+    client = faas(max_workers=4, invoke_pool_threads=1)
+    spec = make_spec("map", *bind_items(mark, range(8)), Options(batch_size=1))
+    value = tmp_path / "job.json"
+    run = JobRun(client, spec, record=lambda job: bool(value.write_text(json.dumps(job.to_dict()))), poll_interval=POLL)
+    process_faas.die_after = 3
+    sender = os.fork()
+    if sender == 0:
+        run.submit()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(sender, 0)[1]) == -signal.SIGKILL
+    process_faas.die_after = None
+    wait_for(lambda: len(tally.read()) == 3)
+
+    again = JobRun(client, spec, poll_interval=POLL)
+    again.attach(LithopsJob.from_dict(json.loads(value.read_text())))
+    again.finish()
+
+    assert again.results() == [x * x for x in range(8)]
+    assert sorted(tally.read()) == [str(x) for x in range(8)]
