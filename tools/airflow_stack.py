@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import httpx
 import psutil
@@ -65,6 +66,7 @@ class AirflowStack:
 
     :param home: its folder; database, logs, temporary files and the home folder of its tasks go there
     :param dags: folders with DAG files; ``home/dags`` is always one more, for DAGs written while it runs
+    :param repositories: git repositories with DAG files in their branch ``main``; Airflow keeps versions of those
     :param env: environment variables for every component and task: ``AIRFLOW_CONN_X``, ``AIRFLOW__A__B``...
     :param sql_alchemy_conn: database; SQLite in ``home`` unless given
     :param port: port of the UI and API on 127.0.0.1; a free one unless given
@@ -76,6 +78,7 @@ class AirflowStack:
         home: Path,
         dags: Sequence[Path] = (),
         *,
+        repositories: Sequence[Path] = (),
         env: Mapping[str, str] | None = None,
         sql_alchemy_conn: str | None = None,
         port: int | None = None,
@@ -92,7 +95,19 @@ class AirflowStack:
         self.execution_url = f"http://127.0.0.1:{self.execution_port}/execution/"
         self.api = AirflowApi(self.url)
         self.python = python
-        bundles = {f"{folder.name}-folder": folder.resolve() for folder in dags} | {"written": self.dags}
+        folders = {f"{folder.name}-folder": folder.resolve() for folder in dags} | {"written": self.dags}
+        bundles = [
+            _bundle(name, "airflow.dag_processing.bundles.local.LocalDagBundle", path=str(folder))
+            for name, folder in folders.items()
+        ] + [
+            _bundle(
+                f"{folder.name}-repository",
+                "airflow.providers.git.bundles.git.GitDagBundle",
+                repo_url=str(folder.resolve()),
+                tracking_ref="main",
+            )
+            for folder in repositories
+        ]
         connection = sql_alchemy_conn or f"sqlite:///{self.home / 'airflow.db'}?timeout=30"
         self.env = self._environment(bundles, connection) | dict(env or {})
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -331,11 +346,10 @@ class AirflowStack:
     def _airflow(self) -> list[str]:
         return [self.python, "-m", "airflow"]
 
-    def _environment(self, bundles: Mapping[str, Path], connection: str) -> dict[str, str]:
+    def _environment(self, bundles: Sequence[Mapping[str, Any]], connection: str) -> dict[str, str]:
         """Return the environment of every component: nothing of the caller's Airflow or Lithops gets in."""
         ours = ("AIRFLOW", "LITHOPS", "__LITHOPS", "PYTEST", "COV_", "PYTHONDONTWRITEBYTECODE")
         env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        local_bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
         settings = {
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": "8",
@@ -351,12 +365,8 @@ class AirflowStack:
             "API__SECRET_KEY": secrets.token_hex(32),
             "API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "DATABASE__SQL_ALCHEMY_CONN": connection,
-            "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
-                [
-                    {"name": name, "classpath": local_bundle, "kwargs": {"path": str(folder)}}
-                    for name, folder in bundles.items()
-                ]
-            ),
+            "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "bundles"),
             "LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "USAGE_DATA_COLLECTION__ENABLED": "False",
             **FAST,
@@ -373,6 +383,10 @@ class AirflowStack:
             "no_proxy": "127.0.0.1,localhost",
             "DO_NOT_TRACK": "1",
         }
+
+
+def _bundle(name: str, classpath: str, **kwargs: str) -> dict[str, Any]:
+    return {"name": name, "classpath": classpath, "kwargs": kwargs}
 
 
 def free_port(preferred: int = 0) -> int:

@@ -6,6 +6,7 @@ else: the REST API, killing and restarting components, processes).
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,10 +41,45 @@ class RunDag(Protocol):
         ...
 
 
+class Repository:
+    """
+    A git repository.
+
+    :param path: its folder, which is made
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        self._git("init", "--quiet", "--initial-branch=main")
+
+    def commit(self, files: dict[str, str]) -> str:
+        """Write files, commit them, and return the commit's id."""
+        for name, text in files.items():
+            file = self.path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        self._git("add", "--all")
+        self._git("-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=test")
+        return self._git("rev-parse", "HEAD").strip()
+
+    def _git(self, *arguments: str) -> str:
+        command = ["git", "-C", str(self.path), *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 @pytest.fixture(scope="session")
-def airflow(request: pytest.FixtureRequest) -> Iterator[AirflowStack]:
+def repository() -> Repository:
+    """A git repository whose DAGs are in the Airflow, with their versions; without any at first."""
+    made = Repository(ROOT / "versions")
+    made.commit({".airflowignore": ""})
+    return made
+
+
+@pytest.fixture(scope="session")
+def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[AirflowStack]:
     """A running Airflow with the DAGs of ``tests/airflow/dags``; what it leaves behind fails the session."""
-    stack = AirflowStack(ROOT / "stack", [HERE / "dags"])
+    stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path])
     stack.start()
     request.config.stash[STACK] = stack
     yield stack

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import binding, follow, gather, lithops_api
+from lithops_provider.jobs import binding, follow, gather, lithops_api, lithops_modules
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.lithops_api import CallBatch
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
@@ -67,6 +67,12 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.job.serialize.SerializeIndependent", 1, ""),
     ("lithops.job.serialize.SerializeIndependent.module_paths", 4, ""),
     ("lithops.job.serialize.create_module_data", 1, ""),
+    ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer", 0, ""),
+    ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer.add", 2, ""),
+    ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer.ignore", 2, ""),
+    ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer.get_and_clear_paths", 1, ""),
+    ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer._deep_inspect_path", 3, ""),
+    ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer._inspect", 2, ""),
     ("lithops.monitoring.JobMonitor", 0, "executor_id internal_storage config"),
     ("lithops.monitoring.JobMonitor.prepare", 1, ""),
     ("lithops.localhost.LocalhostHandlerV1", 1, ""),
@@ -212,7 +218,7 @@ def batch(client: LithopsClient, function: bytes = b"", calls: int = 3) -> CallB
         job_id="M000",
         function=function,
         function_name="f",
-        shipped_for=[],
+        modules=[],
         calls=[pickle.dumps({"call": number}) for number in range(calls)],
         timeout=60,
         runtime_memory=None,
@@ -269,10 +275,10 @@ def test_modules_are_found_excluded_and_left_out(client: LithopsClient) -> None:
     finder = find("lithops.job.serialize.SerializeIndependent")(installed)
     ours = str(Path(__file__).parents[1])
 
-    assert ours in finder.module_paths([batch], set(), set())
-    assert finder.module_paths([batch], {"tests"}, set()) == {ours}
-    assert ours not in finder.module_paths([batch], set(), {"tests"})
-    assert finder.module_paths([batch], None, set()) == set()
+    assert finder.module_paths([], {"tests"}, set()) == {ours}
+    assert ours in lithops_modules.module_paths(["tests.jobs.batches"], installed, set())
+    assert ours not in lithops_modules.module_paths(["tests.jobs.batches"], installed, {"tests"})
+    assert lithops_modules.module_paths(["json", "cloudpickle", "builtins", "__main__"], installed, set()) == set()
 
 
 def test_the_worker_injects_storage_by_name_and_tells_the_configuration() -> None:

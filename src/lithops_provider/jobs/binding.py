@@ -156,6 +156,18 @@ def function_name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
 
+def is_task_decorator(value: Any) -> bool:
+    """Tells whether a value is a function under one of Airflow's decorators (airflow.sdk.bases.decorator)."""
+    return bool(getattr(type(value), "_airflow_is_task_decorator", False))
+
+
+def _plain_function(function: Any) -> Any:
+    """Returns the function itself of one that is decorated as a task."""
+    if isinstance(function, functools.partial) and is_task_decorator(function.func):
+        return functools.partial(_plain_function(function.func), *function.args, **function.keywords)
+    return function.function if is_task_decorator(function) else function
+
+
 def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "function") -> Binding:
     """
     Checks a function and binds what all items share.
@@ -169,6 +181,7 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         raise InvalidInputError(
             f"{parameter} must be a function, got {type(function).__name__}: {short_repr(function)}"
         )
+    function = _plain_function(function)
     name = function_name(function)
     target = function.func if isinstance(function, functools.partial) else function
     called = (target, getattr(type(target), "__call__", None))  # noqa: B004 - the method itself is wanted

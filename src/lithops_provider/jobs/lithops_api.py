@@ -1,6 +1,6 @@
 """
-All that is used of Lithops beyond its documented interface, and nothing else. tests/jobs/test_lithops_api.py fails
-when a release of Lithops moves any of it.
+With lithops_modules.py, all that is used of Lithops beyond its documented interface. tests/jobs/test_lithops_api.py
+fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
 starts threads that the end of an Airflow task cuts off, and sets up logging. Its parts do what is needed.
@@ -14,17 +14,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.lithops_modules import excluded, included, module_paths
 from lithops_provider.jobs.remote.results import job_prefix
-
-#: Never shipped with a function: the wrapper goes by value, and a reference to Airflow would bring 1,100 files.
-NEVER_SHIPPED = ("airflow", "lithops_provider")
 
 #: Calls that each process of the localhost backend gets, so that a slow one doesn't hold up the others.
 _LOCAL_CALLS_PER_PROCESS = 4
@@ -64,7 +62,7 @@ class CallBatch:
     :param job_id: Lithops's job id
     :param function: the pickled wrapper
     :param function_name: shown in logs and by backends
-    :param shipped_for: functions whose modules travel along
+    :param modules: names of the modules that have to be imported to unpickle the function and the arguments
     :param calls: one pickled argument a call
     :param timeout: seconds that a call has
     :param runtime_memory: MB, or None for the configured
@@ -77,7 +75,7 @@ class CallBatch:
     job_id: str
     function: bytes
     function_name: str
-    shipped_for: Sequence[Callable[..., Any]]
+    modules: Collection[str]
     calls: list[bytes]
     timeout: int
     runtime_memory: int | None
@@ -285,9 +283,11 @@ class Compute:
 
         serializer = SerializeIndependent(runtime_meta["preinstalls"])
         paths: set[str] = set()
-        includes = _includes(self.config, batch.include_modules)
+        includes = included(self.config, batch.include_modules)
         if includes is not None:  # what is included comes on top of what is found; Lithops would ship only that
-            paths |= serializer.module_paths(list(batch.shipped_for), [], _excludes(self.config, batch))
+            paths |= module_paths(
+                batch.modules, runtime_meta["preinstalls"], excluded(self.config, batch.exclude_modules)
+            )
             paths |= serializer.module_paths([], sorted(includes), []) if includes else set()
         code = pickle.dumps({"func": batch.function, "module_data": create_module_data(paths)}, -1)
         job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/func.pickle"
@@ -314,18 +314,6 @@ class Compute:
                     f"monitoring={monitoring!r}: its server can't be used: {reason}; check the section "
                     f"{monitoring!r} of the configuration, or use monitoring='storage'"
                 ) from error
-
-
-def _includes(config: dict[str, Any], include_modules: list[str] | None) -> set[str] | None:
-    """As `lithops.job.job._include_exclude_modules` reads it: None, here or in the configuration, ships nothing."""
-    configured = config["lithops"].get("include_modules", [])
-    if include_modules is None or (isinstance(configured, str) and not include_modules):
-        return None
-    return {*([] if isinstance(configured, str) else configured or []), *include_modules}
-
-
-def _excludes(config: dict[str, Any], batch: CallBatch) -> set[str]:
-    return {*NEVER_SHIPPED, *(config["lithops"].get("exclude_modules") or []), *batch.exclude_modules}
 
 
 def _detached_faas_invoker() -> Any:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from lithops_provider.jobs.binding import Binding, function_name, short_repr
+from lithops_provider.jobs.binding import Binding, short_repr
+from lithops_provider.jobs.culprit import find_culprit
 from lithops_provider.jobs.errors import NotPortableError
+from lithops_provider.jobs.pickler import NotInRuntimeError, make_pickler
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
@@ -39,34 +41,37 @@ def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any
     return list(methods) if inspect.isfunction(call) else []
 
 
-def dump_function(binding: Binding) -> bytes:
+def dump_function(binding: Binding, modules: set[str] | None = None) -> bytes:
     """
     Pickles a function with what all its items share.
 
+    :param binding: the function
+    :param modules: gets the names of the modules that have to be imported where it runs
     :raises NotPortableError: something it refers to can't be pickled; the message names it
     """
     value = (binding.function, binding.args, binding.kwargs, (binding.injected, binding.places))
     with _by_value(_modules_of(binding.function)):
         try:
-            return _dumps(value)
+            return _dumps(value, modules)
         except Exception as error:
             raise NotPortableError(
                 f"the function {binding.name} can't be shipped: {_culprit(binding) or error}"
             ) from error
 
 
-def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]]) -> list[bytes]:
+def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[str] | None = None) -> list[bytes]:
     """
     Pickles items.
 
     :param binding: their function, whose module may define their classes
     :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
+    :param modules: gets the names of the modules that have to be imported where they arrive
     :raises NotPortableError: an item can't be pickled; the message gives its index
     """
     buffer = io.BytesIO()
-    pickler = _pickler(buffer)  # one for all: making one costs more than pickling an item
     dumped = []
     with _by_value(_modules_of(binding.function)):
+        pickler = make_pickler(buffer, modules)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
             try:
@@ -89,36 +94,21 @@ def dump_wrapper(function: bytes, settings: dict[str, Any]) -> bytes:
     :param function: from `dump_function`
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     """
-    from lithops_provider.jobs import bootstrap
-
-    with _by_value([bootstrap]):
-        return _dumps(
-            functools.partial(
-                bootstrap.call_wrapper, code=bootstrap.remote_code(), function=function, settings=settings
-            )
-        )
-
-
-def _dumps(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    _pickler(buffer).dump(value)
-    return buffer.getvalue()
-
-
-def _pickler(buffer: io.BytesIO) -> Any:
-    """Returns cloudpickle's pickler, which also takes functions with a cache by value; on its own it doesn't."""
     import cloudpickle
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        def reducer_override(self, obj: Any) -> Any:
-            if isinstance(obj, functools._lru_cache_wrapper):
-                module = sys.modules.get(obj.__module__)
-                if module is None or not _importable(module):
-                    unbounded = obj.cache_parameters()["maxsize"] is None
-                    return (functools.cache if unbounded else functools.lru_cache), (obj.__wrapped__,)
-            return super().reducer_override(obj)
+    from lithops_provider.jobs import bootstrap
 
-    return Pickler(buffer)
+    wrapper = functools.partial(
+        bootstrap.call_wrapper, code=bootstrap.remote_code(), function=function, settings=settings
+    )
+    with _by_value([bootstrap]):
+        return bytes(cloudpickle.dumps(wrapper))
+
+
+def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    make_pickler(buffer, modules).dump(value)
+    return buffer.getvalue()
 
 
 def _modules_of(function: Callable[..., Any]) -> list[ModuleType]:
@@ -170,40 +160,15 @@ def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
 def _culprit(binding: Binding) -> str | None:
     """Returns what of the function's surroundings can't be pickled, or None when no single thing stands out."""
     for key, value in (*binding.kwargs.items(), *enumerate(binding.args)):
-        if not _portable(value):
-            return f"extra_args {key!r}, of type {type(value).__name__}, can't be pickled"
-    seen: set[int] = set()
-    for function in underlying_functions(binding.function):
-        if (found := _culprit_of(function, "it", seen)) is not None:
-            return found
-    return None
+        if (error := _problem(value)) is not None:
+            reason = str(error) if isinstance(error, NotInRuntimeError) else f"of type {type(value).__name__}"
+            return f"extra_args {key!r}, {reason}, can't be pickled"
+    return find_culprit(underlying_functions(binding.function), _problem)
 
 
-def _culprit_of(function: Any, subject: str, seen: set[int]) -> str | None:
-    """Looks through what a function refers to, and what functions among that refer to."""
-    seen.add(id(function))
-    try:
-        variables = inspect.getclosurevars(function)
-    except (TypeError, ValueError):  # no Python function, or one that is not complete yet
-        return None
-    for name, value in {**variables.globals, **variables.nonlocals}.items():
-        if id(value) in seen or _portable(value):
-            continue
-        inner = inspect.unwrap(value) if callable(value) else value
-        if inspect.isfunction(inner):
-            if (found := _culprit_of(inner, f"{name}, which it calls,", seen)) is not None:
-                return found
-            continue
-        return (
-            f"{subject} refers to {name!r}, of type {type(value).__module__}.{type(value).__qualname__}, which can't "
-            f"be pickled. Make it inside {function_name(function)} instead"
-        )
-    return None
-
-
-def _portable(value: Any) -> bool:
+def _problem(value: Any) -> Exception | None:
     try:
         _dumps(value)
-    except Exception:
-        return False
-    return True
+    except Exception as error:
+        return error
+    return None

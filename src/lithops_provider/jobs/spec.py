@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lithops_provider.jobs.binding import Binding
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
-from lithops_provider.jobs.payload import dump_function, dump_items, underlying_functions
+from lithops_provider.jobs.payload import dump_function, dump_items
 from lithops_provider.jobs.planning import BatchSize, check_batch_size
 from lithops_provider.jobs.remote import frames
 
@@ -61,7 +61,7 @@ class JobSpec:
     :param name: the function's name
     :param function: pickled, with what all items share
     :param items: pickled arguments, one an item
-    :param shipped_for: functions whose modules travel along
+    :param modules: names of the modules that have to be imported where it runs
     :param options: how to run it
     :param shared: digest of the arguments that all items share
     """
@@ -70,7 +70,7 @@ class JobSpec:
     name: str
     function: bytes
     items: list[bytes]
-    shipped_for: list[Callable[..., Any]]
+    modules: set[str]
     options: Options
     shared: str = ""
 
@@ -106,12 +106,13 @@ def make_spec(
     """
     options = options or Options()
     options.check()
+    modules: set[str] = set()
     return JobSpec(
         kind=kind,
         name=binding.name,
-        function=dump_function(binding),
-        items=dump_items(binding, items) if blobs is None else blobs,
-        shipped_for=underlying_functions(binding.function),
+        function=dump_function(binding, modules),
+        items=dump_items(binding, items, modules) if blobs is None else blobs,
+        modules=modules,
         options=options,
         shared=_digest(b"".join(dump_items(binding, [(binding.args, binding.kwargs)]))),
     )

@@ -121,7 +121,7 @@ def submit_round(
         job_id=job.job_ids[-1],
         function=dump_wrapper(spec.function, settings),
         function_name=spec.name,
-        shipped_for=spec.shipped_for,
+        modules=spec.modules,
         calls=_call_data(plan, blobs),
         timeout=limit,
         runtime_memory=memory,

@@ -1,0 +1,416 @@
+"""Functions of a DAG file, as they arrive in a process that has neither Airflow nor this package nor the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pickle
+import pkgutil
+import site
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lithops.job.serialize import create_module_data, write_module_data  # noqa: TID253
+
+from lithops_provider.jobs.binding import bind_function, bind_items
+from lithops_provider.jobs.errors import NotPortableError
+from lithops_provider.jobs.lithops_modules import module_paths
+from lithops_provider.jobs.payload import dump_function, dump_wrapper
+from lithops_provider.jobs.spec import JobSpec, make_spec
+from tests.jobs.test_payload import load
+
+DAG_FILE = """
+import collections.abc
+import enum
+import functools
+import json
+import logging
+import threading
+from dataclasses import dataclass
+
+from airflow.sdk import DAG, Variable, task
+from airflow.sdk.definitions.context import Context
+
+import {name}_sibling
+from {name}_package.sub import deep
+from {name}_folder import inner
+from {name}_sibling import Record, doubled
+
+from lithops_provider.decorators import lithops_map
+from lithops_provider.operators import LithopsMapOperator
+
+log = logging.getLogger("airflow.task")
+FACTOR = 10
+TABLE = {{"a": 1, "b": [1, 2, {{"c": 3}}]}}
+lock = threading.Lock()
+config = {{"name": "x", "guard": lock}}
+
+class Color(enum.Enum):
+    RED = 1
+
+@dataclass
+class Point:
+    x: int
+    color: Color = Color.RED
+
+    def moved(self, by):
+        return Point(self.x + by + {name}_sibling.ONE)
+
+class Wrong(ValueError):
+    pass
+
+class Model:
+    def __init__(self, guard):
+        self.rate = 2
+        self.lock = guard
+
+    def predict(self, x):
+        return x * self.rate
+
+class Guarded:
+    def predict(self, x):
+        with lock:
+            return x
+
+class Holder:
+    def __init__(self):
+        self.path = __file__
+
+model = Model(lock)
+holder = Holder()
+
+def helper(x):
+    log.info("helping")
+    return x * FACTOR
+
+def make_adder(y):
+    offset = y + 1
+    def add(x):
+        return x + offset
+    return add
+
+def uses_all(x):
+    values = [helper(value) for value in (x, TABLE["b"][2]["c"])]
+    return values + [Color.RED.value, json.loads("1"), len(holder.path) > 1]
+
+def uses_modules(x):
+    import {name}_inside
+    from {name}_package import late
+    return [{name}_sibling.ONE, doubled(x), deep(x), inner.triple(x), {name}_inside.TWO, late.THREE]
+
+def within_a_comprehension(x):
+    return [(lambda y: {name}_sibling.ONE + y)(value) for value in [x]]
+
+def by_method(x):
+    return Point(x).moved(1).x
+
+@functools.lru_cache(maxsize=None)
+def cached(x):
+    return doubled(x)
+
+def by_cache(x):
+    return cached(x)
+
+def takes_record(record):
+    return record.value
+
+def raises(x):
+    raise Wrong(f"{{x}} is wrong")
+
+def collects(x) -> collections.abc.Sequence:
+    return x
+
+with DAG("functions", schedule=None) as dag:
+    @task.lithops_map
+    def factorial(n: int) -> int:
+        return 1 if n < 2 else n * factorial(n - 1)
+
+    @task.lithops
+    def calls_decorated(x):
+        return [factorial(x), factorial.function(x), plain_task(x)]
+
+    @task
+    def plain_task(x):
+        return x + FACTOR
+
+    @lithops_map(retries=2)
+    def typed(x, factor=2):
+        return x * factor
+
+    made = factorial([1, 2])
+    operator = LithopsMapOperator(task_id="operator", map_function=helper, map_iterdata=[1])
+
+def uses_dag(x):
+    return x, dag.dag_id
+
+def uses_operator(x):
+    return operator.task_id
+
+def uses_output(x):
+    return [made for _ in range(x)]
+
+def uses_variable(x):
+    y = x
+    return Variable.get("a")
+
+def uses_task(x):
+    @task
+    def inner():
+        pass
+    return x
+
+def annotated(x, context: Context):
+    return x
+
+def by_default(x, dag=dag):
+    return x
+
+def calls_uses_dag(x):
+    return uses_dag(x)
+
+def uses_config(x):
+    return config["name"]
+
+def uses_model(x):
+    return model.predict(x)
+
+def uses_guarded(x):
+    return Guarded().predict(x)
+
+def closes_over_dag():
+    mine = dag
+    def f(x):
+        return mine
+    return f
+
+def waits(x):
+    return [threading.Event, lock]
+
+def mentions_an_attribute(x):
+    return str(getattr(x, "dag", None)), x.__class__.__name__ if False else None, [x for lock in [x]]
+"""
+
+FILES = {
+    "{name}_sibling.py": """
+        import {name}_others
+        from dataclasses import dataclass
+        ONE = 1
+        def doubled(x):
+            return {name}_others.TWO * x
+        @dataclass
+        class Record:
+            value: int
+        """,
+    "{name}_others.py": "TWO = 2",
+    "{name}_inside.py": "TWO = 2",
+    "{name}_package/__init__.py": "",
+    "{name}_package/late.py": "THREE = 3",
+    "{name}_package/sub/__init__.py": "from .more import deep",
+    "{name}_package/sub/more.py": "def deep(x): return -x",
+    "{name}_folder/inner.py": "from {name}_beside import THREE\ndef triple(x): return THREE * x",
+    "{name}_beside.py": "THREE = 3",
+}
+
+
+@pytest.fixture(scope="module")
+def dag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The DAG file, in a folder with siblings, loaded as Airflow does."""
+    import textwrap
+
+    name = f"t{uuid.uuid4().hex[:6]}"
+    folder = tmp_path_factory.mktemp("dags")
+    for path, text in FILES.items():
+        file = folder / path.format(name=name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text).format(name=name))
+    (folder / f"{name}.py").write_text(DAG_FILE.format(name=name))
+    sys.path.append(str(folder))
+    importlib.invalidate_caches()
+    module = load(folder / f"{name}.py", f"unusual_prefix_{uuid.uuid4().hex}_{name}")
+    yield module
+    sys.path.remove(str(folder))
+    for loaded in [key for key in sys.modules if name in key]:
+        del sys.modules[loaded]
+
+
+_PROCESS = """
+import pickle, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("lithops_provider", "airflow"):
+            raise ModuleNotFoundError(f"the runtime has no {name}")
+
+sys.meta_path.insert(0, Refuse())
+folder, blob, items = pickle.load(sys.stdin.buffer)
+sys.path.append(folder)
+import cloudpickle
+function, more, shared, _ = pickle.loads(blob)
+results = []
+for item in items:
+    args, kwargs, _ = pickle.loads(item)
+    try:
+        results.append(function(*args, *more, **kwargs, **shared))
+    except ValueError as error:
+        results.append(error)
+sys.stdout.buffer.write(cloudpickle.dumps(results))
+"""
+
+
+def spec_of(function: Any, *items: Any) -> JobSpec:
+    return make_spec("map", *bind_items(function, list(items)))
+
+
+def run(spec: JobSpec, folder: Path) -> list[Any]:
+    """Runs a job in a process that has its modules in a folder, as the functions' worker does."""
+    installed = [[entry.name, entry.ispkg] for entry in pkgutil.iter_modules([*site.getsitepackages()])]
+    write_module_data(str(folder), create_module_data(module_paths(spec.modules, installed, set())))
+    command = [sys.executable, "-c", _PROCESS]
+    sent = pickle.dumps((str(folder), spec.function, spec.items))
+    done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, cwd="/", check=True)
+    results: list[Any] = pickle.loads(done.stdout)
+    return results
+
+
+@pytest.mark.parametrize(
+    ("make", "item", "expected"),
+    [
+        (lambda dag: dag.uses_all, 5, [50, 30, 1, 1, True]),
+        (lambda dag: dag.make_adder(5), 1, 7),
+        (lambda dag: dag.uses_modules, 5, [1, 10, -5, 15, 2, 3]),
+        (lambda dag: dag.within_a_comprehension, 5, [6]),
+        (lambda dag: dag.by_method, 5, 7),
+        (lambda dag: dag.by_cache, 5, 10),
+        (lambda dag: dag.collects, 5, 5),
+        (lambda dag: dag.factorial, 5, 120),
+        (lambda dag: dag.calls_decorated, 5, [120, 120, 15]),
+        (lambda dag: dag.typed, 5, 10),
+        (lambda dag: dag.mentions_an_attribute, 5, ("None", None, [5])),
+    ],
+    ids=lambda value: None if isinstance(value, int | list | tuple) else "",
+)
+def test_it_arrives(dag: Any, tmp_path: Path, make: Callable[[Any], Any], item: Any, expected: Any) -> None:
+    assert run(spec_of(make(dag), item), tmp_path) == [expected]
+
+
+def test_items_bring_the_modules_of_their_classes(dag: Any, tmp_path: Path) -> None:
+    assert run(spec_of(lambda record: record.value, dag.Record(7)), tmp_path) == [7]
+
+
+def test_results_and_exceptions_are_instances_of_the_files_classes(dag: Any, tmp_path: Path) -> None:
+    made, error = run(spec_of(dag.Point, 3), tmp_path)[0], run(spec_of(dag.raises, 3), tmp_path)[0]
+
+    assert made == dag.Point(3)
+    assert type(made) is dag.Point
+    assert made.color is dag.Color.RED
+    assert type(error) is dag.Wrong
+    assert str(error) == "3 is wrong"
+
+
+def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any, tmp_path: Path) -> None:
+    """As when a chain of tasks passes results on in storage: each task is a process of its own."""
+    script = (
+        "import pickle, sys\n"
+        "sys.path[:0] = {path!r}\n"
+        "from pathlib import Path\n"
+        "from tests.jobs.test_payload import load\n"
+        "from lithops_provider.jobs.spec import make_spec\n"
+        "from lithops_provider.jobs.binding import bind_items\n"
+        "dag = load(Path({file!r}), {module!r})\n"
+        "spec = make_spec('map', *bind_items({function}, [3]))\n"
+        "sys.stdout.buffer.write(spec.function)\n"
+    )
+
+    def sent_by_another_process(function: str) -> bytes:
+        values = {"path": sys.path, "file": dag.__file__, "module": dag.__name__, "function": function}
+        command = [sys.executable, "-c", script.format(**values)]
+        return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+
+    first = sent_by_another_process("dag.Point")
+    second = sent_by_another_process("lambda point, cls=dag.Point: [type(point) is cls, point == cls(3)]")
+    by_value = spec_of(dag.by_method, 0).modules  # what the class needs
+
+    def chain(_: Any) -> Any:
+        import pickle
+
+        return pickle.loads(second)[0](pickle.loads(first)[0](3))
+
+    assert run(dataclasses.replace(spec_of(chain, 0), modules=by_value), tmp_path) == [[True, True]]
+    assert type(pickle.loads(first)[0](3)) is dag.Point
+
+
+def test_the_payload_is_small_and_carries_no_airflow(dag: Any) -> None:
+    for function in (dag.helper, dag.factorial, dag.uses_all, dag.calls_decorated, dag.by_method):
+        spec = spec_of(function, 1)
+        assert len(dump_wrapper(spec.function, {})) < 50_000
+        assert not {name for name in spec.modules if name.partition(".")[0] in ("airflow", "lithops_provider")}
+
+
+# -- what can't travel -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda dag: dag.uses_dag,
+            r"it refers in line \d+ of t\w+\.py to 'dag', of type airflow\.sdk\.\S*\.DAG, which doesn't travel: the "
+            r"functions run without Airflow\. Pass what the function needs of it as an argument$",
+        ),
+        (lambda dag: dag.calls_uses_dag, r"uses_dag, which it calls, refers in line \d+ of \S+ to 'dag'"),
+        (lambda dag: dag.uses_operator, r"to 'operator', of type lithops_provider\.operators\.LithopsMapOperator"),
+        (lambda dag: dag.uses_output, r"to 'made', of type airflow\.sdk\.\S+XComArg, which doesn't travel"),
+        (
+            lambda dag: dag.uses_variable,
+            r"to 'Variable', airflow\.sdk\.\S+\.Variable, which doesn't travel: .* Import it inside "
+            "uses_variable if the runtime has Airflow",
+        ),
+        (lambda dag: dag.uses_task, "to 'task', of type airflow"),
+        (
+            lambda dag: dag.annotated,
+            r"it refers in the annotation of its parameter to 'context', airflow\.sdk\.\S+Context",
+        ),
+        (lambda dag: dag.by_default, "it refers in the default of its parameter to 'dag', of type airflow"),
+        (lambda dag: dag.closes_over_dag(), r"it refers in closes_over_dag\.<locals>\.f to 'mine', of type airflow"),
+        (
+            lambda dag: dag.waits,
+            r"it refers in line \d+ of \S+ to 'lock', of type _thread\.lock, which can't be pickled\. "
+            "Make it inside waits",
+        ),
+        (lambda dag: dag.uses_config, r"to \"config\['guard'\]\", of type _thread.lock, which can't be pickled"),
+        (lambda dag: dag.uses_model, "to 'model.lock', of type _thread.lock, which can't be pickled"),
+        (
+            lambda dag: dag.uses_guarded,
+            r"Guarded\.predict, of the class of Guarded, refers in line \d+ of \S+ to 'lock'",
+        ),
+    ],
+    ids=[
+        *("dag", "through a helper", "operator", "output", "class of Airflow", "task", "annotation", "default"),
+        *("closure", "lock", "in a dict", "in an attribute", "in a method"),
+    ],
+)
+def test_what_can_not_travel_is_named(dag: Any, make: Callable[[Any], Any], message: str) -> None:
+    function = make(dag)
+    with pytest.raises(NotPortableError, match=rf"^the function {function.__name__} can't be shipped: .*{message}"):
+        dump_function(bind_function(function))
+
+
+def test_the_line_is_that_of_the_reference(dag: Any) -> None:
+    with pytest.raises(NotPortableError) as caught:
+        dump_function(bind_function(dag.uses_variable))
+    line = int(str(caught.value).partition("in line ")[2].split()[0])
+    assert "Variable.get" in Path(dag.__file__).read_text().splitlines()[line - 1]
+
+
+def test_airflows_objects_as_arguments_are_named(dag: Any) -> None:
+    with pytest.raises(
+        NotPortableError, match=r"item 1 can't be shipped: .*of type airflow\.sdk\.\S+\.DAG, doesn't travel"
+    ):
+        spec_of(dag.helper, 1, dag.dag)
+    with pytest.raises(NotPortableError, match=r"extra_args 'y', of type airflow\.sdk\.\S+\.DAG, doesn't travel"):
+        make_spec("map", *bind_items(lambda x, y: x, [1], {"y": dag.dag}))
