@@ -56,9 +56,10 @@ def look_at(png: bytes) -> tuple[tuple[int, int], int]:
     return (pixels.shape[1], pixels.shape[0]), len(colours)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("connection")
 def test_it_draws_15_maps_of_210_000_lines_on_s3(s3: SeaweedFS, run_dag: RunDag, tmp_path: Path) -> None:
-    run = run_dag("lithops_weather", {"lithops_conn_id": CONN_ID}, timeout=280)
+    run = run_dag("lithops_weather", {"lithops_conn_id": CONN_ID}, timeout=500)
 
     counts: list[dict[str, int]] = run.xcom("split")
     assert sum(sum(chunk.values()) for chunk in counts) == 210_000
