@@ -22,7 +22,7 @@ help: ## show this list
 install: ## install the project and its tools into .venv (every other command does that by itself)
 	@$(PYTHON) tools/bootstrap.py --group dev
 
-install-servers: install ## the same with the servers that tests run against, and their clients
+install-servers: install
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends
 
 demo: install ## run the example DAGs under a real Airflow and show their results

@@ -55,45 +55,58 @@ class Backend:
     """
     A combination of Lithops's backends.
 
+    :param uses: the backends, as the section ``lithops`` of the connection names them
     :param needs: its servers
-    :param extra: returns the connection's extra
+    :param sections: returns the other sections of the connection's extra
     :param wrong: settings over that with which the storage refuses
     :param refusal: part of what the error says then
     :param env: returns the environment that its clients and functions need
     """
 
+    uses: Mapping[str, str]
     needs: tuple[type[Server], ...]
-    extra: Callable[[Servers], Extra]
+    sections: Callable[[Servers], Extra]
     wrong: Extra
     refusal: str
     env: Callable[[Servers], Mapping[str, str]] = field(default=lambda servers: {})
 
 
 def _redis(servers: Servers) -> Extra:
-    lithops = {"backend": "localhost", "storage": "redis", "monitoring": "redis"}
-    return {"lithops": lithops, "redis": servers.get(Redis).config()}
+    return {"redis": servers.get(Redis).config()}
 
 
 def _minio(servers: Servers) -> Extra:
-    return {"lithops": {"backend": "localhost", "storage": "minio"}, "minio": servers.get(SeaweedFS).config()}
+    return {"minio": servers.get(SeaweedFS).config()}
 
 
 def _aws_s3(servers: Servers) -> Extra:
     keys = {"access_key_id": seaweedfs.ACCESS_KEY, "secret_access_key": seaweedfs.SECRET_KEY}
-    return {
-        "lithops": {"backend": "localhost", "storage": "aws_s3"},
-        "aws": {"region": seaweedfs.REGION, **keys},
-        "aws_s3": {"storage_bucket": "lithops-jobs-aws"},
-    }
+    return {"aws": {"region": seaweedfs.REGION, **keys}, "aws_s3": {"storage_bucket": "lithops-jobs-aws"}}
 
 
 _WRONG_SECRET = {"secret_access_key": "s3cret-that-is-wrong"}
 
 BACKENDS = {
-    "redis": Backend((Redis,), _redis, {"redis": {"password": "s3cret-that-is-wrong"}}, "invalid username-password"),
-    "minio": Backend((SeaweedFS,), _minio, {"minio": _WRONG_SECRET}, "403"),
-    "aws_s3": Backend(
-        (SeaweedFS,), _aws_s3, {"aws": _WRONG_SECRET}, "403",
-        lambda servers: {"AWS_ENDPOINT_URL": servers.get(SeaweedFS).endpoint},
+    "redis": Backend(
+        uses={"backend": "localhost", "storage": "redis", "monitoring": "redis"},
+        needs=(Redis,),
+        sections=_redis,
+        wrong={"redis": {"password": "s3cret-that-is-wrong"}},
+        refusal="invalid username-password",
     ),
-}  # fmt: skip
+    "minio": Backend(
+        uses={"backend": "localhost", "storage": "minio", "monitoring": "storage"},
+        needs=(SeaweedFS,),
+        sections=_minio,
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+    ),
+    "aws_s3": Backend(
+        uses={"backend": "localhost", "storage": "aws_s3", "monitoring": "storage"},
+        needs=(SeaweedFS,),
+        sections=_aws_s3,
+        wrong={"aws": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(SeaweedFS).endpoint},
+    ),
+}

@@ -61,8 +61,7 @@ def add_connection(patch: pytest.MonkeyPatch, conn_id: str, extra: Extra) -> Non
 def connect(name: str, servers: Servers, patch: pytest.MonkeyPatch) -> Connected:
     """Returns a backend, with a connection to it until the patch is undone."""
     backend = BACKENDS[name]
-    extra = backend.extra(servers)
-    extra["lithops"]["monitoring_interval"] = 0.1
+    extra: Extra = {"lithops": {**backend.uses, "monitoring_interval": 0.1}, **backend.sections(servers)}
     add_connection(patch, CONN_ID, extra)
     for key, value in backend.env(servers).items():
         patch.setenv(key, value)

@@ -153,11 +153,16 @@ def storage_backends() -> list[str]:
     return _submodules(backends)
 
 
+def monitoring_backends() -> list[str]:
+    """Returns the names of what Lithops's functions can report to."""
+    from lithops.monitoring import backends
+
+    return _submodules(backends)
+
+
 def sections() -> list[str]:
     """Returns the names that a section of the configuration can have."""
-    from lithops.monitoring import backends as monitoring
-
-    names = (*_OTHER_SECTIONS, *_CLOUDS, *compute_backends(), *storage_backends(), *_submodules(monitoring))
+    names = (*_OTHER_SECTIONS, *_CLOUDS, *compute_backends(), *storage_backends(), *monitoring_backends())
     return list(dict.fromkeys(names))
 
 
