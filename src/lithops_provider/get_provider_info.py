@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
+        "extra-links": ["lithops_provider.links.LithopsJobLink"],
         "connection-types": [
             {
                 "connection-type": "lithops",
