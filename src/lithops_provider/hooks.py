@@ -26,8 +26,8 @@ from lithops_provider.jobs.errors import ConfigurationError
 from lithops_provider.jobs.secrets import secret_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     import functools
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from airflow.sdk import Connection

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,11 +178,8 @@ class JobView:
             if (self._look is None or self._look.done()) and time.monotonic() >= self._next:
                 self._look = _lookers.submit(self._refresh)
             look = self._look
-        if look is not None and not look.done():
-            end = time.monotonic() + wait
-            known = self.snapshot
-            while not look.done() and time.monotonic() < end and (known is not None or self.snapshot is None):
-                time.sleep(0.02)
+        if look is not None:
+            futures.wait([look], timeout=wait)
 
     def _refresh(self) -> None:
         begin = time.monotonic()

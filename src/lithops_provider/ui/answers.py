@@ -84,10 +84,10 @@ def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[st
     job = snapshot.job
     ended = counts["succeeded"] + counts["failed"]
     speed = charts.rate(snapshot)
-    last_end = max(
-        (part.header.started[-1] + part.header.seconds[-1] for part in snapshot.parts if part.header.started),
-        default=snapshot.taken,
-    )
+    end = time.time()
+    if snapshot.over:
+        last = (part.header.started[-1] + part.header.seconds[-1] for part in snapshot.parts if part.header.started)
+        end = max(last, default=job.created)
     answer: dict[str, Any] = {
         "version": snapshot.version,
         "age": round(time.time() - snapshot.taken, 1),
@@ -99,7 +99,7 @@ def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[st
         "damaged": snapshot.damaged,
         "rate": speed,
         "left": (job.items - ended) / speed if speed and not snapshot.over else None,
-        "seconds": max((last_end if snapshot.over else time.time()) - job.created, 0.0),
+        "seconds": end - job.created,
         "rounds": [
             {
                 "calls": len(entry.calls),

@@ -22,7 +22,7 @@ from lithops_provider.ui.views import JobViews
 
 _STATIC = FilePath(__file__).parent / "static"
 #: Seconds that an answer waits for the storage: when there is nothing to show yet, and when there is.
-_FIRST_WAIT, _NEXT_WAIT = 1.5, 0.4
+_FIRST_WAIT, _NEXT_WAIT = 1.2, 0.4
 #: Rows of a page of items, and of jobs, at most.
 _MOST_ROWS = 100
 

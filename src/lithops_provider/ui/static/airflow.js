@@ -53,6 +53,7 @@ export function followTheme() {
     if (outer?.classList.contains("dark")) dark = true;
     else if (outer?.classList.contains("light")) dark = false;
     root.dataset.theme = dark ? "dark" : "light";
+    if (outer) root.style.setProperty("--back", getComputedStyle(outer.ownerDocument.body).backgroundColor);
   };
   apply();
   system.addEventListener("change", apply);
