@@ -11,6 +11,7 @@ from airflow.sdk.configuration import conf
 from lithops_provider import arguments
 from lithops_provider.bad_input import failing_on_bad_input
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.links import LithopsJobLink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +83,7 @@ class LithopsBaseOperator(BaseOperator):
     )
     template_fields_renderers = {"lithops_config": "json", "config": "json", "extra_env": "json"}  # noqa: RUF012
     ui_color = "#e8f4ea"
+    operator_extra_links = (LithopsJobLink(),)
 
     #: The jobs that the operator runs, one after another.
     phases: tuple[JobKind, ...] = ()

@@ -26,6 +26,7 @@ from lithops_provider.jobs.errors import ConfigurationError
 from lithops_provider.jobs.secrets import secret_values
 
 if TYPE_CHECKING:
+    import functools
     from collections.abc import Mapping
     from datetime import timedelta
 
@@ -150,6 +151,20 @@ class LithopsHook(BaseHook):
         from lithops_provider.jobs.wait import gather_results
 
         return gather_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
+
+    def load_item(self, job: Mapping[str, Any], index: int) -> functools.partial[Any]:
+        """
+        Returns the function of a job with the arguments that an item had, to be called here, in a debugger for
+        instance. It unpickles what the job was sent.
+
+        :param job: its value
+        :param index: the item
+        :raises StorageUnavailableError: the job's data is gone
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.reproduce import load_item
+
+        return load_item(self.get_client(), LithopsJob.from_dict(job), index)
 
     def cancel_job(self, job: Mapping[str, Any]) -> None:
         """

@@ -7,6 +7,10 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from lithops_provider.jobs.secrets import HIDDEN_NAMES
+from lithops_provider.links import PAGE_ROUTE
+
+#: Where the API server mounts the app, under its own address.
+PREFIX = "lithops"
 
 
 def hide_credentials() -> None:
@@ -29,6 +33,35 @@ class LithopsPlugin(AirflowPlugin):
     """What the package adds to Airflow itself."""
 
     name = "lithops"
+
+    #: The page, in Airflow's own frame: a tab of each task instance, and an entry in the navigation. Without a slash
+    #: at their beginning the addresses follow `[api] base_url`.
+    external_views = [  # noqa: RUF012 - Airflow's own declaration is no class variable
+        {
+            "name": "Lithops job",
+            "href": f"{PREFIX}/job/{{DAG_ID}}/{{RUN_ID}}/{{TASK_ID}}/{{MAP_INDEX}}",
+            "destination": "task_instance",
+            "url_route": PAGE_ROUTE,
+            "icon": f"{PREFIX}/static/icon.svg",
+            "icon_dark_mode": f"{PREFIX}/static/icon-dark.svg",
+        },
+        {
+            "name": "Lithops jobs",
+            "href": f"{PREFIX}/jobs",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "lithops-jobs",
+            "icon": f"{PREFIX}/static/icon.svg",
+            "icon_dark_mode": f"{PREFIX}/static/icon-dark.svg",
+        },
+    ]
+
+    @property
+    def fastapi_apps(self) -> list[Any]:  # type: ignore[override]
+        """The app behind the page. Only the API server asks for it: FastAPI is nothing for the other processes."""
+        from lithops_provider.ui.app import create_app
+
+        return [{"app": create_app(), "url_prefix": f"/{PREFIX}", "name": "Lithops jobs"}]
 
     @classmethod
     def on_load(cls, *args: Any, **kwargs: Any) -> None:

@@ -15,6 +15,7 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.progress import ProgressLog, log_output
+from lithops_provider.published import PublishedJobs
 from lithops_provider.xcom import check_pushable
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class TaskRun:
         #: The same before and after a deferral, another one in the next try.
         self.owner = f"{ti.id}/{ti.try_number}"
         self.active: JobRun | None = None
+        self.published = PublishedJobs(operator, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
 
@@ -78,6 +80,7 @@ class TaskRun:
         job = LithopsJob.from_dict(state["job"])
         client = self._client()
         client.check_holds(job)
+        self.published.know({**carried, phase: state["job"]})
         run = self._run(client, phase, self._stored_spec(client, phase, job))
         run.attach(job, state["since"], state["memory"])
         if event["status"] == "timeout":
@@ -123,6 +126,7 @@ class TaskRun:
             run.submit()
         else:
             run.attach(known)
+            self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
         if last and operator.async_invoke:
             self._forget_on_success(None)
@@ -245,6 +249,7 @@ class TaskRun:
 
         def record(job: LithopsJob) -> None:
             self.state.save(phase, job, digests)
+            self.published.add(phase, job)
 
         self.active = JobRun(
             client=client,

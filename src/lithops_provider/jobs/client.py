@@ -127,6 +127,27 @@ class LithopsClient:
 
         return self.patiently(read, f"reading {key}", READ_SECONDS if large else None)
 
+    def get_range(self, bucket: str, key: str, first: int, last: int) -> bytes | None:
+        """
+        Returns bytes of an object, fewer if it ends before ``last``; None if there is no such object.
+
+        :param bucket: its bucket
+        :param key: its key
+        :param first: number of the first byte
+        :param last: number of the last byte
+        """
+
+        def read() -> bytes | None:
+            try:
+                extra = {"Range": f"bytes={first}-{last}"}
+                return bytes(self.storage.get_object(bucket, key, extra_get_args=extra))
+            except Exception as error:
+                if lithops_api.is_missing_key(error):
+                    return None
+                raise
+
+        return self.patiently(read, f"reading {key}")
+
     def keys(self, bucket: str, prefix: str) -> list[str]:
         """Returns the keys that begin with a prefix."""
         return self.patiently(lambda: list(self.storage.list_keys(bucket, prefix)), f"listing {prefix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -16,6 +17,10 @@ JobKind = Literal["call", "map", "reduce"]
 #: The letter Lithops puts before the number of a job of an executor.
 _LETTERS: dict[str, str] = {"call": "A", "map": "M", "reduce": "R"}
 _VERSION = 1
+_EXECUTOR_ID = re.compile(r"[0-9a-f]{16}-[0-9]+", re.ASCII)
+_JOB_ID = re.compile(r"[AMR][0-9]{3,6}", re.ASCII)
+#: Items of a job that others are believed to have.
+_MOST_ITEMS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,22 @@ class LithopsJob:
         """
         job_id = f"{_LETTERS[self.kind]}{len(self.rounds):03d}"
         return replace(self, rounds=(*self.rounds, Round(job_id, items, calls, round(time.time(), 3))))
+
+    def check_names(self) -> None:
+        """
+        Checks that the job's keys lead nowhere but to the objects of jobs: for values that others may have written.
+
+        :raises InvalidInputError: an id has another form, or the numbers are no numbers
+        """
+        ids_fit = _EXECUTOR_ID.fullmatch(str(self.executor_id)) and all(
+            _JOB_ID.fullmatch(str(entry.job_id)) for entry in self.rounds
+        )
+        numbers = [self.items, *(number for entry in self.rounds for number in (entry.items, entry.calls))]
+        numbers_fit = all(type(number) is int and 0 <= number <= _MOST_ITEMS for number in numbers)
+        times = [self.created, *(entry.submitted for entry in self.rounds)]
+        times_fit = all(isinstance(number, (int, float)) for number in times)
+        if not (self.rounds and ids_fit and numbers_fit and times_fit):
+            raise InvalidInputError("the value of the Lithops job is damaged: its ids or numbers aren't those of a job")
 
     @property
     def job_ids(self) -> list[str]:

@@ -1,0 +1,41 @@
+"""An item of a job as a function call in this process, for a debugger. It unpickles what the job was sent."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pickle
+from typing import Any
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.injection import Injection
+from lithops_provider.jobs.submit import load_items
+
+
+def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.partial[Any]:
+    """
+    Returns the function with the arguments that an item had. Calling it does here what its function did there.
+
+    :param client: where the job's data is
+    :param job: its value
+    :param index: the item
+    :raises InvalidInputError: the job has no such item
+    :raises StorageUnavailableError: the job's data is gone
+    """
+    if not 0 <= index < job.items:
+        raise InvalidInputError(f"the job {job.executor_id} has {job.items} item(s), and no item {index}")
+    client.check_holds(job)
+    items = load_items(client, job)
+    code = client.get(job.bucket, f"{job.round_prefix()}/func.pickle")
+    if items is None or code is None:
+        raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
+    wrapper = pickle.loads(pickle.loads(code)["func"])
+    function, common_args, common_kwargs, injected = pickle.loads(wrapper.keywords["function"])
+    args, kwargs, special = pickle.loads(items[index])
+    # What the worker sets, for functions that ask for a storage.
+    os.environ.setdefault("LITHOPS_CONFIG", json.dumps(client.config, default=str))
+    args, kwargs = Injection(*injected)(index, (*args, *common_args), {**common_kwargs, **kwargs}, special)
+    return functools.partial(function, *args, **kwargs)

@@ -1,0 +1,34 @@
+"""The extra link from a task to the page of its job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+#: What Airflow's address of the page ends with, on a task instance's tabs.
+PAGE_ROUTE = "lithops"
+
+
+class LithopsJobLink(BaseOperatorLink):
+    """Leads to the tab "Lithops job" of the task instance."""
+
+    name = "Lithops job"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """
+        Returns the page's address.
+
+        :param operator: the task
+        :param ti_key: names the task instance: its key, or itself
+        """
+        base = conf.get("api", "base_url", fallback="/").rstrip("/")
+        mapped = f"/mapped/{ti_key.map_index}" if ti_key.map_index is not None and ti_key.map_index >= 0 else ""
+        dag_id, run_id, task_id = (quote(name, safe="") for name in (ti_key.dag_id, ti_key.run_id, ti_key.task_id))
+        return f"{base}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}/plugin/{PAGE_ROUTE}"

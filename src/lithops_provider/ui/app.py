@@ -1,0 +1,205 @@
+"""The FastAPI app that Airflow's API server mounts: the page, its assets, and its data. It only reads."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
+
+import functools
+import html
+from collections.abc import Awaitable, Callable
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+
+from lithops_provider.jobs.item_table import STATES
+from lithops_provider.jobs.job_view import JobView, Snapshot
+from lithops_provider.ui import answers
+from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
+from lithops_provider.ui.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks
+from lithops_provider.ui.views import JobViews
+
+_STATIC = FilePath(__file__).parent / "static"
+#: Seconds that an answer waits for the storage: when there is nothing to show yet, and when there is.
+_FIRST_WAIT, _NEXT_WAIT = 1.2, 0.4
+#: Rows of a page of items, and of jobs, at most.
+_MOST_ROWS = 100
+
+#: Nothing but what comes with the package, and in no frame but Airflow's.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+_NAME = r"^[\w.-]+$"
+DagId = Annotated[str, Path(pattern=_NAME, max_length=250)]
+Phase = Annotated[Literal["call", "map", "reduce"] | None, Query()]
+
+views = JobViews()
+
+
+def _task(
+    session: SessionDep,
+    dag_id: DagId,
+    run_id: Annotated[str, Query(max_length=250)],
+    task_id: Annotated[str, Query(pattern=_NAME, max_length=250)],
+    map_index: Annotated[int, Query(ge=-1)] = -1,
+) -> TaskRecord:
+    """Returns the task instance that a request is about, with its jobs."""
+    record = find_task(session, TaskKey(dag_id, run_id, task_id, map_index))
+    if record is None:
+        raise HTTPException(404, "There is no such task instance.")
+    return record
+
+
+Task = Annotated[TaskRecord, Depends(_task)]
+
+
+def _view(record: TaskRecord, phase: str | None, wait: float | None = None) -> tuple[str, JobView]:
+    """Returns the phase that is meant, the last if none is, and the view of its job, just refreshed."""
+    if record.published is None or not record.jobs:
+        raise HTTPException(404, record.problem or "The task has not sent a job yet.")
+    chosen = phase or list(record.jobs)[-1]
+    if chosen not in record.jobs:
+        raise HTTPException(404, f"The task has no job for the phase {chosen}.")
+    view = views.get(record.published, record.jobs[chosen])
+    if wait is None:
+        wait = _FIRST_WAIT if view.snapshot is None else _NEXT_WAIT
+    view.refresh(record.jobs[chosen], wait)
+    return chosen, view
+
+
+def _seen(view: JobView) -> Snapshot:
+    """Returns what is known of a job's items."""
+    if view.snapshot is None:
+        raise HTTPException(503, view.error or "The storage has not answered yet.")
+    return view.snapshot
+
+
+api = APIRouter(prefix="/api")
+
+
+@api.get("/jobs", dependencies=[may_see_tasks])
+def list_jobs(
+    session: SessionDep,
+    readable: ReadableDags,
+    limit: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 25,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> dict[str, Any]:
+    """Returns the last tasks that have sent jobs, of all DAGs that the user may read, from the database alone."""
+    records = recent_tasks(session, readable, limit + 1, offset)
+    rows = [
+        {
+            "task": answers.task_value(record),
+            "jobs": {phase: answers.job_value(record, phase) for phase in record.jobs},
+            "problem": record.problem,
+        }
+        for record in records[:limit]
+    ]
+    return {"rows": rows, "more": len(records) > limit}
+
+
+@api.get("/dags/{dag_id}/job", dependencies=[may_see_tasks])
+def show_job(record: Task, phase: Phase = None, version: Annotated[int | None, Query(ge=0)] = None) -> dict[str, Any]:
+    """Returns a job's value and its progress; charts only if the version that the page has isn't the last."""
+    answer: dict[str, Any] = {
+        "task": answers.task_value(record),
+        "phases": list(record.jobs),
+        "problem": record.problem,
+    }
+    if not record.jobs:
+        return answer
+    chosen, view = _view(record, phase)
+    snapshot = view.snapshot
+    answer |= {"phase": chosen, "job": answers.job_value(record, chosen), "error": view.error, "progress": None}
+    if snapshot is not None:
+        answer["progress"] = answers.progress(view, snapshot, with_charts=snapshot.version != version)
+    return answer
+
+
+@api.get("/dags/{dag_id}/items", dependencies=[may_see_tasks])
+def list_items(
+    record: Task,
+    phase: Phase = None,
+    sort: Literal["index", "state", "attempts", "call", "started", "seconds", "peak_memory", "failure"] = "index",
+    descending: bool = False,
+    state: Annotated[list[Literal["waiting", "running", "succeeded", "failed"]] | None, Query()] = None,
+    search: Annotated[str, Query(max_length=200)] = "",
+    first: Annotated[int, Query(ge=0)] = 0,
+    count: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 50,
+) -> dict[str, Any]:
+    """Returns a page of the job's items."""
+    _, view = _view(record, phase)
+    return answers.items(
+        _seen(view),
+        sort=sort,
+        descending=descending,
+        states=sorted(set(state or ()), key=STATES.index),
+        search=search.strip(),
+        first=first,
+        count=count,
+    )
+
+
+@api.get("/dags/{dag_id}/items/{index}", dependencies=[may_see_tasks, may_see_logs])
+def show_item(
+    session: SessionDep, record: Task, index: Annotated[int, Path(ge=0)], phase: Phase = None
+) -> dict[str, Any]:
+    """Returns an item with its tracebacks, its output, and the log of its call."""
+    _, view = _view(record, phase)
+    snapshot = _seen(view)
+    if index >= snapshot.job.items:
+        raise HTTPException(404, f"The job has no item {index}.")
+    conn_id = str((record.published or {}).get("lithops_conn_id"))
+    return answers.item(view, snapshot, index, failures_shown(session, record.key), conn_id)
+
+
+@api.get("/dags/{dag_id}/failures", dependencies=[may_see_tasks, may_see_logs])
+def download_failures(record: Task, phase: Phase = None) -> StreamingResponse:
+    """Returns all failures, a line of JSON each."""
+    _, view = _view(record, phase)
+    snapshot = _seen(view)
+    name = f"failures-{snapshot.job.executor_id}.jsonl"
+    return StreamingResponse(
+        answers.failures(view, snapshot),
+        media_type="application/x-ndjson",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _page(name: str, request: Request) -> HTMLResponse:
+    """Returns a page. It finds its assets whatever path Airflow itself is served under."""
+    root = html.escape(str(request.scope.get("root_path", "")))
+    return HTMLResponse((_STATIC / name).read_text(encoding="utf-8").replace("{root}", root))
+
+
+@functools.cache
+def create_app() -> FastAPI:
+    """Returns the app. Whatever gives data needs Airflow's login and a right; code and style of the page don't."""
+    app = FastAPI(title="Lithops jobs", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        for name, value in _HEADERS.items():
+            response.headers[name] = value
+        return response
+
+    @app.get("/jobs", dependencies=[logged_in])
+    def jobs_page(request: Request) -> HTMLResponse:
+        return _page("jobs.html", request)
+
+    # Which task instance it is about is for the script to read: Airflow fills ids into the path as they are.
+    @app.get("/job/{ids:path}", dependencies=[logged_in])
+    def job_page(ids: str, request: Request) -> HTMLResponse:
+        return _page("job.html", request)
+
+    app.include_router(api)
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    return app

@@ -1,0 +1,124 @@
+// What the page has to do with Airflow around it: its frame is of the same origin.
+
+const here = import.meta.url;
+const framed = window.parent !== window;
+
+/** Airflow's own address, with whatever path it is served under. */
+export const airflowRoot = new URL("../../", here);
+const apiRoot = new URL("../api/", here);
+export const pagesRoot = new URL("../", here);
+
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The address of some data; parameters that are null are left out, and those that are lists repeated. */
+export function dataUrl(path, parameters = {}) {
+  const url = new URL(path, apiRoot);
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined) url.searchParams.append(name, one);
+    }
+  }
+  return url;
+}
+
+/** Gets data, or throws an ApiError whose status is 0 if nobody answers. */
+export async function getData(path, parameters, signal) {
+  let answer;
+  try {
+    answer = await fetch(dataUrl(path, parameters), { headers: { Accept: "application/json" }, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "Airflow doesn't answer.");
+  }
+  if (!answer.ok) {
+    const body = await answer.json().catch(() => ({}));
+    const detail = typeof body.detail === "string" ? body.detail : answer.statusText;
+    throw new ApiError(answer.status, detail);
+  }
+  return answer.json();
+}
+
+/** Keeps light or dark as Airflow has it, and as the system has it where there is no Airflow around. */
+export function followTheme() {
+  const root = document.documentElement;
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const outer = framed ? window.parent.document.documentElement : null;
+  const apply = () => {
+    let dark = system.matches;
+    if (outer?.classList.contains("dark")) dark = true;
+    else if (outer?.classList.contains("light")) dark = false;
+    root.dataset.theme = dark ? "dark" : "light";
+    if (outer) root.style.setProperty("--back", getComputedStyle(outer.ownerDocument.body).backgroundColor);
+  };
+  apply();
+  system.addEventListener("change", apply);
+  if (outer) new MutationObserver(apply).observe(outer, { attributeFilter: ["class"] });
+}
+
+// Airflow's sandbox lets a frame neither lead its window elsewhere nor, before 3.3, download: its own document may.
+function clickOutside(attributes) {
+  const outer = framed ? window.parent.document : document;
+  const link = outer.createElement("a");
+  Object.assign(link, attributes);
+  link.hidden = true;
+  outer.body.append(link);
+  link.click();
+  link.remove();
+}
+
+export const openInAirflow = (url) => clickOutside({ href: String(url) });
+export const download = (url) => clickOutside({ href: String(url), download: "" });
+
+/** Has Airflow see that the login has expired: it leads to its login page, and back. */
+export const logInAgain = () => openInAirflow(framed ? window.parent.location.href : airflowRoot);
+
+/** Puts text into the clipboard; resolves to whether that worked. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Without https browsers have no clipboard but this.
+    const area = document.createElement("textarea");
+    area.value = text;
+    (document.querySelector("dialog[open]") ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+/** The address of the page of a task instance's job, in this frame. */
+export function jobPage(task, phase = null) {
+  const ids = [task.dag_id, task.run_id, task.task_id, String(task.map_index)].map(encodeURIComponent);
+  const url = new URL(`job/${ids.join("/")}`, pagesRoot);
+  url.searchParams.set("from", "jobs");
+  if (phase) url.searchParams.set("phase", phase);
+  return url;
+}
+
+/** Airflow's own page of a task instance. */
+export function taskPage(task) {
+  const [dag, run, id] = [task.dag_id, task.run_id, task.task_id].map(encodeURIComponent);
+  const mapped = task.map_index >= 0 ? `/mapped/${task.map_index}` : "";
+  return new URL(`dags/${dag}/runs/${run}/tasks/${id}${mapped}`, airflowRoot);
+}
+
+/** The task instance that this page's address names; Airflow leaves placeholders that it has no value for. */
+export function taskOfAddress() {
+  const path = window.location.pathname.slice(new URL("job/", pagesRoot).pathname.length);
+  const parts = path.split("/").map(decodeURIComponent);
+  const mapIndex = Number.parseInt(parts.at(-1), 10);
+  return {
+    dag_id: parts[0],
+    run_id: parts.slice(1, -2).join("/"), // where Airflow didn't encode it, and it has slashes
+    task_id: parts.at(-2),
+    map_index: Number.isNaN(mapIndex) ? -1 : mapIndex,
+  };
+}

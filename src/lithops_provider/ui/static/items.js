@@ -1,0 +1,201 @@
+// The table of items. Sorting, filtering, searching and paging are the server's work: it has all of them.
+
+import { ApiError, download, dataUrl, getData } from "./airflow.js";
+import { badge, bytes, count, duration, h, moment } from "./dom.js";
+
+const PAGE = 50;
+const COLUMNS = [
+  ["index", "Item"],
+  ["state", "State"],
+  ["call", "Call"],
+  ["attempts", "Tries"],
+  ["started", "Started"],
+  ["seconds", "Duration"],
+  ["peak_memory", "Peak memory"],
+  ["failure", "Failure"],
+];
+const STATES = ["waiting", "running", "succeeded", "failed"];
+
+export class ItemsTable {
+  /** Shows the items of `job`, a function that returns {path, parameters}; `open(index)` shows one. */
+  constructor(job, open) {
+    this.job = job;
+    this.open = open;
+    this.sort = "index";
+    this.descending = false;
+    this.state = null;
+    this.search = "";
+    this.first = 0;
+    this.version = null;
+    this.total = 0;
+    this.element = this.build();
+  }
+
+  build() {
+    this.filters = h("div", { class: "filters", role: "group", "aria-label": "Filter by state" });
+    const search = h("input", {
+      type: "search",
+      placeholder: "Search errors, or an item's number",
+      "aria-label": "Search in errors",
+      maxlength: 200,
+      oninput: () => {
+        clearTimeout(this.typing);
+        this.typing = setTimeout(() => this.show({ search: search.value, first: 0 }), 250);
+      },
+    });
+    this.downloads = h(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          const { path, parameters } = this.job();
+          download(dataUrl(`${path}/failures`, parameters));
+        },
+      },
+      "Download failures",
+    );
+    this.head = h("tr");
+    this.body = h("tbody");
+    this.message = h("p", { class: "quiet", role: "status" });
+    this.pager = h("nav", { class: "pager", "aria-label": "Pages of items" });
+    this.table = h(
+      "table",
+      { class: "items" },
+      h("caption", { class: "unseen" }, "Items of the job"),
+      h("thead", {}, this.head),
+      this.body,
+    );
+    return h(
+      "section",
+      { class: "card", "aria-labelledby": "items-title" },
+      h("h2", { id: "items-title" }, "Items"),
+      h("div", { class: "toolbar" }, this.filters, search, this.downloads),
+      h("div", { class: "scroll" }, this.table),
+      this.message,
+      this.pager,
+    );
+  }
+
+  /** Takes the counts by state, for the filters. */
+  counts(counts, over) {
+    const all = Object.values(counts).reduce((sum, number) => sum + number, 0);
+    const label = { waiting: over ? "not run" : "waiting" };
+    const choices = [[null, "all", all], ...STATES.map((state) => [state, label[state] ?? state, counts[state]])];
+    const focused = this.filters.contains(document.activeElement) ? document.activeElement.dataset.state : null;
+    this.filters.replaceChildren(
+      ...choices.map(([state, text, number]) =>
+        h(
+          "button",
+          {
+            type: "button",
+            "data-state": state ?? "all",
+            "aria-pressed": String(this.state === state),
+            onclick: () => this.show({ state, first: 0 }).then(() => this.counts(counts, over)),
+          },
+          `${text} `,
+          h("b", {}, count(number)),
+        ),
+      ),
+    );
+    if (focused) this.filters.querySelector(`[data-state="${focused}"]`)?.focus();
+    this.downloads.disabled = !counts.failed;
+    this.over = over;
+  }
+
+  /** Changes what is shown, and gets it. */
+  show(change) {
+    Object.assign(this, change);
+    return this.load();
+  }
+
+  /** Gets the page again if there is something new. */
+  refresh(version) {
+    return version === this.version ? Promise.resolve() : this.load();
+  }
+
+  async load() {
+    this.request?.abort();
+    this.request = new AbortController();
+    const { path, parameters } = this.job();
+    const query = {
+      ...parameters,
+      sort: this.sort,
+      descending: this.descending,
+      state: this.state,
+      search: this.search,
+      first: this.first,
+      count: PAGE,
+    };
+    try {
+      const answer = await getData(`${path}/items`, query, this.request.signal);
+      this.version = answer.version;
+      this.render(answer);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof ApiError)) throw error;
+      this.message.textContent = error.message;
+    }
+  }
+
+  render({ total, rows }) {
+    this.total = total;
+    const focused = document.activeElement?.dataset?.key;
+    this.head.replaceChildren(...COLUMNS.map(([name, text]) => this.header(name, text)));
+    this.body.replaceChildren(...rows.map((row) => this.row(row)));
+    this.message.textContent = total ? "" : "No items match.";
+    this.paging(rows.length);
+    if (focused) this.element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  header(name, text) {
+    const sorted = this.sort === name;
+    const order = sorted ? (this.descending ? "descending" : "ascending") : "none";
+    const arrow = sorted ? (this.descending ? " ▼" : " ▲") : "";
+    const click = () => {
+      // What one looks for first: the longest, the biggest, the latest.
+      const down = sorted ? !this.descending : ["seconds", "peak_memory", "attempts", "failure"].includes(name);
+      this.show({ sort: name, descending: down, first: 0 });
+    };
+    return h(
+      "th",
+      { scope: "col", "aria-sort": order, class: `column-${name}` },
+      h("button", { type: "button", "data-key": `sort-${name}`, onclick: click }, text, h("span", { "aria-hidden": "true" }, arrow)),
+    );
+  }
+
+  row(item) {
+    const open = () => this.open(item.index);
+    const state = this.over && item.state === "waiting" ? "not run" : item.state;
+    const button = h(
+      "button",
+      { type: "button", class: "link", "data-key": `item-${item.index}`, "aria-label": `Show item ${item.index}`, onclick: open },
+      String(item.index),
+    );
+    return h(
+      "tr",
+      { onclick: (event) => event.target.closest("button") || open() },
+      h("th", { scope: "row" }, button),
+      h("td", {}, badge(item.state, state)),
+      h("td", {}, item.call < 0 ? "–" : `${item.round}/${item.call}`),
+      h("td", {}, item.attempts || "–"),
+      h("td", {}, moment(item.started)),
+      h("td", {}, duration(item.seconds)),
+      h("td", {}, bytes(item.peak_memory)),
+      h("td", { class: "failure" }, item.failure),
+    );
+  }
+
+  paging(rows) {
+    const go = (first) => () => this.show({ first });
+    const last = Math.max(Math.floor((this.total - 1) / PAGE) * PAGE, 0);
+    const button = (key, text, first, off) =>
+      h("button", { type: "button", "data-key": key, disabled: off, onclick: go(first) }, text);
+    this.pager.replaceChildren(
+      button("page-first", "First", 0, this.first === 0),
+      button("page-previous", "Previous", Math.max(this.first - PAGE, 0), this.first === 0),
+      h("span", {}, this.total ? `${count(this.first + 1)}–${count(this.first + rows)} of ${count(this.total)}` : "0 of 0"),
+      button("page-next", "Next", this.first + PAGE, this.first + PAGE >= this.total),
+      button("page-last", "Last", last, this.first >= last),
+    );
+  }
+}

@@ -1,0 +1,230 @@
+// The page of a task's job: asks the server while the job runs, and shows what has changed.
+
+import { ApiError, followTheme, getData, logInAgain, openInAirflow, pagesRoot, taskOfAddress, taskPage } from "./airflow.js";
+import { histogram, responsive, timeline, timelineTable } from "./charts.js";
+import { ItemDetail } from "./detail.js";
+import { count, duration, h, notice } from "./dom.js";
+import { ItemsTable } from "./items.js";
+import { about_job, bar, heading, roundsTable, tiles } from "./summary.js";
+
+/** Milliseconds between two looks: while it runs, and when nothing is expected any more. */
+const LIVE = 2000;
+const STILL = 15000;
+/** Milliseconds between two messages to those who listen. */
+const TELL = 10000;
+
+const task = taskOfAddress();
+const address = new URLSearchParams(window.location.search);
+const main = document.getElementById("page");
+const live = document.getElementById("live");
+const path = `dags/${encodeURIComponent(task.dag_id)}`;
+
+let phase = address.get("phase");
+let version = null;
+let timer = null;
+let told = 0;
+let toldState = null;
+let undraw = [];
+
+const parameters = () => ({ run_id: task.run_id, task_id: task.task_id, map_index: task.map_index, phase });
+const job = () => ({ path, parameters: parameters() });
+
+const detail = new ItemDetail(job);
+const items = new ItemsTable(job, (index) => detail.open(index));
+const parts = {
+  back: h("nav", {}),
+  notices: h("div", { class: "notices" }),
+  phases: h("div", { class: "filters", role: "group", "aria-label": "Phases of the task" }),
+  summary: h("section", { class: "card", "aria-label": "Progress" }),
+  charts: h("div", { class: "charts" }),
+  rounds: h("div"),
+};
+
+function layout() {
+  if (address.get("from") === "jobs") {
+    const away = (event) => {
+      event.preventDefault();
+      openInAirflow(taskPage(task));
+    };
+    parts.back.append(
+      h("a", { href: String(new URL("jobs", pagesRoot)) }, "All jobs"),
+      " · ",
+      h("a", { href: String(taskPage(task)), onclick: away }, `Task ${task.task_id}`),
+    );
+  }
+  main.replaceChildren(...Object.values(parts), items.element, detail.element);
+  main.removeAttribute("aria-busy");
+}
+
+async function look() {
+  clearTimeout(timer);
+  let wait = STILL;
+  try {
+    const answer = await getData(`${path}/job`, { ...parameters(), version });
+    wait = show(answer);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    wait = showError(error);
+  }
+  if (wait !== null) timer = setTimeout(whenSeen, wait);
+}
+
+/** Nobody looks: nothing is asked for. */
+function whenSeen() {
+  if (document.hidden) document.addEventListener("visibilitychange", look, { once: true });
+  else look();
+}
+
+function show(answer) {
+  if (!parts.summary.isConnected) layout();
+  const { progress } = answer;
+  parts.notices.replaceChildren(...notices(answer));
+  if (!answer.job) {
+    parts.summary.hidden = items.element.hidden = true;
+    return LIVE;
+  }
+  parts.summary.hidden = false;
+  items.element.hidden = !progress;
+  phase = answer.phase;
+  phases(answer);
+  const content = [heading(answer)];
+  if (progress) content.push(bar(answer.job, progress), tiles(answer.job, progress));
+  parts.summary.replaceChildren(...content, about_job(answer.job));
+  if (!progress) return LIVE;
+  items.counts(progress.counts, progress.over);
+  items.refresh(progress.version);
+  if (progress.timeline) charts(progress);
+  const rounds = roundsTable(answer.job, progress);
+  parts.rounds.replaceChildren(...(rounds ? [rounds] : []));
+  version = progress.version;
+  tell(answer);
+  const running = ["running", "deferred", "queued", "scheduled", "restarting"].includes(answer.task.state);
+  return progress.over && !progress.unread && !running ? STILL : LIVE;
+}
+
+function notices({ job: value, problem, error, progress, task: { state } }) {
+  const found = [];
+  if (problem) found.push(notice("bad", problem));
+  else if (!value) {
+    const waits = state === null || ["queued", "scheduled", "running", "deferred"].includes(state);
+    found.push(notice("info", waits ? "The task has not sent a job yet." : "The task has sent no job."));
+  }
+  if (error) {
+    const known = progress ? "What is shown was read before." : "What is shown comes from the job's value in Airflow.";
+    found.push(notice("bad", h("b", {}, "The job's storage can't be read: "), error, " ", known));
+  } else if (value && !progress) found.push(notice("info", "The storage has not answered yet."));
+  if (progress?.gone) {
+    found.push(
+      notice(
+        "info",
+        progress.counts.succeeded + progress.counts.failed
+          ? "The job's data has been deleted. What is shown was read before."
+          : "The storage has no data of this job: it was deleted, or lies where this API server can't see it. " +
+              "What is shown comes from the job's value in Airflow.",
+      ),
+    );
+  }
+  if (progress?.unread) {
+    found.push(notice("info", `Reading what ${count(progress.unread)} more calls have stored…`));
+  }
+  if (progress?.damaged) {
+    found.push(notice("bad", `${count(progress.damaged)} objects of the job are damaged, and left out.`));
+  }
+  return found;
+}
+
+function phases(answer) {
+  const many = answer.phases.length > 1;
+  parts.phases.hidden = !many;
+  if (!many || parts.phases.dataset.shown === String([answer.phases, phase])) return;
+  parts.phases.dataset.shown = String([answer.phases, phase]);
+  parts.phases.replaceChildren(
+    ...answer.phases.map((name) =>
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(name === phase),
+          onclick: () => {
+            phase = name;
+            version = items.version = null;
+            items.first = 0;
+            look();
+          },
+        },
+        name,
+      ),
+    ),
+  );
+}
+
+function charts({ timeline: when, histogram: durations }) {
+  undraw.forEach((stop) => stop());
+  undraw = [];
+  const cards = [];
+  if (when.rows.length) {
+    const box = h("div", { class: "plot" });
+    const each = when.per_row > 1 ? `a row is ${count(when.per_row)} of ${count(when.calls)} calls` : "a row is a call";
+    cards.push(
+      h(
+        "section",
+        { class: "card", "aria-labelledby": "timeline-title" },
+        h("h2", { id: "timeline-title" }, "Calls ", h("small", {}, each)),
+        box,
+        h("details", {}, h("summary", {}, "As a table"), timelineTable(when)),
+      ),
+    );
+    queueMicrotask(() => undraw.push(responsive(box, (width) => timeline(when, width))));
+  }
+  if (durations.edges.length) {
+    const box = h("div", { class: "plot" });
+    const numbers = [
+      ["median", durations.median],
+      ["95 %", durations.p95],
+      ["longest", durations.longest],
+      ["in all", durations.sum],
+    ];
+    cards.push(
+      h(
+        "section",
+        { class: "card", "aria-labelledby": "histogram-title" },
+        h("h2", { id: "histogram-title" }, "Durations ", durations.log && h("small", {}, "logarithmic")),
+        box,
+        h("p", { class: "quiet" }, numbers.map(([name, value]) => `${name} ${duration(value)}`).join(" · ")),
+      ),
+    );
+    queueMicrotask(() => undraw.push(responsive(box, (width) => histogram(durations, width))));
+  }
+  parts.charts.replaceChildren(...cards);
+}
+
+/** Tells those who listen how far it is, now and then. */
+function tell({ progress, job: { items: total } }) {
+  const now = Date.now();
+  if (progress.state === toldState && (progress.over || now - told < TELL)) return;
+  told = now;
+  toldState = progress.state;
+  const { counts, left } = progress;
+  const more = left && !progress.over ? `, about ${duration(left)} left` : "";
+  live.textContent = `${progress.state}: ${count(counts.succeeded)} of ${count(total)} items succeeded, ${count(counts.failed)} failed${more}`;
+}
+
+/** Says what is wrong; returns after how long to try again, or null if that makes no sense. */
+function showError(error) {
+  if (!parts.summary.isConnected) layout();
+  const box = {
+    401: () =>
+      notice(
+        "bad",
+        "Your login has expired. ",
+        h("button", { type: "button", onclick: logInAgain }, "Log in again"),
+      ),
+    403: () => notice("bad", "You may not see this DAG's task instances."),
+  }[error.status];
+  parts.notices.replaceChildren(box ? box() : notice("bad", error.message));
+  if (version === null) parts.summary.hidden = items.element.hidden = true;
+  return box ? null : STILL / 3;
+}
+
+followTheme();
+look();
