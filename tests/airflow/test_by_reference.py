@@ -13,8 +13,8 @@ from tools.airflow_stack import AirflowStack
 
 
 def database_bytes(airflow: AirflowStack, run: DagRun) -> int:
-    """Sums up all values of a run's rows that its tasks can make large."""
-    columns = {"xcom": "value", "rendered_task_instance_fields": "rendered_fields", "task_state_store": "value"}
+    """Sums up what the tasks of a run have stored: XComs, and what they remember of their jobs."""
+    columns = {"xcom": "value", "task_state_store": "value"}
     total = 0
     with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
         for table, column in columns.items():

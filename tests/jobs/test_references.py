@@ -200,3 +200,4 @@ def test_expand_over_a_job_is_said_to_be_impossible(start_map: MapStarter) -> No
             check_not_expanded(piece)
     check_not_expanded(["kind", "other", "words"])
     check_not_expanded([1, 2])
+    check_not_expanded([value, value])

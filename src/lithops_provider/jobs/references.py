@@ -45,7 +45,7 @@ def check_not_expanded(value: object) -> None:
 
     :raises InvalidInputError: they are
     """
-    if isinstance(value, (list, tuple)) and len(value) == 2 and value[0] in _VALUE_KEYS:
+    if isinstance(value, (list, tuple)) and len(value) == 2 and str(value[0]) in _VALUE_KEYS:
         raise InvalidInputError(
             f"the items are {value[0]!r} and its value, a piece of a Lithops job's value: .expand can't go over the "
             "results of a job, which it doesn't know. Give the job's value as map_iterdata itself: its results become "
