@@ -302,7 +302,7 @@ def _check(config: dict[str, Any]) -> str:
     from lithops import __version__
     from lithops.constants import TEMP_PREFIX
 
-    from lithops_provider.jobs.lithops_api import open_internal_storage
+    from lithops_provider.jobs.lithops_storage import open_internal_storage
 
     backend, storage = config["lithops"]["backend"], config["lithops"]["storage"]
     where = _interpreter(config["localhost"]["runtime"]) if backend == "localhost" else f"on {backend}"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from lithops_provider.jobs import lithops_api
+from lithops_provider.jobs import lithops_api, lithops_storage
 from lithops_provider.jobs.errors import (
     ConfigurationError,
     LithopsJobError,
@@ -51,7 +51,7 @@ class LithopsClient:
         name = self.config["lithops"]["storage"]
         try:
             return within(
-                self.request_seconds, lambda: lithops_api.open_internal_storage(self.config), f"opening {name}"
+                self.request_seconds, lambda: lithops_storage.open_internal_storage(self.config), f"opening {name}"
             )
         except ModuleNotFoundError as error:
             raise ConfigurationError(
@@ -121,7 +121,7 @@ class LithopsClient:
             try:
                 return bytes(self.storage.get_object(bucket, key))
             except Exception as error:
-                if lithops_api.is_missing_key(error):
+                if lithops_storage.is_missing_key(error):
                     return None
                 raise
 
@@ -142,7 +142,7 @@ class LithopsClient:
                 extra = {"Range": f"bytes={first}-{last}"}
                 return bytes(self.storage.get_object(bucket, key, extra_get_args=extra))
             except Exception as error:
-                if lithops_api.is_missing_key(error):
+                if lithops_storage.is_missing_key(error):
                     return None
                 raise
 
@@ -166,7 +166,7 @@ class LithopsClient:
         :param storage: name of the storage backend, if it isn't the configured one
         :raises StorageRefusedError: it is
         """
-        if lithops_api.is_refused(error):
+        if lithops_storage.is_refused(error):
             name = storage or self.config["lithops"]["storage"]
             raise StorageRefusedError(
                 f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "

@@ -1,6 +1,6 @@
 """
-With lithops_modules.py, all that is used of Lithops beyond its documented interface. tests/jobs/test_lithops_api.py
-fails when a release of Lithops moves any of it.
+With lithops_modules.py and lithops_storage.py, all that is used of Lithops beyond its documented interface.
+tests/jobs/test_lithops_api.py fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
 starts threads that the end of an Airflow task cuts off, and sets up logging. Its parts do what is needed.
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -45,9 +45,6 @@ main()
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
 STOPPING_BACKENDS = ("k8s", "code_engine")
-
-#: Errors of redis and botocore that stand for credentials which are wrong, not enough or missing.
-_REFUSALS = ("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError")
 
 #: Runners of the localhost backend that this process started: whoever starts a process has to reap it.
 _runners: list[subprocess.Popen[bytes]] = []
@@ -91,68 +88,12 @@ def quiet_lithops(level: int = logging.WARNING) -> None:
         logger.setLevel(level)
 
 
-def open_internal_storage(config: dict[str, Any]) -> Any:
-    """
-    Returns Lithops's InternalStorage: ``.storage`` is the client, ``.bucket`` the resolved bucket.
-
-    :param config: complete configuration
-    """
-    from lithops.config import extract_storage_config
-    from lithops.storage import InternalStorage
-
-    return InternalStorage(extract_storage_config(config))
-
-
-def is_missing_key(error: BaseException) -> bool:
-    """Tells whether a storage client says that there is no such object, or no such bucket."""
-    from lithops.storage.utils import StorageNoSuchKeyError
-
-    return isinstance(error, StorageNoSuchKeyError) or 404 in _statuses(error)
-
-
-def is_refused(error: BaseException) -> bool:
-    """Tells whether a storage client says that credentials are wrong, missing or not enough: it won't help to wait."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if type(seen).__name__ in _REFUSALS or _statuses(seen) & {401, 403}:
-            return True
-        seen = seen.__cause__
-    return False
-
-
-def _statuses(error: BaseException) -> set[int]:
-    """
-    Returns the HTTP status of an error. The clients of Lithops's storage backends have no error in common: boto3 and
-    ibm_boto3 have a ``response``, requests too; the SDKs of Azure, Google, Oracle and Aliyun a ``status_code``,
-    ``code`` or ``status``.
-    """
-    response = getattr(error, "response", None)
-    if isinstance(response, Mapping):
-        found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
-    else:
-        found = [getattr(response, "status_code", None)]
-    found += [getattr(error, name, None) for name in ("status_code", "code", "status")]
-    return {status for status in found if isinstance(status, int)}
-
-
-def matches(pattern: str, key: str) -> bool:
-    """
-    Tells whether a key matches a pattern, by the rules of Lithops: ``*`` and ``?`` within a part of the key, ``**`` for
-    any number of parts.
-
-    :raises ValueError: ``**`` isn't alone between slashes
-    """
-    from lithops.libs.globber import match
-
-    return bool(match(pattern, key))
-
-
 class Compute:
     """
     The compute backend of a configuration.
 
     :param config: complete configuration
-    :param internal_storage: see `open_internal_storage`
+    :param internal_storage: see `lithops_provider.jobs.lithops_storage.open_internal_storage`
     """
 
     def __init__(self, config: dict[str, Any], internal_storage: Any) -> None:
