@@ -81,7 +81,7 @@ export function timeline(data, width) {
       }
     } else {
       cells(entry.cells, (from, to, wrong, level) => {
-        bar(LABELS + (plot * from) / columns, LABELS + (plot * to) / columns, wrong, 0.2 + 0.08 * level);
+        bar(LABELS + (plot * from) / columns, LABELS + (plot * to) / columns, wrong, 0.35 + 0.07 * level);
       });
     }
     svg.append(group);
