@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.airflow.conftest import RunDag
 from tools.airflow_stack import AirflowStack
-
-pytest.importorskip("lithops_provider.jobs.references", reason="results of one map as items of another")
 
 DAG_FILE = Path(__file__).resolve().parents[2] / "example_dags" / "lithops_ndvi.py"
 
