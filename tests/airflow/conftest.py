@@ -6,6 +6,7 @@ else: the REST API, killing and restarting components, processes).
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -99,6 +100,19 @@ def guarded(airflow: AirflowStack) -> Iterator[Guarded]:
     """A second API server, which asks for a login."""
     with guarded_server(airflow) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ended(airflow: AirflowStack) -> Iterator[dict[str, DagRun]]:
+    """Runs for the page, by DAG: one that has failed, its connection full of secrets, and one with 100,000 items."""
+    config = {
+        "lithops": {"backend": "localhost", "storage": "localhost"},
+        "aws": {"access_key_id": "s3cret-1", "secret_access_key": "s3cret-2"},
+    }
+    airflow.api.create_connection("lithops_page", "lithops", extra=json.dumps(config))
+    runs = [airflow.api.trigger("page_fails", {"conn_id": "lithops_page"}), airflow.api.trigger("page_many")]
+    yield {run.dag_id: run.wait(240, check=False) for run in runs}
+    airflow.api.delete_connection("lithops_page")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -23,17 +23,6 @@ MOST = 50_000
 #: What the routes for data end with, below that of a DAG.
 ROUTES = ["job", "items", "items/3", "failures"]
 CONN_ID = "lithops_page"
-SECRETS = {"aws": {"access_key_id": "s3cret-1", "secret_access_key": "s3cret-2"}}
-
-
-@pytest.fixture(scope="module")
-def ended(airflow: AirflowStack) -> Iterator[dict[str, DagRun]]:
-    """A run that has failed, with a connection full of secrets, and one with 100,000 items; by DAG."""
-    extra = {"lithops": {"backend": "localhost", "storage": "localhost"}, **SECRETS}
-    airflow.api.create_connection(CONN_ID, "lithops", extra=json.dumps(extra))
-    runs = [airflow.api.trigger("page_fails", {"conn_id": CONN_ID}), airflow.api.trigger("page_many")]
-    yield {run.dag_id: run.wait(240, check=False) for run in runs}
-    airflow.api.delete_connection(CONN_ID)
 
 
 def ids(run: DagRun) -> dict[str, Any]:

@@ -9,20 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.airflow.browser import window
 from tests.airflow.guarded import Guarded
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
-
-
-@pytest.fixture(scope="module")
-def ended(airflow: AirflowStack) -> dict[str, DagRun]:
-    """A run that has failed and one with 100,000 items, by DAG."""
-    runs = [airflow.api.trigger(dag_id) for dag_id in ("page_fails", "page_many")]
-    return {run.dag_id: run.wait(240, check=False) for run in runs}
 
 
 def address(run: DagRun) -> str:
