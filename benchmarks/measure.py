@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -39,6 +41,7 @@ class Sample:
     :param cpu_seconds: of the task's process
     :param function_peak_bytes: of the largest process that ran functions through Lithops
     :param function_cpu_seconds: of all these
+    :param database_bytes: that the run's XComs have
     :param resume_seconds: from the end of the last item to the moment at which a deferred task is resumed
     """
 
@@ -48,6 +51,7 @@ class Sample:
     cpu_seconds: float | None = None
     function_peak_bytes: int | None = None
     function_cpu_seconds: float | None = None
+    database_bytes: int | None = None
     resume_seconds: float | None = None
 
 
@@ -68,6 +72,7 @@ def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
             "BENCHMARK_PEAKS": folder,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROBE), os.environ.get("PYTHONPATH")))),
             "RAY_TMPDIR": folder,
+            "AIRFLOW__LITHOPS__MAX_XCOM_SIZE": str(1 << 30),
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         with temporary_airflow([DAGS], env=env) as airflow:
@@ -139,8 +144,16 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
         cpu_seconds=cpu,
         function_peak_bytes=function_peak,
         function_cpu_seconds=function_cpu,
+        database_bytes=_database_bytes(airflow, run),
         resume_seconds=float(resumed.read_text()) if resumed.exists() else None,
     )
+
+
+def _database_bytes(airflow: AirflowStack, run: DagRun) -> int:
+    query = "SELECT coalesce(sum(length(CAST(value AS BLOB))), 0) FROM xcom WHERE dag_id = ? AND run_id = ?"
+    with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        (found,) = database.execute(query, (run.dag_id, run.run_id)).fetchone()
+    return int(found)
 
 
 def _span(start: str, end: str) -> float:

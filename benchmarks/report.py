@@ -33,7 +33,7 @@ class Results:
 
     def markdown(self) -> str:
         """Return the tables."""
-        parts = [self._times(), self._deferred(), self._memory(), self._targets()]
+        parts = [self._times(), self._deferred(), self._chains(), self._memory(), self._targets()]
         machines = {name: machine.summary(section["machine"]) for name, section in self.sections.items()}
         if len(set(machines.values())) == 1:
             parts.append(next(iter(machines.values())))
@@ -46,7 +46,8 @@ class Results:
         return [row for row in rows if row["median"]]
 
     def _times(self) -> str:
-        rows = [row for row in self._rows() if "_dicts" not in row["contender"]]
+        apart = ("_dicts", "chain_")
+        rows = [row for row in self._rows() if not any(part in row["contender"] for part in apart)]
         sizes = sorted({row["items"] for row in rows if row["items"]})
         cells = {(row["contender"], row["items"]): seconds(row["median"]["task_seconds"]) for row in rows}
         lines = [["seconds of the task for ... items", *(f"{size:,}" for size in sizes)]]
@@ -76,6 +77,15 @@ class Results:
             for row in self._rows()
             if "resume_seconds" in row["median"]
         ]
+        return table(lines)
+
+    def _chains(self) -> str:
+        lines = [["from task to task", "items", "seconds", "bytes in the database"]]
+        for row in self._rows():
+            if row["contender"].startswith("chain_"):
+                median = row["median"]
+                cells = [f"{row['items']}", seconds(median["task_seconds"]), f"{median['database_bytes']:,.0f}"]
+                lines.append([LABELS[row["contender"]], *cells])
         return table(lines)
 
     def _memory(self) -> str:

@@ -11,6 +11,9 @@ LABELS = {
     "map_1": "`LithopsMapOperator`, `batch_size=1`",
     "map_dicts": "`LithopsMapOperator`, small dicts",
     "map_deferred": "`LithopsMapOperator`, `deferrable=True`, items of 0.02 s",
+    "chain_reference": "map, map, reduce over results of 1 MB, by reference",
+    "chain_value": "the same, by value",
+    "chain_expand": "the same, `@task.expand`",
     "expand": "`@task.expand`",
     "lithops_2": "`@task`, plain Lithops as installed (localhost version 2)",
     "lithops_1": "`@task`, plain Lithops, localhost version 1",
@@ -88,6 +91,7 @@ def usual(quick: bool) -> list[Row]:
         batches(100_000, dicts=True),
         plain(300, 2),
         deferred(1_000),
+        *chains(),
     ]
 
 
@@ -133,6 +137,13 @@ def mapped(items: int, batch_size: int | str = "auto") -> Row:
     """
     contender = "map" if batch_size == "auto" else f"map_{batch_size}"
     return Row(contender, items, "benchmark_map", {"count": items, "batch_size": batch_size})
+
+
+def chains() -> list[Row]:
+    """Return the rows of large results that go from task to task."""
+    return [
+        Row(f"chain_{name}", 50, f"benchmark_chain_{name}", timeout=600) for name in ("reference", "value", "expand")
+    ]
 
 
 def deferred(items: int) -> Row:
