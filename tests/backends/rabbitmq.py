@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,6 @@ import pika.exceptions
 
 from tests.backends.install import debian
 from tests.backends.server import Server, free_ports
-from tools import processes
 
 USER, PASSWORD = "lithops", "s3cret-of-rabbitmq"
 
@@ -56,16 +56,9 @@ class RabbitMQ(Server):
         }
 
     def answers(self) -> bool:
-        try:
-            pika.BlockingConnection(pika.URLParameters(self.url)).close()
-        except pika.exceptions.AMQPError:
-            return False
-        return True
-
-    def stop(self) -> None:
-        super().stop()
-        # The port mapper has left the session, and outlives the broker.
-        processes.end(processes.find(self.folder))
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(b"AMQP\0\0\x09\x01")
+            return b"RabbitMQ" in connection.recv(4096)
 
     def config(self) -> dict[str, Any]:
         """Return the section of a configuration."""
@@ -83,16 +76,13 @@ class SingularityWorker(Server):
     def __init__(self, folder: Path, broker: RabbitMQ) -> None:
         super().__init__(folder)
         self.broker = broker
-        for name in ("home", "tmp"):
-            (folder / name).mkdir()
 
     def command(self) -> list[str | Path]:
         return [sys.executable, "-m", "lithops.serverless.backends.singularity.entry_point", self.broker.url]
 
     def environment(self) -> Mapping[str, str]:
         return {
-            "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "tmp"),
+            "HOME": str(self.folder),
             "PYTHONSAFEPATH": "1",
             "PATH": os.defpath,
         }
