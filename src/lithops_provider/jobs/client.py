@@ -157,6 +157,10 @@ class LithopsClient:
         if keys:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
+    def delete_messages(self, executor_id: str) -> None:
+        """Deletes the message queue of a job, if ``monitoring`` is anything but the storage."""
+        lithops_api.delete_messages(self.config, self._internal_storage, executor_id)
+
     def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
         """
         Checks that an error of the storage is none about credentials.

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -302,18 +302,41 @@ class Compute:
         """
         monitoring = self.config["lithops"]["monitoring"]
         if monitoring != "storage":
-            from lithops.monitoring import JobMonitor
-
             try:
-                JobMonitor(
-                    executor_id=executor_id, internal_storage=self.internal_storage, config=self.config
-                ).prepare()
+                with _monitor(self.config, self.internal_storage, executor_id):
+                    pass
             except Exception as error:
                 reason = str(error) or type(error).__name__
                 raise SubmitError(
                     f"monitoring={monitoring!r}: its server can't be used: {reason}; check the section "
                     f"{monitoring!r} of the configuration, or use monitoring='storage'"
                 ) from error
+
+
+def delete_messages(config: dict[str, Any], internal_storage: Any, executor_id: str) -> None:
+    """
+    Deletes the message queue that a job's functions reported to, if the user asked for one. Nobody has read it.
+
+    :param config: complete configuration
+    :param internal_storage: see `open_internal_storage`
+    :param executor_id: the job's
+    """
+    if config["lithops"]["monitoring"] != "storage":
+        with _monitor(config, internal_storage, executor_id) as monitor:
+            monitor.cleanup()
+
+
+@contextlib.contextmanager
+def _monitor(config: dict[str, Any], internal_storage: Any, executor_id: str) -> Iterator[Any]:
+    """Makes a message queue unless it is there, and closes the connection to it, which its thread would do."""
+    from lithops.monitoring import JobMonitor
+
+    monitor = JobMonitor(executor_id=executor_id, internal_storage=internal_storage, config=config)
+    monitor.prepare()
+    try:
+        yield monitor
+    finally:
+        monitor.monitor._close_receiver()
 
 
 def _detached_faas_invoker() -> Any:
