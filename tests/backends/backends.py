@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.backends import seaweedfs
+from tests.backends.ministack import Ministack
 from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
 from tests.backends.seaweedfs import SeaweedFS
@@ -121,10 +122,26 @@ BACKENDS = {
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(SeaweedFS).endpoint},
     ),
     "singularity": Backend(
-        uses={"backend": "singularity", "storage": "minio", "monitoring": "rabbitmq"},
+        # Not rabbitmq: with it Lithops's worker hangs now and then, in a fork that closes the broker's connection.
+        uses={"backend": "singularity", "storage": "minio", "monitoring": "storage"},
         needs=(RabbitMQ, SeaweedFS),
         sections=_singularity,
         wrong={"minio": _WRONG_SECRET},
         refusal="403",
+    ),
+    "aws_sqs": Backend(
+        uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},
+        needs=(Ministack, Redis),
+        sections=lambda servers: {**_redis(servers), "aws": servers.get(Ministack).config()},
+        wrong={"redis": {"password": "s3cret-that-is-wrong"}},
+        refusal="invalid username-password",
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
+    ),
+    "rabbitmq": Backend(
+        uses={"backend": "localhost", "storage": "redis", "monitoring": "rabbitmq"},
+        needs=(RabbitMQ, Redis),
+        sections=lambda servers: {**_redis(servers), "rabbitmq": servers.get(RabbitMQ).config()},
+        wrong={"redis": {"password": "s3cret-that-is-wrong"}},
+        refusal="invalid username-password",
     ),
 }

@@ -13,6 +13,7 @@ from lithops_provider.jobs.binding import bind_items
 from tests.backends.backends import Servers
 from tests.backends.conftest import Connected, connect
 from tests.backends.functions import add
+from tests.backends.ministack import Ministack
 from tests.backends.rabbitmq import RabbitMQ
 from tests.backends.redis_server import Redis
 from tests.backends.test_backends import done
@@ -37,19 +38,25 @@ def in_rabbitmq(servers: Servers, executor_id: str) -> bool:
         return True
 
 
-@pytest.fixture(params=[("redis", in_redis), ("singularity", in_rabbitmq)], ids=["redis", "rabbitmq"])
-def found(request: pytest.FixtureRequest, servers: Servers) -> Iterator[tuple[Connected, Look]]:
-    name, look = request.param
+def in_sqs(servers: Servers, executor_id: str) -> bool:
+    queues = servers.get(Ministack).client("sqs").list_queues().get("QueueUrls", [])
+    return any(executor_id in queue for queue in queues)
+
+
+LOOKS: dict[str, Look] = {"redis": in_redis, "rabbitmq": in_rabbitmq, "aws_sqs": in_sqs}
+
+
+@pytest.fixture(params=list(LOOKS))
+def connected(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Connected]:
     with pytest.MonkeyPatch.context() as patch:
-        connected = connect(name, servers, patch)
-        yield connected, look
-        connected.close()
+        yield connect(request.param, servers, patch)
 
 
-def test_a_queue_goes_with_its_job(servers: Servers, found: tuple[Connected, Look]) -> None:
-    connected, look = found
+def test_a_queue_goes_with_its_job(servers: Servers, connected: Connected) -> None:
+    look = LOOKS[connected.name]
     run = done(connected.client(), "map", bind_items(add, [1, 2]))
     assert look(servers, run.job.executor_id)
     run.clean()
+    run.clean()  # what is gone is no error
 
     assert not look(servers, run.job.executor_id)

@@ -158,8 +158,11 @@ class LithopsClient:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
 
     def delete_messages(self, executor_id: str) -> None:
-        """Deletes the message queue of a job, if ``monitoring`` is anything but the storage."""
-        lithops_api.delete_messages(self.config, self._internal_storage, executor_id)
+        """Deletes the message queue of a job, if ``monitoring`` is anything but the storage; warns if it can't."""
+        try:
+            lithops_api.delete_messages(self.config, self._internal_storage, executor_id)
+        except Exception as error:
+            logger.warning("The messages of job %s could not be deleted: %r", executor_id, error)
 
     def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
         """
