@@ -22,6 +22,7 @@ from lithops_provider.jobs import binding, follow, gather, lithops_api, lithops_
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.lithops_api import CallBatch
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.storage_errors import is_missing_key
 
 #: What is called, and with which arguments: a number of positional ones, then names.
 CALLED: list[tuple[str, int, str]] = [
@@ -75,6 +76,9 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.libs.multyvac.module_dependency.ModuleDependencyAnalyzer._inspect", 2, ""),
     ("lithops.monitoring.JobMonitor", 0, "executor_id internal_storage config"),
     ("lithops.monitoring.JobMonitor.prepare", 1, ""),
+    ("lithops.monitoring.JobMonitor.cleanup", 1, ""),
+    ("lithops.monitoring.monitor.PollingMessageMonitor._close_receiver", 1, ""),
+    ("lithops.libs.globber.match", 2, ""),
     ("lithops.localhost.LocalhostHandlerV1", 1, ""),
     ("lithops.localhost.LocalhostHandlerV1.init", 1, ""),
     ("lithops.localhost.LocalhostHandlerV1.invoke", 2, ""),
@@ -151,7 +155,7 @@ def test_a_missing_key_has_an_error_of_its_own(client: LithopsClient) -> None:
         client.storage.get_object(client.bucket, "no/such/key")
     with pytest.raises(find("lithops.storage.utils.StorageNoSuchKeyError")):
         client.storage.head_object(client.bucket, "no/such/key")
-    assert lithops_api.is_missing_key(caught.value)
+    assert is_missing_key(caught.value)
 
 
 def test_the_storage_reads_ranges_sizes_and_lists(client: LithopsClient) -> None:

@@ -17,6 +17,8 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.lithops_messages import delete_queue
+from lithops_provider.jobs.storage_errors import is_missing_key, is_refused
 from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
@@ -121,7 +123,7 @@ class LithopsClient:
             try:
                 return bytes(self.storage.get_object(bucket, key))
             except Exception as error:
-                if lithops_api.is_missing_key(error):
+                if is_missing_key(error):
                     return None
                 raise
 
@@ -142,7 +144,7 @@ class LithopsClient:
                 extra = {"Range": f"bytes={first}-{last}"}
                 return bytes(self.storage.get_object(bucket, key, extra_get_args=extra))
             except Exception as error:
-                if lithops_api.is_missing_key(error):
+                if is_missing_key(error):
                     return None
                 raise
 
@@ -160,7 +162,7 @@ class LithopsClient:
     def delete_messages(self, executor_id: str) -> None:
         """Deletes the message queue of a job, if ``monitoring`` is anything but the storage; warns if it can't."""
         try:
-            lithops_api.delete_messages(self.config, self._internal_storage, executor_id)
+            delete_queue(self.config, self._internal_storage, executor_id)
         except Exception as error:
             logger.warning("The messages of job %s could not be deleted: %r", executor_id, error)
 
@@ -173,7 +175,7 @@ class LithopsClient:
         :param storage: name of the storage backend, if it isn't the configured one
         :raises StorageRefusedError: it is
         """
-        if lithops_api.is_refused(error):
+        if is_refused(error):
             name = storage or self.config["lithops"]["storage"]
             raise StorageRefusedError(
                 f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "

@@ -1,6 +1,6 @@
 """
-With lithops_modules.py, all that is used of Lithops beyond its documented interface. tests/jobs/test_lithops_api.py
-fails when a release of Lithops moves any of it.
+With lithops_modules.py and lithops_messages.py, all that is used of Lithops beyond its documented interface.
+tests/jobs/test_lithops_api.py fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
 starts threads that the end of an Airflow task cuts off, and sets up logging. Its parts do what is needed.
@@ -14,13 +14,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.lithops_messages import make_queue
 from lithops_provider.jobs.lithops_modules import excluded, included, module_paths
 from lithops_provider.jobs.remote.results import job_prefix
 
@@ -45,9 +46,6 @@ main()
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
 STOPPING_BACKENDS = ("k8s", "code_engine")
-
-#: Errors of redis and botocore that stand for credentials which are wrong, not enough or missing.
-_REFUSALS = ("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError")
 
 #: Runners of the localhost backend that this process started: whoever starts a process has to reap it.
 _runners: list[subprocess.Popen[bytes]] = []
@@ -101,38 +99,6 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
     from lithops.storage import InternalStorage
 
     return InternalStorage(extract_storage_config(config))
-
-
-def is_missing_key(error: BaseException) -> bool:
-    """Tells whether a storage client says that there is no such object, or no such bucket."""
-    from lithops.storage.utils import StorageNoSuchKeyError
-
-    return isinstance(error, StorageNoSuchKeyError) or 404 in _statuses(error)
-
-
-def is_refused(error: BaseException) -> bool:
-    """Tells whether a storage client says that credentials are wrong, missing or not enough: it won't help to wait."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if type(seen).__name__ in _REFUSALS or _statuses(seen) & {401, 403}:
-            return True
-        seen = seen.__cause__
-    return False
-
-
-def _statuses(error: BaseException) -> set[int]:
-    """
-    Returns the HTTP status of an error. The clients of Lithops's storage backends have no error in common: boto3 and
-    ibm_boto3 have a ``response``, requests too; the SDKs of Azure, Google, Oracle and Aliyun a ``status_code``,
-    ``code`` or ``status``.
-    """
-    response = getattr(error, "response", None)
-    if isinstance(response, Mapping):
-        found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
-    else:
-        found = [getattr(response, "status_code", None)]
-    found += [getattr(error, name, None) for name in ("status_code", "code", "status")]
-    return {status for status in found if isinstance(status, int)}
 
 
 def matches(pattern: str, key: str) -> bool:
@@ -303,40 +269,13 @@ class Compute:
         monitoring = self.config["lithops"]["monitoring"]
         if monitoring != "storage":
             try:
-                with _monitor(self.config, self.internal_storage, executor_id):
-                    pass
+                make_queue(self.config, self.internal_storage, executor_id)
             except Exception as error:
                 reason = str(error) or type(error).__name__
                 raise SubmitError(
                     f"monitoring={monitoring!r}: its server can't be used: {reason}; check the section "
                     f"{monitoring!r} of the configuration, or use monitoring='storage'"
                 ) from error
-
-
-def delete_messages(config: dict[str, Any], internal_storage: Any, executor_id: str) -> None:
-    """
-    Deletes the message queue that a job's functions reported to, if the user asked for one. Nobody has read it.
-
-    :param config: complete configuration
-    :param internal_storage: see `open_internal_storage`
-    :param executor_id: the job's
-    """
-    if config["lithops"]["monitoring"] != "storage":
-        with _monitor(config, internal_storage, executor_id) as monitor:
-            monitor.cleanup()
-
-
-@contextlib.contextmanager
-def _monitor(config: dict[str, Any], internal_storage: Any, executor_id: str) -> Iterator[Any]:
-    """Makes a message queue unless it is there, and closes the connection to it, which its thread would do."""
-    from lithops.monitoring import JobMonitor
-
-    monitor = JobMonitor(executor_id=executor_id, internal_storage=internal_storage, config=config)
-    monitor.prepare()
-    try:
-        yield monitor
-    finally:
-        monitor.monitor._close_receiver()
 
 
 def _detached_faas_invoker() -> Any:
