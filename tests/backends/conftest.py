@@ -79,7 +79,12 @@ def connect(name: str, servers: Servers, patch: pytest.MonkeyPatch) -> Connected
 
 
 #: The queue makes no difference to what jobs do: one of those that Lithops's functions report to will do.
-WHOLE_SET = [name for name in BACKENDS if name != "rabbitmq"]
+WHOLE_SET = [
+    # The same server as minio's, by another client.
+    pytest.param(name, marks=pytest.mark.more_backends) if name == "aws_s3" else name
+    for name in BACKENDS
+    if name != "rabbitmq"
+]
 
 
 @pytest.fixture(scope="module", params=WHOLE_SET)
