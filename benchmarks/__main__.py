@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import imports, machine, measure, peers, rows
+from benchmarks import imports, machine, measure, peers, rows, triggers
 from benchmarks.report import Results
 from tools.airflow_stack import StackError
 from tools.session import say
@@ -35,6 +35,8 @@ def main() -> int:
         if section == "usual":
             say(f"Importing the operators in {IMPORTS} fresh interpreters")
             found["imports"] = imports.measure(IMPORTS)
+            say(f"{triggers.JOBS} deferred jobs in one process")
+            found["triggers"] = triggers.measure()
         found["rows"] = measured = measure.measure(wanted, repetitions)
     except KeyboardInterrupt:
         print("Interrupted: nothing is kept.", file=sys.stderr)

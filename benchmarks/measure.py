@@ -39,6 +39,7 @@ class Sample:
     :param cpu_seconds: of the task's process
     :param function_peak_bytes: of the largest process that ran functions through Lithops
     :param function_cpu_seconds: of all these
+    :param resume_seconds: from the end of the last item to the moment at which a deferred task is resumed
     """
 
     task_seconds: float
@@ -47,6 +48,7 @@ class Sample:
     cpu_seconds: float | None = None
     function_peak_bytes: int | None = None
     function_cpu_seconds: float | None = None
+    resume_seconds: float | None = None
 
 
 def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
@@ -127,6 +129,7 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
     task_seconds = _span(min(task["start_date"] for task in tasks), max(task["end_date"] for task in tasks))
     shown = airflow.api.get(run.path)
     peak, cpu = _used_by_task(run, peaks) if len(tasks) == 1 else (None, None)
+    resumed = peaks / f"resumed.{run.dag_id}.{run.run_id}"
     _settle(airflow)
     function_peak, function_cpu = _used_by_functions(peaks)
     return Sample(
@@ -136,6 +139,7 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
         cpu_seconds=cpu,
         function_peak_bytes=function_peak,
         function_cpu_seconds=function_cpu,
+        resume_seconds=float(resumed.read_text()) if resumed.exists() else None,
     )
 
 

@@ -33,7 +33,7 @@ class Results:
 
     def markdown(self) -> str:
         """Return the tables."""
-        parts = [self._times(), self._memory(), self._targets()]
+        parts = [self._times(), self._deferred(), self._memory(), self._targets()]
         machines = {name: machine.summary(section["machine"]) for name, section in self.sections.items()}
         if len(set(machines.values())) == 1:
             parts.append(next(iter(machines.values())))
@@ -56,6 +56,26 @@ class Results:
             found = [cells.get((contender, size), "") for size in sizes]
             if any(found) or (contender, 0) in cells:
                 lines.append([label, *found])
+        return table(lines)
+
+    def _deferred(self) -> str:
+        found = self.sections.get("usual", {}).get("triggers")
+        lines = [["deferred", ""]]
+        if found is not None:
+            jobs, interval = found["jobs"], found["poll_interval"]
+            lines += [
+                [f"requests a second of {jobs} jobs in one triggerer, `poll_interval` {interval:g} s",
+                 number(found["requests_per_second"])],
+                ["lag of its event loop, 99 % and most", " ms, ".join(
+                    number(found[name] * 1000) for name in ("lag_p99", "lag_max")) + " ms"],
+                ["from a job's end to the trigger's event, median and most", ", ".join(
+                    f"{number(found[name])}" for name in ("noticed_median", "noticed_max")) + " intervals"],
+            ]  # fmt: skip
+        lines += [
+            [f"from the last of {row['items']:,} items to the task resumed", seconds(row["median"]["resume_seconds"])]
+            for row in self._rows()
+            if "resume_seconds" in row["median"]
+        ]
         return table(lines)
 
     def _memory(self) -> str:

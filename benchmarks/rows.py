@@ -10,6 +10,7 @@ LABELS = {
     "map": "`LithopsMapOperator`",
     "map_1": "`LithopsMapOperator`, `batch_size=1`",
     "map_dicts": "`LithopsMapOperator`, small dicts",
+    "map_deferred": "`LithopsMapOperator`, `deferrable=True`, items of 0.02 s",
     "expand": "`@task.expand`",
     "lithops_2": "`@task`, plain Lithops as installed (localhost version 2)",
     "lithops_1": "`@task`, plain Lithops, localhost version 1",
@@ -55,7 +56,17 @@ def usual(quick: bool) -> list[Row]:
     :param quick: whether to take the smallest sizes only
     """
     if quick:
-        return [empty(), mapped(100), expand(10), mapped(100, 1), plain(100, 1), plain(5, 2), pool(100), batches(100)]
+        return [
+            empty(),
+            mapped(100),
+            expand(10),
+            mapped(100, 1),
+            plain(100, 1),
+            plain(5, 2),
+            pool(100),
+            batches(100),
+            deferred(100),
+        ]
     return [
         mapped(100),
         expand(100),
@@ -76,6 +87,7 @@ def usual(quick: bool) -> list[Row]:
         Row("map_dicts", 100_000, "benchmark_map_dicts", {"count": 100_000}),
         batches(100_000, dicts=True),
         plain(300, 2),
+        deferred(1_000),
     ]
 
 
@@ -121,6 +133,15 @@ def mapped(items: int, batch_size: int | str = "auto") -> Row:
     """
     contender = "map" if batch_size == "auto" else f"map_{batch_size}"
     return Row(contender, items, "benchmark_map", {"count": items, "batch_size": batch_size})
+
+
+def deferred(items: int) -> Row:
+    """
+    Return a row of a deferred job.
+
+    :param items: number of items
+    """
+    return Row("map_deferred", items, "benchmark_deferred", {"count": items})
 
 
 def expand(items: int) -> Row:

@@ -35,7 +35,7 @@ def compute(sections: Sections) -> list[dict[str, Any]]:
     :param sections: see `benchmarks.report.Results`
     """
     found = []
-    for target in (_expand, _empty, _batch_size_1, _ray, _dask, _imports, *_MEMORY):
+    for target in (_expand, _empty, _batch_size_1, _ray, _dask, _imports, _lag, _noticed, _requests, *_MEMORY):
         try:
             found.append(asdict(target(sections)))
         except KeyError:  # not measured
@@ -82,6 +82,24 @@ def _imports(sections: Sections) -> Target:
     imported = imports["lithops_imported"]
     name = f"import of the operators on top of Airflow's (imports lithops: {'yes' if imported else 'no'})"
     return Target(name, "at most 50 ms, without lithops", added, "ms", added <= 50 and not imported)
+
+
+def _lag(sections: Sections) -> Target:
+    lag = sections["usual"]["triggers"]["lag_p99"] * 1000
+    return Target("lag of the event loop with 500 deferred jobs, 99 %", "less than 100 ms", lag, "ms", lag < 100)
+
+
+def _noticed(sections: Sections) -> Target:
+    most = sections["usual"]["triggers"]["noticed_max"]
+    return Target(
+        "from the end of a deferred job to the trigger's event, at most", "2 intervals", most, "intervals", most <= 2
+    )
+
+
+def _requests(sections: Sections) -> Target:
+    found = sections["usual"]["triggers"]
+    ratio = found["requests_per_second"] * found["poll_interval"] / found["jobs"]
+    return Target("requests of a deferred job in each interval", "at most 1", ratio, "", ratio <= 1)
 
 
 def _memory(name: str, ours: str, theirs: str, peak: str = "peak_bytes", section: str = "usual") -> Any:

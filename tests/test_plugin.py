@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 
 import airflow._shared.secrets_masker as server
@@ -9,8 +13,11 @@ import airflow.sdk._shared.secrets_masker as tasks
 import pytest
 from airflow.plugins_manager import AirflowPlugin
 
+from lithops_provider import plugin
 from lithops_provider.jobs.secrets import HIDDEN_NAMES, is_secret_key
 from lithops_provider.plugin import LithopsPlugin, hide_credentials
+
+STATIC = Path(plugin.__file__).parent / "ui" / "static"
 
 SECRET_KEYS = [
     *("access_key_id", "secret_access_key", "access_key_secret", "session_token", "token", "api_key", "iam_api_key"),
@@ -53,9 +60,44 @@ def test_names_are_added_once(maskers: ModuleType) -> None:
 
 def test_airflow_loads_the_plugin(maskers: ModuleType) -> None:
     (entry_point,) = entry_points(group="airflow.plugins", name="lithops")
-    plugin = entry_point.load()
-    assert plugin is LithopsPlugin
-    assert issubclass(plugin, AirflowPlugin)
-    plugin.on_load()
+    loaded = entry_point.load()
+    assert loaded is LithopsPlugin
+    assert issubclass(loaded, AirflowPlugin)
+    loaded.on_load()
 
     assert maskers.should_hide_value_for_key("storage_account_key")
+
+
+# Airflow's own imports warn.
+@pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient` is deprecated")
+def test_the_page_is_a_tab_of_task_instances_and_an_entry_in_the_navigation() -> None:
+    (app,) = LithopsPlugin().fastapi_apps
+    views = {view["destination"]: view for view in LithopsPlugin().external_views}
+
+    assert set(views) == {"task_instance", "nav"}
+    for view in views.values():
+        # Relative: Airflow may be served under a path.
+        assert view["href"].startswith(app["url_prefix"].removeprefix("/") + "/")
+        icons = [STATIC / Path(view[name]).name for name in ("icon", "icon_dark_mode")]
+        assert all(icon.is_file() for icon in icons)
+    assert views["task_instance"]["href"].endswith("/job/{DAG_ID}/{RUN_ID}/{TASK_ID}/{MAP_INDEX}")
+
+
+def test_what_the_page_loads_is_in_the_package_and_from_nowhere_else() -> None:
+    scripts = {path.name for path in STATIC.glob("*.js")}
+    for path in STATIC.iterdir():
+        text = path.read_text()
+        outside = set(re.findall(r"https?://[^\"'\s)]+", text)) - {"http://www.w3.org/2000/svg"}
+        assert not outside, path.name
+        assert set(re.findall(r'from "\./([^"]+)"', text)) <= scripts
+        assert "innerHTML" not in text
+        assert "insertAdjacentHTML" not in text
+
+
+def test_only_the_api_server_loads_what_is_behind_the_page() -> None:
+    code = (
+        "import sys; from lithops_provider.plugin import LithopsPlugin; from lithops_provider import operators; "
+        "assert not [name for name in sys.modules if name.startswith('lithops_provider.ui')]; "
+        "assert 'lithops' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,6 @@ import logging
 import pytest
 
 from lithops_provider.jobs.follow import Progress
-from lithops_provider.jobs.remote.outcomes import Outcome
 from lithops_provider.progress import ProgressLog, describe, log_output
 
 LOG = logging.getLogger(__name__)
@@ -17,8 +16,8 @@ def progress(done: int, total: int = 100, failed: int = 0) -> Progress:
     return Progress(total=total, done=done, failed=failed, calls=4, started=3, ended=0)
 
 
-def printed(*texts: str) -> list[Outcome]:
-    return [Outcome(index, None, None, 0.0, 0.0, 0, text) for index, text in enumerate(texts)]
+def printed(*texts: str) -> list[tuple[int, str]]:
+    return list(enumerate(texts))
 
 
 def test_describe() -> None:

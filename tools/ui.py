@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from urllib.parse import quote
 
 from tools.airflow_stack import free_port
 from tools.demo import DEMO
@@ -11,12 +12,20 @@ from tools.session import say, temporary_airflow
 
 PORT = 8080
 
+PAGE = "lithops_jobs_page"
+"""Id of the DAG whose jobs are worth a look while they run."""
+
 
 def main() -> int:
     """Start Airflow, run the examples once and keep it open until Ctrl-C; return the exit status."""
     try:
         with temporary_airflow(port=free_port(PORT)) as airflow:
             say(f"The web interface is open, without a login: {airflow.url}")
+            page = airflow.api.trigger(PAGE)
+            say("Jobs to look at, in the tab 'Lithops job' of their tasks:")
+            for task in ("running", "failing", "hundred_thousand"):
+                print(f"   {airflow.url}/dags/{PAGE}/runs/{quote(page.run_id)}/tasks/{task}/plugin/lithops", flush=True)
+            print(f"   and the list of all jobs: {airflow.url}/plugin/lithops-jobs", flush=True)
             runs = [airflow.api.trigger(dag_id) for dag_id in DEMO]
             for run in runs:
                 print(f"   DAG {run.dag_id}: {run.wait(timeout=600, check=False).state}", flush=True)

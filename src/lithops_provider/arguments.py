@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lithops_provider.jobs.errors import InvalidInputError
@@ -33,6 +33,20 @@ def resolve(operator: object, name: str) -> Any:
     if len(given) > 1:
         raise InvalidInputError(f"{given[1]} is an alias of {given[0]}: give one of them, not both")
     return getattr(operator, given[0]) if given else None
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """
+    Reads one of a few words.
+
+    :param name: the parameter, for the message
+    :param value: what was given
+    :param choices: the words
+    :raises InvalidInputError: it is none of them
+    """
+    if value not in choices:
+        raise InvalidInputError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r:.100}")
+    return str(value)
 
 
 def number(name: str, value: Any, *, whole: bool = False, least: float | None = None, above: float | None = None,

@@ -50,6 +50,8 @@ class LithopsBaseOperator(BaseOperator):
     :param max_concurrency: calls at most, over ``batch_size``; a call runs its items one after another
     :param min_success_ratio: share of items that have to succeed for the task to; failed ones are None in the
         result, and are listed in the XCom ``lithops_failures``
+    :param upstream_failures: what becomes of items that failed in a job whose results are read by reference: ``"omit"``
+        leaves them out, ``"propagate"`` has them fail here, too
     :param item_retries: how often an item that failed is sent again within a try of the task, alone or with others
         that failed, after a growing delay
     :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it; serverless only
@@ -77,6 +79,7 @@ class LithopsBaseOperator(BaseOperator):
         "batch_size",
         "max_concurrency",
         "min_success_ratio",
+        "upstream_failures",
         "item_retries",
         "max_runtime_memory",
         "job_timeout",
@@ -113,6 +116,7 @@ class LithopsBaseOperator(BaseOperator):
         batch_size: int | str = "auto",
         max_concurrency: int | None = None,
         min_success_ratio: float = 1.0,
+        upstream_failures: str = "omit",
         item_retries: int = 0,
         max_runtime_memory: int | None = None,
         poll_interval: float | None = None,
@@ -144,6 +148,7 @@ class LithopsBaseOperator(BaseOperator):
         self.batch_size = batch_size
         self.max_concurrency = max_concurrency
         self.min_success_ratio = min_success_ratio
+        self.upstream_failures = upstream_failures
         self.item_retries = item_retries
         self.max_runtime_memory = max_runtime_memory
         self.poll_interval = poll_interval
@@ -275,9 +280,12 @@ class LithopsBaseOperator(BaseOperator):
 
         :raises InvalidInputError: a parameter is wrong
         """
+        from lithops_provider.jobs.references import UPSTREAM_FAILURES
+
         number = arguments.number
         ratio = number("min_success_ratio", self.min_success_ratio, least=0, most=1)
         return {
+            "upstream_failures": arguments.choice("upstream_failures", self.upstream_failures, UPSTREAM_FAILURES),
             "min_success_ratio": 1.0 if ratio is None else ratio,
             "item_retries": number("item_retries", self.item_retries, whole=True, least=0) or 0,
             "max_runtime_memory": number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),

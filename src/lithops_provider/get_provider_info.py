@@ -40,6 +40,23 @@ def get_provider_info() -> dict[str, Any]:
                 ("lithops_map_reduce", "lithops_map_reduce"),
             )
         ],
+        "config": {
+            "lithops": {
+                "description": "What holds for all tasks that run functions with Lithops.",
+                "options": {
+                    "max_xcom_size": {
+                        "description": (
+                            "Bytes of JSON that the result of a task may have, unless an XCom backend of its own is "
+                            "configured. A larger one fails the task; its results stay in storage."
+                        ),
+                        "version_added": "1.0.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "10485760",
+                    }
+                },
+            }
+        },
         "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
         "extra-links": ["lithops_provider.links.LithopsJobLink"],
         "connection-types": [

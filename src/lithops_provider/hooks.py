@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from importlib import import_module
@@ -108,7 +107,7 @@ class LithopsHook(BaseHook):
         """
         try:
             config = self.get_config()
-            return True, _within(_TEST_TIMEOUT, _check, config)
+            return True, _tested(config)
         except Exception as error:
             # Airflow tests a copy under an id that it makes up, which would only puzzle people.
             message = (str(error) or type(error).__name__).removeprefix(f"connection {self.lithops_conn_id!r}: ")
@@ -273,28 +272,18 @@ async def _amask_secret(secrets: list[str]) -> None:
         await amask_secret(list(secrets))
 
 
-def _within(seconds: float, function: Any, config: dict[str, Any]) -> str:
-    """Returns what the function returns, in time or not at all: clients can't be interrupted, only left."""
-    outcome: list[str] = []
-    errors: list[Exception] = []
+def _tested(config: dict[str, Any]) -> str:
+    """Tries a configuration, in time or not at all."""
+    from lithops_provider.jobs.time_limit import within
 
-    def run() -> None:
-        try:
-            outcome.append(function(config))
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name="lithops-test-connection")
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not outcome:
+    try:
+        return within(_TEST_TIMEOUT, lambda: _check(config), "testing the connection")
+    except TimeoutError as error:
         storage = config["lithops"]["storage"]
         raise TimeoutError(
-            f"storage {storage!r} did not answer within {seconds:g} s; check its endpoint or region, and the network"
-        )
-    return outcome[0]
+            f"storage {storage!r} did not answer within {_TEST_TIMEOUT:g} s; check its endpoint or region, and the "
+            "network"
+        ) from error
 
 
 def _check(config: dict[str, Any]) -> str:
@@ -302,7 +291,7 @@ def _check(config: dict[str, Any]) -> str:
     from lithops import __version__
     from lithops.constants import TEMP_PREFIX
 
-    from lithops_provider.jobs.lithops_api import open_internal_storage
+    from lithops_provider.jobs.lithops_storage import open_internal_storage
 
     backend, storage = config["lithops"]["backend"], config["lithops"]["storage"]
     where = _interpreter(config["localhost"]["runtime"]) if backend == "localhost" else f"on {backend}"

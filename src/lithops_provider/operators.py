@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -54,11 +55,23 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding import bind_call
         from lithops_provider.jobs.objects import bind_object
+        from lithops_provider.jobs.references import is_reference
 
         data = upstream.pull_data(self, context, self.data, self.data_from_task)
-        if self._bind_function(phase).takes_object:
-            return bind_object(client, self.func, data)
-        return bind_call(self.func, data)
+        if is_reference(data):
+            data = (data,)  # a job's value is a dict, but no keyword arguments
+        bind = functools.partial(bind_object, client) if self._bind_function(phase).takes_object else bind_call
+        return self._with_references(client, *bind(self.func, data))
+
+    def _with_references(
+        self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        """Has the function read the results of jobs whose values are among its arguments."""
+        from lithops_provider.jobs.references import fill_references
+
+        settings = self.settings()
+        failures, timeout = settings["upstream_failures"], settings["job_timeout"]
+        return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
 
     def _bind_function(self, phase: JobKind) -> Binding:
         from lithops_provider.jobs.binding import bind_function
@@ -76,7 +89,8 @@ class LithopsMapOperator(LithopsBaseOperator):
     :param map_function: the function: plain, partial, lambda, bound method or callable object, in a module or in the
         DAG file. With a parameter ``obj`` its items are objects in storage
     :param map_iterdata: the items: any iterable, or a path in storage. A tuple gives positional arguments, a dict
-        keyword arguments, anything else the first argument
+        keyword arguments, anything else the first argument. The value of a job, or a list of such: its results,
+        which the functions read from storage
     :param iterdata_from_task: instead of ``map_iterdata``: a task_id whose return value gives the items, or
         ``{argument: task_id}`` to make each item that keyword argument (alias: ``iterdata_form_task``)
     :param extra_args: more arguments for every call: a dict of keywords, or a list or tuple of positional ones
@@ -158,6 +172,7 @@ class LithopsMapOperator(LithopsBaseOperator):
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding import bind_items
         from lithops_provider.jobs.objects import bind_objects
+        from lithops_provider.jobs.references import bind_references, check_not_expanded, is_reference
 
         number = arguments.number
         extra_args = arguments.resolve(self, "extra_args")
@@ -165,6 +180,18 @@ class LithopsMapOperator(LithopsBaseOperator):
         chunks = number("obj_chunk_number", arguments.resolve(self, "obj_chunk_number"), whole=True, least=1)
         takes_object = self._bind_function("map").takes_object
         iterdata, argument = self._iterdata(context, paths=takes_object)
+        check_not_expanded(iterdata)
+        if is_reference(iterdata):
+            settings = self.settings()
+            return bind_references(
+                client,
+                self.map_function,
+                iterdata,
+                extra_args,
+                argument=argument,
+                failures=settings["upstream_failures"],
+                timeout=settings["job_timeout"],
+            )
         if not takes_object:
             if size or chunks:
                 raise InvalidInputError(

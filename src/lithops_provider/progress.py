@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.follow import Progress
-    from lithops_provider.jobs.remote.outcomes import Outcome
 
 #: Seconds between two lines at least.
 _INTERVAL = 5.0
@@ -68,25 +67,25 @@ def describe(progress: Progress, seconds: float) -> str:
     return f"{line}, {progress.started}/{progress.calls} calls started"
 
 
-def log_output(log: Log, outcomes: Iterable[Outcome]) -> None:
+def log_output(log: Log, printed: Iterable[tuple[int, str]]) -> None:
     """
     Logs what the functions printed.
 
     :param log: where to
-    :param outcomes: of items that printed something, in order
+    :param printed: items with what they printed, in order
     """
     left = _MAX_OUTPUT
     dropped = 0
-    for outcome in outcomes:
+    for item, output in printed:
         if left <= 0:
             dropped += 1
             continue
-        text = outcome.output.rstrip("\n")
+        text = output.rstrip("\n")
         limit = min(left, _MAX_ITEM_OUTPUT)
         if len(text) > limit:
             head = limit * 3 // 4  # the end says most about an error, and how much was dropped before it came here
             text = f"{text[:head]}\n... {len(text) - limit} more characters ...\n{text[head - limit :]}"
         left -= len(text)
-        log.info(f"Output of item {outcome.item}:\n{text}")
+        log.info(f"Output of item {item}:\n{text}")
     if dropped:
         log.info(f"The output of {dropped} more item(s) is left out.")

@@ -85,6 +85,9 @@ class LithopsJobSensor(BaseSensorOperator):
         from lithops_provider.jobs.wait import look_at_job
         from lithops_provider.progress import describe
 
+        if self.job == []:
+            self.log.info("The task that was to send the job had no items, so there is none.")
+            return PokeReturnValue(True, [])
         job = LithopsJob.from_dict(self.job)
         over, progress = look_at_job(self._hook().get_client(), job)
         self.log.info("Job %s: %s", job.executor_id, describe(progress, 0.0))

@@ -61,6 +61,9 @@ class TaskRun:
         self.published = PublishedJobs(operator, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
+        limit = operator.execution_timeout
+        #: When ``execution_timeout`` is over: Airflow itself would count anew after each deferral.
+        self.end: float | None = None if limit is None else time.time() + limit.total_seconds()
 
     def execute(self) -> Any:
         """Does the operator's work from the beginning, or from where an earlier try was cut off."""
@@ -76,7 +79,7 @@ class TaskRun:
 
         state = event["state"]
         phase, carried = state["phase"], state["carried"]
-        self.deadline = state["deadline"]
+        self.deadline, self.end = state["deadline"], state["end"]
         job = LithopsJob.from_dict(state["job"])
         client = self._client()
         client.check_holds(job)
@@ -148,7 +151,7 @@ class TaskRun:
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results() if self._reads(phase) else []
-        log_output(self.log, run.outcomes.printed())
+        log_output(self.log, run.printed())
         self._judge(run)
         if not last:
             following = operator.phases[operator.phases.index(phase) + 1]
@@ -187,11 +190,7 @@ class TaskRun:
     def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
-        limit = self.operator.execution_timeout
-        ends = [self.deadline] if self.deadline is not None else []
-        if limit is not None:
-            ends.append(time.time() + limit.total_seconds())
-        deadline = min(ends) if ends else None
+        deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
         self.active = None  # the trigger is in charge now
         self.operator.defer(
             trigger=LithopsJobTrigger(
@@ -209,6 +208,7 @@ class TaskRun:
                     "since": run.since,
                     "memory": run.memory,
                     "deadline": self.deadline,
+                    "end": self.end,
                 },
                 **self._trigger_config(),
             ),

@@ -195,8 +195,8 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         args, kwargs = self._arguments
         binding, items = bind_arguments(self.func, args, kwargs, parameter=self.custom_operator_name)
         if binding.takes_object:
-            return bind_object(client, self.func, by_name(binding, args, kwargs))
-        return binding, items
+            return self._with_references(client, *bind_object(client, self.func, by_name(binding, args, kwargs)))
+        return self._with_references(client, binding, items)
 
 
 class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):

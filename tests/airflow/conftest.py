@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.airflow.browser import browser
+from tests.airflow.guarded import Guarded, guarded_server
 from tests.conftest import ROOT
 from tools import processes
 from tools.airflow_api import DagRun
@@ -91,6 +92,13 @@ def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[
     # Lithops's storage and its copy of itself are in lithops-USER; anything else was forgotten there.
     files = [path.name for path in stack.tmp.iterdir() if not path.name.startswith("lithops-")]
     assert not files, f"Airflow's tasks left temporary files: {files}"
+
+
+@pytest.fixture(scope="session")
+def guarded(airflow: AirflowStack) -> Iterator[Guarded]:
+    """A second API server, which asks for a login."""
+    with guarded_server(airflow) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,10 @@ def test_get_result_false_waits_and_returns_the_value(run: DagRun) -> None:
     assert "3/3 items done" in run.log("kept")
 
 
+def test_where_there_were_no_items_the_sensor_has_nothing_to_wait_for(run: DagRun) -> None:
+    assert run.xcom("none") == run.xcom("wait_none") == []
+
+
 def test_async_invoke_of_a_call_and_a_map_reduce(run: DagRun) -> None:
     assert run.xcom("sent_call")["kind"] == "call"
     assert run.xcom("sent_reduce")["kind"] == "reduce"

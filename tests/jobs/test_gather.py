@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import signal
+import sys
 import time
 import zlib
 from typing import Any
@@ -71,6 +72,14 @@ def test_a_part_that_is_replaced_while_it_is_read_is_looked_for_again(
     monkeypatch.setattr(client._internal_storage, "storage", FailingStorage(storage, replaces))
 
     assert sorted(gather_outcomes(client, job)) == [0, 1]
+
+
+def test_output_is_read_without_the_results(client: LithopsClient, start_map: MapStarter) -> None:
+    run = start_map(lambda x: sys.stdout.write(f"item {x} speaks\n") if x % 2 else None, range(5), batch_size=2)
+    run.finish(read_results=False)
+
+    assert not run.outcomes
+    assert list(run.printed()) == [(1, "item 1 speaks\n"), (3, "item 3 speaks\n")]
 
 
 def test_a_storage_that_fails_in_passing_is_asked_again(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:

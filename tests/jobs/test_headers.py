@@ -71,7 +71,7 @@ def test_what_ends_too_early_is_damaged(client: LithopsClient, data: bytes) -> N
 )
 def test_what_a_function_has_made_up_is_refused(changed: dict[str, Any]) -> None:
     good = {
-        **{"index": [0, 1, 2], "started": [1.0] * 3, "seconds": [1.0] * 3, "peak_memory": [1] * 3},
+        **{"index": [0, 1, 2], "started": [1.0] * 3, "seconds": [1.0] * 3, "peak_memory": [1] * 3, "size": [5] * 3},
         **{"failures": {}, "output": {}},
     }
     assert list(decode_header(json.dumps(good).encode(), 10).index) == [0, 1, 2]

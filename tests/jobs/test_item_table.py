@@ -23,6 +23,8 @@ def part(
         array("d", [1000.0 + index for index in indices]),
         array("d", [seconds for _, seconds in items]),
         array("q", [index << 20 for index in indices]),
+        array("q", [10] * len(indices)),
+        0,
         failures,
         {},
     )

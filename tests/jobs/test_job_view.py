@@ -98,6 +98,11 @@ def test_rounds(client: LithopsClient, start_map: MapStarter) -> None:
     assert [entry.failed for entry in seen.rounds] == [3, 3]
     assert [entry.settled for entry in seen.rounds] == [True, False]
 
+    clean_job(client, run.job)
+    seen = look(view, run.job)
+    assert seen.gone
+    assert seen.counts["failed"] == 3
+
 
 def test_a_stopped_job_is_cancelled(client: LithopsClient, start_map: MapStarter, tmp_path: Path) -> None:
     run = start_map(wait_for_file, [str(tmp_path / "never")])

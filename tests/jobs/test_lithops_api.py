@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
+import json
 import os
 import pickle
 import sys
@@ -18,11 +19,10 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import binding, follow, gather, lithops_api, lithops_modules
+from lithops_provider.jobs import binding, follow, gather, lithops_api, lithops_modules, lithops_storage
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.lithops_api import CallBatch
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
-from lithops_provider.jobs.storage_errors import is_missing_key
 
 #: What is called, and with which arguments: a number of positional ones, then names.
 CALLED: list[tuple[str, int, str]] = [
@@ -43,6 +43,9 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.storage.Storage.list_objects", 4, ""),
     ("lithops.storage.Storage.delete_object", 3, ""),
     ("lithops.storage.Storage.delete_objects", 3, ""),
+    ("lithops.storage.InternalStorage._write_runtime_meta_file", 3, ""),
+    ("lithops.storage.InternalStorage._cached_runtime_meta", 3, ""),
+    ("lithops.storage.InternalStorage._local_runtime_meta_path", 2, ""),
     ("lithops.storage.utils.create_job_key", 2, ""),
     ("lithops.storage.utils.CloudObject", 3, ""),
     ("lithops.storage.utils.CloudObjectLocal", 1, ""),
@@ -155,7 +158,7 @@ def test_a_missing_key_has_an_error_of_its_own(client: LithopsClient) -> None:
         client.storage.get_object(client.bucket, "no/such/key")
     with pytest.raises(find("lithops.storage.utils.StorageNoSuchKeyError")):
         client.storage.head_object(client.bucket, "no/such/key")
-    assert is_missing_key(caught.value)
+    assert lithops_storage.is_missing_key(caught.value)
 
 
 def test_the_storage_reads_ranges_sizes_and_lists(client: LithopsClient) -> None:
@@ -272,6 +275,22 @@ def test_how_lithops_limits_the_time_of_a_call(mode: str, wanted: int, limit: in
     find("lithops.job.job._apply_mode_limits")(job, config, {"runtime_timeout": 300}, 512)
 
     assert job.execution_timeout == limit
+
+
+def test_a_runtimes_cache_file_that_is_being_written_is_not_read(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = client.compute.invoker.select_runtime("M000", None)
+    invoker = client.compute.invoker
+    key = invoker.compute_handler.get_runtime_key(invoker.runtime_name, None, find("lithops.version.__version__"))
+    file = Path(client.compute.internal_storage._local_runtime_meta_path(key))
+    monkeypatch.setattr("lithops.storage.storage.RUNTIME_META_CACHE", {})
+    assert file.exists()
+    file.write_text("")
+
+    assert client.compute.internal_storage.get_runtime_meta(key) == expected
+    assert json.loads(file.read_text()) == expected
+    assert not [path for path in file.parent.iterdir() if path.suffix != ".json"]
 
 
 def test_modules_are_found_excluded_and_left_out(client: LithopsClient) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from lithops_provider.jobs import lithops_api
+from lithops_provider.jobs import lithops_api, lithops_storage
 from lithops_provider.jobs.errors import (
     ConfigurationError,
     LithopsJobError,
@@ -18,7 +18,6 @@ from lithops_provider.jobs.errors import (
 )
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.lithops_messages import delete_queue
-from lithops_provider.jobs.storage_errors import is_missing_key, is_refused
 from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class LithopsClient:
         name = self.config["lithops"]["storage"]
         try:
             return within(
-                self.request_seconds, lambda: lithops_api.open_internal_storage(self.config), f"opening {name}"
+                self.request_seconds, lambda: lithops_storage.open_internal_storage(self.config), f"opening {name}"
             )
         except ModuleNotFoundError as error:
             raise ConfigurationError(
@@ -123,7 +122,7 @@ class LithopsClient:
             try:
                 return bytes(self.storage.get_object(bucket, key))
             except Exception as error:
-                if is_missing_key(error):
+                if lithops_storage.is_missing_key(error):
                     return None
                 raise
 
@@ -144,7 +143,7 @@ class LithopsClient:
                 extra = {"Range": f"bytes={first}-{last}"}
                 return bytes(self.storage.get_object(bucket, key, extra_get_args=extra))
             except Exception as error:
-                if is_missing_key(error):
+                if lithops_storage.is_missing_key(error):
                     return None
                 raise
 
@@ -175,7 +174,7 @@ class LithopsClient:
         :param storage: name of the storage backend, if it isn't the configured one
         :raises StorageRefusedError: it is
         """
-        if is_refused(error):
+        if lithops_storage.is_refused(error):
             name = storage or self.config["lithops"]["storage"]
             raise StorageRefusedError(
                 f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "

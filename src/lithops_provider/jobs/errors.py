@@ -9,6 +9,7 @@ What can go wrong with a job.
     │   └── NotPortableError      a function or an item can't be shipped to the functions
     ├── SubmitError               the backend took the job only partly, or not at all
     ├── ItemsFailedError          more items failed than the job allows
+    ├── UpstreamFailedError       items of a job whose results are wanted have failed
     ├── JobTimeoutError           the job passed its own deadline (also a TimeoutError)
     ├── JobCancelledError         somebody cancelled the job
     └── StorageUnavailableError   the storage did not answer, or lost the job's data
@@ -58,6 +59,10 @@ class ItemsFailedError(LithopsJobError):
         super().__init__(message)
         self.failures = list(failures)
         self.total = total
+
+
+class UpstreamFailedError(LithopsJobError):
+    """Items of a job whose results are to be an argument have failed."""
 
 
 class JobTimeoutError(LithopsJobError, TimeoutError):

@@ -8,15 +8,18 @@ import pickle
 import zlib
 from base64 import b64decode
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
+from lithops_provider.jobs.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 
 _LOG_TAIL = 2_000
+_READERS = 16
 #: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
 _FUNCTION_LOG = "---------------------- FUNCTION LOG ----------------------"
 
@@ -52,6 +55,23 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) ->
 
     # Listed again each time: a call that still runs replaces its parts.
     return client.patiently(read, f"reading the parts of {prefix}", READ_SECONDS)
+
+
+def read_output(client: LithopsClient, job: LithopsJob) -> list[tuple[int, str]]:
+    """
+    Reads what the items of a job have printed, without their results.
+
+    :param client: where the job ran
+    :param job: the job
+    :returns: the items that printed something, with that, in order
+    """
+    output: dict[int, str] = {}
+    for number in range(len(job.rounds)):
+        keys = current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/"))
+        with ThreadPoolExecutor(_READERS) as pool:
+            for header in pool.map(lambda key: read_header(client, job.bucket, key, job.items), sorted(keys)):
+                output.update(header.output if header is not None else {})
+    return sorted(output.items())
 
 
 def find_missing(

@@ -16,7 +16,7 @@ from lithops_provider.jobs.client import LithopsClient
 #: Bytes that are read at first: the headers of most parts are shorter.
 _FIRST_READ = 64 << 10
 _LENGTH = struct.Struct("<Q")  # that of a frame, see remote/frames.py
-_COLUMNS = ("index", "started", "seconds", "peak_memory")
+_COLUMNS = ("index", "started", "seconds", "peak_memory", "size")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Header:
     :param started: seconds since the epoch
     :param seconds: how long each took
     :param peak_memory: most bytes that its process had by the item's end
+    :param size: bytes of each one's result, 0 if it failed
+    :param results_start: where in the part the frames of the results begin
     :param failures: ``type``, ``message`` and ``traceback`` of each item that failed
     :param output: what items printed
     """
@@ -36,6 +38,8 @@ class Header:
     started: array[float]
     seconds: array[float]
     peak_memory: array[int]
+    size: array[int]
+    results_start: int
     failures: dict[int, dict[str, Any]]
     output: dict[int, str]
 
@@ -78,18 +82,20 @@ def decode_header(data: bytes, items: int) -> Header:
     """
     try:
         found = json.loads(data, parse_constant=_no_constant)
-        index, started, seconds, peak_memory = (found[name] for name in _COLUMNS)
+        index, started, seconds, peak_memory, size = (found[name] for name in _COLUMNS)
         header = Header(
             array("q", index),
             array("d", started),
             array("d", seconds),
             array("q", peak_memory),
+            array("q", size),
+            _LENGTH.size + len(data),
             {int(number): dict(failure) for number, failure in found["failures"].items()},
             {int(number): str(text) for number, text in found["output"].items()},
         )
     except (KeyError, TypeError, AttributeError, OverflowError, UnicodeDecodeError) as error:
         raise ValueError(f"the header of a part is damaged: {error!r}") from error
-    if len({len(column) for column in (header.index, header.started, header.seconds, header.peak_memory)}) != 1:
+    if len({len(getattr(header, column)) for column in _COLUMNS}) != 1:
         raise ValueError("the header of a part is damaged: its columns differ in length")
     if any(number < 0 or number >= items for number in header.index):
         raise ValueError(f"the header of a part is damaged: it tells of items that the job's {items} aren't among")

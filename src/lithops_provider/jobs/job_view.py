@@ -207,7 +207,8 @@ class JobView:
                 self._rounds.append(RoundView())
             if not self._rounds[number].settled:
                 changed |= self._list(client, job, number, wanted)
-        gone = all(entry.deleted or not entry.objects for entry in self._rounds)
+        # Earlier rounds aren't listed again; a job's data is deleted as a whole.
+        gone = self._rounds[-1].deleted or not any(entry.objects for entry in self._rounds)
         if self.snapshot is None or wanted:
             self._show(job, len(wanted), gone)  # at once, from the parts' names
         if wanted:

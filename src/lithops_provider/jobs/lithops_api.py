@@ -1,5 +1,6 @@
 """
-With lithops_modules.py and lithops_messages.py, all that is used of Lithops beyond its documented interface.
+With lithops_modules.py, lithops_storage.py and lithops_messages.py, all that is used of Lithops beyond its documented
+interface.
 tests/jobs/test_lithops_api.py fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
@@ -89,36 +90,12 @@ def quiet_lithops(level: int = logging.WARNING) -> None:
         logger.setLevel(level)
 
 
-def open_internal_storage(config: dict[str, Any]) -> Any:
-    """
-    Returns Lithops's InternalStorage: ``.storage`` is the client, ``.bucket`` the resolved bucket.
-
-    :param config: complete configuration
-    """
-    from lithops.config import extract_storage_config
-    from lithops.storage import InternalStorage
-
-    return InternalStorage(extract_storage_config(config))
-
-
-def matches(pattern: str, key: str) -> bool:
-    """
-    Tells whether a key matches a pattern, by the rules of Lithops: ``*`` and ``?`` within a part of the key, ``**`` for
-    any number of parts.
-
-    :raises ValueError: ``**`` isn't alone between slashes
-    """
-    from lithops.libs.globber import match
-
-    return bool(match(pattern, key))
-
-
 class Compute:
     """
     The compute backend of a configuration.
 
     :param config: complete configuration
-    :param internal_storage: see `open_internal_storage`
+    :param internal_storage: see `lithops_provider.jobs.lithops_storage.open_internal_storage`
     """
 
     def __init__(self, config: dict[str, Any], internal_storage: Any) -> None:

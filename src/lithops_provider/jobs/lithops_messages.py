@@ -12,7 +12,7 @@ def make_queue(config: dict[str, Any], internal_storage: Any, executor_id: str) 
     Makes the queue of a job.
 
     :param config: complete configuration
-    :param internal_storage: see `lithops_provider.jobs.lithops_api.open_internal_storage`
+    :param internal_storage: see `lithops_provider.jobs.lithops_storage.open_internal_storage`
     :param executor_id: the job's
     """
     with _monitor(config, internal_storage, executor_id):

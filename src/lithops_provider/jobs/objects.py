@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lithops_provider.jobs import lithops_api
+from lithops_provider.jobs import lithops_storage
 from lithops_provider.jobs.binding import Binding, as_items, bind_function, short_repr, split_evenly
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.storage_errors import is_missing_key
 
 ObjectItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 Description = dict[str, Any]
@@ -217,10 +216,10 @@ def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str
         if "*" in key:
             # Two of Lithops's backends take a pattern, the others ignore it.
             found = storage.list_objects(bucket, key[: key.index("*")])
-            return [entry for entry in found if lithops_api.matches(key, entry["Key"]) and entry["Key"][-1] != "/"]
+            return [entry for entry in found if lithops_storage.matches(key, entry["Key"]) and entry["Key"][-1] != "/"]
         found = storage.list_objects(bucket, f"{key}/" if key else None)
     except Exception as error:
-        if is_missing_key(error):
+        if lithops_storage.is_missing_key(error):
             return []
         raise
     return [entry for entry in found if not entry["Key"].endswith("/")]

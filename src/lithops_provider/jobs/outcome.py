@@ -50,9 +50,21 @@ def describe_item(blob: bytes) -> str:
         name, where = special["object"]
         shown.insert(0, f"{name}={where.get('key') or where.get('path') or where.get('url')}")
     elif special is not None:
-        shown.insert(0, "<results of another job>")
+        shown.insert(0, _describe_special(special))
     text = ", ".join(shown)
     return text if len(text) <= _ITEM_REPR else f"{text[: _ITEM_REPR - 3]}..."
+
+
+def _describe_special(special: dict[str, Any]) -> str:
+    if "result" in special:
+        (
+            argument,
+            index,
+            *_,
+        ) = special["result"]
+        name = f"<result of item {index} of another job>"
+        return name if argument is None else f"{argument}={name}"
+    return "<results of another job>"
 
 
 def make_failure(outcome: Outcome, blob: bytes) -> Failure:

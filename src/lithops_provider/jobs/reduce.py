@@ -34,9 +34,9 @@ def reduce_items(mapped: LithopsJob, chunks: Sequence[int] | None) -> list[Speci
     """
     reference = mapped.reference()
     if chunks is None:
-        return [((), {}, {"results": (0, reference)})]
+        return [((), {}, {"results": [(0, [reference], False)]})]
     ends = list(accumulate(chunks))
     return [
-        ((), {}, {"results": (0, {**reference, "first": end - count, "last": end - 1})})
+        ((), {}, {"results": [(0, [{**reference, "first": end - count, "last": end - 1}], False)]})
         for end, count in zip(ends, chunks, strict=True)
     ]

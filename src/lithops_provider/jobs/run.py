@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError
 from lithops_provider.jobs.follow import LOST, Follower, Progress, follow
-from lithops_provider.jobs.gather import find_missing, gather_outcomes
+from lithops_provider.jobs.gather import find_missing, gather_outcomes, read_output
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.outcome import Failure, load_results, make_failure
@@ -177,6 +177,12 @@ class JobRun:
     def failures(self) -> list[Failure]:
         """Returns the failures, in the order of the items. To be called after `results`, which may find more."""
         return [make_failure(self.outcomes[index], self.spec.items[index]) for index in self.outcomes.failed]
+
+    def printed(self) -> Iterator[tuple[int, str]]:
+        """Yields the items that printed something, with that, in order. To be called after `finish`."""
+        if self.outcomes:
+            return ((outcome.item, outcome.output) for outcome in self.outcomes.printed())
+        return iter(read_output(self.client, self.job))
 
     def cancel(self) -> bool:
         """

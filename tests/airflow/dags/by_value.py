@@ -44,6 +44,9 @@ with DAG("by_value", schedule=None):
 
     by_hook(sent.output)
 
+    none = LithopsMapOperator(task_id="none", map_function=slow_square, map_iterdata=[], async_invoke=True)
+    LithopsJobSensor(task_id="wait_none", job=none.output, deferrable=True, timeout=60, get_result=True)
+
     kept = LithopsMapOperator(task_id="kept", map_function=slow_square, map_iterdata=[1, 2, 3], get_result=False)
     by_hook.override(task_id="gather_kept")(kept.output)
     LithopsCallAsyncOperator(task_id="sent_call", func=slow_square, data=[5], async_invoke=True)

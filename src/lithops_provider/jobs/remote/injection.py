@@ -7,7 +7,12 @@ import os
 from typing import Any
 
 from . import results
+from .modules import load_result
 from .objects import open_chunk
+
+
+class UpstreamItemFailedError(Exception):
+    """The item is the result of one that failed in another job."""
 
 
 class Injection:
@@ -22,6 +27,8 @@ class Injection:
         self.names = names
         self.places = places
         self._clients: dict[str, Any] = {}
+        #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
+        self._window: tuple[str, tuple[int, int], bytes] | None = None
 
     def __call__(
         self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any] | None
@@ -32,7 +39,11 @@ class Injection:
         :param index: the item's index, which becomes ``id``
         :param args: the item's own positional arguments and those that all items share
         :param kwargs: the same for keywords
-        :param special: ``{"object": (name, description)}``, ``{"results": (position, reference)}`` or None
+        :param special: None, or what is to be filled in: ``object``, a parameter and a description of the object;
+            ``results`` of other jobs, each with a position or parameter, references, and whether it is a single
+            result; ``result``, an item of another job, with a parameter or None and where it is; ``failed``, why there
+            is none
+        :raises UpstreamItemFailedError: ``failed`` says so
         """
         filled: dict[str, Any] = {name: index if name == "id" else self._client(name) for name in self.names}
         if special is not None:
@@ -41,15 +52,44 @@ class Injection:
                 in_storage = description["backend"] not in ("path", "url")
                 storage = self.storage(description["backend"]) if in_storage else None
                 filled[name] = open_chunk(storage, description)
-            if "results" in special:
-                position, reference = special["results"]
-                values = results.read_values(self.storage(None), reference)
-                args = (*args[:position], values, *args[position:])
+            for place, references, single in special.get("results", ()):
+                values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
+                given = values[0] if single else values
+                if isinstance(place, int):
+                    args = (*args[:place], given, *args[place:])
+                else:
+                    filled[place] = given
+            if "failed" in special:
+                raise UpstreamItemFailedError(special["failed"])
+            if "result" in special:
+                args, kwargs = self._with_result(special["result"], args, kwargs)
         for name, place in self.places:
             # By position where all before it are: what comes behind it may be positional as well.
             if place <= len(args) and name in filled:
                 args = (*args[:place], filled.pop(name), *args[place:])
         return args, {**kwargs, **filled} if filled else kwargs
+
+    def _with_result(
+        self, where: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Adds a result of another job, as an item that was given by value is taken."""
+        argument, _, bucket, key, span, (start, end) = where
+        storage = self.storage(None)
+        if self._window is None or self._window[:2] != (key, span):
+            ranged = {"Range": f"bytes={span[0]}-{span[1] - 1}"}
+            self._window = (key, span, storage.get_object(bucket, key, extra_get_args=ranged))
+        blob = memoryview(self._window[2])[start - span[0] : end - span[0]]
+        value = load_result(blob, storage, bucket, key.rsplit("/", 2)[0])
+        if argument is not None:
+            value = {argument: value}
+        elif isinstance(value, tuple):
+            return (*value, *args), kwargs
+        elif not isinstance(value, dict):
+            return (value, *args), kwargs
+        twice = sorted(set(value) & set(kwargs))
+        if twice:
+            raise TypeError(f"the upstream's result and extra_args both give the parameter {twice[0]!r}")
+        return args, {**value, **kwargs}
 
     def storage(self, backend: str | None) -> Any:
         """

@@ -55,6 +55,7 @@ class PartBuilder:
         self.started: list[float] = []
         self.seconds: list[float] = []
         self.peak_memory: list[int] = []
+        self.sizes: list[int] = []
         self.failures: dict[int, dict[str, Any]] = {}
         self.output: dict[int, str] = {}
         self.results: list[bytes] = []
@@ -64,6 +65,7 @@ class PartBuilder:
         """Adds the pickled result of an item."""
         self._add(index, started, seconds, peak_memory)
         self.results.append(result)
+        self.sizes.append(len(result))
         self.size += len(result)
 
     def add_failure(
@@ -72,6 +74,7 @@ class PartBuilder:
         """Adds why an item failed: ``type``, ``message``, ``traceback``."""
         self._add(index, started, seconds, peak_memory)
         self.failures[index] = failure
+        self.sizes.append(0)
         self.size += sum(len(str(text)) for text in failure.values())
 
     def add_output(self, index: int, output: str) -> None:
@@ -93,6 +96,7 @@ class PartBuilder:
             "started": self.started,
             "seconds": self.seconds,
             "peak_memory": self.peak_memory,
+            "size": self.sizes,
             "failures": self.failures,
             "output": self.output,
         }

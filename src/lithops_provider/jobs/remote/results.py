@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import parts
+from .modules import load_result
 from .outcomes import Outcomes, Part
 
 #: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
@@ -61,12 +61,13 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
     """
     bucket = reference["bucket"]
     keys: list[str] = []
-    for job_id in reference["job_ids"]:
-        keys += storage.list_keys(bucket, job_prefix(reference["executor_id"], job_id) + "/")
+    prefixes = [job_prefix(reference["executor_id"], job_id) for job_id in reference["job_ids"]]
+    for prefix in prefixes:
+        keys += storage.list_keys(bucket, f"{prefix}/")
     outcomes = read_outcomes(storage, bucket, current_parts(keys))
     first, last = reference.get("first", 0), reference.get("last")
     return [
-        pickle.loads(outcome.result)
+        load_result(outcome.result, storage, bucket, prefixes[-1])
         for index, outcome in outcomes.items()
         if outcome.result is not None and index >= first and (last is None or index <= last)
     ]

@@ -2,7 +2,8 @@
 
 import { count, duration, h, s } from "./dom.js";
 
-const ROW = 14;
+const ROW = 8;
+const LINE = 13;
 const LABELS = 64;
 
 /** Draws into a box and again whenever its width changes; `draw` gets the width and returns an element. */
@@ -27,6 +28,8 @@ export function timeline(data, width) {
   const length = data.end - data.begin;
   const plot = width - LABELS - 8;
   const row = Math.max(ROW, Math.min(26, Math.floor(160 / rows.length)));
+  const labelled = Math.ceil(LINE / row);
+  const bars = row - (row > 12 ? 4 : 2);
   const height = rows.length * row + 22;
   const x = (seconds) => LABELS + (seconds / length) * plot;
   const failed = rows.reduce((sum, entry) => sum + entry.failed, 0);
@@ -51,14 +54,16 @@ export function timeline(data, width) {
     const what = `${entry.label.includes("-") ? "Calls" : "Call"} ${entry.label}: ${count(entry.done)} items`;
     const times = `${duration(entry.begin)} to ${duration(entry.end)}`;
     const group = s("g", {}, s("title", {}, `${what}, ${count(entry.failed)} failed, ${times}`));
+    if (number % labelled === 0) {
+      group.append(s("text", { class: "tick", x: LABELS - 6, y: top + row / 2 + 2, "text-anchor": "end" }, entry.label));
+    }
     group.append(
-      s("text", { class: "tick", x: LABELS - 6, y: top + row / 2 + 2, "text-anchor": "end" }, entry.label),
       s("rect", {
         class: "track",
         x: x(entry.begin),
         y: top,
         width: Math.max(x(entry.end) - x(entry.begin), 1),
-        height: row - 4,
+        height: bars,
         rx: 2,
       }),
     );
@@ -69,7 +74,7 @@ export function timeline(data, width) {
           x: from,
           y: top,
           width: Math.max(to - from, 1),
-          height: row - 4,
+          height: bars,
           rx: to - from > 6 ? 2 : 0,
           "fill-opacity": strength,
         }),
@@ -81,7 +86,7 @@ export function timeline(data, width) {
       }
     } else {
       cells(entry.cells, (from, to, wrong, level) => {
-        bar(LABELS + (plot * from) / columns, LABELS + (plot * to) / columns, wrong, 0.2 + 0.08 * level);
+        bar(LABELS + (plot * from) / columns, LABELS + (plot * to) / columns, wrong, 0.35 + 0.07 * level);
       });
     }
     svg.append(group);

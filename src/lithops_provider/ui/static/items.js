@@ -17,10 +17,14 @@ const COLUMNS = [
 const STATES = ["waiting", "running", "succeeded", "failed"];
 
 export class ItemsTable {
-  /** Shows the items of `job`, a function that returns {path, parameters}; `open(index)` shows one. */
-  constructor(job, open) {
+  /**
+   * Shows the items of `job`, a function that returns {path, parameters}. `open(index)` shows one, `failed(error)`
+   * tells what is wrong with more than this table.
+   */
+  constructor(job, open, failed) {
     this.job = job;
     this.open = open;
+    this.failed = failed;
     this.sort = "index";
     this.descending = false;
     this.state = null;
@@ -133,7 +137,8 @@ export class ItemsTable {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;
-      this.message.textContent = error.message;
+      if ([401, 403].includes(error.status)) this.failed(error);
+      else this.message.textContent = error.message;
     }
   }
 
@@ -193,7 +198,7 @@ export class ItemsTable {
     this.pager.replaceChildren(
       button("page-first", "First", 0, this.first === 0),
       button("page-previous", "Previous", Math.max(this.first - PAGE, 0), this.first === 0),
-      h("span", {}, this.total ? `${count(this.first + 1)}–${count(this.first + rows)} of ${count(this.total)}` : "0 of 0"),
+      h("span", {}, this.total ? `${count(this.first + 1)} to ${count(this.first + rows)} of ${count(this.total)}` : "0 of 0"),
       button("page-next", "Next", this.first + PAGE, this.first + PAGE >= this.total),
       button("page-last", "Last", last, this.first >= last),
     );

@@ -30,7 +30,7 @@ const parameters = () => ({ run_id: task.run_id, task_id: task.task_id, map_inde
 const job = () => ({ path, parameters: parameters() });
 
 const detail = new ItemDetail(job);
-const items = new ItemsTable(job, (index) => detail.open(index));
+const items = new ItemsTable(job, (index) => detail.open(index), showError);
 const parts = {
   back: h("nav", {}),
   notices: h("div", { class: "notices" }),

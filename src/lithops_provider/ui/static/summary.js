@@ -52,7 +52,7 @@ export function tiles(job, progress) {
   const sent = job.rounds.at(-1);
   const share = job.items ? Math.floor((100 * done) / job.items) : 100;
   const entries = [
-    ["Items done", count(done), `of ${count(job.items)} · ${share} %`],
+    ["Items done", count(done), `${share} % of ${count(job.items)}`],
     ["Failed", count(counts.failed), null, counts.failed ? "failed" : ""],
     ["Running", count(counts.running), `${count(last.calls - last.ended)} of ${count(sent.calls)} calls`],
     ["Rate", progress.rate === null ? "–" : `${about(progress.rate)}/s`, progress.over ? "over all" : "lately"],

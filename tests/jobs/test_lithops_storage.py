@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.storage_errors import is_missing_key, is_refused
+from lithops_provider.jobs.lithops_storage import is_missing_key, is_refused
 
 
 def error(name: str = "SomeError", **attributes: Any) -> Exception:

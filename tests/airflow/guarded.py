@@ -1,0 +1,106 @@
+"""A second API server on the tests' Airflow, which asks for a login as that of a team does."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+
+from tools import processes
+from tools.airflow_stack import AirflowStack, StackError, free_port
+
+#: The only DAG that the user ``limited`` may see.
+SEEN = "page_many"
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Guarded:
+    """
+    The server.
+
+    :param url: its address
+    :param stack: the Airflow it belongs to
+    """
+
+    def __init__(self, url: str, stack: AirflowStack) -> None:
+        self.url = url
+        self._secret = stack.env["AIRFLOW__API_AUTH__JWT_SECRET"]
+        self._token = httpx.get(f"{stack.url}/auth/token", trust_env=False).json()["access_token"]
+
+    def token(self, user: str = "viewer", role: str | None = "VIEWER", *, age: float = 0.0) -> str:
+        """
+        Return what a login gives.
+
+        :param user: the user's name
+        :param role: the role
+        :param age: seconds ago at which it has expired; 0 for one that is good
+        """
+        algorithm = jwt.get_unverified_header(self._token)["alg"]
+        claims: dict[str, Any] = jwt.decode(self._token, options={"verify_signature": False})
+        claims |= {"sub": user, "role": role}
+        if age:
+            claims |= {"exp": int(time.time() - age), "iat": int(time.time() - age - 60)}
+        return jwt.encode(claims, self._secret, algorithm=algorithm)
+
+    def get(self, path: str, token: str | None = None, **parameters: Any) -> httpx.Response:
+        """
+        Ask for something.
+
+        :param path: below the page's own, or of Airflow with a slash at its beginning
+        :param token: of `token`; None for nobody
+        :param parameters: of the query
+        """
+        cookies = {"_token": token} if token is not None else {}
+        with httpx.Client(cookies=cookies, trust_env=False, timeout=60) as client:
+            return client.get(f"{self.url}/lithops/{path}", params=parameters)
+
+
+@contextmanager
+def guarded_server(stack: AirflowStack) -> Iterator[Guarded]:
+    """
+    Start the server, and end it.
+
+    :param stack: the Airflow it belongs to
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__AUTH_MANAGER": "tests.airflow.auth.ByDagAuthManager",
+        "AIRFLOW__API__BASE_URL": url,
+        "PYTHONPATH": str(ROOT),
+    }
+    log = stack.log_file("guarded-server")
+    arguments = ["api-server", "--host", "127.0.0.1", "--apps", "core", "--port", str(port)]
+    with log.open("ab") as output:
+        server = subprocess.Popen(
+            [stack.python, "-m", "airflow", *arguments],
+            env=stack.env | settings,
+            cwd=stack.home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                httpx.get(f"{url}/api/v2/version", trust_env=False, timeout=30).raise_for_status()
+                break
+            except httpx.HTTPError as error:
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise StackError(f"the second API server doesn't answer\n{log.read_text()[-3000:]}") from error
+                time.sleep(0.2)
+        yield Guarded(url, stack)
+    finally:
+        server.terminate()
+        server.wait(20)
+        processes.end(processes.in_session(server.pid))

@@ -1,0 +1,63 @@
+"""Results that stay in storage and are the items, or arguments, of the next job."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from tests.airflow.conftest import RunDag
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+
+def database_bytes(airflow: AirflowStack, run: DagRun) -> int:
+    """Sums up what the tasks of a run have stored: XComs, and what they remember of their jobs."""
+    columns = {"xcom": "value", "task_state_store": "value"}
+    total = 0
+    with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        for table, column in columns.items():
+            query = f"SELECT sum(length(CAST({column} AS BLOB))) FROM {table} WHERE dag_id = ? AND run_id = ?"
+            (found,) = database.execute(query, (run.dag_id, run.run_id)).fetchone()
+            total += found or 0
+    return total
+
+
+@pytest.mark.parametrize("how", ["sync", "deferred"])
+def test_a_chain_of_large_results_leaves_the_database_small(airflow: AirflowStack, run_dag: RunDag, how: str) -> None:
+    run = run_dag(f"by_reference_{how}")
+
+    assert run.xcom("reduced") == sum(2 * number for number in range(50))
+    assert database_bytes(airflow, run) < 4096
+
+
+@pytest.fixture(scope="module")
+def run(airflow: AirflowStack) -> DagRun:
+    return airflow.api.trigger("by_reference").wait(180, check=False)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "result"),
+    [
+        ("left_out", ["0", "1", "2", "4"]),
+        ("of_several", ["0", "1", "2", "4", "10", "20"]),
+        ("call", 37),
+        ("call_from_task", 37),
+        ("decorated", [30, 60]),
+        ("total", 30),
+    ],
+)
+def test_results_come_by_reference(run: DagRun, task_id: str, result: object) -> None:
+    assert run.xcom(task_id) == result
+
+
+def test_failures_are_propagated_if_wanted(run: DagRun) -> None:
+    assert run.task("propagated")["state"] == "failed"
+    assert "1 of 5 item(s) of str failed" in run.log("propagated")
+    assert "UpstreamItemFailedError: item 3 of job" in run.log("propagated")
+
+
+def test_expand_over_a_job_says_what_to_do(run: DagRun) -> None:
+    assert run.task("expanded", 0)["state"] == "failed"
+    assert ".expand can't go over the results of a job" in run.log("expanded", map_index=0)

@@ -1,0 +1,24 @@
+"""The NDVI workflow of the original plugin, as a chain of TaskFlow maps whose results stay in storage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.airflow.conftest import RunDag
+from tools.airflow_stack import AirflowStack
+
+DAG_FILE = Path(__file__).resolve().parents[2] / "example_dags" / "lithops_ndvi.py"
+
+
+def test_the_workflow_finds_the_season_and_leaves_no_bands(airflow: AirflowStack, run_dag: RunDag) -> None:
+    airflow.write_dag("lithops_ndvi", DAG_FILE.read_text(), "lithops_ndvi")
+    run = run_dag("lithops_ndvi", timeout=240)
+
+    table = run.xcom("field_averages")
+    assert list(table) == ["04", "05", "06", "07", "08", "09"]
+    assert table["06"] == {"wheat": 0.75, "meadow": 0.75, "lake": -0.2}
+    assert run.xcom("check") == "the wheat is greenest in month 06"
+    assert run.xcom("clean_up") == 36
+    values = [run.xcom(task_id) for task_id in ("tiles", "store_tile", "ndvi", "field_averages")]
+    assert sum(len(json.dumps(value)) for value in values) < 4_000  # 18 tiles, of half a megabyte each in between

@@ -1,0 +1,173 @@
+"""The page as somebody at a browser sees and uses it, inside Airflow's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from tests.airflow.browser import window
+from tests.airflow.guarded import Guarded
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+
+@pytest.fixture(scope="module")
+def ended(airflow: AirflowStack) -> dict[str, DagRun]:
+    """A run that has failed and one with 100,000 items, by DAG."""
+    runs = [airflow.api.trigger(dag_id) for dag_id in ("page_fails", "page_many")]
+    return {run.dag_id: run.wait(240, check=False) for run in runs}
+
+
+def address(run: DagRun) -> str:
+    """Where Airflow has the page of a run's only task."""
+    task = run.dag_id.removeprefix("page_")
+    return f"/dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/{task}/plugin/lithops"
+
+
+def inner(page: Page) -> FrameLocator:
+    """What is in the frame of the page."""
+    return page.frame_locator("iframe[title='Lithops job']")
+
+
+@contextmanager
+def job_page(
+    browser: Browser, airflow: AirflowStack, run: DagRun, *, dark: bool = False
+) -> Iterator[tuple[Page, FrameLocator]]:
+    """The page of a run's job, once it shows items."""
+    with window(browser, airflow.url, dark=dark) as page:
+        page.goto(address(run))
+        frame = inner(page)
+        expect(frame.get_by_role("button", name="Show item 0", exact=True)).to_be_visible()
+        yield page, frame
+
+
+def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    run = airflow.api.trigger("page_runs", {"gate": str(gate)})
+    try:
+        run.wait_for_task("runs", "deferred", timeout=120)
+        with job_page(browser, airflow, run) as (_, frame):
+            bar = frame.get_by_role("progressbar")
+            expect(bar).to_have_attribute("aria-valuenow", "10")
+            expect(frame.get_by_role("heading", name="wait_for", exact=True)).to_be_visible()
+            expect(frame.locator(".heading .badge").first).to_have_text("running")
+            expect(frame.locator("[data-state=running] b")).to_have_text("1")
+            frame.get_by_role("button", name="waiting 9").click()
+            expect(frame.locator(".items tbody tr")).to_have_count(9)
+            gate.touch()
+            # Nobody touches the page, nor reloads it.
+            expect(frame.locator(".heading .badge").first).to_have_text("succeeded")
+            expect(bar).to_have_attribute("aria-valuetext", "20 of 20 items done, 0 failed")
+            expect(frame.locator("#live")).to_have_text("succeeded: 20 of 20 items succeeded, 0 failed")
+            expect(frame.locator(".items tbody tr")).to_have_count(0)
+    finally:
+        gate.touch()
+        run.wait(120)
+
+
+def test_a_failed_job_is_searched_and_its_output_is_text(
+    airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]
+) -> None:
+    with job_page(browser, airflow, ended["page_fails"]) as (page, frame):
+        expect(frame.locator(".heading .badge").first).to_have_text("failed")
+        expect(frame.get_by_role("img", name=re.compile("Timeline of 7 calls"))).to_be_visible()
+        expect(frame.get_by_role("img", name=re.compile("Histogram of durations"))).to_be_visible()
+        expect(frame.get_by_role("heading", name="Rounds")).to_be_visible()
+        frame.get_by_role("button", name="failed 9").click()
+        expect(frame.locator(".items tbody tr")).to_have_count(9)
+        frame.get_by_role("searchbox").fill("45 is bad")
+        expect(frame.locator(".items tbody tr")).to_have_count(1)
+        expect(frame.locator("td.failure")).to_contain_text("ValueError: 45 is bad <script>")
+        frame.locator(".items tbody tr").click()
+
+        dialog = frame.get_by_role("dialog", name="Item 45")
+        expect(dialog.get_by_text("Try 2")).to_be_visible()
+        expect(dialog.locator("pre").filter(has_text="in fail_some").first).to_contain_text("<script>document.title")
+        expect(dialog.locator("pre").filter(has_text="seen 45").first).to_contain_text("<img src=x onerror=")
+        assert frame.locator("img, pre script, td script").count() == 0
+        assert "taken over" not in page.title()
+
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        dialog.get_by_role("button", name="Copy").click()
+        expect(dialog.get_by_text("Copied.")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert "load_item(job, 45)" in copied
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+
+        with page.expect_download() as downloading:
+            frame.get_by_role("button", name="Download failures").click()
+        lines = Path(downloading.value.path()).read_text().splitlines()
+        assert sorted(json.loads(line)["index"] for line in lines) == list(range(3, 60, 7))
+
+
+def test_100_000_items_in_the_dark(airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]) -> None:
+    with job_page(browser, airflow, ended["page_many"], dark=True) as (page, frame):
+        expect(frame.get_by_role("progressbar")).to_have_attribute(
+            "aria-valuetext", "100,000 of 100,000 items done, 20 failed"
+        )
+        assert frame.locator("html").get_attribute("data-theme") == "dark"
+        colours = [where.evaluate("getComputedStyle(document.body).backgroundColor") for where in page.frames[:2]]
+        assert colours[0] == colours[1]  # as Airflow has it
+        expect(frame.locator(".pager span")).to_have_text("1 to 50 of 100,000")
+        frame.get_by_role("button", name="Last", exact=True).click()
+        expect(frame.get_by_role("button", name="Show item 99999", exact=True)).to_be_visible()
+        assert frame.locator(".chart .bar").count() < 5_000
+        assert frame.locator(".items tbody tr").count() <= 50
+
+        # Airflow's own switch turns the page over, too.
+        page.evaluate("document.documentElement.classList.replace('dark', 'light')")
+        expect(frame.locator("html")).to_have_attribute("data-theme", "light")
+
+
+def test_keys_are_enough(airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]) -> None:
+    with job_page(browser, airflow, ended["page_fails"]) as (page, frame):
+        header = frame.get_by_role("columnheader", name="Duration")
+        header.get_by_role("button").focus()
+        page.keyboard.press("Enter")
+        expect(header).to_have_attribute("aria-sort", "descending")
+        expect(header.get_by_role("button")).to_be_focused()  # though the table was made anew
+        page.keyboard.press("Space")
+        expect(header).to_have_attribute("aria-sort", "ascending")
+        button = frame.locator(".items tbody button").first
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(frame.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(button).to_be_focused()
+
+
+def test_the_navigation_lists_jobs_and_leads_to_them(
+    airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]
+) -> None:
+    with window(browser, airflow.url) as page:
+        page.goto("/")
+        page.get_by_role("button", name="Browse").click()
+        page.get_by_role("menuitem", name="Lithops jobs").click()
+        frame = page.frame_locator("iframe[title='Lithops jobs']")
+        row = frame.get_by_role("row").filter(has_text=ended["page_many"].run_id)
+        expect(row).to_contain_text("100,000")
+        row.get_by_role("link", name="many").click()
+        expect(frame.get_by_role("heading", name="fail_rarely")).to_be_visible()
+        frame.get_by_role("link", name="Task many").click()
+        page.wait_for_url(re.compile(r"/dags/page_many/runs/.*/tasks/many$"))
+
+
+def test_an_expired_login_is_told(guarded: Guarded, browser: Browser, ended: dict[str, DagRun]) -> None:
+    with window(browser, guarded.url, token=guarded.token()) as page:
+        page.goto(address(ended["page_fails"]))
+        frame = inner(page)
+        expect(frame.get_by_role("progressbar")).to_be_visible()
+        expired = guarded.token(age=60)
+        page.context.add_cookies([{"name": "_token", "value": expired, "url": guarded.url}])
+        frame.get_by_role("button", name="failed 9").click()
+        expect(frame.get_by_text("Your login has expired")).to_be_visible()
+        frame.get_by_role("button", name="Log in again").click()
+        page.wait_for_url(re.compile("/auth/login"))
