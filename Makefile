@@ -8,7 +8,7 @@ VENV := .venv/bin
 COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev --group backends pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers demo ui test lint types unit integration backends build bench bench-peers constraints clean
+.PHONY: help install install-servers demo ui test lint types unit integration backends test-backends build bench bench-peers constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -47,6 +47,9 @@ integration: install-servers ## tests under a real scheduler, api-server, dag-pr
 	$(VENV)/python -m pytest $(or $(TESTS),tests/airflow) $(ARGS)
 
 backends: install-servers ## tests against real servers, which they install (as root), start and stop
+	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) -m "not more_backends" $(ARGS)
+
+test-backends: install-servers ## the same and those that make test leaves out
 	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) $(ARGS)
 
 build: install ## build wheel and sdist, and try the wheel in a fresh environment

@@ -91,11 +91,11 @@ def store_weather(storage: Any, prefix: str, lines: int | str) -> str:
     counts = np.diff(np.linspace(0, int(lines), len(OUTLINES) + 1).astype(int))
     for (country, outline), count in zip(OUTLINES.items(), counts, strict=True):
         x, y = points_in(outline, count, random)
-        hills = np.sin(x * 1.7) * np.cos(y * 2.3)  # about -1 to 1
+        hills = np.sin(0.9 * x + 0.5 * y) + 0.6 * np.sin(1.3 * y - 0.7 * x) + 0.4 * np.sin(2.1 * x + 1.7 * y)
         weather = {
-            "temperature": 38 - 0.55 * y - 4 * hills + random.normal(0, 0.8, count),
+            "temperature": 38 - 0.55 * y - 2 * hills + random.normal(0, 0.8, count),
             "humidity": np.clip(62 + 0.9 * (y - 45) + 12 * np.cos(x / 2) + random.normal(0, 3, count), 0, 100),
-            "pressure": 1013 + 7 * np.sin(x / 4 + y / 6) - 1.5 * hills + random.normal(0, 0.5, count),
+            "pressure": 1013 + 7 * np.sin(x / 4 + y / 6) - hills + random.normal(0, 0.5, count),
         }
         columns = {"lon": x.round(4), "lat": y.round(4), **{name: value.round(1) for name, value in weather.items()}}
         for number, row in enumerate(zip(*(column.tolist() for column in columns.values()), strict=True)):
@@ -134,13 +134,15 @@ def draw_map(parts: list[Any], storage: Any, country: str, quantity: str, prefix
     from matplotlib.figure import Figure
 
     x, y, values = np.vstack(parts).T
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    aspect = 1 / np.cos(np.radians(y.mean()))  # degrees of longitude are shorter up north
+    width = 5 * np.ptp(x) / (np.ptp(y) * aspect)
+    figure = Figure(figsize=(width + 2, 6), layout="constrained")  # inches
     axes = figure.add_subplot()
     points = axes.scatter(x, y, c=values, s=3, linewidths=0, cmap=COLOURS[quantity])
     axes.plot(*zip(*OUTLINES[country], OUTLINES[country][0], strict=True), color="0.3", linewidth=0.8)
-    axes.set_aspect(1 / np.cos(np.radians(y.mean())))  # degrees of longitude are shorter up north
+    axes.set_aspect(aspect)
     axes.set(xlabel="longitude", ylabel="latitude", title=f"{country}: {quantity} of {len(values):,} cities")
-    figure.colorbar(points, label=f"{quantity} ({QUANTITIES[quantity]})")
+    figure.colorbar(points, fraction=0.05, label=f"{quantity} ({QUANTITIES[quantity]})")
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
     key = f"{prefix}/maps/{country}-{quantity}.png"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.backends import seaweedfs
+from tests.backends.ministack import Ministack
+from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
 from tests.backends.seaweedfs import SeaweedFS
 from tests.backends.server import Server
@@ -32,9 +34,12 @@ class Servers:
         self._started: dict[type[Server], Future[Server]] = {}
 
     def begin(self, kind: type[Server]) -> None:
-        """Start a server, without waiting for it."""
+        """Start a server, without waiting for it; one that needs another waits for that."""
         if kind not in self._started:
-            server = kind(self._folder / kind.__name__)
+            if kind is SingularityWorker:
+                server: Server = SingularityWorker(self._folder / kind.__name__, self.get(RabbitMQ))
+            else:
+                server = kind(self._folder / kind.__name__)
             self._stack.callback(server.stop)
             self._started[kind] = self._pool.submit(server.__enter__)
 
@@ -84,6 +89,13 @@ def _aws_s3(servers: Servers) -> Extra:
     return {"aws": {"region": seaweedfs.REGION, **keys}, "aws_s3": {"storage_bucket": "lithops-jobs-aws"}}
 
 
+def _singularity(servers: Servers) -> Extra:
+    # A name other than the default's, so that no image is built.
+    settings = {"runtime": "a-runtime", "worker_processes": 2, "max_workers": 1}
+    servers.begin(SingularityWorker)
+    return {**_minio(servers), "rabbitmq": servers.get(RabbitMQ).config(), "singularity": settings}
+
+
 _WRONG_SECRET = {"secret_access_key": "s3cret-that-is-wrong"}
 
 BACKENDS = {
@@ -108,5 +120,28 @@ BACKENDS = {
         wrong={"aws": _WRONG_SECRET},
         refusal="403",
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(SeaweedFS).endpoint},
+    ),
+    "singularity": Backend(
+        # Not rabbitmq: with it Lithops's worker hangs now and then, in a fork that closes the broker's connection.
+        uses={"backend": "singularity", "storage": "minio", "monitoring": "storage"},
+        needs=(RabbitMQ, SeaweedFS),
+        sections=_singularity,
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+    ),
+    "aws_sqs": Backend(
+        uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},
+        needs=(Ministack, Redis),
+        sections=lambda servers: {**_redis(servers), "aws": servers.get(Ministack).config()},
+        wrong={"redis": {"password": "s3cret-that-is-wrong"}},
+        refusal="invalid username-password",
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
+    ),
+    "rabbitmq": Backend(
+        uses={"backend": "localhost", "storage": "redis", "monitoring": "rabbitmq"},
+        needs=(RabbitMQ, Redis),
+        sections=lambda servers: {**_redis(servers), "rabbitmq": servers.get(RabbitMQ).config()},
+        wrong={"redis": {"password": "s3cret-that-is-wrong"}},
+        refusal="invalid username-password",
     ),
 }

@@ -52,7 +52,7 @@ class Server:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(part) for part in self.command()],
-                env={**os.environ, **self.environment()},
+                env={**os.environ, "TMPDIR": str(self.folder), **self.environment()},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -65,8 +65,8 @@ class Server:
         """End it, and whatever it started."""
         if self._process is None:
             return
-        mine = processes.in_session(self._process.pid)
-        processes.end(mine, seconds=self.farewell)
+        processes.end(processes.in_session(self._process.pid), seconds=self.farewell)
+        processes.end(processes.find(self.folder), seconds=self.farewell)  # what has left the session
         self._process.wait(10)
         self._process = None
 

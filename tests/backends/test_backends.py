@@ -21,8 +21,10 @@ from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.secrets import secret_values
 from lithops_provider.jobs.spec import Options, make_spec
 from lithops_provider.triggers import LithopsJobTrigger
-from tests.backends.conftest import CONN_ID, Connected, add_connection
+from tests.backends.backends import Servers
+from tests.backends.conftest import CONN_ID, Connected, add_connection, connect
 from tests.backends.functions import add, begin_and_sleep, inverse, total
+from tests.backends.rabbitmq import RabbitMQ
 from tests.jobs.conftest import wait_for
 
 
@@ -134,3 +136,19 @@ def test_wrong_keys_are_a_clear_error_at_once(
     assert "credentials" in str(caught.value)
     shown = f"{message} {caught.value!r} {caplog.text}"
     assert not [secret for secret in secret_values(extra) if secret in shown]
+
+
+def test_a_later_round_is_sent_after_the_broker_has_closed_the_connection(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the reduce of a long map: nothing is sent meanwhile, not even a heartbeat."""
+    connected = connect("singularity", servers, monkeypatch)
+    url = f"{servers.get(RabbitMQ).url}?heartbeat=1"  # the default is a minute
+    add_connection(monkeypatch, CONN_ID, {**connected.extra, "rabbitmq": {"amqp_url": url}})
+    client = connected.client()
+    first = done(client, "map", bind_items(add, [1])).results()
+    time.sleep(6)
+    second = done(client, "map", bind_items(add, [2])).results()
+    connected.close()
+
+    assert (first, second) == ([2], [3])

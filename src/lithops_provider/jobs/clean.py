@@ -30,6 +30,7 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     prefixes.append(f"{JOBS_PREFIX}/{job.executor_id}")
     keys = [key for prefix in prefixes for key in client.keys(job.bucket, f"{prefix}/")]
     client.delete(job.bucket, keys)
+    client.delete_messages(job.executor_id)
     if is_local(job):
         for job_id in job.job_ids:
             _clean_local(job.bucket, f"{job.executor_id}-{job_id}")
@@ -53,6 +54,7 @@ def clean_older_than(client: LithopsClient, seconds: float) -> int:
     old = [executor_id for executor_id, keys in jobs.items() if _last_sent(client, keys) < time.time() - seconds]
     for executor_id in old:
         client.delete(client.bucket, jobs[executor_id])
+        client.delete_messages(executor_id)
         if client.backend == "localhost":
             for folder in {key.split("/")[1] for key in jobs[executor_id]}:
                 _clean_local(client.bucket, folder)

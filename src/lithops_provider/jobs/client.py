@@ -17,6 +17,7 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.lithops_messages import delete_queue
 from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
@@ -156,6 +157,13 @@ class LithopsClient:
         """Deletes objects."""
         if keys:
             self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
+
+    def delete_messages(self, executor_id: str) -> None:
+        """Deletes the message queue of a job, if ``monitoring`` is anything but the storage; warns if it can't."""
+        try:
+            delete_queue(self.config, self._internal_storage, executor_id)
+        except Exception as error:
+            logger.warning("The messages of job %s could not be deleted: %r", executor_id, error)
 
     def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
         """

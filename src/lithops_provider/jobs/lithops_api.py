@@ -1,5 +1,6 @@
 """
-With lithops_modules.py and lithops_storage.py, all that is used of Lithops beyond its documented interface.
+With lithops_modules.py, lithops_storage.py and lithops_messages.py, all that is used of Lithops beyond its documented
+interface.
 tests/jobs/test_lithops_api.py fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
@@ -21,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.lithops_messages import make_queue
 from lithops_provider.jobs.lithops_modules import excluded, included, module_paths
 from lithops_provider.jobs.remote.results import job_prefix
 
@@ -105,6 +107,7 @@ class Compute:
         config["lithops"]["backend_type"] = self.handler.get_backend_type()
         self.invoker = self._make_invoker()
         self.runtime: str = self.invoker.runtime_name
+        self._submitted = False
 
     def _make_handler(self) -> Any:
         from lithops import config as lithops_config
@@ -150,11 +153,22 @@ class Compute:
         :param batch: the calls
         :raises SubmitError: the backend did not take them
         """
+        self._renew()
         runtime_meta = self.invoker.select_runtime(batch.job_id, batch.runtime_memory)
         job = self._make_job(batch, runtime_meta)
         self._upload(batch, job, runtime_meta)
         self._prepare_monitoring(batch.executor_id)
         self.invoker._run_job(job)
+
+    def _renew(self) -> None:
+        """Opens the backend anew for each round if it keeps a connection to a broker, who closes it after a minute."""
+        connection = getattr(getattr(self.handler, "backend", None), "connection", None)
+        if self._submitted and connection is not None:
+            with contextlib.suppress(Exception):  # it is closed, or the broker is gone: the new one will tell
+                connection.close()
+            self.handler = self._make_handler()
+            self.invoker = self._make_invoker()
+        self._submitted = True
 
     def stop(self, executor_id: str, job_id: str) -> None:
         """
@@ -243,12 +257,8 @@ class Compute:
         """
         monitoring = self.config["lithops"]["monitoring"]
         if monitoring != "storage":
-            from lithops.monitoring import JobMonitor
-
             try:
-                JobMonitor(
-                    executor_id=executor_id, internal_storage=self.internal_storage, config=self.config
-                ).prepare()
+                make_queue(self.config, self.internal_storage, executor_id)
             except Exception as error:
                 reason = str(error) or type(error).__name__
                 raise SubmitError(
