@@ -8,7 +8,7 @@ VENV := .venv/bin
 COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev --group backends pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers demo ui test lint types unit integration backends test-backends build bench bench-peers constraints clean
+.PHONY: help install install-servers test-backends demo ui test lint types unit integration backends test-backends build bench bench-peers constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -31,7 +31,8 @@ demo: install ## run the example DAGs under a real Airflow and show their result
 ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
 	@$(VENV)/python -m tools.ui
 
-test: lint types build unit integration backends ## all that CI runs: lint, types, build, unit, integration, backends
+test: lint types build install-servers ## all that CI runs: lint, types, build, unit, integration, backends
+	@$(VENV)/python -m tools.side_by_side "unit backends" integration
 
 lint: install ## ruff: rules and format
 	$(VENV)/ruff check .

@@ -101,4 +101,4 @@ def test_keys_that_the_server_refuses_fail_the_task_with_a_clear_error(
     assert "the storage 'minio' refused the credentials" in log
     assert "check the section 'minio' of the configuration" in log
     assert "s3cret-that-is-wrong" not in log
-    assert run.task("store")["duration"] < 30
+    assert "trying again" not in log, "a refusal is no passing failure"
