@@ -41,6 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             )
         ],
         "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
+        "cli": ["lithops_provider.cli.definition.get_lithops_cli_commands"],
         "extra-links": ["lithops_provider.links.LithopsJobLink"],
         "connection-types": [
             {
