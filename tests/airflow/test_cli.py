@@ -51,6 +51,16 @@ def test_a_job_that_failed(airflow: AirflowStack, failed: DagRun) -> None:
     assert airflow.cli("lithops", "jobs", "clean", row["job"], "--yes").startswith("Deleted ")
 
 
+def test_its_summary(failed: DagRun) -> None:
+    found = failed.xcom("fails", key="lithops_summary")["map"]
+
+    assert {name: found[name] for name in ("items", "succeeded", "failed", "retried")} == {
+        **{"items": 60, "succeeded": 51, "failed": 9, "retried": 9}
+    }
+    assert found["compute_seconds"] > 0
+    assert len(found["slowest"]) == 3
+
+
 def test_a_job_is_cancelled(airflow: AirflowStack, tmp_path: Path) -> None:
     run = airflow.api.trigger("page_runs", {"gate": str(tmp_path / "gate")})
     run.wait_for_task("runs", "deferred")

@@ -17,7 +17,7 @@ def test_a_name_that_no_job_has_is_refused(named: str) -> None:
 
 
 def test_errors_are_a_line() -> None:
-    with pytest.raises(SystemExit, match="^JOB must be an executor id"):
+    with pytest.raises(SystemExit, match=r"^JOB must be an executor id"):
         commands.show_(Namespace(job="%", output="table", verbose=False))
 
 
