@@ -58,6 +58,21 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
         "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
+        "cli": ["lithops_provider.cli.definition.get_lithops_cli_commands"],
+        "config": {
+            "lithops": {
+                "description": "Lithops jobs.",
+                "options": {
+                    "prices": {
+                        "description": "Prices for the estimate of what a job has cost, over those of the package.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"aws_lambda": {"region": "eu-west-1", "gb_second": 1.4e-5, "request": 2e-7}}',
+                        "default": None,
+                    }
+                },
+            }
+        },
         "extra-links": ["lithops_provider.links.LithopsJobLink"],
         "connection-types": [
             {

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from lithops_provider import arguments
+from lithops_provider import arguments, telemetry
 from lithops_provider.durable import DurableState
 from lithops_provider.jobs.errors import (
     ItemsFailedError,
@@ -16,6 +16,7 @@ from lithops_provider.jobs.errors import (
 )
 from lithops_provider.progress import ProgressLog, log_output
 from lithops_provider.published import PublishedJobs
+from lithops_provider.summaries import push_summary
 from lithops_provider.xcom import check_pushable
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ class TaskRun:
         last = phase == operator.phases[-1]
         results = run.results() if self._reads(phase) else []
         log_output(self.log, run.printed())
+        ti = self.context["ti"]
+        telemetry.tell_of_end(ti, run.job, push_summary(ti, phase, run, carried))
         self._judge(run)
         if not last:
             following = operator.phases[operator.phases.index(phase) + 1]
@@ -249,6 +252,7 @@ class TaskRun:
 
         def record(job: LithopsJob) -> None:
             self.state.save(phase, job, digests)
+            telemetry.count_sent(self.context["ti"], job)
             self.published.add(phase, job)
 
         self.active = JobRun(

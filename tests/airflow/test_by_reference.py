@@ -29,6 +29,7 @@ def test_a_chain_of_large_results_leaves_the_database_small(airflow: AirflowStac
     run = run_dag(f"by_reference_{how}")
 
     assert run.xcom("reduced") == sum(2 * number for number in range(50))
+    assert set(run.xcom("reduced", key="lithops_summary")) == {"map", "reduce"}
     assert database_bytes(airflow, run) < 4096
 
 

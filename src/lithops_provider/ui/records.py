@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import and_, select
+from sqlalchemy import Text, and_, cast, select, true
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
@@ -75,22 +75,33 @@ def find_task(session: Session, key: TaskKey) -> TaskRecord | None:
     return next(_records(session, query), None)
 
 
-def recent_tasks(session: Session, dag_ids: Collection[str], limit: int, offset: int) -> list[TaskRecord]:
+def recent_tasks(session: Session, dag_ids: Collection[str] | None, limit: int, offset: int) -> list[TaskRecord]:
     """
     Returns the task instances that have published a job, the last first.
 
     :param session: of Airflow's database
-    :param dag_ids: only those of these DAGs
+    :param dag_ids: only those of these DAGs; None for all
     :param limit: how many at most
     :param offset: how many to leave out
     """
     query = (
         _query(outer=False)
-        .where(XComModel.dag_id.in_(dag_ids))
+        .where(true() if dag_ids is None else XComModel.dag_id.in_(dag_ids))
         .order_by(XComModel.timestamp.desc(), XComModel.dag_run_id, XComModel.task_id, XComModel.map_index)
         .limit(limit)
         .offset(offset)
     )
+    return list(_records(session, query))
+
+
+def tasks_of_job(session: Session, named: str) -> list[TaskRecord]:
+    """
+    Returns the task instances whose jobs have an executor id with some text in it, and maybe others.
+
+    :param session: of Airflow's database
+    :param named: hexadecimal digits and ``-``
+    """
+    query = _query(outer=False).where(cast(XComModel.value, Text).contains(named, autoescape=True))
     return list(_records(session, query))
 
 

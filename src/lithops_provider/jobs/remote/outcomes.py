@@ -48,7 +48,7 @@ class Part:
     :raises ValueError: it isn't complete
     """
 
-    __slots__ = ("_columns", "_ends", "_failures", "_output", "_starts", "_view", "index")
+    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index")
 
     def __init__(self, data: bytes) -> None:
         self._view = memoryview(data)
@@ -56,7 +56,7 @@ class Part:
         start, end = next(spans)
         header = json.loads(data[start:end])
         self.index = array("q", header["index"])
-        self._columns = (
+        self.columns = (
             array("d", header["started"]), array("d", header["seconds"]), array("q", header["peak_memory"])
         )  # fmt: skip
         self._failures: dict[str, dict[str, Any]] = header["failures"]
@@ -79,7 +79,7 @@ class Part:
         index = self.index[row]
         failure = self._failures.get(str(index)) if self._failures else None
         result = self._view[self._starts[row] : self._ends[row]] if failure is None else None
-        started, seconds, peak_memory = self._columns
+        started, seconds, peak_memory = self.columns
         output = self._output.get(str(index), "") if self._output else ""
         return Outcome(index, result, failure, started[row], seconds[row], peak_memory[row], output)
 
@@ -136,6 +136,12 @@ class Outcomes(Mapping[int, Outcome]):
         if outcome.item in self and outcome.item not in self._failed:
             self._failed.add(outcome.item)
         self.add([outcome])
+
+    def columns(self) -> Iterator[tuple[array[int], array[float], array[int]]]:
+        """Yields index, seconds and peak memory of all tries that parts tell of, also of those that don't count."""
+        for part in self._parts:
+            _, seconds, peak_memory = part.columns
+            yield part.index, seconds, peak_memory
 
     def printed(self) -> Iterator[Outcome]:
         """Yields the outcomes of items that printed something, in order."""

@@ -1,0 +1,169 @@
+"""The commands. Whoever may start Airflow's command line may read its database, so nobody is asked for a right."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from airflow.utils import cli as cli_utils
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+from airflow.utils.session import create_session
+
+from lithops_provider.cli.found import find_job
+from lithops_provider.cli.shown import plain_text, show_fields, show_rows
+from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
+from lithops_provider.ui import answers
+from lithops_provider.ui.records import recent_tasks
+from lithops_provider.ui.views import connect
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    Command = Callable[[Namespace], None]
+
+#: States of a task that somebody waits in for the job.
+_WAITED_FOR = ("running", "deferred")
+
+
+def _command(function: Command) -> Command:
+    """Ends a command with one line where its input or the storage is at fault."""
+
+    @functools.wraps(function)
+    def run(args: Namespace) -> None:
+        try:
+            function(args)
+        except LithopsJobError as error:
+            raise SystemExit(plain_text(str(error))) from None
+
+    wrapped: Command = suppress_logs_and_warning(providers_configuration_loaded(run))
+    return wrapped
+
+
+def _noted(function: Command) -> Command:
+    """Has Airflow note in its audit log who did it."""
+    wrapped: Command = cli_utils.action_cli(function)
+    return wrapped
+
+
+@_command
+def list_(args: Namespace) -> None:
+    """Lists jobs, from the database alone."""
+    with create_session() as session:
+        records = recent_tasks(session, [args.dag_id] if args.dag_id else None, args.limit, args.offset)
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        for phase, job in record.jobs.items():
+            task = {"dag_id": record.key.dag_id, "run_id": record.key.run_id, "task_id": record.key.task_id}
+            rows.append(
+                {
+                    **{"job": job.executor_id, **task, "map_index": record.key.map_index, "task_state": record.state},
+                    **{"phase": phase, "function": job.function, "items": job.items, "rounds": len(job.rounds)},
+                    **{"backend": job.backend, "created": job.created},
+                }
+            )
+    show_rows(rows, args.output)
+
+
+@_command
+def show_(args: Namespace) -> None:
+    """Shows how far a job is."""
+    found = find_job(args.job)
+    view, snapshot = found.look()
+    progress = answers.progress(view, snapshot, with_charts=False)
+    shown = ("state", "counts", "retried", "rate", "left", "seconds", "peak_memory", "damaged", "gone")
+    fields = {
+        **answers.job_value(found.record, found.phase),
+        **{name: progress[name] for name in shown},
+        "task": answers.task_value(found.record),
+    }
+    show_fields(fields, args.output)
+
+
+@_command
+def items_(args: Namespace) -> None:
+    """Lists items."""
+    _, snapshot = find_job(args.job).look()
+    answer = answers.items(
+        snapshot,
+        sort=args.sort,
+        descending=args.descending,
+        states=sorted(set(args.state or ())),
+        search=args.search.strip(),
+        first=args.offset,
+        count=args.limit,
+    )
+    show_rows(answer["rows"], args.output)
+
+
+@_command
+def logs_(args: Namespace) -> None:
+    """Shows what an item and its call have said, try by try."""
+    found = find_job(args.job)
+    if args.index >= found.job.items:
+        raise InvalidInputError(f"job {found.job.executor_id} has {found.job.items} item(s), so no item {args.index}")
+    view, snapshot = found.look()
+    conn_id = str(found.published.get("lithops_conn_id"))
+    item = answers.item(view, snapshot, args.index, found.shown, conn_id)
+    if args.output in ("json", "yaml"):
+        show_fields(item, args.output)
+        return
+    lines = [f"Item {args.index} of job {found.job.executor_id}: {item['state']}"]
+    for entry in item["tries"]:
+        lines.append(f"== Round {entry['job_id']}, call {entry['call']}, {entry['seconds']:.6g} s")
+        lines += [f"-- {title}\n{text.rstrip()}" for title, text in _said(entry) if text]
+    print(plain_text("\n".join(lines)))  # noqa: T201 - what a command is for
+
+
+def _said(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    failure = entry["failure"] or {}
+    traceback = failure.get("traceback") or failure.get("text", "")
+    return [("Output", entry["output"]), ("Failure", traceback), ("Log of the call", entry["log"])]
+
+
+@_noted
+@_command
+def cancel_(args: Namespace) -> None:
+    """Stops a job."""
+    from lithops_provider.jobs.cancel import cancel_job
+
+    found = find_job(args.job)
+    _confirm(args, f"Stop job {found.job.executor_id} of task {found.record.key.task_id}?")
+    cancel_job(found.client(), found.job)
+    print(f"Job {found.job.executor_id} was told to stop.")  # noqa: T201
+
+
+@_noted
+@_command
+def clean_(args: Namespace) -> None:
+    """Deletes the data of a job, or of old ones."""
+    from lithops_provider.jobs.clean import clean_job, clean_older_than
+
+    if (args.job is None) == (args.older_than is None):
+        raise InvalidInputError("give either a JOB or --older-than DAYS")
+    if args.job is None:
+        client = connect({"lithops_conn_id": args.conn_id})
+        where = f"{client.storage_backend}://{client.bucket}"
+        _confirm(args, f"Delete the data of all jobs in {where} that were sent over {args.older_than:g} days ago?")
+        jobs = clean_older_than(client, args.older_than * 86_400)
+        print(f"Deleted the data of {jobs} job(s).")  # noqa: T201
+        return
+    found = find_job(args.job)
+    job, state = found.job, found.record.state
+    if state in _WAITED_FOR:
+        raise InvalidInputError(f"task {found.record.key.task_id} is {state} and waits for job {job.executor_id}")
+    _confirm(args, f"Delete the data of job {job.executor_id}, its results included?")
+    objects = clean_job(found.client(), job)
+    print(f"Deleted {objects} object(s) of job {job.executor_id}.")  # noqa: T201
+
+
+def _confirm(args: Namespace, question: str) -> None:
+    if args.yes:
+        return
+    try:
+        answer = input(f"{question} (y/N): ")
+    except EOFError:  # nobody is there to answer
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise SystemExit("Nothing was done; --yes does it without asking.")

@@ -1,0 +1,88 @@
+"""What ``airflow lithops`` understands. Every start of Airflow's command line imports it: keep it light."""
+
+from __future__ import annotations
+
+import argparse
+
+from airflow.cli.cli_config import (
+    ARG_OUTPUT,
+    ARG_VERBOSE,
+    ARG_YES,
+    ActionCommand,
+    Arg,
+    CLICommand,
+    GroupCommand,
+    lazy_load_command,
+    positive_int,
+)
+
+_JOB = Arg(("job",), metavar="JOB", help="Executor id of the job, or as much of its beginning as no other job has")
+_INDEX = Arg(("index",), metavar="ITEM", help="Index of the item", type=positive_int(allow_zero=True))
+_DAG = Arg(("-d", "--dag-id"), help="Only jobs of this DAG")
+_OFFSET = Arg(("--offset",), help="How many to leave out", type=positive_int(allow_zero=True), default=0)
+_STATE = Arg(
+    ("--state",),
+    help="Only items in this state; may be given several times",
+    action="append",
+    choices=("waiting", "running", "succeeded", "failed"),
+)
+_SEARCH = Arg(("--search",), help="Only items whose failure has this text in it, or whose index it is", default="")
+_SORT = Arg(
+    ("--sort",),
+    help="What to sort by",
+    choices=("index", "state", "attempts", "call", "started", "seconds", "peak_memory", "failure"),
+    default="index",
+)
+_DESCENDING = Arg(("--descending",), help="The other way round", action="store_true")
+_CLEANED = Arg(("job",), metavar="JOB", nargs="?", help="Executor id of the job, or its beginning")
+_CONN_ID = Arg(("--conn-id",), help="With --older-than: the connection", default="lithops_default")
+
+
+def _positive_days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of days above 0, got {text!r}")
+    return days
+
+
+_OLDER_THAN = Arg(
+    ("--older-than",),
+    metavar="DAYS",
+    help="Instead of one job, all jobs in the bucket of a connection that were sent more than so many days ago",
+    type=_positive_days,
+)
+
+
+def get_lithops_cli_commands() -> list[CLICommand]:
+    """Returns the commands, for Airflow."""
+    jobs = [
+        _command("list", "List the jobs of tasks, the last first", _DAG, _limit(25), _OFFSET, ARG_OUTPUT),
+        _command("show", "Show how far a job is", _JOB, ARG_OUTPUT),
+        _command(
+            *("items", "List the items of a job"),
+            *(_JOB, _STATE, _SEARCH, _SORT, _DESCENDING, _limit(50), _OFFSET, ARG_OUTPUT),
+        ),
+        _command("logs", "Show an item's output and traceback, and the log of its call", _JOB, _INDEX, ARG_OUTPUT),
+        _command("cancel", "Stop a job", _JOB, ARG_YES),
+        _command("clean", "Delete the data of a job, or of old ones", _CLEANED, _OLDER_THAN, _CONN_ID, ARG_YES),
+    ]
+    return [
+        GroupCommand(
+            name="lithops",
+            help="Look after Lithops jobs",
+            subcommands=(GroupCommand(name="jobs", help="Look after the jobs of tasks", subcommands=jobs),),
+        )
+    ]
+
+
+def _limit(default: int) -> Arg:
+    text = f"How many at most (default: {default})"
+    return Arg(("--limit",), help=text, type=positive_int(allow_zero=False), default=default)
+
+
+def _command(name: str, text: str, *arguments: Arg) -> ActionCommand:
+    function = lazy_load_command(f"lithops_provider.cli.commands.{name}_")
+    return ActionCommand(name=name, help=text, func=function, args=(*arguments, ARG_VERBOSE))

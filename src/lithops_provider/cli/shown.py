@@ -1,0 +1,68 @@
+"""Shows rows and texts on a terminal: what comes from functions mustn't steer it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow.cli.simple_table import AirflowConsole
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Control characters but the tab and the end of a line.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def show_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
+    """
+    Prints rows.
+
+    :param rows: with the same columns
+    :param output: ``table``, ``plain``, or ``json`` or ``yaml``, which keep numbers as numbers
+    """
+    console = AirflowConsole()
+    if output in ("json", "yaml"):
+        _show_data(console, rows, output)
+        return
+    text = escape if output == "table" else str
+    cells = [{name: text(_cell(name, value)) for name, value in row.items()} for row in rows]
+    console.print_as(cells, output)
+
+
+def show_fields(fields: dict[str, Any], output: str) -> None:
+    """
+    Prints a thing, in tables a line for each of its fields.
+
+    :param fields: by name
+    :param output: see `show_rows`
+    """
+    if output in ("json", "yaml"):
+        _show_data(AirflowConsole(), fields, output)
+    else:
+        show_rows([{"property": name, "value": _cell(name, value)} for name, value in fields.items()], output)
+
+
+def plain_text(text: str) -> str:
+    """Returns a text without what would steer a terminal."""
+    return _CONTROL.sub("", text)
+
+
+def _show_data(console: AirflowConsole, data: Any, output: str) -> None:
+    (console.print_as_json if output == "json" else console.print_as_yaml)(data)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(key, entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return "; ".join(_cell(name, entry) for entry in value)
+    if name in ("started", "created") and isinstance(value, float):
+        return datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return plain_text(str(value))

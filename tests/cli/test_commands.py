@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import io
+from argparse import Namespace
+
+import pytest
+
+from lithops_provider.cli import commands
+from lithops_provider.cli.found import find_job
+from lithops_provider.jobs.errors import InvalidInputError
+
+
+@pytest.mark.parametrize("named", ["%", "0123456789ABCDEF-0", "", "0123456789abcdef-0/..", "_"])
+def test_a_name_that_no_job_has_is_refused(named: str) -> None:
+    with pytest.raises(InvalidInputError, match="JOB must be an executor id"):
+        find_job(named)
+
+
+def test_errors_are_a_line() -> None:
+    with pytest.raises(SystemExit, match=r"^JOB must be an executor id"):
+        commands.show_(Namespace(job="%", output="table", verbose=False))
+
+
+@pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("\n", False), ("", False)])
+def test_what_deletes_asks_first(monkeypatch: pytest.MonkeyPatch, answer: str, goes_on: bool) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    if goes_on:
+        commands._confirm(Namespace(yes=False), "Sure?")
+    else:
+        with pytest.raises(SystemExit, match="Nothing was done"):
+            commands._confirm(Namespace(yes=False), "Sure?")

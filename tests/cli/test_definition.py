@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from airflow.cli.cli_parser import get_parser
+from airflow.providers_manager import ProvidersManager
+
+from lithops_provider.cli import commands
+from lithops_provider.cli.definition import get_lithops_cli_commands
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["list --limit 3", "show ab", "items ab --state failed", "logs ab 0", "cancel ab -y", "clean --older-than 2"],
+)
+def test_airflow_parses_the_commands(line: str) -> None:
+    args = get_parser().parse_args(["lithops", "jobs", *line.split()])
+
+    assert callable(getattr(commands, args.func.__name__))
+
+
+def test_days_are_positive(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        get_parser().parse_args(["lithops", "jobs", "clean", "--older-than", "-1"])
+    assert "must be a number of days above 0, got '-1'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_airflow_finds_them() -> None:
+    assert get_lithops_cli_commands in ProvidersManager().cli_command_functions
+
+
+def test_defining_them_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from lithops_provider.cli.definition import get_lithops_cli_commands as get; get();"
+        "print(sorted({'lithops', 'cloudpickle', 'lithops_provider.ui', 'lithops_provider.hooks'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
