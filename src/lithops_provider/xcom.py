@@ -43,10 +43,10 @@ def check_pushable(results: Any, *, many: bool) -> None:
 
 def _problem(value: Any) -> str | None:
     """Does what a push does: Airflow's serializers, then JSON as the API client writes it, which has no NaN."""
-    from airflow.sdk.serde import serialize
+    from airflow.sdk.bases.xcom import BaseXCom
 
     try:
-        json.dumps(serialize(value), allow_nan=False)
+        json.dumps(BaseXCom.serialize_value(value), allow_nan=False)
     except Exception as error:
         return str(error) or type(error).__name__
     return None
