@@ -5,16 +5,30 @@ PYTHON ?= python3
 TESTS ?=
 ARGS ?=
 VENV := .venv/bin
-COMPILE := pip compile --quiet --upgrade --no-annotate --no-header --group dev --group backends pyproject.toml
+RESOLVE := $(VENV)/uv pip compile --quiet --upgrade --no-annotate --no-header
+COMPILE := $(RESOLVE) --group dev --group backends pyproject.toml
+# What is tried on an Airflow that is neither the oldest nor the newest.
+SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
+	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers test-backends demo ui test lint types unit integration backends test-backends build bench bench-peers constraints clean
+.PHONY: help install install-servers demo ui test lint types unit integration backends test-backends build bench bench-peers
+.PHONY: test-matrix airflow-3.1 airflow-3.2 constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
 # What the shell has in mind for another project's Python or Airflow is not for ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV AIRFLOW_HOME LITHOPS_CONFIG LITHOPS_CONFIG_FILE
+
+# An old Airflow doesn't run with what its dependencies have become since: it gets those of the time of its last
+# release, as its own constraints have them.
+define compile_airflow
+mkdir -p build
+printf 'apache-airflow==$(1).*\napache-airflow-providers-git\n' | $(RESOLVE) --python-version 3.11 --exclude-newer $(2) - \
+	> build/airflow-$(1).txt
+$(COMPILE) --python-version 3.11 --constraint build/airflow-$(1).txt --output-file constraints-airflow-$(1).txt
+endef
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +67,16 @@ backends: install-servers ## tests against real servers, which they install (as 
 test-backends: install-servers ## the same and those that make test leaves out
 	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) $(ARGS)
 
+test-matrix: airflow-3.1 airflow-3.2 ## unit and integration tests on Airflow 3.1; a smaller part of them on 3.2
+
+airflow-3.1:
+	@$(PYTHON) tools/bootstrap.py --airflow 3.1 --group dev --group backends
+	.venv-3.1/bin/python -m pytest $(or $(TESTS),--ignore=tests/backends) $(ARGS)
+
+airflow-3.2:
+	@$(PYTHON) tools/bootstrap.py --airflow 3.2 --group dev --group backends
+	.venv-3.2/bin/python -m pytest -W "ignore:SelectableGroups" $(or $(TESTS),$(SMALLER)) $(ARGS) # OpenTelemetry's of then
+
 build: install ## build wheel and sdist, and try the wheel in a fresh environment
 	$(VENV)/uv build --quiet --clear --build-constraint constraints.txt
 	$(VENV)/python -m tools.wheel_smoke
@@ -65,8 +89,10 @@ bench-peers: install ## the same beside Ray and Dask, installed for it
 	@$(VENV)/python -m benchmarks --peers
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
-	$(VENV)/uv $(COMPILE) --python-version 3.11 --output-file constraints.txt
-	$(VENV)/uv $(COMPILE) --python-version 3.10 --output-file constraints-3.10.txt
+	$(COMPILE) --python-version 3.11 --output-file constraints.txt
+	$(COMPILE) --python-version 3.10 --output-file constraints-3.10.txt
+	$(call compile_airflow,3.1,2026-03-31)
+	$(call compile_airflow,3.2,2026-05-31)
 
 clean: ## remove .venv and everything that was built or cached
 	rm -rf .venv .venv-* .airflow build dist .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage

@@ -124,7 +124,7 @@ def test_a_port_is_part_of_an_endpoint_and_a_key_of_redis() -> None:
     ],
 )
 def test_a_connection_from_a_uri(uri: str) -> None:
-    assert connection_config(Connection(conn_id="c", uri=uri)) == {
+    assert connection_config(Connection.from_uri(uri, conn_id="c")) == {
         "lithops": {"storage": "minio", "backend": "k8s"},
         "minio": {"endpoint": "http://h:9000", "access_key_id": "me", "secret_access_key": "pw"},
     }
@@ -133,7 +133,7 @@ def test_a_connection_from_a_uri(uri: str) -> None:
 def test_a_connection_survives_airflows_own_uri() -> None:
     # What the form's Test button does to it.
     given = connection({**NESTED, "runtime": "image"}, login="a/b", password="p@s s:w")
-    again = Connection(conn_id="my_lithops", uri=given.get_uri())
+    again = Connection.from_uri(given.get_uri(), conn_id="my_lithops")
 
     assert connection_config(again) == connection_config(given)
     assert connection_config(again)["minio"]["secret_access_key"] == "p@s s:w"

@@ -12,12 +12,12 @@ import pytest
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Connection
-from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from lithops_provider.connection import connection_config
 from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.config import compute_backends, storage_backends
+from tests.airflow_version import needs_airflow
 
 DISTRIBUTION = "airflow-provider-lithops"
 
@@ -45,7 +45,10 @@ def test_it_is_the_distributions() -> None:
     assert get_provider_info()["versions"] == [metadata(DISTRIBUTION)["Version"]]
 
 
+@needs_airflow("3.2", "a providers manager for tasks")
 def test_airflow_finds_the_provider_and_its_hook() -> None:
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
     assert ProvidersManager().providers[DISTRIBUTION].data["name"] == "Lithops"
     hook = ProvidersManagerTaskRuntime().hooks["lithops"]
 

@@ -52,7 +52,7 @@ FAST: dict[str, str] = {
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "600",
     "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-    "API__DAG_CACHE_TTL": "1",
+    "API__DAG_CACHE_TTL": "1",  # from Airflow 3.2 on; 3.1 takes no notice
 }
 
 
@@ -110,6 +110,9 @@ class AirflowStack:
         ]
         connection = sql_alchemy_conn or f"sqlite:///{self.home / 'airflow.db'}?timeout=30"
         self.env = self._environment(bundles, connection) | dict(env or {})
+        if repositories:
+            # Else the bundle looks for it in the database, and Airflow 3.1 then forgets the bundles that it was adding.
+            self.env.setdefault("AIRFLOW_CONN_GIT_DEFAULT", '{"conn_type": "git"}')
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._started: dict[str, datetime] = {}
         self._sessions: set[int] = set()  # process ids of all components that ever ran: each leads a session

@@ -3,7 +3,9 @@ Install the project and its tools into ``.venv``; do nothing if that was done an
 
 Needs nothing but Python and its standard library, and still parses on old ones, to say what it needs.
 
-    python3 tools/bootstrap.py [--group dev] [--group peers]
+    python3 tools/bootstrap.py [--group dev] [--group peers] [--airflow 3.1]
+
+With ``--airflow``, an older Airflow, into ``.venv-3.1``, with the versions of ``constraints-airflow-3.1.txt``.
 """
 
 import argparse
@@ -15,12 +17,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
-STAMP = VENV / "installed.sha256"
 CONSTRAINTS = ROOT / "constraints.txt"
 CONSTRAINTS_3_10 = ROOT / "constraints-3.10.txt"  # some of the others' newest releases need Python 3.11
-MADE_FROM = (ROOT / "pyproject.toml", CONSTRAINTS, CONSTRAINTS_3_10)
 SUPPORTED = ((3, 10), (3, 13))
 """The first and the last version of Python that the project supports."""
 
@@ -35,37 +33,44 @@ def main():
     """Install what the command line asks for, unless it is there already."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", action="append", default=[], help="a dependency group of pyproject.toml")
-    groups = parser.parse_args().group
-    wanted = fingerprint(groups)
-    if STAMP.exists() and wanted in STAMP.read_text().split():
+    parser.add_argument("--airflow", help="an older Airflow, as 3.1, in a virtual environment of its own")
+    options = parser.parse_args()
+    groups, airflow = options.group, options.airflow
+    venv = ROOT / (".venv-" + airflow if airflow else ".venv")
+    stamp = venv / "installed.sha256"
+    made_from = [ROOT / "pyproject.toml", *sorted(ROOT.glob("constraints*.txt"))]
+    wanted = fingerprint(made_from, groups)
+    if stamp.exists() and wanted in stamp.read_text().split():
         return
     python = find_python()
     if python != sys.executable:
         os.execv(python, [python, *sys.argv])
-    say(f"Installing into {VENV.relative_to(ROOT)} with {python}. The first time takes a minute or two.")
-    if not PYTHON.exists():
-        make_venv(python)
-    constraints = choose_constraints()
-    uv = find_uv(constraints)
+    say(f"Installing into {venv.name} with {python}. The first time takes a minute or two.")
+    interpreter = venv / "bin" / "python"
+    if not interpreter.exists():
+        make_venv(venv, python)
+    constraints = ROOT / f"constraints-airflow-{airflow}.txt" if airflow else choose_constraints(interpreter)
+    uv = find_uv(venv, constraints)
     say(f"Installing the project{''.join(f', group {group}' for group in groups)}, pinned by {constraints.name}")
     chosen = [option for group in groups for option in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")]
     what = ["--constraint", str(constraints), *chosen, "--editable", str(ROOT)]
-    if not attempt([*uv, "pip", "install", "--python", str(PYTHON), "--compile-bytecode", *what]):
+    if not attempt([*uv, "pip", "install", "--python", str(interpreter), "--compile-bytecode", *what]):
         say("uv could not do it. Trying pip, which has certificates and package indexes of its own; it is slower")
-        run([str(PYTHON), "-m", "pip", "install", "--quiet", "--upgrade", "pip"])  # to one that knows --group
-        run([str(PYTHON), "-m", "pip", "install", *what])
-    STAMP.write_text("".join(fingerprint(groups[:count]) + "\n" for count in range(len(groups) + 1)))
+        run([str(interpreter), "-m", "pip", "install", "--quiet", "--upgrade", "pip"])  # to one that knows --group
+        run([str(interpreter), "-m", "pip", "install", *what])
+    stamp.write_text("".join(fingerprint(made_from, groups[:count]) + "\n" for count in range(len(groups) + 1)))
     say("Installed.")
 
 
-def fingerprint(groups):
+def fingerprint(made_from, groups):
     """
     Return what identifies an installation: the files it is made from and the groups it has.
 
+    :param made_from: the files
     :param groups: dependency groups
     """
     digest = hashlib.sha256(" ".join(groups).encode())
-    for path in MADE_FROM:
+    for path in made_from:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -85,20 +90,21 @@ def find_python():
     )
 
 
-def make_venv(python):
+def make_venv(venv, python):
     """
-    Make ``.venv`` with whatever there is: venv, virtualenv, uv, or Debian's package for it.
+    Make the virtual environment with whatever there is: venv, virtualenv, uv, or Debian's package for it.
 
+    :param venv: its folder
     :param python: the interpreter that it is for
     """
-    say(f"Making the virtual environment {VENV.relative_to(ROOT)}")
-    if try_venv(python):
+    say(f"Making the virtual environment {venv.name}")
+    if try_venv(venv, python):
         return
     print("Python's venv can't do it here (no ensurepip).", flush=True)
     for tool in (["virtualenv"], [python, "-m", "virtualenv"], ["uv", "venv"], [python, "-m", "uv", "venv"]):
         if works(tool):
-            clear()
-            run([*tool, "--python", python, str(VENV)])
+            clear(venv)
+            run([*tool, "--python", python, str(venv)])
             return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         version = subprocess.run(
@@ -110,52 +116,63 @@ def make_venv(python):
         say(f"Installing Debian's {version}")
         run(["apt-get", "update", "-q"])
         run(["apt-get", "install", "-q", "-y", "--no-install-recommends", version])
-        if try_venv(python):
+        if try_venv(venv, python):
             return
     sys.exit(NO_VENV)
 
 
-def try_venv(python):
+def try_venv(venv, python):
     """
-    Make ``.venv`` with Python's own venv; return whether that worked.
+    Make the virtual environment with Python's own venv; return whether that worked.
 
+    :param venv: its folder
     :param python: the interpreter that it is for
     """
     if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
         return False
-    clear()
-    run([python, "-m", "venv", str(VENV)])
+    clear(venv)
+    run([python, "-m", "venv", str(venv)])
     return True
 
 
-def clear():
-    """Remove what is there of ``.venv``: it has no interpreter."""
-    if VENV.exists():
-        shutil.rmtree(VENV)
+def clear(venv):
+    """
+    Remove what is there of a virtual environment that has no interpreter.
+
+    :param venv: its folder
+    """
+    if venv.exists():
+        shutil.rmtree(venv)
 
 
-def choose_constraints():
-    """Return the file with the versions that fit the Python of ``.venv``."""
-    is_3_10 = subprocess.run([str(PYTHON), "-c", "import sys; sys.exit(sys.version_info >= (3, 11))"], check=False)
+def choose_constraints(interpreter):
+    """
+    Return the file with the versions that fit a Python.
+
+    :param interpreter: that of the virtual environment
+    """
+    is_3_10 = subprocess.run([str(interpreter), "-c", "import sys; sys.exit(sys.version_info >= (3, 11))"], check=False)
     return CONSTRAINTS if is_3_10.returncode else CONSTRAINTS_3_10
 
 
-def find_uv(constraints):
+def find_uv(venv, constraints):
     """
-    Return the command of a uv: that of ``.venv``, installed with its pip, or the one on the PATH.
+    Return the command of a uv: that of the virtual environment, installed with its pip, or the one on the PATH.
 
+    :param venv: its folder
     :param constraints: file that pins its version
     """
-    own = [str(VENV / "bin" / "uv")]
+    own = [str(venv / "bin" / "uv")]
+    interpreter = str(venv / "bin" / "python")
     if works(own):
         return own
-    if works([str(PYTHON), "-m", "pip"]):
+    if works([interpreter, "-m", "pip"]):
         say("Installing uv, which installs the rest")
-        run([str(PYTHON), "-m", "pip", "install", "--quiet", "--constraint", str(constraints), "uv"])
+        run([interpreter, "-m", "pip", "install", "--quiet", "--constraint", str(constraints), "uv"])
         return own
     if works(["uv"]):
         return ["uv"]
-    sys.exit(f"There is no pip in {VENV}, and no uv on the PATH. Remove {VENV} and try again.")
+    sys.exit(f"There is no pip in {venv}, and no uv on the PATH. Remove {venv} and try again.")
 
 
 def works(command):

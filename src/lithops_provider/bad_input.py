@@ -18,6 +18,6 @@ def failing_on_bad_input() -> Iterator[None]:
     try:
         yield
     except InvalidInputError as error:
-        from airflow.sdk.exceptions import AirflowFailException
+        from airflow.providers.common.compat.sdk import AirflowFailException
 
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error

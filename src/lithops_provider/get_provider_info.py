@@ -49,30 +49,23 @@ def get_provider_info() -> dict[str, Any]:
                             "Bytes of JSON that the result of a task may have, unless an XCom backend of its own is "
                             "configured. A larger one fails the task; its results stay in storage."
                         ),
-                        "version_added": "1.0.0",
+                        "version_added": "0.1.0",
                         "type": "integer",
                         "example": None,
                         "default": "10485760",
-                    }
-                },
-            }
-        },
-        "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
-        "cli": ["lithops_provider.cli.definition.get_lithops_cli_commands"],
-        "config": {
-            "lithops": {
-                "description": "Lithops jobs.",
-                "options": {
+                    },
                     "prices": {
                         "description": "Prices for the estimate of what a job has cost, over those of the package.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": '{"aws_lambda": {"region": "eu-west-1", "gb_second": 1.4e-5, "request": 2e-7}}',
                         "default": None,
-                    }
+                    },
                 },
             }
         },
+        "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
+        "cli": ["lithops_provider.cli.definition.get_lithops_cli_commands"],
         "extra-links": ["lithops_provider.links.LithopsJobLink"],
         "connection-types": [
             {

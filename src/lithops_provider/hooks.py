@@ -13,10 +13,7 @@ import uuid
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-try:
-    from airflow.sdk.exceptions import AirflowNotFoundException
-except ImportError:  # Airflow 3.1
-    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from lithops_provider.connection import connection_config

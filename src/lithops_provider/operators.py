@@ -260,6 +260,9 @@ class _Generator:
         """Returns the text that Airflow stores and shows."""
         return "<generator>"
 
+    def __repr__(self) -> str:
+        return self.serialize()  # Airflow 3.1 asks for this one within lists
+
 
 class LithopsMapReduceOperator(LithopsMapOperator):
     """

@@ -58,9 +58,9 @@ def _problem(value: Any) -> str | None:
 
 def _dumped_size(value: Any) -> int:
     """Does what a push does: Airflow's serializers, then JSON as the API client writes it, which has no NaN."""
-    from airflow.sdk.serde import serialize
+    from airflow.sdk.bases.xcom import BaseXCom
 
-    return len(json.dumps(serialize(value), allow_nan=False))
+    return len(json.dumps(BaseXCom.serialize_value(value), allow_nan=False))
 
 
 def _check_size(size: int) -> None:
