@@ -231,6 +231,33 @@ class LithopsBaseOperator(BaseOperator):
         if task_run is not None:
             task_run.cancel()
 
+    # Lineage
+
+    def _function(self) -> Any:
+        """Returns the user's function of the first phase."""
+        return self._bind_function(self.phases[0]).function
+
+    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        """Returns the paths of objects that items name, and the values of jobs whose results are read."""
+        return [], []
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Returns for OpenLineage what the task reads, its outlets, and its function."""
+        from lithops_provider.lineage import lineage
+
+        return lineage(self, None)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Returns for OpenLineage the same, the task's job, and what it leaves in storage.
+
+        :param task_instance: Airflow's
+        """
+        from lithops_provider.lineage import lineage
+
+        task_run = getattr(self, "_task_run", None)
+        return lineage(self, None if task_run is None else task_run.job)
+
     # Arguments
 
     def hook_arguments(self) -> dict[str, Any]:

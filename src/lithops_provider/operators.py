@@ -63,6 +63,13 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         bind = functools.partial(bind_object, client) if self._bind_function(phase).takes_object else bind_call
         return self._with_references(client, *bind(self.func, data))
 
+    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        from lithops_provider.jobs.objects import object_paths
+
+        if self.data is None or not self._bind_function("call").takes_object:
+            return [], []
+        return object_paths(self.func, [tuple(self.data) if isinstance(self.data, list) else self.data]), []
+
     def _with_references(
         self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
@@ -229,6 +236,19 @@ class LithopsMapOperator(LithopsBaseOperator):
                 "render_template_as_native_obj=True on the DAG, or pass the task's output itself."
             )
         return self.map_iterdata, None
+
+    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        from lithops_provider.jobs.job import LithopsJob
+        from lithops_provider.jobs.objects import object_paths
+        from lithops_provider.jobs.references import is_reference
+
+        iterdata = self.map_iterdata
+        if is_reference(iterdata):
+            return [], [iterdata] if LithopsJob.is_value(iterdata) else list(iterdata)
+        # Nothing that can be gone over once only.
+        if isinstance(iterdata, (str, list, tuple)) and self._bind_function("map").takes_object:
+            return object_paths(self.map_function, iterdata), []
+        return [], []
 
     def _backend_arguments(self) -> dict[str, Any]:
         return {

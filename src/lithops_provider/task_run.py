@@ -97,6 +97,11 @@ class TaskRun:
             self._defer(run, phase, carried)
         return self._conclude(run, phase, carried)
 
+    @property
+    def job(self) -> LithopsJob | None:
+        """The job that this try has sent last, or taken over."""
+        return None if self.active is None else vars(self.active).get("job")
+
     def cancel(self) -> None:
         """Stops the job that is being run. Called in a signal handler, with seconds to live."""
         if self.active is not None:

@@ -158,6 +158,11 @@ class LithopsDecoratedOperator(DecoratedOperator):
         self._take_arguments()
         return super().resume(context, event)  # type: ignore[misc]
 
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Returns for OpenLineage what the operator does, of the call's arguments."""
+        self._take_arguments()
+        return super().get_openlineage_facets_on_start()  # type: ignore[misc]
+
     def _take_arguments(self) -> None:
         """Takes over the call's arguments, which are rendered by now."""
 
@@ -186,6 +191,13 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
 
     def _take_arguments(self) -> None:
         self._arguments = tuple(in_full(list(self.op_args))), in_full(dict(self.op_kwargs))
+
+    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        from lithops_provider.jobs.objects import object_paths
+
+        args, kwargs = self._arguments
+        binding = bind_function(self.func, parameter=self.custom_operator_name)
+        return (object_paths(self.func, [by_name(binding, args, kwargs)]) if binding.takes_object else []), []
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]

@@ -66,22 +66,13 @@ def bind_objects(
     :returns: the binding, an item per chunk, and the number of chunks of each object
     :raises InvalidInputError: an object is missing, a prefix is empty, or the items are of several kinds
     """
-    import inspect
-
     for parameter, value in (("chunk_size", chunk_size), ("chunk_number", chunk_number)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{parameter} must be a whole number of at least 1, got {value!r}")
-    binding = bind_function(function, extra_args, parameter="map_function")
-    signature = inspect.signature(function)
-    signature = signature.replace(
-        parameters=[entry for name, entry in signature.parameters.items() if name not in binding.injected]
-    )
     items: list[ObjectItem] = []
     chunks: list[int] = []
     kinds: dict[str, str] = {}
-    elements = [
-        _split_element(binding, signature, index, element, argument) for index, element in enumerate(as_items(iterdata))
-    ]
+    binding, elements = _elements(function, iterdata, extra_args, argument)
     with ThreadPoolExecutor(_LOOKUPS) as pool:
         lookups = [pool.submit(_find, client, path, f"item {index}") for index, (path, _) in enumerate(elements)]
         try:
@@ -102,6 +93,31 @@ def bind_objects(
             items += [((), others, {"object": ("obj", piece)}) for piece in pieces]
             chunks.append(len(pieces))
     return binding, items, chunks
+
+
+def object_paths(function: Any, iterdata: Any, extra_args: Any = None) -> list[str]:
+    """
+    Returns the paths that items name, without looking for what is there; the parameters are those of `bind_objects`.
+
+    :raises InvalidInputError: an item names none
+    """
+    return [path for path, _ in _elements(function, iterdata, extra_args, None)[1]]
+
+
+def _elements(
+    function: Any, iterdata: Any, extra_args: Any, argument: str | None
+) -> tuple[Binding, list[tuple[str, dict[str, Any]]]]:
+    """Returns the bound function, and for each item the path that it names and its other arguments by name."""
+    import inspect
+
+    binding = bind_function(function, extra_args, parameter="map_function")
+    signature = inspect.signature(function)
+    signature = signature.replace(
+        parameters=[entry for name, entry in signature.parameters.items() if name not in binding.injected]
+    )
+    return binding, [
+        _split_element(binding, signature, index, element, argument) for index, element in enumerate(as_items(iterdata))
+    ]
 
 
 def _split_element(
