@@ -101,3 +101,9 @@ def test_asking_for_it_imports_neither_airflow_nor_lithops() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_airflow_knows_the_settings() -> None:
+    options = get_provider_info()["config"]["lithops"]["options"]
+
+    assert set(options) == {"max_xcom_size", "prices"}

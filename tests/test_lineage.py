@@ -87,12 +87,13 @@ def test_many_objects_are_told_by_prefix() -> None:
 
 def test_on_start_a_map_tells_what_it_reads_and_its_function() -> None:
     operator = LithopsMapOperator(
-        task_id="t", map_function=functools.partial(count_lines), outlets=[Asset("s3://out/dir")],
+        task_id="t", map_function=functools.partial(count_lines), outlets=[Asset("file:///out/dir")],
         map_iterdata=["s3://in/a", {"obj": "s3://in/b"}, ("s3://in/c",)],
     )  # fmt: skip
     found = extracted(operator, TaskInstanceState.RUNNING)
 
     assert names(found.inputs) == [("s3://in", "a"), ("s3://in", "b"), ("s3://in", "c")]
+    assert names(found.outputs) == [("file", "/out/dir")]
     assert found.run_facets == {}
     facet = found.job_facets["lithops_function"]
     assert (facet.name, facet.module) == ("count_lines", __name__)
