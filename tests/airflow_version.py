@@ -19,3 +19,6 @@ def needs_airflow(version: str, what: str) -> pytest.MarkDecorator:
     missing = tuple(map(int, version.split("."))) > AIRFLOW
     reason = f"Airflow {__version__} hasn't {what}, which {version} has: see docs/versions.md"
     return pytest.mark.skipif(missing, reason=reason)
+
+
+STATE_STORE = needs_airflow("3.3", "the task state store")

@@ -59,6 +59,7 @@ def test_airflow_finds_the_provider_and_its_hook() -> None:
     assert hook.connection_testable
 
 
+@pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")  # in Airflow 3.2's own use of it
 def test_airflow_shows_the_form() -> None:
     (meta,) = (meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "lithops")
 

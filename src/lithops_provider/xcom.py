@@ -64,7 +64,7 @@ def _dumped_size(value: Any) -> int:
 
 
 def _check_size(size: int) -> None:
-    from airflow.sdk.configuration import conf
+    from airflow.providers.common.compat.sdk import conf
     from airflow.sdk.execution_time.xcom import XCom
 
     limit = conf.getint("lithops", "max_xcom_size", fallback=_MAX_SIZE)

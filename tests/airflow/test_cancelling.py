@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.airflow.ledgers import job_processes, ledger_of, wait_for_lines, wait_until_no_job_process
+from tests.airflow_version import AIRFLOW, STATE_STORE, needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
 #: A job that takes half a minute: long enough to be interfered with.
 LONG = {"items": 120, "seconds": 0.5}
+
+#: How a job is waited for whose task a user ends.
+ENDED = ["sync", pytest.param("deferred", marks=needs_airflow("3.3", "on_kill of triggers"))]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +44,7 @@ def assert_stopped(ledger: Path) -> None:
     assert sum(ledger_of(ledger).values()) == ran
 
 
-@pytest.mark.parametrize("how", ["sync", "deferred"])
+@pytest.mark.parametrize("how", ENDED)
 def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
@@ -50,6 +54,7 @@ def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how
     assert run.wait(60, check=False).state == "failed"
 
 
+@STATE_STORE
 @pytest.mark.parametrize("how", ["sync", "deferred"])
 def test_clearing_a_running_task_does_not_run_items_twice(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     """The next try takes the job over, or sends what is left of it; the last try must not stop it then."""
@@ -100,6 +105,7 @@ def test_job_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: s
     assert_stopped(ledger)
 
 
+@STATE_STORE
 def test_a_defer_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     run = airflow.api.trigger("ledger_short_deferral", {"ledger": str(ledger), **LONG}).wait(90, check=False)
@@ -108,7 +114,7 @@ def test_a_defer_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path) ->
     assert_stopped(ledger)
 
 
-@pytest.mark.parametrize("how", ["sync", "deferred"])
+@pytest.mark.parametrize("how", ENDED)
 def test_marking_success_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
@@ -118,6 +124,7 @@ def test_marking_success_stops_the_job(airflow: AirflowStack, tmp_path: Path, ho
     assert run.wait(60, check=False).state == "success"
 
 
+@STATE_STORE
 def test_a_job_outlives_its_scheduler(airflow: AirflowStack, tmp_path: Path) -> None:
     """And, with the scheduler, everything that it had started: what is left is the job."""
     ledger = tmp_path / "ledger"
@@ -132,6 +139,18 @@ def test_a_job_outlives_its_scheduler(airflow: AirflowStack, tmp_path: Path) -> 
     assert all(times == 1 for times in ledger_of(ledger).values())
 
 
+@pytest.mark.skipif(AIRFLOW >= (3, 3), reason="Airflow 3.3 tells the trigger")
+def test_without_on_kill_of_triggers_a_deferred_job_goes_on(airflow: AirflowStack, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), "items": 60, "seconds": 0.5})
+    run.wait_for_task("map", "deferred")
+    wait_for_lines(ledger, 3)
+    run.mark("map", "failed")
+    assert run.wait(60, check=False).state == "failed"
+    assert not wait_until_no_job_process(90)
+    assert ledger_of(ledger) == {str(item): 1 for item in range(60)}
+
+
 @pytest.mark.parametrize("how", ["sync", "deferred"])
 def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
@@ -142,7 +161,7 @@ def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, 
     assert not wait_until_no_job_process(5)
 
 
-@pytest.mark.parametrize("how", ["sync", "deferred"])
+@pytest.mark.parametrize("how", ENDED)
 def test_failing_the_whole_run_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     """Airflow lets nobody delete a run that goes on, so this is what comes before a deletion."""
     ledger = tmp_path / "ledger"

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from tests.airflow.conftest import RunDag
+from tests.airflow_version import needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack, StackError
+
+pytestmark = needs_airflow("3.2", "commands of providers")
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.airflow.ledgers import ledger_of, wait_until_no_job_process
+from tests.airflow_version import STATE_STORE
 from tools.airflow_stack import AirflowStack
 
 ITEMS = 200
@@ -19,6 +20,7 @@ SECONDS = 0.02
 MOMENTS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.5, 2.8, 3.2, 3.6]
 
 
+@STATE_STORE
 def test_a_killed_worker_runs_no_item_twice(airflow: AirflowStack, tmp_path: Path) -> None:
     """The task's process is killed at 20 moments; each run ends with the right results, each item having run once."""
 

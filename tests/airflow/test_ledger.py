@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.airflow.conftest import RunDag
+from tests.airflow_version import AIRFLOW
+
+#: How often an item runs that succeeds in the first of two tries: only with a task state store is it kept.
+KEPT = 1 if AIRFLOW >= (3, 3) else 2
 
 
 def _ledger(path: Path) -> list[str]:
@@ -51,7 +55,9 @@ def test_a_retry_of_the_task_sends_only_what_failed(run_dag: RunDag, tmp_path: P
     assert run.xcom("map") == [item * item for item in range(20)]
     assert run.task("map")["try_number"] == 2
     lines = _ledger(ledger)
-    assert {item: lines.count(item) for item in lines} == {str(item): 2 if item % 10 == 3 else 1 for item in range(20)}
+    assert {item: lines.count(item) for item in lines} == {
+        str(item): 2 if item % 10 == 3 else KEPT for item in range(20)
+    }
 
 
 @pytest.mark.parametrize("how", ["sync", "deferred"])
@@ -69,4 +75,6 @@ def test_a_task_that_fails_keeps_its_data(run_dag: RunDag, tmp_path: Path) -> No
     assert run.xcom("map") == [item * item for item in range(20)]
     assert run.task("map")["try_number"] == 2
     lines = _ledger(ledger)
-    assert {item: lines.count(item) for item in lines} == {str(item): 2 if item % 10 == 3 else 1 for item in range(20)}
+    assert {item: lines.count(item) for item in lines} == {
+        str(item): 2 if item % 10 == 3 else KEPT for item in range(20)
+    }
