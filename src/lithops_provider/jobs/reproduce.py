@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
 import pickle
 from typing import Any
 
@@ -35,7 +33,7 @@ def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.p
     wrapper = pickle.loads(pickle.loads(code)["func"])
     function, common_args, common_kwargs, injected = pickle.loads(wrapper.keywords["function"])
     args, kwargs, special = pickle.loads(items[index])
-    # What the worker sets, for functions that ask for a storage.
-    os.environ.setdefault("LITHOPS_CONFIG", json.dumps(client.config, default=str))
-    args, kwargs = Injection(*injected)(index, (*args, *common_args), {**common_kwargs, **kwargs}, special)
+    args, kwargs = Injection(*injected, config=client.config)(
+        index, (*args, *common_args), {**common_kwargs, **kwargs}, special
+    )
     return functools.partial(function, *args, **kwargs)

@@ -140,6 +140,8 @@ def test_results_of_another_job_become_the_first_argument(batch: BatchRunner, cl
     reference = {"bucket": client.bucket, "executor_id": executor_id, "job_ids": [job_id]}
     binding, _ = bind_items(total, [], [10])
 
-    args, kwargs = Injection(binding.injected, binding.places)(0, binding.args, {}, {"results": [(0, [reference], False)]})
+    args, kwargs = Injection(binding.injected, binding.places)(
+        0, binding.args, {}, {"results": [(0, [reference], False)]}
+    )
 
     assert total(*args, **kwargs) == [10, 20]

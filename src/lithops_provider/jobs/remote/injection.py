@@ -21,11 +21,15 @@ class Injection:
 
     :param names: the reserved names that the function takes: ``id``, ``storage``, ``ibm_cos``, ``rabbitmq``
     :param places: the positional parameters that are filled in, and how many come before each
+    :param config: the complete Lithops configuration; None for the one that the Lithops worker has set
     """
 
-    def __init__(self, names: tuple[str, ...], places: tuple[tuple[str, int], ...]) -> None:
+    def __init__(
+        self, names: tuple[str, ...], places: tuple[tuple[str, int], ...], config: dict[str, Any] | None = None
+    ) -> None:
         self.names = names
         self.places = places
+        self._known_config = config
         self._clients: dict[str, Any] = {}
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
         self._window: tuple[str, tuple[int, int], bytes] | None = None
@@ -127,7 +131,8 @@ class Injection:
                 f"the function takes a parameter {section!r}, for which the Lithops configuration has no section"
             )
 
-    @staticmethod
-    def _config() -> dict[str, Any]:
+    def _config(self) -> dict[str, Any]:
+        if self._known_config is not None:
+            return self._known_config
         config: dict[str, Any] = json.loads(os.environ["LITHOPS_CONFIG"])  # set by the Lithops worker
         return config
