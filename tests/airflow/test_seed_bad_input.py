@@ -10,6 +10,7 @@ from lithops_provider.arguments import ALIASES
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import LithopsMapOperator
 from tests.airflow.dags.seed_bad_rows import BAD
+from tests.airflow.ledgers import job_processes
 from tests.airflow.seed import Storage, executor_ids, messages
 from tools import processes
 from tools.airflow_api import DagRun
@@ -17,7 +18,7 @@ from tools.airflow_stack import AirflowStack
 
 
 class Run(NamedTuple):
-    """A finished run, and what it left: objects of jobs, and processes that are in no session of Airflow's."""
+    """A finished run, and what it left: objects and processes of jobs."""
 
     run: DagRun
     objects: set[str]
@@ -30,7 +31,7 @@ def bad_run(airflow: AirflowStack) -> Run:
     storage.put_lines()
     before = storage.jobs()
     run = airflow.api.trigger("seed_bad").wait(240, check=False)
-    return Run(run, storage.jobs() - before, [processes.describe(process) for process in airflow.strays()])
+    return Run(run, storage.jobs() - before, [processes.describe(process) for process in job_processes()])
 
 
 @pytest.fixture(scope="module")

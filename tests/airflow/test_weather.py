@@ -56,6 +56,7 @@ def look_at(png: bytes) -> tuple[int, int]:
     return pixels.shape[0], len(colours)
 
 
+@pytest.mark.more_backends
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("connection")
 def test_it_draws_15_maps_of_210_000_lines_on_s3(s3: SeaweedFS, run_dag: RunDag, tmp_path: Path) -> None:
