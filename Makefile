@@ -11,11 +11,10 @@ COMPILE := $(RESOLVE) --group dev --group backends pyproject.toml
 SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
 	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py
 
-DEATHS := $(addprefix tests/airflow/test_,cancelling.py faults.py ledger.py)
-SEED := $(wildcard tests/airflow/test_seed_*.py)
+BESIDE := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers demo ui test lint types unit integration integration-deaths integration-seed integration-rest backends test-backends build bench bench-peers
+.PHONY: help install install-servers demo ui test lint types unit integration integration-beside integration-rest backends test-backends build bench bench-peers
 .PHONY: test-matrix airflow-3.1 airflow-3.2 constraints clean
 .NOTPARALLEL:
 
@@ -49,7 +48,7 @@ ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
 	@$(VENV)/python -m tools.ui
 
 test: lint types build install-servers ## all that CI runs: lint, types, build, unit, integration, backends
-	@$(VENV)/python -m tools.side_by_side "unit backends" integration-deaths integration-seed integration-rest
+	@$(VENV)/python -m tools.side_by_side "unit backends integration-beside" integration-rest
 
 lint: install ## ruff: rules and format
 	$(VENV)/ruff check .
@@ -64,15 +63,12 @@ unit: install ## tests that need no running Airflow
 integration: install-servers ## tests under a real scheduler, api-server, dag-processor and triggerer
 	$(VENV)/python -m pytest $(or $(TESTS),tests/airflow -m "not more_backends") $(ARGS)
 
-# The same in three Airflows, for make test: tests of deaths wait most of the time.
-integration-deaths:
-	$(VENV)/python -m pytest $(DEATHS) $(ARGS)
-
-integration-seed:
-	$(VENV)/python -m pytest $(SEED) $(ARGS)
+# The same in two Airflows, for make test. A third is too much for two cores.
+integration-beside:
+	$(VENV)/python -m pytest $(BESIDE) $(ARGS)
 
 integration-rest:
-	$(VENV)/python -m pytest tests/airflow -m "not more_backends" $(addprefix --ignore=,$(DEATHS) $(SEED)) $(ARGS)
+	$(VENV)/python -m pytest tests/airflow -m "not more_backends" $(addprefix --ignore=,$(BESIDE)) $(ARGS)
 
 backends: install-servers ## tests against real servers, which they install (as root), start and stop
 	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) -m "not more_backends" $(ARGS)
