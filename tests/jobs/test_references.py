@@ -9,7 +9,12 @@ import pytest
 
 from lithops_provider.jobs.binding import bind_call, bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import InvalidInputError, JobTimeoutError, UpstreamFailedError
+from lithops_provider.jobs.errors import (
+    InvalidInputError,
+    JobTimeoutError,
+    StorageUnavailableError,
+    UpstreamFailedError,
+)
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.references import bind_references, check_not_expanded, fill_references, is_reference
 from lithops_provider.jobs.run import JobRun
@@ -112,6 +117,13 @@ def test_a_job_that_is_not_over_is_waited_for(client: LithopsClient, start_map: 
     run = start_map(lambda x: time.sleep(1.0) or x, range(2))
 
     assert run_on(client, str, run.job.to_dict()).results() == ["0", "1"]
+
+
+def test_a_job_whose_data_is_gone_is_an_error_not_an_empty_list(client: LithopsClient, run_map: MapStarter) -> None:
+    made = run_map(abs, [1, 2])
+    made.clean()
+    with pytest.raises(StorageUnavailableError, match=r"the data of job .* is gone"):
+        bind_references(client, str, made.job.to_dict())
 
 
 def test_but_not_longer_than_allowed(client: LithopsClient, start_map: MapStarter) -> None:

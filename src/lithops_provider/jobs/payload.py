@@ -26,8 +26,8 @@ _registry_lock = threading.RLock()
 
 def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any]]:
     """
-    Returns the plain functions behind a partial, a bound method or a callable object: what Lithops's analyser can
-    read to find the modules to ship.
+    Returns the plain functions behind a partial, a bound method or a callable object: those that have a
+    module and code to look at.
     """
     if isinstance(function, functools.partial):
         nested = [value for value in (*function.args, *function.keywords.values()) if inspect.isfunction(value)]

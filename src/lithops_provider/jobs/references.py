@@ -12,10 +12,12 @@ from typing import Any
 
 from lithops_provider.jobs.binding import Binding, bind_function
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import InvalidInputError, UpstreamFailedError
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError, UpstreamFailedError
 from lithops_provider.jobs.headers import Header, read_header
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.results import current_parts
+from lithops_provider.jobs.submit import load_plan
 from lithops_provider.jobs.wait import look_at_job, wait_for_job
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,6 @@ UPSTREAM_FAILURES = ("omit", "propagate")
 #: Bytes of results that a function reads at once: small ones need not a request each.
 _WINDOW = 256 << 10
 _READERS = 16
-_FRAME = 8
 _NO_OUTCOME = {"type": "CallLostError", "message": "it has no outcome"}
 
 
@@ -137,12 +138,16 @@ def referenced_jobs(client: LithopsClient, value: Any, timeout: float | None = N
     :param client: where they are
     :param value: the value of a job, or a list of such
     :param timeout: seconds to wait at most for each
-    :raises StorageUnavailableError: one is elsewhere
+    :raises StorageUnavailableError: one is elsewhere, or its data is gone
     :raises JobTimeoutError: one is not over in time
     """
     jobs = [LithopsJob.from_dict(entry) for entry in (value if isinstance(value, (list, tuple)) else [value])]
     for job in jobs:
         client.check_holds(job)
+        if load_plan(client, job) is None:  # or all of its items would seem to have failed
+            raise StorageUnavailableError(
+                f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}: run its task again"
+            )
         over, progress = look_at_job(client, job)
         if not over:
             logger.info("Waiting for job %s: %d of %d items are done", job.executor_id, progress.done, job.items)
@@ -190,7 +195,7 @@ def _results(key: str, header: Header) -> Iterator[tuple[int, tuple[Any, ...]]]:
         if index in header.failures:
             yield index, ()
             continue
-        start = position + _FRAME
+        start = position + frames.packed_size(b"")
         position = start + size
         if window and position - window[0][1] > _WINDOW:
             yield from _placed(key, window)
