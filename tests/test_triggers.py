@@ -76,7 +76,7 @@ def test_it_fires_when_all_calls_have_ended(client: LithopsClient, job: LithopsJ
         return await asyncio.wait_for(waiting, 10)
 
     event = asyncio.run(scenario())
-    assert event == {"status": "over", "lost": None, "dead": False, "complete": False, "state": {"phase": "map"}}
+    assert event == {"status": "over", "lost": None, "dead": False, "state": {"phase": "map"}}
 
 
 def test_it_stops_waiting_at_the_deadline(client: LithopsClient, job: LithopsJob) -> None:

@@ -148,6 +148,20 @@ class LithopsHook(BaseHook):
 
         return gather_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
 
+    def check_job(self, job: Mapping[str, Any], *, min_success_ratio: float = 1.0) -> None:
+        """
+        Judges a job that is over as `gather_job` does, but leaves its results in storage.
+
+        :param job: its value
+        :param min_success_ratio: share of items that have to have succeeded
+        :raises ItemsFailedError: fewer have
+        :raises StorageUnavailableError: the job's data is gone
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.wait import check_results
+
+        check_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
+
     def load_item(self, job: Mapping[str, Any], index: int) -> functools.partial[Any]:
         """
         Returns the function of a job with the arguments that an item had, to be called here, in a debugger for

@@ -105,9 +105,10 @@ class LithopsJobSensor(BaseSensorOperator):
     def _result(self) -> Any:
         from lithops_provider.xcom import check_pushable
 
-        results = self._hook().gather_job(self.job, min_success_ratio=self.min_success_ratio)
         if not self.get_result:
+            self._hook().check_job(self.job, min_success_ratio=self.min_success_ratio)
             return dict(self.job)
+        results = self._hook().gather_job(self.job, min_success_ratio=self.min_success_ratio)
         result = results[0] if self.job["kind"] == "call" else results
         if self.do_xcom_push:
             check_pushable(result, many=isinstance(result, list))

@@ -92,8 +92,7 @@ class TaskRun:
             raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and was cancelled")
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
-        unread = event["complete"] and not self._reads(phase)
-        if not unread and run.settle(event["lost"], dead=event["dead"]):
+        if run.settle(event["lost"], dead=event["dead"]):
             self._defer(run, phase, carried)
         return self._conclude(run, phase, carried)
 
@@ -142,12 +141,12 @@ class TaskRun:
             return run.job.to_dict()
         if operator.deferrable:
             self._defer(run, phase, carried)
-        self._wait(run, read_results=self._reads(phase))
+        self._wait(run)
         return self._conclude(run, phase, carried)
 
-    def _wait(self, run: JobRun, *, read_results: bool) -> None:
+    def _wait(self, run: JobRun) -> None:
         try:
-            run.finish(read_results=read_results)
+            run.finish()
         except JobTimeoutError:
             run.cancel()
             raise
@@ -156,7 +155,7 @@ class TaskRun:
         """Judges a phase that is over, and goes on to the next."""
         operator = self.operator
         last = phase == operator.phases[-1]
-        results = run.results() if self._reads(phase) else []
+        results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
         ti = self.context["ti"]
         telemetry.tell_of_end(ti, run.job, push_summary(ti, phase, run, carried))
@@ -180,7 +179,7 @@ class TaskRun:
         if not failures:
             return
         message = failure_message(run.spec.name, failures, run.job.items, self._publish(run, failures))
-        if too_many(failures, run.job.items, self.settings["min_success_ratio"]):
+        if too_many(len(failures), run.job.items, self.settings["min_success_ratio"]):
             raise ItemsFailedError(message, failures, run.job.items)
         self.log.warning(message)
 
@@ -246,10 +245,6 @@ class TaskRun:
         )
         return LithopsClient(hook.get_config())
 
-    def _reads(self, phase: JobKind) -> bool:
-        """Tells whether the results of a phase come here; else only its failures do."""
-        return phase == self.operator.phases[-1] and self.operator.get_result
-
     def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun
 
@@ -270,6 +265,7 @@ class TaskRun:
             item_retries=self.settings["item_retries"],
             max_runtime_memory=self.settings["max_runtime_memory"],
             owner=self.owner,
+            read_results=phase == self.operator.phases[-1] and self.operator.get_result,
         )
         return self.active
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.follow import Follower, Progress
+    from lithops_provider.jobs.follow import Follower
     from lithops_provider.jobs.job import LithopsJob
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
@@ -108,8 +108,8 @@ class LithopsJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
         Yields one event: ``status`` is ``over``, ``timeout`` or ``error``; ``lost`` says why calls that never
-        reported are given up, ``dead`` whether they can't report any more, ``complete`` whether all items succeeded,
-        ``message`` what the error is, ``state`` is what the trigger was given.
+        reported are given up, ``dead`` whether they can't report any more, ``message`` what the error is, ``state`` is
+        what the trigger was given.
         """
         from lithops_provider.jobs.follow import Follower
         from lithops_provider.jobs.job import LithopsJob
@@ -133,10 +133,9 @@ class LithopsJobTrigger(BaseTrigger):
         await asyncio.sleep(random.uniform(0.0, min(follower.poll_interval, _waiting * _SPREAD)))  # noqa: S311
         failing_since: float | None = None
         reopened = False
-        progress: Progress | None = None
         while True:
             try:
-                progress = await _in_thread(follower.poll)
+                await _in_thread(follower.poll)
                 failing_since = None
             except StorageRefusedError:
                 if reopened:
@@ -153,8 +152,7 @@ class LithopsJobTrigger(BaseTrigger):
                     raise
                 follower.delay = min(follower.delay * 2, 30.0)
             if follower.over:
-                complete = progress is not None and progress.done >= follower.job.items and not progress.failed
-                return {"status": "over", "lost": follower.lost, "dead": follower.dead, "complete": complete}
+                return {"status": "over", "lost": follower.lost, "dead": follower.dead}
             if self.deadline is not None and time.time() > self.deadline:
                 return {"status": "timeout"}
             await asyncio.sleep(follower.delay)

@@ -81,7 +81,7 @@ def test_a_trigger_waits_for_a_job_that_another_process_then_gathers(connected: 
     run.attach(sent.job)
     run.finish()
 
-    assert {**event, "state": None} == {"status": "over", "lost": None, "dead": False, "complete": True, "state": None}
+    assert {**event, "state": None} == {"status": "over", "lost": None, "dead": False, "state": None}
     assert not any(secret in str(trigger.serialize()) for secret in secret_values(connected.extra))
     assert run.results() == [2, 3]
 

@@ -136,5 +136,5 @@ def test_a_trigger_goes_on_when_the_storage_is_back(
 
     event, ticks = asyncio.run(scenario())
 
-    assert (event["status"], event["lost"], event["complete"]) == ("over", None, True)
+    assert (event["status"], event["lost"]) == ("over", None)
     assert ticks > 50

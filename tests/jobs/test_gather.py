@@ -20,7 +20,7 @@ from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableErr
 from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
-from lithops_provider.jobs.wait import gather_results, wait_for_job
+from lithops_provider.jobs.wait import check_results, gather_results, wait_for_job
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started
 from tests.jobs.standins import FailingStorage, times
 from tests.jobs.test_follow import elsewhere
@@ -76,9 +76,10 @@ def test_a_part_that_is_replaced_while_it_is_read_is_looked_for_again(
 
 def test_output_is_read_without_the_results(client: LithopsClient, start_map: MapStarter) -> None:
     run = start_map(lambda x: sys.stdout.write(f"item {x} speaks\n") if x % 2 else None, range(5), batch_size=2)
-    run.finish(read_results=False)
+    run.read_results = False
+    run.finish()
 
-    assert not run.outcomes
+    assert not [outcome for outcome in run.outcomes.values() if outcome.result is not None]
     assert list(run.printed()) == [(1, "item 1 speaks\n"), (3, "item 3 speaks\n")]
 
 
@@ -211,6 +212,25 @@ def test_a_job_that_partly_failed_is_gathered_from_its_value(client: LithopsClie
     with pytest.raises(ItemsFailedError, match="1 of 3 item") as caught:
         gather_results(client, job)
     assert [failure.type for failure in caught.value.failures] == ["ZeroDivisionError"]
+
+
+class Unknown:
+    """A class that whoever waits for the job can't import."""
+
+    def __reduce__(self) -> Any:
+        return __import__, ("a_module_of_the_runtime_alone",)
+
+
+def test_a_job_is_judged_without_its_results(client: LithopsClient, start_map: MapStarter) -> None:
+    job = start_map(lambda x: Unknown() if x else 1 // x, [1, 0, 2]).job
+    wait_for_job(client, job, poll_interval=POLL, timeout=100)
+
+    check_results(client, job, min_success_ratio=0.6)
+    with pytest.raises(ItemsFailedError, match="1 of 3 item") as caught:
+        check_results(client, job)
+    assert [failure.type for failure in caught.value.failures] == ["ZeroDivisionError"]
+    with pytest.raises(ItemsFailedError, match="3 of 3 item"):
+        gather_results(client, job)
 
 
 def test_a_job_whose_data_is_gone_is_an_error(client: LithopsClient) -> None:

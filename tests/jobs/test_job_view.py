@@ -50,7 +50,7 @@ def test_a_job_that_is_over(client: LithopsClient, run_map: MapStarter, monkeypa
 
 def test_results_are_never_unpickled(client: LithopsClient, start_map: MapStarter, tmp_path: Path) -> None:
     run = start_map(bomb, [str(tmp_path / "exploded")])
-    run.finish(read_results=False)
+    run.finish()
 
     seen = look(JobView(run.job, lambda: client), run.job)
 

@@ -171,4 +171,4 @@ def test_the_error_survives_pickling() -> None:
     ],
 )
 def test_how_many_failures_are_too_many(count: int, total: int, ratio: float, expected: bool) -> None:
-    assert too_many([failure(index) for index in range(count)], total, ratio) is expected
+    assert too_many(count, total, ratio) is expected

@@ -71,11 +71,25 @@ def test_progress_ends_with_everything_done(client: LithopsClient) -> None:
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
 
 
-def test_results_need_not_be_read(run_map: MapStarter, start_map: MapStarter) -> None:
-    run = start_map(abs, [1, 2])
-    run.finish(read_results=False)
+def test_results_need_not_be_read(start_map: MapStarter, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lithops.storage import Storage
 
-    assert run.outcomes == {}
+    read: list[int] = []
+    get_object = Storage.get_object
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        data = get_object(*args, **kwargs)
+        read.append(len(data))
+        return data
+
+    monkeypatch.setattr(Storage, "get_object", counted)
+    run = start_map(lambda x: "a result" * 1_000_000 if x else 1 // x, [1, 0, 2], batch_size=1)
+    run.read_results = False
+    run.finish()
+
+    assert 0 < sum(read) < 1_000_000, "the headers are read, the results aren't"
+    assert (run.outcomes.succeeded, run.outcomes.failed) == (2, [1])
+    assert [failure.type for failure in run.failures()] == ["ZeroDivisionError"]
 
 
 # -- failures --------------------------------------------------------------------------------------------------

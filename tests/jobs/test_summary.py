@@ -67,7 +67,7 @@ def test_a_job_with_failures_and_retries(start_map: MapStarter) -> None:
 
 def test_without_the_outcomes_it_tells_what_the_value_tells(start_map: MapStarter) -> None:
     run = start_map(fail_some, range(3))
-    run.finish(read_results=False)
+    run.finish()
     found = summarize(run, PRICES, read=False)
 
     assert set(found) == {"job", "items", "succeeded", "failed", "retried", "calls", "wall_seconds"}

@@ -196,6 +196,8 @@ class LithopsClient:
         while True:
             try:
                 return within(limit or self.request_seconds, action, what)
+            except LithopsJobError:  # it has been patient itself
+                raise
             except Exception as error:
                 self.check_not_refused(error, what)
                 if delay == _FIRST_DELAY and self.patience:

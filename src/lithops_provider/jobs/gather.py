@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
-from lithops_provider.jobs.headers import read_header
+from lithops_provider.jobs.headers import read_header_frame
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.outcomes import Outcomes
+from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 
 _LOG_TAIL = 2_000
@@ -39,39 +39,35 @@ class MissingItems:
     reason: dict[str, Any] | None
 
 
-def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1) -> Outcomes:
+def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1, *, results: bool = True) -> Outcomes:
     """
     Reads the outcomes that a round has stored.
 
     :param client: where the job runs
     :param job: the job
     :param number: which of its rounds
+    :param results: whether to read the results, too, which may be large
     """
     prefix = job.round_prefix(number)
 
     def read() -> Outcomes:
         keys = current_parts(client.keys(job.bucket, f"{prefix}/"))
-        return read_outcomes(client.storage, job.bucket, keys)
+        if results:
+            return read_outcomes(client.storage, job.bucket, keys)
+        return _read_headers(client, job.bucket, keys)
 
     # Listed again each time: a call that still runs replaces its parts.
     return client.patiently(read, f"reading the parts of {prefix}", READ_SECONDS)
 
 
-def read_output(client: LithopsClient, job: LithopsJob) -> list[tuple[int, str]]:
-    """
-    Reads what the items of a job have printed, without their results.
-
-    :param client: where the job ran
-    :param job: the job
-    :returns: the items that printed something, with that, in order
-    """
-    output: dict[int, str] = {}
-    for number in range(len(job.rounds)):
-        keys = current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/"))
-        with ThreadPoolExecutor(_READERS) as pool:
-            for header in pool.map(lambda key: read_header(client, job.bucket, key, job.items), sorted(keys)):
-                output.update(header.output if header is not None else {})
-    return sorted(output.items())
+def _read_headers(client: LithopsClient, bucket: str, keys: list[str]) -> Outcomes:
+    outcomes = Outcomes()
+    with ThreadPoolExecutor(_READERS) as pool:
+        for key, frame in zip(keys, pool.map(lambda key: read_header_frame(client, bucket, key), keys), strict=True):
+            if frame is None:
+                raise FileNotFoundError(f"{key} is gone")
+            outcomes.add_part(Part(frame, results=False))
+    return outcomes
 
 
 def find_missing(

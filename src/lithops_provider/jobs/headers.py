@@ -55,6 +55,20 @@ def read_header(client: LithopsClient, bucket: str, key: str, items: int) -> Hea
     :returns: None if the part is gone: its call has written another
     :raises ValueError: it isn't what a part's header looks like
     """
+    frame = read_header_frame(client, bucket, key)
+    return None if frame is None else decode_header(frame[_LENGTH.size :], items)
+
+
+def read_header_frame(client: LithopsClient, bucket: str, key: str) -> bytes | None:
+    """
+    Reads the first frame of a part: its length, and the header as JSON.
+
+    :param client: where it is
+    :param bucket: its bucket
+    :param key: its key
+    :returns: None if the part is gone: its call has written another
+    :raises ValueError: it is cut off
+    """
     head = client.get_range(bucket, key, 0, _FIRST_READ - 1)
     if head is None:
         return None
@@ -69,7 +83,7 @@ def read_header(client: LithopsClient, bucket: str, key: str, items: int) -> Hea
         head += rest
     if end > len(head):
         raise ValueError(f"{key} ends within its header")
-    return decode_header(head[_LENGTH.size : end], items)
+    return head[:end]
 
 
 def decode_header(data: bytes, items: int) -> Header:

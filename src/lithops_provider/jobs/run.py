@@ -15,7 +15,7 @@ from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError
 from lithops_provider.jobs.follow import LOST, Follower, Progress, follow
-from lithops_provider.jobs.gather import find_missing, gather_outcomes, read_output
+from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.outcome import Failure, load_results, make_failure
@@ -45,6 +45,7 @@ class JobRun:
     :param item_retries: how often a failed item is sent again
     :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it
     :param owner: who waits for the job, see `lithops_provider.jobs.cancel.set_owner`
+    :param read_results: whether the results are wanted here; else they stay in storage, and `results` can't tell them
     """
 
     client: LithopsClient
@@ -56,6 +57,7 @@ class JobRun:
     item_retries: int = 0
     max_runtime_memory: int | None = None
     owner: str | None = None
+    read_results: bool = True
     job: LithopsJob = field(init=False)
     outcomes: Outcomes = field(default_factory=Outcomes, init=False)
     #: How often each item has failed in this try.
@@ -93,28 +95,25 @@ class JobRun:
         self.since = len(job.rounds) if since is None else since
         self._own()
         for number in range(len(job.rounds) - 1):
-            self._take(gather_outcomes(self.client, job, number), number)
+            self._take(self._gather(number), number)
         if not is_local(job) and self.client.get(job.bucket, job.sent_key()) is None:
             # Some calls may have been sent, some not: those that haven't begun must not, so that none runs twice.
             self.client.put(job.stop_key(), BEGIN_NOTHING)
             self._interrupted_round = len(job.rounds)
 
-    def finish(self, *, read_results: bool = True) -> None:
+    def finish(self) -> None:
         """
         Follows the job until every item has its final outcome.
 
-        :param read_results: if False, outcomes are only read when there are failures to tell of
         :raises JobTimeoutError: the deadline has passed
         :raises JobCancelledError: `cancel` was called
         :raises StorageUnavailableError: the storage doesn't answer
         """
         while True:
             follower = self.follower()
-            last = follow(follower, self._report, self.deadline)
+            follow(follower, self._report, self.deadline)
             if self.cancelled:
                 raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
-            if not read_results and not last.failed and last.done >= self.job.items:
-                return
             if not self.settle(follower.lost, dead=follower.dead):
                 return
 
@@ -139,7 +138,7 @@ class JobRun:
         :raises JobCancelledError: something would have to be sent again, but somebody has cancelled the job
         """
         number = len(self.job.rounds) - 1
-        found = gather_outcomes(self.client, self.job)
+        found = self._gather()
         plan = load_plan(self.client, self.job) or [range(self.job.items)]
         unrun: list[int] = []
         orphaned: list[int] = []
@@ -180,9 +179,7 @@ class JobRun:
 
     def printed(self) -> Iterator[tuple[int, str]]:
         """Yields the items that printed something, with that, in order. To be called after `finish`."""
-        if self.outcomes:
-            return ((outcome.item, outcome.output) for outcome in self.outcomes.printed())
-        return iter(read_output(self.client, self.job))
+        return ((outcome.item, outcome.output) for outcome in self.outcomes.printed())
 
     def cancel(self) -> bool:
         """
@@ -214,6 +211,9 @@ class JobRun:
         self.job = job  # before anything is sent, so that whatever is can be cancelled
         if self.record is not None:
             self.record(job)
+
+    def _gather(self, number: int = -1) -> Outcomes:
+        return gather_outcomes(self.client, self.job, number, results=self.read_results)
 
     def _take(self, found: Outcomes, number: int) -> None:
         self.outcomes.update(found)

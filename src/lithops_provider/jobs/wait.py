@@ -57,14 +57,30 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
     :raises ItemsFailedError: fewer have, or some never ran
     :raises StorageUnavailableError: the job's data is gone
     """
+    outcomes = _read_outcomes(client, job, results=True)
+    results, broken = load_results(outcomes.values())
+    for outcome in broken:
+        outcomes.replace(outcome)
+    _judge(client, job, outcomes, min_success_ratio)
+    return results
+
+
+def check_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: float = 1.0) -> None:
+    """
+    Judges a job that is over, without reading its results, which may be large or of classes that aren't known here.
+    Takes and raises what `gather_results` does.
+    """
+    _judge(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
+
+
+def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> Outcomes:
     client.check_holds(job)
-    blobs = load_items(client, job)
-    if blobs is None:
+    plan = load_plan(client, job)
+    if plan is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
     outcomes = Outcomes()
     for number in range(len(job.rounds)):
-        outcomes.update(gather_outcomes(client, job, number))
-    plan = load_plan(client, job) or []
+        outcomes.update(gather_outcomes(client, job, number, results=results))
     for group in find_missing(client, job, plan, outcomes, "it is not over, or it died"):
         reason = group.reason or {
             "type": "NotRunError",
@@ -73,11 +89,16 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
         outcomes.add(lost_outcome(index, reason) for index in group.indices)
     unknown = {"type": "CallLostError", "message": "it has no outcome"}
     outcomes.add(lost_outcome(index, unknown) for index in range(job.items) if index not in outcomes)
-    results, broken = load_results(outcomes.values())
-    for outcome in broken:
-        outcomes.replace(outcome)
-    failures = [make_failure(outcomes[index], blobs[index]) for index in outcomes.failed]
-    if too_many(failures, job.items, min_success_ratio):
-        message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
-        raise ItemsFailedError(message, failures, job.items)
-    return results
+    return outcomes
+
+
+def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_success_ratio: float) -> None:
+    failed = outcomes.failed
+    if not too_many(len(failed), job.items, min_success_ratio):
+        return
+    blobs = load_items(client, job)
+    if blobs is None:
+        raise StorageUnavailableError(f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}")
+    failures = [make_failure(outcomes[index], blobs[index]) for index in failed]
+    message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
+    raise ItemsFailedError(message, failures, job.items)

@@ -19,7 +19,7 @@ _NONE, _TOLD = -1, -2
 
 
 class Outcome(NamedTuple):
-    """What became of an item. Exactly one of ``result`` (pickled) and ``failure`` is set."""
+    """What became of an item: its ``failure``, or else its ``result``, pickled, which is None if it wasn't read."""
 
     item: int
     result: memoryview | None
@@ -45,12 +45,13 @@ class Part:
     The outcomes of some items of one call.
 
     :param data: the object, see `lithops_provider.jobs.remote.parts`
+    :param results: whether the results are in it; else its first frame will do
     :raises ValueError: it isn't complete
     """
 
     __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, results: bool = True) -> None:
         self._view = memoryview(data)
         spans = frames.spans(data)
         start, end = next(spans)
@@ -62,7 +63,7 @@ class Part:
         self._failures: dict[str, dict[str, Any]] = header["failures"]
         self._output: dict[str, str] = header["output"]
         self._starts, self._ends = array("q"), array("q")
-        for row in range(len(self.index)):
+        for row in range(len(self.index)) if results else ():
             start, end = (0, 0) if self.failed(row) else next(spans)
             self._starts.append(start)
             self._ends.append(end)
@@ -78,7 +79,7 @@ class Part:
     def __getitem__(self, row: int) -> Outcome:
         index = self.index[row]
         failure = self._failures.get(str(index)) if self._failures else None
-        result = self._view[self._starts[row] : self._ends[row]] if failure is None else None
+        result = self._view[self._starts[row] : self._ends[row]] if failure is None and self._starts else None
         started, seconds, peak_memory = self.columns
         output = self._output.get(str(index), "") if self._output else ""
         return Outcome(index, result, failure, started[row], seconds[row], peak_memory[row], output)
