@@ -43,10 +43,10 @@ def job(**changes: Any) -> LithopsJob:
     return LithopsJob(**{**fields, **changes}).with_round(3, 2)
 
 
-def extracted(operator: Any, state: TaskInstanceState, run: LithopsJob | None = None) -> Any:
+def extracted(operator: Any, state: TaskInstanceState, run: LithopsJob | None = None, written: Any = ()) -> Any:
     """What the provider's listener would send."""
     if run is not None:
-        operator._task_run = SimpleNamespace(job=run)
+        operator._task_run = SimpleNamespace(job=run, written=written)
     dag_run = SimpleNamespace(run_id="run")
     found = ExtractorManager().extract_metadata(dag_run, operator, state, SimpleNamespace())
     assert found.job_facets, "the extraction has failed"
@@ -115,6 +115,14 @@ def test_on_completion_there_is_the_job_and_what_it_leaves_in_storage() -> None:
     reading = LithopsMapOperator(task_id="u", map_function=abs, map_iterdata=job().to_dict())
     assert names(extracted(reading, TaskInstanceState.SUCCESS, job()).inputs) == names(found.outputs)
     assert extracted(reading, TaskInstanceState.SUCCESS, job()).outputs == []
+
+
+def test_what_functions_have_written_is_told_by_prefix() -> None:
+    operator = LithopsMapOperator(task_id="t", map_function=abs, map_iterdata=[1])
+    written = [("out", "a/b"), ["out", ""]]
+
+    found = extracted(operator, TaskInstanceState.SUCCESS, job(), written)
+    assert names(found.outputs) == [("s3://out", "a/b"), ("s3://out", "/")]
 
 
 def test_results_on_this_machine_are_files() -> None:

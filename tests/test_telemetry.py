@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,12 +9,15 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from lithops_provider import telemetry
+from lithops_provider.jobs.errors import JobCancelledError
 from lithops_provider.jobs.job import LithopsJob
 
 TAGS = {"dag_id": "dag", "task_id": "task", "kind": "map", "backend": "localhost"}
-SUMMARY = {"items": 5, "succeeded": 4, "failed": 1, "retried": 2, "calls": 2, "wall_seconds": 1.5}
+SUMMARY: dict[str, Any] = {"items": 5, "succeeded": 4, "failed": 1, "retried": 2, "calls": 2, "wall_seconds": 1.5}
+SUMMARY |= {"state": "failed", "unfinished": 0}
 
 
 @dataclass
@@ -66,16 +70,36 @@ def test_what_became_of_items_is_counted(told: list[tuple[Any, ...]], job: Litho
     ]
 
 
-def test_a_job_is_a_span_below_the_tasks(monkeypatch: pytest.MonkeyPatch, job: LithopsJob) -> None:
+def test_what_a_job_that_was_stopped_has_left_is_counted(told: list[tuple[Any, ...]], job: LithopsJob) -> None:
+    telemetry.tell_of_end(Instance(), job, {**SUMMARY, "failed": 0, "unfinished": 1}, JobCancelledError("stopped"))
+
+    assert told[1:3] == [("lithops.items_failed", 0), ("lithops.items_unfinished", 1)]
+
+
+@pytest.fixture
+def exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+    """Takes the spans."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracer = provider.get_tracer("test")
-    monkeypatch.setattr(telemetry, "_tracer", lambda: tracer)
-
-    with tracer.start_as_current_span("worker.task"):
-        telemetry.tell_of_end(Instance(), job.with_round(2, 1), {**SUMMARY, "compute_seconds": 0.5})
+    monkeypatch.setattr(telemetry, "_tracer", lambda: provider.get_tracer("test"))
+    yield exporter
     provider.shutdown()
+
+
+def test_what_the_task_fails_with_is_the_spans_status(exporter: InMemorySpanExporter, job: LithopsJob) -> None:
+    telemetry.tell_of_end(Instance(), job, SUMMARY)
+    telemetry.tell_of_end(Instance(), job, SUMMARY, JobCancelledError("stopped\nand more"))
+
+    good, bad = exporter.get_finished_spans()
+    assert good.status.status_code == StatusCode.UNSET
+    assert bad.status.status_code == StatusCode.ERROR
+    assert bad.status.description == "JobCancelledError: stopped"
+
+
+def test_a_job_is_a_span_below_the_tasks(exporter: InMemorySpanExporter, job: LithopsJob) -> None:
+    with telemetry._tracer().start_as_current_span("worker.task"):
+        telemetry.tell_of_end(Instance(), job.with_round(2, 1), {**SUMMARY, "compute_seconds": 0.5})
 
     span, task = exporter.get_finished_spans()
     assert span.name == "lithops.map f"

@@ -219,11 +219,14 @@ class LithopsBaseOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Cancels the job before Airflow fails the task for a trigger that timed out or failed."""
-        if next_method == "__fail__":
-            from lithops_provider.task_run import TaskRun
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except BaseException as error:
+            if next_method == "__fail__":
+                from lithops_provider.task_run import TaskRun
 
-            TaskRun(self, context).cancel_known()
-        return super().resume_execution(next_method, next_kwargs, context)
+                TaskRun(self, context).cancel_known(error)
+            raise
 
     def on_kill(self) -> None:
         """Cancels the job when the task is killed: marked failed, cleared, or past its execution_timeout."""
@@ -249,14 +252,14 @@ class LithopsBaseOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """
-        Returns for OpenLineage the same, the task's job, and what it leaves in storage.
+        Returns for OpenLineage the same, the task's job, and what it and its functions leave in storage.
 
         :param task_instance: Airflow's
         """
         from lithops_provider.lineage import lineage
 
         task_run = getattr(self, "_task_run", None)
-        return lineage(self, None if task_run is None else task_run.job)
+        return lineage(self, None) if task_run is None else lineage(self, task_run.job, task_run.written)
 
     # Arguments
 

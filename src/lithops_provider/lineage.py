@@ -53,13 +53,16 @@ class LithopsFunctionJobFacet(JobFacet):
     line: int
 
 
-def lineage(operator: LithopsBaseOperator, job: LithopsJob | None) -> OperatorLineage[Any, Any]:
+def lineage(
+    operator: LithopsBaseOperator, job: LithopsJob | None, written: Iterable[Sequence[str]] = ()
+) -> OperatorLineage[Any, Any]:
     """
-    Returns what is known of a task: objects that it reads, results that it reads or leaves in storage, outlets, its
-    function and its job.
+    Returns what is known of a task: objects that it reads and writes, results that it reads or leaves in storage,
+    outlets, its function and its job.
 
     :param operator: the task, its fields rendered
     :param job: its last job; None if it hasn't sent one
+    :param written: bucket and prefix of each place where its functions have written objects
     """
     from lithops_provider.jobs.job import LithopsJob
 
@@ -74,6 +77,7 @@ def lineage(operator: LithopsBaseOperator, job: LithopsJob | None) -> OperatorLi
         run_facets["lithops_job"] = _job_facet(job)
         if operator.async_invoke or not operator.get_result:
             outputs.append(job_dataset(job, config))
+        outputs += object_datasets((f"{job.storage}://{bucket}/{prefix}" for bucket, prefix in written), config)
     return OperatorLineage(
         inputs=inputs, outputs=outputs, run_facets=run_facets, job_facets=_function_facets(operator._function())
     )

@@ -14,6 +14,8 @@ from lithops_provider.bad_input import failing_on_bad_input
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
+    from lithops_provider.jobs.errors import ItemsFailedError
+
 __all__ = ["LithopsJobSensor"]
 
 
@@ -91,7 +93,7 @@ class LithopsJobSensor(BaseSensorOperator):
         job = LithopsJob.from_dict(self.job)
         over, progress = look_at_job(self._hook().get_client(), job)
         self.log.info("Job %s: %s", job.executor_id, describe(progress, 0.0))
-        return PokeReturnValue(over, self._result() if over else None)
+        return PokeReturnValue(over, self._result(context) if over else None)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Goes on after the trigger has seen the job's end."""
@@ -100,19 +102,39 @@ class LithopsJobSensor(BaseSensorOperator):
         if event["status"] != "over":
             raise LithopsJobError(f"waiting for the job failed: {event.get('message', event['status'])}")
         with failing_on_bad_input():
-            return self._result()
+            return self._result(context)
 
-    def _result(self) -> Any:
+    def _result(self, context: Context) -> Any:
+        from lithops_provider.jobs.errors import ItemsFailedError
         from lithops_provider.xcom import check_pushable
 
+        judge = self._hook().gather_job if self.get_result else self._hook().check_job
+        try:
+            results = judge(self.job, min_success_ratio=self.min_success_ratio)
+        except ItemsFailedError as error:
+            self._sum_up(context, error)
+            raise
+        self._sum_up(context, None)
         if not self.get_result:
-            self._hook().check_job(self.job, min_success_ratio=self.min_success_ratio)
             return dict(self.job)
-        results = self._hook().gather_job(self.job, min_success_ratio=self.min_success_ratio)
         result = results[0] if self.job["kind"] == "call" else results
         if self.do_xcom_push:
             check_pushable(result, many=isinstance(result, list))
         return result
+
+    def _sum_up(self, context: Context, error: ItemsFailedError | None) -> None:
+        """Sums up the job: the task that has sent it was over before it."""
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.errors import LithopsJobError
+        from lithops_provider.jobs.told import read_told
+        from lithops_provider.summaries import sum_up
+
+        client, job = self._hook().get_client(), LithopsJob.from_dict(self.job)
+        try:
+            told = read_told(client, job)
+            sum_up(context["ti"], job.kind, client, job, told, end=told.ended, error=error)
+        except LithopsJobError:  # the results are there
+            self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
     def _hook(self) -> Any:
         from lithops_provider.hooks import LithopsHook

@@ -1,4 +1,4 @@
-"""The XCom that sums up a task's jobs."""
+"""Sums up a task's jobs, once they are over: the XCom for it, the prices, and whom else to tell."""
 
 from __future__ import annotations
 
@@ -7,37 +7,54 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider import telemetry
+from lithops_provider.jobs.errors import ConfigurationError, ItemsFailedError
 
 if TYPE_CHECKING:
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.jobs.prices import Price
-    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.told import Told
 
 logger = logging.getLogger(__name__)
 
 #: XCom with a summary of each of the task's jobs, by phase.
 SUMMARY_KEY = "lithops_summary"
 #: Where a later phase finds the summaries of earlier ones.
-_CARRIED = "summaries"
+SUMMARIES = "summaries"
 
 
-def push_summary(ti: Any, phase: str, run: JobRun, carried: dict[str, Any]) -> dict[str, Any]:
+def sum_up(
+    ti: Any,
+    phase: str,
+    client: LithopsClient,
+    job: LithopsJob,
+    told: Told,
+    carried: dict[str, Any] | None = None,
+    *,
+    end: float | None = None,
+    error: BaseException | None = None,
+) -> None:
     """
-    Sums up a job that is over.
+    Sums up a job that is over, or was stopped: in an XCom, in metrics and in a span.
 
-    :param ti: the task instance, which gets the XCom
+    :param ti: the task instance
     :param phase: the job's phase
-    :param run: the job
+    :param client: where it ran
+    :param job: its value
+    :param told: of its items
     :param carried: what phases leave for later ones
-    :returns: see `lithops_provider.jobs.summary.summarize`
+    :param end: see `lithops_provider.jobs.summary.summarize`
+    :param error: what the task fails with
     """
     from lithops_provider.jobs.summary import summarize
 
-    read = len(run.outcomes) >= run.job.items
-    found = summarize(run, known_prices(), read=read)
-    carried[_CARRIED] = {**carried.get(_CARRIED, {}), phase: found}
-    ti.xcom_push(key=SUMMARY_KEY, value=carried[_CARRIED])
-    return found
+    carried = {} if carried is None else carried
+    stopped = error is not None and not isinstance(error, ItemsFailedError)
+    found = summarize(client, job, told, known_prices(), end=end, stopped=stopped)
+    carried[SUMMARIES] = {**carried.get(SUMMARIES, {}), phase: found}
+    ti.xcom_push(key=SUMMARY_KEY, value=carried[SUMMARIES])
+    telemetry.tell_of_end(ti, job, found, error)
 
 
 def known_prices() -> dict[str, Price]:

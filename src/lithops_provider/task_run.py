@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from lithops_provider import arguments, telemetry
 from lithops_provider.durable import DurableState
 from lithops_provider.jobs.errors import (
     ItemsFailedError,
+    JobCancelledError,
     JobTimeoutError,
     LithopsJobError,
     StorageUnavailableError,
 )
 from lithops_provider.progress import ProgressLog, log_output
 from lithops_provider.published import PublishedJobs
-from lithops_provider.summaries import push_summary
+from lithops_provider.summaries import SUMMARIES, SUMMARY_KEY, sum_up
 from lithops_provider.xcom import check_pushable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from airflow.sdk.definitions.context import Context
 
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 FAILURES_KEY = "lithops_failures"
 #: Failures that it holds at most; all of them are in storage.
 _MAX_FAILURES = 100
+#: Where a later phase finds bucket and prefix of what functions of earlier ones have written; how many at most.
+_WRITTEN, _MAX_WRITTEN = "written", 200
 #: Characters of a failure's traceback in it.
 _MAX_TRACEBACK = 2_000
 #: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
@@ -59,6 +65,8 @@ class TaskRun:
         #: The same before and after a deferral, another one in the next try.
         self.owner = f"{ti.id}/{ti.try_number}"
         self.active: JobRun | None = None
+        #: What earlier phases have left.
+        self.carried: dict[str, Any] = {}
         self.published = PublishedJobs(operator, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
@@ -68,7 +76,8 @@ class TaskRun:
 
     def execute(self) -> Any:
         """Does the operator's work from the beginning, or from where an earlier try was cut off."""
-        return self._begin(self._client(), self.operator.phases[0], {})
+        with self._ending_stopped():
+            return self._begin(self._client(), self.operator.phases[0], {})
 
     def resume(self, event: Mapping[str, Any]) -> Any:
         """
@@ -76,10 +85,15 @@ class TaskRun:
 
         :param event: the trigger's, with the state that `_defer` gave it
         """
+        with self._ending_stopped():
+            return self._resume(event)
+
+    def _resume(self, event: Mapping[str, Any]) -> Any:
         from lithops_provider.jobs.job import LithopsJob
 
         state = event["state"]
         phase, carried = state["phase"], state["carried"]
+        self.carried = carried
         self.deadline, self.end = state["deadline"], state["end"]
         job = LithopsJob.from_dict(state["job"])
         client = self._client()
@@ -88,8 +102,7 @@ class TaskRun:
         run = self._run(client, phase, self._stored_spec(client, phase, job))
         run.attach(job, state["since"], state["memory"])
         if event["status"] == "timeout":
-            run.cancel()
-            raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and was cancelled")
+            raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and is cancelled")
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
         if run.settle(event["lost"], dead=event["dead"]):
@@ -101,25 +114,68 @@ class TaskRun:
         """The job that this try has sent last, or taken over."""
         return None if self.active is None else vars(self.active).get("job")
 
+    @property
+    def written(self) -> list[tuple[str, str]]:
+        """Bucket and prefix of each place where the functions have written objects through ``storage``."""
+        written: list[tuple[str, str]] = self.carried.get(_WRITTEN, [])
+        return written
+
     def cancel(self) -> None:
         """Stops the job that is being run. Called in a signal handler, with seconds to live."""
-        if self.active is not None:
+        if self.active is not None and not self.active.cancelled:
             self.active.cancel()
 
-    def cancel_known(self) -> None:
-        """Stops the jobs that this task has sent, as far as it remembers."""
+    def cancel_known(self, error: BaseException) -> None:
+        """
+        Stops the jobs that this task has sent, as far as it remembers.
+
+        :param error: what Airflow fails the task with
+        """
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.job import LithopsJob
 
         try:
-            for entry in self.state.load().values():
-                cancel_job(self._client(), LithopsJob.from_dict(entry["job"]), self.owner)
+            known = [LithopsJob.from_dict(entry["job"]) for entry in self.state.load().values()]
+            stopped = [job for job in known if cancel_job(self._client(), job, self.owner)]
+            if stopped:
+                ti = self.context["ti"]
+                told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
+                self.carried = {SUMMARIES: told or {}}
+                self._sum_up_stopped(self._client(), stopped[-1], error)
         except Exception:  # what Airflow is about to fail the task for matters more
             self.log.exception("The job could not be cancelled")
+
+    @contextmanager
+    def _ending_stopped(self) -> Iterator[None]:
+        """Stops the job when its time is over, and sums it up if it was stopped."""
+        try:
+            yield
+        except (JobTimeoutError, JobCancelledError, AirflowTaskTimeout) as error:
+            self.cancel()
+            if self.active is not None and self.job is not None:
+                self._sum_up_stopped(self.active.client, self.job, error)
+            raise
+
+    def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
+        """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
+        from lithops_provider.jobs.cancel import is_owner
+        from lithops_provider.jobs.client import LithopsClient
+        from lithops_provider.jobs.told import read_told
+
+        if self.carried.get(SUMMARIES, {}).get(job.kind, {}).get("job") == job.executor_id:
+            return  # it was over before
+        hasty = LithopsClient(client.config, patience=2.0)
+        try:
+            if is_owner(hasty, job, self.owner):  # else another try has taken it over
+                told = read_told(hasty, job)
+                sum_up(self.context["ti"], job.kind, hasty, job, told, self.carried, error=error)
+        except Exception:  # what the task fails for matters more
+            self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
     def _begin(self, client: LithopsClient, phase: JobKind, carried: dict[str, Any]) -> Any:
         from lithops_provider.jobs.spec import make_spec
 
+        self.carried = carried
         operator = self.operator
         binding, items = operator._bind(self.context, client, phase, carried)
         if not items:
@@ -141,15 +197,8 @@ class TaskRun:
             return run.job.to_dict()
         if operator.deferrable:
             self._defer(run, phase, carried)
-        self._wait(run)
+        run.finish()
         return self._conclude(run, phase, carried)
-
-    def _wait(self, run: JobRun) -> None:
-        try:
-            run.finish()
-        except JobTimeoutError:
-            run.cancel()
-            raise
 
     def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
         """Judges a phase that is over, and goes on to the next."""
@@ -157,9 +206,10 @@ class TaskRun:
         last = phase == operator.phases[-1]
         results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
-        ti = self.context["ti"]
-        telemetry.tell_of_end(ti, run.job, push_summary(ti, phase, run, carried))
-        self._judge(run)
+        error = self._judge(run)
+        self._sum_up(run, carried, error)
+        if error is not None:
+            raise error
         if not last:
             following = operator.phases[operator.phases.index(phase) + 1]
             return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
@@ -172,16 +222,29 @@ class TaskRun:
         self._forget_on_success([run.job, *_jobs(carried)])
         return result
 
-    def _judge(self, run: JobRun) -> None:
+    def _sum_up(self, run: JobRun, carried: dict[str, Any], error: ItemsFailedError | None) -> None:
+        from lithops_provider.jobs.told import told_by
+
+        job, told = run.job, told_by(run.outcomes)
+        written = {*map(tuple, carried.get(_WRITTEN, [])), *told.written}
+        carried[_WRITTEN] = sorted(written)[:_MAX_WRITTEN]
+        try:
+            sum_up(self.context["ti"], job.kind, run.client, job, told, carried, error=error)
+        except LithopsJobError:  # what came of it is known
+            self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
+
+    def _judge(self, run: JobRun) -> ItemsFailedError | None:
+        """Returns what the task fails with if too many items have failed, and tells of those that have."""
         from lithops_provider.jobs.outcome import failure_message, too_many
 
         failures = run.failures()
         if not failures:
-            return
+            return None
         message = failure_message(run.spec.name, failures, run.job.items, self._publish(run, failures))
         if too_many(len(failures), run.job.items, self.settings["min_success_ratio"]):
-            raise ItemsFailedError(message, failures, run.job.items)
+            return ItemsFailedError(message, failures, run.job.items)
         self.log.warning(message)
+        return None
 
     def _publish(self, run: JobRun, failures: list[Failure]) -> str:
         """Stores all failures, and puts the first of them into an XCom. Returns where they are."""

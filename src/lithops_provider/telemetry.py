@@ -35,17 +35,20 @@ def count_sent(ti: Any, job: LithopsJob) -> None:
         Stats.incr("lithops.items_retried", sent.items, tags=tags)
 
 
-def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any]) -> None:
+def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: BaseException | None = None) -> None:
     """
     Counts what became of a job's items, and makes a span of it, from its sending until now, below the task's.
 
     :param ti: the task instance
     :param job: its job
     :param summary: see `lithops_provider.jobs.summary.summarize`
+    :param error: what the task fails with, which becomes the span's status
     """
     tags = _tags(ti, job)
     Stats.incr("lithops.items_succeeded", summary["succeeded"], tags=tags)
     Stats.incr("lithops.items_failed", summary["failed"], tags=tags)
+    if summary["unfinished"]:
+        Stats.incr("lithops.items_unfinished", summary["unfinished"], tags=tags)
     Stats.timing("lithops.job_seconds", timedelta(seconds=summary["wall_seconds"]), tags=tags)
     attributes: dict[str, Any] = {
         "lithops.executor_id": job.executor_id,
@@ -56,7 +59,10 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any]) -> None:
         "lithops.runtime": job.runtime,
         "lithops.rounds": len(job.rounds),
     }
-    told = ("items", "succeeded", "failed", "retried", "calls", "compute_seconds", "gb_seconds")
+    told = (
+        *("state", "items", "succeeded", "failed", "unfinished", "retried", "calls"),
+        *("compute_seconds", "gb_seconds"),
+    )
     attributes |= {f"lithops.{name}": summary[name] for name in told if name in summary}
     span = _tracer().start_span(
         f"lithops.{job.kind} {job.function}", attributes=attributes, start_time=int(job.created * _NANOSECONDS)
@@ -67,6 +73,9 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any]) -> None:
             {"lithops.job_id": entry.job_id, "lithops.items": entry.items, "lithops.calls": entry.calls},
             timestamp=int(entry.submitted * _NANOSECONDS),
         )
+    if error is not None:
+        first_line = str(error).partition("\n")[0]
+        span.set_status(trace.StatusCode.ERROR, f"{type(error).__name__}: {first_line}")
     span.end(time.time_ns())
 
 

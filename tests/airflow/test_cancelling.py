@@ -44,6 +44,14 @@ def assert_stopped(ledger: Path) -> None:
     assert sum(ledger_of(ledger).values()) == ran
 
 
+def assert_summed_up(run: DagRun, task_id: str, phase: str) -> None:
+    """The task has told what its job came to, though it was stopped."""
+    found = run.xcom(task_id, key="lithops_summary")[phase]
+    assert found["state"] == "cancelled"
+    assert found["unfinished"] == found["items"] - found["succeeded"] - found["failed"] > 0
+    assert found["compute_seconds"] >= 0
+
+
 @pytest.mark.parametrize("how", ENDED)
 def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
@@ -52,6 +60,8 @@ def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how
     time.sleep(4)  # Airflow takes a moment to tell the worker or the trigger
     assert_stopped(ledger)
     assert run.wait(60, check=False).state == "failed"
+    if how == "sync":
+        assert_summed_up(run, "map", "map")
 
 
 @STATE_STORE
@@ -103,6 +113,7 @@ def test_job_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: s
     assert run.state == "failed"
     assert "JobTimeoutError" in run.log("map_reduce")
     assert_stopped(ledger)
+    assert_summed_up(run, "map_reduce", "map")
 
 
 @STATE_STORE
@@ -112,6 +123,7 @@ def test_a_defer_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path) ->
     assert run.state == "failed"
     assert "TaskDeferralTimeout" in run.log("map")
     assert_stopped(ledger)
+    assert_summed_up(run, "map", "map")
 
 
 @pytest.mark.parametrize("how", ENDED)
@@ -159,6 +171,7 @@ def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, 
     assert run.state == "failed"
     assert "imeout" in run.log("call")
     assert not wait_until_no_job_process(5)
+    assert_summed_up(run, "call", "call")
 
 
 @pytest.mark.parametrize("how", ENDED)

@@ -159,6 +159,15 @@ def test_a_job_that_makes_progress_is_not_given_up(client: LithopsClient, monkey
         time.sleep(0.05)
 
 
+def test_who_stops_the_waiting_need_not_wait_for_the_next_look(client: LithopsClient) -> None:
+    follower = Follower(client, elsewhere(client), poll_interval=3600.0)
+    end = time.monotonic() + 0.3
+
+    follow(follower, lambda progress: None, None, lambda: time.monotonic() > end)
+
+    assert not follower.over
+
+
 def test_the_deadline_ends_the_waiting_and_says_how_far_it_is(client: LithopsClient) -> None:
     job = elsewhere(client, items=10)
     client.put(part_key(f"{job.round_prefix()}/00000", PartName(0, 4, 0)), b"")

@@ -8,6 +8,7 @@ from lithops_provider.jobs.prices import PRICES, Price
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.parts import PartBuilder
 from lithops_provider.jobs.summary import _items, summarize
+from lithops_provider.jobs.told import Told, told_by
 from tests.jobs.conftest import FaasMaker, MapStarter, started
 from tests.jobs.looked_at import fail_some
 
@@ -27,7 +28,11 @@ def test_columns_are_summed_up_over_all_tries() -> None:
     outcomes.add_part(part({0: 1.0, 1: 5.0, 2: 2.0, 3: 3.0}, failed=(1,)))
     outcomes.add_part(part({1: 4.0, 4: 2.5, 5: 0.5}))
 
-    assert _items(outcomes) == {"compute_seconds": 18.0, "slowest": [[1, 5.0], [3, 3.0], [4, 2.5]], "peak_memory": 7}
+    assert _items(outcomes.columns()) == {
+        "compute_seconds": 18.0,
+        "slowest": [[1, 5.0], [3, 3.0], [4, 2.5]],
+        "peak_memory": 7,
+    }
 
 
 def test_an_item_is_named_once_with_its_slowest_try() -> None:
@@ -35,22 +40,23 @@ def test_an_item_is_named_once_with_its_slowest_try() -> None:
     outcomes.add_part(part({1: 4.0, 2: 1.0}, failed=(1,)))
     outcomes.add_part(part({1: 5.0}))
 
-    assert _items(outcomes)["slowest"] == [[1, 5.0], [2, 1.0]]
+    assert _items(outcomes.columns())["slowest"] == [[1, 5.0], [2, 1.0]]
 
 
 def test_items_that_are_equally_slow() -> None:
     outcomes = Outcomes()
     outcomes.add_part(part({8: 1.0, 7: 2.0, 6: 2.0, 5: 2.0, 4: 2.0}))
 
-    assert _items(outcomes)["slowest"] == [[7, 2.0], [6, 2.0], [5, 2.0]]
+    assert _items(outcomes.columns())["slowest"] == [[7, 2.0], [6, 2.0], [5, 2.0]]
 
 
 def test_a_job_with_failures_and_retries(start_map: MapStarter) -> None:
     run = start_map(fail_some, range(10), batch_size=5)
     run.item_retries = 1
     run.finish()
-    found = summarize(run, PRICES, read=True)
+    found = summarize(run.client, run.job, told_by(run.outcomes), PRICES)
 
+    assert (found["state"], found["unfinished"]) == ("failed", 0)
     assert {name: found[name] for name in ("job", "items", "succeeded", "failed", "retried")} == {
         **{"job": run.job.executor_id, "items": 10, "succeeded": 7, "failed": 3, "retried": 3}
     }
@@ -65,13 +71,26 @@ def test_a_job_with_failures_and_retries(start_map: MapStarter) -> None:
     assert len(json.dumps(found)) < 1024
 
 
-def test_without_the_outcomes_it_tells_what_the_value_tells(start_map: MapStarter) -> None:
-    run = start_map(fail_some, range(3))
-    run.finish()
-    found = summarize(run, PRICES, read=False)
+def test_without_columns_it_tells_the_counts(run_map: MapStarter) -> None:
+    run = run_map(fail_some, range(3))
+    found = summarize(run.client, run.job, Told(3, 0, None), PRICES)
 
-    assert set(found) == {"job", "items", "succeeded", "failed", "retried", "calls", "wall_seconds"}
-    assert (found["succeeded"], found["failed"]) == (3, 0)
+    names = {"job", "state", "items", "succeeded", "failed", "unfinished", "retried", "calls", "wall_seconds"}
+    assert set(found) == names
+    assert (found["state"], found["succeeded"], found["failed"]) == ("succeeded", 3, 0)
+
+
+def test_what_was_stopped_is_cancelled_if_anything_is_unfinished(run_map: MapStarter) -> None:
+    run = run_map(fail_some, range(3))
+
+    def found(*told: int, stopped: bool) -> tuple[str, int]:
+        summary = summarize(run.client, run.job, Told(*told, None), PRICES, stopped=stopped)
+        return summary["state"], summary["unfinished"]
+
+    assert found(1, 1, stopped=True) == ("cancelled", 1)
+    assert found(2, 1, stopped=True) == ("failed", 0)
+    assert found(3, 0, stopped=True) == ("succeeded", 0)
+    assert found(2, 0, stopped=False) == ("failed", 1)
 
 
 def test_cost_and_cold_starts_of_a_faas_backend(faas: FaasMaker) -> None:
@@ -81,7 +100,7 @@ def test_cost_and_cold_starts_of_a_faas_backend(faas: FaasMaker) -> None:
     run = started(client, *bind_items(fail_some, [0, 1]), runtime_memory=512)
     run.finish()
     price = Price(currency="EUR", region="here", gb_second=10.0, request=100.0)
-    found: dict[str, Any] = summarize(run, {run.job.backend: price}, read=True)
+    found: dict[str, Any] = summarize(client, run.job, told_by(run.outcomes), {run.job.backend: price})
 
     assert found["gb_seconds"] == round(found["compute_seconds"] / 2, 3)
     wanted = found["gb_seconds"] * 10 + found["calls"] * 100

@@ -34,6 +34,8 @@ _SILENCE = 2.0
 #: Nothing changes: polls become rarer, up to this many times the interval, so that an end is seen within two.
 _GROWTH = 1.2
 _SLOWEST = 1.8
+#: Seconds of a sleep at most: a signal's handler can end a pause, but not a sleep.
+_NAP = 0.2
 
 
 @dataclass
@@ -179,13 +181,31 @@ class Follower:
             )
 
 
-def follow(follower: Follower, on_progress: Callable[[Progress], None], deadline: float | None) -> Progress:
+def pause(seconds: float, stopped: Callable[[], bool]) -> None:
+    """
+    Sleeps.
+
+    :param seconds: how long
+    :param stopped: tells whether to wake up before that
+    """
+    end = time.monotonic() + seconds
+    while not stopped() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _NAP))
+
+
+def follow(
+    follower: Follower,
+    on_progress: Callable[[Progress], None],
+    deadline: float | None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Progress:
     """
     Polls until the round is over.
 
     :param follower: knows the job
     :param on_progress: called after each poll
     :param deadline: seconds since the epoch at which to give up, or None
+    :param stopped: tells whether nobody wants to know any more
     :returns: the last counts
     :raises JobTimeoutError: the deadline has passed
     """
@@ -198,4 +218,6 @@ def follow(follower: Follower, on_progress: Callable[[Progress], None], deadline
             raise JobTimeoutError(
                 f"the job was not done within its job_timeout: {progress.done} of {progress.total} items are"
             )
-        time.sleep(follower.delay)
+        pause(follower.delay, stopped)
+        if stopped():
+            return progress

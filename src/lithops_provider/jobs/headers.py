@@ -32,6 +32,7 @@ class Header:
     :param results_start: where in the part the frames of the results begin
     :param failures: ``type``, ``message`` and ``traceback`` of each item that failed
     :param output: what items printed
+    :param written: bucket and prefix of each place where items have written objects
     """
 
     index: array[int]
@@ -42,6 +43,7 @@ class Header:
     results_start: int
     failures: dict[int, dict[str, Any]]
     output: dict[int, str]
+    written: frozenset[tuple[str, str]] = frozenset()
 
 
 def read_header(client: LithopsClient, bucket: str, key: str, items: int) -> Header | None:
@@ -106,6 +108,7 @@ def decode_header(data: bytes, items: int) -> Header:
             _LENGTH.size + len(data),
             {int(number): dict(failure) for number, failure in found["failures"].items()},
             {int(number): str(text) for number, text in found["output"].items()},
+            frozenset((str(bucket), str(prefix)) for bucket, prefix in found.get("written", [])),
         )
     except (KeyError, TypeError, AttributeError, OverflowError, UnicodeDecodeError) as error:
         raise ValueError(f"the header of a part is damaged: {error!r}") from error

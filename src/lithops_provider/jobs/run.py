@@ -14,7 +14,7 @@ from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError
-from lithops_provider.jobs.follow import LOST, Follower, Progress, follow
+from lithops_provider.jobs.follow import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local
@@ -111,7 +111,7 @@ class JobRun:
         """
         while True:
             follower = self.follower()
-            follow(follower, self._report, self.deadline)
+            follow(follower, self._report, self.deadline, lambda: self.cancelled)
             if self.cancelled:
                 raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
             if not self.settle(follower.lost, dead=follower.dead):
@@ -246,7 +246,7 @@ class JobRun:
         if attempt:
             delay = min(first * 2 ** (attempt - 1), longest) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
             logger.info("Sending %d failed item(s) again in %.1f s", len(tries), delay)
-            time.sleep(delay)
+            pause(delay, lambda: self.cancelled)
         if any(_ran_out_of_memory(self.outcomes[index]) for _, index in tries):
             self.memory = self.client.compute.more_memory(
                 self.memory or self.spec.options.runtime_memory, self.max_runtime_memory

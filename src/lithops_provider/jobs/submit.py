@@ -99,7 +99,11 @@ def submit_round(
     prefix = job.round_prefix()
     blobs = spec.items if indices is None else [spec.items[index] for index in indices]
     client.put(job.items_key(), frames.pack(blobs))
-    stored_plan = {"submitted": job.rounds[-1].submitted, "calls": [_compact(piece) for piece in plan]}
+    stored_plan = {
+        "submitted": job.rounds[-1].submitted,
+        "runtime_memory": memory,
+        "calls": [_compact(piece) for piece in plan],
+    }
     client.put(job.plan_key(), json.dumps(stored_plan).encode())
     longest = max(len(piece) for piece in plan)
     wanted_seconds = min(int(longest * job.timeout) + _CALL_OVERHEAD, _LONGEST_CALL)
@@ -159,6 +163,18 @@ def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[
         return None
     pieces = json.loads(data)["calls"]
     return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
+
+
+def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
+    """
+    Returns the MB that the last round was given, or None if it has the configured ones.
+
+    :param client: where the job runs
+    :param job: its value
+    """
+    data = client.get(job.bucket, job.plan_key())
+    memory: int | None = None if data is None else json.loads(data).get("runtime_memory")
+    return memory
 
 
 def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:

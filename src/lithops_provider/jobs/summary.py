@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import LithopsJobError
 from lithops_provider.jobs.prices import Price, estimate
+from lithops_provider.jobs.submit import load_memory
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.jobs.remote.outcomes import Outcomes
-    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.told import Columns, Told
 
 logger = logging.getLogger(__name__)
 
@@ -28,36 +28,49 @@ _SLOWEST = 3
 _STATUSES = 16
 
 
-def summarize(run: JobRun, prices: Mapping[str, Price], *, read: bool) -> dict[str, Any]:
+def summarize(
+    client: LithopsClient,
+    job: LithopsJob,
+    told: Told,
+    prices: Mapping[str, Price],
+    *,
+    end: float | None = None,
+    stopped: bool = False,
+) -> dict[str, Any]:
     """
-    Returns a job that is over as plain JSON of less than a kilobyte.
+    Returns a job that is over, or was stopped, as plain JSON of less than a kilobyte.
 
-    :param run: the job
+    :param client: where it ran
+    :param job: its value
+    :param told: of its items
     :param prices: by backend
-    :param read: whether the outcomes of all items were read; else only what the job's value tells is there
-    :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``retried`` (items sent again, counted each
-        time), ``calls``, ``wall_seconds``; and if the outcomes were read, ``compute_seconds`` of all tries,
-        ``slowest`` (pairs of index and seconds), ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured,
-        ``cost`` where there are prices, and ``workers``, see `_workers`
+    :param end: when it was over, in seconds since the epoch; None for now
+    :param stopped: whether it was stopped before that
+    :returns: ``job`` (executor id), ``state`` (``succeeded``, ``failed``, ``cancelled``), ``items``, ``succeeded``,
+        ``failed``, ``unfinished``, ``retried`` (items sent again, counted each time), ``calls``, ``wall_seconds``;
+        and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and seconds),
+        ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices, and
+        ``workers``, see `_workers`
     """
-    job = run.job
-    failed = len(run.outcomes.failed)
     calls = sum(entry.calls for entry in job.rounds)
+    unfinished = max(job.items - told.succeeded - told.failed, 0)
     found: dict[str, Any] = {
         "job": job.executor_id,
+        "state": "succeeded" if told.succeeded >= job.items else "cancelled" if stopped and unfinished else "failed",
         "items": job.items,
-        "succeeded": job.items - failed,
-        "failed": failed,
+        "succeeded": told.succeeded,
+        "failed": told.failed,
+        "unfinished": unfinished,
         "retried": sum(entry.items for entry in job.rounds[1:]),
         "calls": calls,
-        "wall_seconds": round(time.time() - job.created, 3),
+        "wall_seconds": round((end or time.time()) - job.created, 3),
     }
-    if not read:
+    if told.columns is None:
         return found
-    found |= _items(run.outcomes)
+    found |= _items(told.columns)
     seconds = found["compute_seconds"]
-    settings = run.client.config.get(job.backend) or {}
-    memory = run.memory or run.spec.options.runtime_memory or settings.get("runtime_memory")
+    settings = client.config.get(job.backend) or {}
+    memory = load_memory(client, job) or settings.get("runtime_memory")
     # So many calls share an instance, and its time.
     processes = max(int(settings.get("worker_processes") or 1), 1) if job.backend in prices else 1
     gb = memory / 1024 if memory else None
@@ -73,17 +86,17 @@ def summarize(run: JobRun, prices: Mapping[str, Price], *, read: bool) -> dict[s
         )
         if cost is not None:
             found["cost"] = cost
-    workers = _workers(run.client, job)
+    workers = _workers(client, job)
     if workers:
         found["workers"] = workers
     return found
 
 
-def _items(outcomes: Outcomes) -> dict[str, Any]:
+def _items(columns: Columns) -> dict[str, Any]:
     """Goes over columns, without an object for each item: of 100,000 it takes milliseconds."""
     total, peak = 0.0, 0
     slowest: dict[int, float] = {}
-    for index, seconds, peak_memory in outcomes.columns():
+    for index, seconds, peak_memory in columns:
         total += sum(seconds)
         peak = max(peak, max(peak_memory, default=0))
         row, before = -1, None

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +121,32 @@ def test_in_a_batch_each_item_gets_its_index_and_a_storage_that_works(
     assert done.results() == {0: 0, 1: 1, 2: 2}
     written = [client.get(client.bucket, f"test-injection/{index}") for index in range(3)]
     assert written == [b"10", b"20", b"30"]
+    assert done.outcomes.written() == {(client.bucket, "test-injection")}
+
+
+def test_where_functions_write_is_noted_up_to_a_number_of_places(batch: BatchRunner, client: LithopsClient) -> None:
+    def write(storage: Any, x: int) -> None:
+        storage.put_object(storage.bucket, f"test-noted/{x}/y", b"")
+        storage.put_cloudobject(b"")
+        with suppress(Exception):
+            storage.put_object("../nowhere\0", f"test-noted/{x}/z", b"")  # what failed was not written
+
+    done = batch(write, list(range(30)))
+
+    some = {(client.bucket, f"test-noted/{number}") for number in range(19)}
+    assert done.outcomes.written() == {*some, (client.bucket, "lithops.jobs/tmp"), (client.bucket, "")}
+
+
+def test_a_file_that_is_uploaded_is_noted(batch: BatchRunner, client: LithopsClient, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+
+    def write(storage: Any, path: str) -> None:
+        storage.upload_file(path, storage.bucket, "test-noted/uploaded/file")
+
+    done = batch(write, [str(tmp_path / "file")])
+
+    assert done.failures() == {}
+    assert done.outcomes.written() == {(client.bucket, "test-noted/uploaded")}
 
 
 def test_a_missing_client_fails_the_item_not_the_batch(batch: BatchRunner) -> None:

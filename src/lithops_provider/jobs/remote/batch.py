@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import json
 import os
 import select
 import signal
@@ -25,6 +26,7 @@ from .items import (
     LOAD_FAILURE,
     LOADED,
     SUCCESS,
+    WROTE,
     ItemRunner,
     Message,
     MessageReader,
@@ -150,8 +152,14 @@ class _Batch:
             signal.setitimer(signal.ITIMER_REAL, self.settings["timeout"])
         elif message.kind == LOAD_FAILURE:
             self.fail(self.only, load_failure(message.failure()), message.started)
+        elif message.kind == WROTE:
+            self.wrote(message)
         else:
             self.add(message)
+
+    def wrote(self, message: Message) -> None:
+        """Takes where items have written objects."""
+        self._part.add_written(json.loads(message.payload))
 
     def add(self, message: Message) -> None:
         """Takes the outcome of an item."""
@@ -303,6 +311,8 @@ class _Child:
                 self.loaded = True
             elif message.kind == LOAD_FAILURE:
                 self._fail_all(message.failure(), message.started)
+            elif message.kind == WROTE:
+                self.batch.wrote(message)
             else:
                 self.reported += 1
                 self.batch.add(message)

@@ -10,6 +10,9 @@ from . import results
 from .modules import load_result
 from .objects import open_chunk
 
+#: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
+_MOST_WRITTEN = 20
+
 
 class UpstreamItemFailedError(Exception):
     """The item is the result of one that failed in another job."""
@@ -33,6 +36,9 @@ class Injection:
         self._clients: dict[str, Any] = {}
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
         self._window: tuple[str, tuple[int, int], bytes] | None = None
+        #: Bucket and prefix of what was written through ``storage``, and those of them that are yet to be told.
+        self._written: set[tuple[str, str]] = set()
+        self._untold: list[tuple[str, str]] = []
 
     def __call__(
         self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any] | None
@@ -108,9 +114,43 @@ class Injection:
             self._clients[key] = Storage(config=self._config(), backend=backend)
         return self._clients[key]
 
+    def take_written(self) -> list[tuple[str, str]]:
+        """Returns bucket and prefix of what was written through ``storage`` since, as far as they are new."""
+        untold, self._untold = self._untold, []
+        return untold
+
+    def _recorded(self, storage: Any) -> Any:
+        """Returns a storage that notes where functions write."""
+        handler = storage.storage_handler
+
+        def noting(write: Any, bucket_at: int) -> Any:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                result = write(*args, **kwargs)
+                if len(args) >= bucket_at + 2 and args[bucket_at + 1]:
+                    self._note(str(args[bucket_at]), str(args[bucket_at + 1]))
+                return result
+
+            return call
+
+        handler.put_object = noting(handler.put_object, 0)
+        if hasattr(handler, "upload_file"):
+            handler.upload_file = noting(handler.upload_file, 1)
+        return storage
+
+    def _note(self, bucket: str, key: str) -> None:
+        prefix = key.rpartition("/")[0]
+        if key.startswith(results.JOBS_PREFIX):
+            prefix = "/".join(key.split("/")[:2])  # objects of each call lie in a folder of its own there
+        place = (bucket, prefix if len(self._written) < _MOST_WRITTEN else "")
+        if (bucket, prefix) not in self._written and place not in self._written:
+            self._written.add(place)
+            self._untold.append(place)
+
     def _client(self, name: str) -> Any:
         if name == "storage":
-            return self.storage(None)
+            if name not in self._clients:
+                self._clients[name] = self._recorded(self.storage(None))
+            return self._clients[name]
         if name not in self._clients:
             self._clients[name] = self._ibm_cos() if name == "ibm_cos" else self._rabbitmq()
         return self._clients[name]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
-SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK = range(5)
+SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK, WROTE = range(6)
 
 #: index, kind, started, seconds, peak memory, length of the payload, length of the output
 _MESSAGE = "<QBddQQQ"
@@ -93,7 +93,7 @@ class Message(NamedTuple):
     :param started: seconds since the epoch
     :param seconds: how long the item took
     :param peak_memory: bytes, of the process
-    :param payload: the pickled result, or the failure as JSON
+    :param payload: the pickled result, or as JSON the failure or where the item has written
     :param output: what the item printed
     """
 
@@ -187,6 +187,8 @@ class ItemRunner:
             kind, payload = self._run_one(function, index, blob, common_args, common_kwargs, inject)
             seconds = time.monotonic() - since
             longest = max(longest, seconds)
+            if written := inject.take_written():
+                self.report(Message(index, WROTE, started, 0.0, 0, json.dumps(written).encode(), ""))
             self._send(index, kind, started, seconds, payload)
 
     def _run_one(

@@ -49,7 +49,7 @@ class Part:
     :raises ValueError: it isn't complete
     """
 
-    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index")
+    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "written")
 
     def __init__(self, data: bytes, *, results: bool = True) -> None:
         self._view = memoryview(data)
@@ -62,6 +62,7 @@ class Part:
         )  # fmt: skip
         self._failures: dict[str, dict[str, Any]] = header["failures"]
         self._output: dict[str, str] = header["output"]
+        self.written: list[list[str]] = header.get("written", [])
         self._starts, self._ends = array("q"), array("q")
         for row in range(len(self.index)) if results else ():
             start, end = (0, 0) if self.failed(row) else next(spans)
@@ -143,6 +144,10 @@ class Outcomes(Mapping[int, Outcome]):
         for part in self._parts:
             _, seconds, peak_memory = part.columns
             yield part.index, seconds, peak_memory
+
+    def written(self) -> set[tuple[str, str]]:
+        """Returns bucket and prefix of each place where items have written objects."""
+        return {(bucket, prefix) for part in self._parts for bucket, prefix in part.written}
 
     def printed(self) -> Iterator[Outcome]:
         """Yields the outcomes of items that printed something, in order."""

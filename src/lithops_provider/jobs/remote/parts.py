@@ -58,6 +58,7 @@ class PartBuilder:
         self.sizes: list[int] = []
         self.failures: dict[int, dict[str, Any]] = {}
         self.output: dict[int, str] = {}
+        self.written: list[list[str]] = []
         self.results: list[bytes] = []
         self.size = 0
 
@@ -82,6 +83,10 @@ class PartBuilder:
         self.output[index] = output
         self.size += len(output)
 
+    def add_written(self, places: list[list[str]]) -> None:
+        """Adds where items have written objects: bucket and prefix of each place."""
+        self.written += places
+
     def _add(self, index: int, started: float, seconds: float, peak_memory: int) -> None:
         self.indices.append(index)
         self.started.append(round(started, 4))
@@ -99,5 +104,6 @@ class PartBuilder:
             "size": self.sizes,
             "failures": self.failures,
             "output": self.output,
+            "written": self.written,
         }
         return frames.pack([json.dumps(header, separators=(",", ":")).encode(), *self.results])
