@@ -1,0 +1,127 @@
+"""What real tasks tell others of their jobs: metrics, traces and lineage, under Airflow's own configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.airflow.conftest import RunDag
+from tests.airflow.receivers import Received, receivers
+from tests.airflow.seed import Storage
+from tests.airflow_version import needs_airflow
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+DAGS = Path(__file__).parent / "dags"
+#: The tasks that do the same, one of them deferred.
+TASKS = ["waiting", "deferring"]
+
+
+class Observed(NamedTuple):
+    run: DagRun
+    received: Received
+    storage: Storage
+
+
+@pytest.fixture(scope="module")
+def observed(airflow: AirflowStack, run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """A run whose tasks have told all they tell: they have the scheduler's environment."""
+    storage = Storage.of(airflow)
+    storage.put_lines()
+    before = dict(airflow.env)
+    with receivers(tmp_path_factory.mktemp("received")) as (received, settings):
+        # The API server, which has made the run, has no traces, and so has said that this one needs none.
+        airflow.env |= settings | {"OTEL_TRACES_SAMPLER": "always_on"}
+        airflow.restart("scheduler")
+        try:
+            yield Observed(run_dag("observed", check=False), received, storage)
+        finally:
+            airflow.env.clear()
+            airflow.env |= before
+            airflow.restart("scheduler")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_metrics_arrive(observed: Observed, task: str) -> None:
+    found = observed.received.metrics_of(task)
+
+    milliseconds, kind = found.pop("job_seconds").split("|")
+    assert (float(milliseconds) > 100, kind) == (True, "ms")
+    assert found == {
+        **{"items_submitted": "2|c", "calls_submitted": "2|c", "items_succeeded": "2|c", "items_failed": "0|c"}
+    }
+
+
+def test_metrics_of_a_job_that_was_stopped(observed: Observed) -> None:
+    found = observed.received.metrics_of("stopped")
+
+    assert (found["items_submitted"], found["items_succeeded"], found["items_unfinished"]) == ("3|c", "1|c", "2|c")
+
+
+@needs_airflow("3.2", "traces of tasks")
+@pytest.mark.parametrize("task", [*TASKS, "stopped"])
+def test_a_span_arrives_below_that_of_the_task(observed: Observed, task: str) -> None:
+    spans = {span.span_id: span for span in observed.received.spans}
+    own = [span for span in spans.values() if span.name.startswith("lithops.map ")]
+    (span,) = [span for span in own if spans[span.parent_span_id].name == f"worker.{task}"]
+
+    parent = spans[span.parent_span_id]
+    assert span.trace_id == parent.trace_id
+    assert span.start_time_unix_nano < span.end_time_unix_nano <= parent.end_time_unix_nano
+    attributes = {entry.key: entry.value for entry in span.attributes}
+    job = observed.run.xcom(task, key="lithops_job")["jobs"]["map"]
+    assert attributes["lithops.executor_id"].string_value == job["executor_id"]
+    assert [event.name for event in span.events] == ["round sent"]
+    if task == "stopped":
+        assert attributes["lithops.unfinished"].int_value == 2
+        assert span.status.code == span.status.STATUS_CODE_ERROR
+        assert span.status.message.startswith("JobTimeoutError")
+    else:
+        assert span.status.code == span.status.STATUS_CODE_UNSET
+
+
+def datasets(entries: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(entry["namespace"], entry["name"]) for entry in entries}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_lineage_is_told_at_start_and_end(observed: Observed, task: str) -> None:
+    folder = observed.storage.folder
+    inputs = {("file", str(folder / "seed" / "lines" / name)) for name in ("a.txt", "b.txt")}
+    outlet = ("file", f"/observed/{task}")
+    job = observed.run.xcom(task, key="lithops_job")["jobs"]["map"]
+    results = ("file", str(folder / "storage" / "lithops.jobs" / job["executor_id"]))
+
+    starts = observed.received.events(task, "START")
+    assert starts
+    for start in starts:
+        assert datasets(start["inputs"]) == inputs
+        assert datasets(start["outputs"]) == {outlet}
+    (complete,) = observed.received.events(task, "COMPLETE")
+    assert datasets(complete["inputs"]) == inputs
+    written = ("file", str(folder / "seed" / "counts" / "lines"))
+    assert datasets(complete["outputs"]) == {outlet, results, written}
+    assert {event["run"]["runId"] for event in starts} == {complete["run"]["runId"]}
+    assert complete["job"]["facets"]["lithops_function"]["name"] == "count_lines"
+    file = DAGS / "observed.py"
+    line = file.read_text().splitlines().index("def count_lines(obj: Any, storage: Any) -> int:") + 1
+    assert complete["job"]["facets"]["sourceCodeLocation"]["url"] == f"file://{file}#L{line}"
+    facet = complete["run"]["facets"]["lithops_job"]
+    assert (facet["executorId"], facet["items"], facet["function"]) == (job["executor_id"], 2, "count_lines")
+
+
+def test_lineage_of_a_task_that_failed(observed: Observed) -> None:
+    (failed,) = observed.received.events("stopped", "FAIL")
+
+    assert failed["run"]["facets"]["lithops_job"]["items"] == 3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_outlets_become_asset_events(airflow: AirflowStack, observed: Observed, task: str) -> None:
+    found = airflow.api.get("/assets/events", source_dag_id="observed", source_task_id=task)["asset_events"]
+
+    (event,) = [entry for entry in found if entry["source_run_id"] == observed.run.run_id]
+    assert event["uri"] == f"file:///observed/{task}"
