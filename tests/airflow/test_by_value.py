@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.airflow.conftest import RunDag
+from tests.airflow.guarded import Guarded
 from tools.airflow_api import DagRun
 
 SQUARES = [x * x for x in range(20)]
@@ -28,6 +29,20 @@ def test_async_invoke_returns_plain_json_without_credentials(run: DagRun) -> Non
 def test_the_sensor_waits(run: DagRun, how: str) -> None:
     assert run.task(f"wait_{how}")["state"] == "success"
     assert run.xcom(f"wait_{how}") == SQUARES
+
+
+def test_the_sensor_sums_up_what_it_has_waited_for(run: DagRun, guarded: Guarded) -> None:
+    for how in ("poke", "reschedule", "deferred"):
+        found = run.xcom(f"wait_{how}", key="lithops_summary")["map"]
+        assert (found["job"], found["succeeded"]) == (run.xcom("sent")["executor_id"], 20)
+        assert 0 < found["compute_seconds"] < found["wall_seconds"]
+    failing = run.xcom("wait_failing", key="lithops_summary")["map"]
+    assert (failing["state"], failing["succeeded"], failing["failed"]) == ("failed", 4, 1)
+
+    # The page of the task that has sent the job finds it.
+    ids = {"run_id": run.run_id, "task_id": "sent"}
+    shown = guarded.get("api/dags/by_value/job", guarded.token(), **ids).json()["summary"]
+    assert shown["succeeded"] == 20
 
 
 def test_the_hook_waits_and_gathers(run: DagRun) -> None:

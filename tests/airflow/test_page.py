@@ -54,6 +54,11 @@ def test_a_job_that_failed(guarded: Guarded, ended: dict[str, DagRun]) -> None:
     assert progress["retried"] == 9
     assert sum(progress["histogram"]["failed"]) == 9
     assert [sum(span[2] for span in row["spans"]) for row in progress["timeline"]["rows"]].count(0) == 0
+    summary = answer["summary"]
+    assert (summary["succeeded"], summary["failed"], summary["retried"]) == (51, 9, 9)
+    assert summary["compute_seconds"] > 0
+    assert len(summary["slowest"]) == 3
+    assert summary["workers"]["worker_cold_start"] >= 0
     again = ask(guarded, ended["page_fails"], "job", version=progress["version"])
     assert "timeline" not in again["progress"]
 
@@ -105,6 +110,7 @@ def test_100_000_items_in_small_answers_and_few_rows(
     progress = answer["progress"]
     assert progress["counts"] == {"waiting": 0, "running": 0, "succeeded": 99_980, "failed": 20}
     assert sum(row["done"] for row in progress["timeline"]["rows"]) == 100_000
+    assert answer["summary"]["compute_seconds"] > 0  # though the task hasn't read the results
     last = ask(guarded, run, "items", first=99_950, count=100)
     assert (last["total"], len(last["rows"]), last["rows"][-1]["index"]) == (100_000, 50, 99_999)
     assert ask(guarded, run, "items", search="unlucky 95017")["rows"][0]["index"] == 95_017

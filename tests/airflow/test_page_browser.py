@@ -72,6 +72,13 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         expect(frame.get_by_role("img", name=re.compile("Timeline of 7 calls"))).to_be_visible()
         expect(frame.get_by_role("img", name=re.compile("Histogram of durations"))).to_be_visible()
         expect(frame.get_by_role("heading", name="Rounds")).to_be_visible()
+        summary = frame.get_by_role("region", name="Summary")
+        expect(summary).to_contain_text("Compute time")
+        expect(summary).to_contain_text("Cold starts")
+        slowest = summary.get_by_role("button").first
+        slowest.click()
+        expect(frame.get_by_role("dialog", name=slowest.inner_text().partition(" (")[0].capitalize())).to_be_visible()
+        page.keyboard.press("Escape")
         frame.get_by_role("button", name="failed 9").click()
         expect(frame.locator(".items tbody tr")).to_have_count(9)
         frame.get_by_role("searchbox").fill("45 is bad")

@@ -31,12 +31,17 @@ def test_numbers_stay_numbers(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_times_and_fields_are_readable(capsys: pytest.CaptureFixture[str]) -> None:
     show_fields(
-        {"created": 0.0, "counts": {"failed": 3}, "left": None, "rounds": [{"calls": 2}, {"calls": 1}]}, "plain"
+        {
+            **{"created": 0.0, "counts": {"failed": 3}, "left": None, "rounds": [{"calls": 2}, {"calls": 1}]},
+            "slowest": [[17, 0.5], [3, 0.25]],
+        },
+        "plain",
     )
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        "property value", "created 1970-01-01T00:00:00+00:00", "counts failed 3", "left", "rounds calls 2; calls 1"
+        "property value", "created 1970-01-01T00:00:00+00:00", "counts failed 3", "left", "rounds calls 2; calls 1",
+        "slowest 17 0.5; 3 0.25",
     ]  # fmt: skip
 
 

@@ -12,7 +12,10 @@ import pytest
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.job_view import JobView
+from lithops_provider.jobs.prices import Price
 from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.summary import summarize
+from lithops_provider.jobs.told import told_by
 from lithops_provider.ui import answers
 from tests.jobs.conftest import MapStarter
 from tests.jobs.looked_at import fail_some
@@ -107,3 +110,35 @@ def test_failures_are_told_even_when_their_data_is_gone(client: LithopsClient, v
     client.delete(view.job.bucket, client.keys(view.job.bucket, f"{view.job.round_prefix()}/"))
     lines = [json.loads(line) for line in answers.failures(view, view.snapshot)]
     assert sorted(line["message"] for line in lines) == [f"ValueError: {n} is bad" for n in (3, 6, 9)]
+
+
+def test_a_summary_is_what_a_task_pushes(client: LithopsClient, failed: JobRun) -> None:
+    price = Price(currency="EUR", region="here", gb_second=0.001)
+    found = summarize(client, failed.job, told_by(failed.outcomes), {"localhost": price})
+    shown = answers.summary({**found, "gb_seconds": 1.5, "cost": {"estimate": 0.5, "currency": "EUR", "region": "x"}})
+
+    assert shown is not None
+    assert {name: shown[name] for name in ("succeeded", "failed", "unfinished", "gb_seconds")} == {
+        **{"succeeded": 7, "failed": 3, "unfinished": 0, "gb_seconds": 1.5}
+    }
+    assert shown["slowest"] == found["slowest"]
+    assert shown["cost"] == {"estimate": 0.5, "currency": "EUR", "region": "x"}
+    assert shown["workers"] == found["workers"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"slowest": "all", "cost": 3, "workers": [1], "wall_seconds": "long", "failed": True},
+        {"slowest": [[1], ["<b>", 1.0], [1, None], 3], "cost": {"estimate": "free"}, "compute_seconds": float("nan")},
+        {"cost": {"estimate": [1]}, "workers": None},
+    ],
+)
+def test_a_summary_that_somebody_has_made_up_is_left_out(found: dict[str, Any]) -> None:
+    shown = answers.summary(found)
+
+    assert shown is not None
+    assert shown.pop("workers", {}) == {}
+    assert shown == {"slowest": []}
+    assert answers.summary(None) is None

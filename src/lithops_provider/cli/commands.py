@@ -77,6 +77,7 @@ def show_(args: Namespace) -> None:
         **answers.job_value(found.record, found.phase),
         **{name: progress[name] for name in shown},
         "task": answers.task_value(found.record),
+        "summary": answers.summary(found.summary),
     }
     show_fields(fields, args.output)
 

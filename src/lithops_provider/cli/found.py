@@ -11,7 +11,7 @@ from airflow.utils.session import create_session
 
 from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.job_view import JobView
-from lithops_provider.ui.records import failures_shown, tasks_of_job
+from lithops_provider.ui.records import failures_shown, summary_of, tasks_of_job
 from lithops_provider.ui.views import connect
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ class FoundJob:
     :param record: the task instance
     :param phase: the job's phase in it
     :param shown: the XCom ``lithops_failures``
+    :param summary: the job's, if a task has waited for its end
     """
 
     record: TaskRecord
     phase: str
     shown: dict[str, Any]
+    summary: dict[str, Any] | None
 
     @property
     def job(self) -> LithopsJob:
@@ -91,7 +93,7 @@ def find_job(named: str) -> FoundJob:
         )
     with create_session() as session:
         found = [
-            FoundJob(record, phase, failures_shown(session, record.key))
+            FoundJob(record, phase, failures_shown(session, record.key), summary_of(session, record.key, job))
             for record in tasks_of_job(session, named)
             for phase, job in record.jobs.items()
             if job.executor_id.startswith(named)

@@ -60,6 +60,8 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_cell(key, entry)}" for key, entry in value.items())
     if isinstance(value, list):
+        if any(isinstance(entry, list) for entry in value):  # pairs
+            return "; ".join(" ".join(_cell(name, one) for one in entry) for entry in value)
         return "; ".join(_cell(name, entry) for entry in value)
     if name in ("started", "created") and isinstance(value, float):
         return datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,12 @@ _LOG = 20_000
 _STATUS = (
     *("activation_id", "worker_cold_start", "worker_start_tstamp", "worker_end_tstamp", "worker_exec_time"),
     *("worker_func_exec_time", "worker_func_cpu_usage", "worker_peak_memory_start", "worker_peak_memory_end"),
+)
+
+#: The plain numbers of a summary.
+_SUMMARY = (
+    *("items", "succeeded", "failed", "unfinished", "retried", "calls", "wall_seconds"),
+    *("compute_seconds", "gb_seconds", "peak_memory"),
 )
 
 
@@ -70,6 +77,36 @@ def task_value(record: TaskRecord) -> dict[str, Any]:
         "ended": record.ended,
         "operator": record.operator,
     }
+
+
+def summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """
+    Returns the summary of a job, as far as it is what `lithops_provider.jobs.summary.summarize` returns: XComs can be
+    changed.
+
+    :param found: from the XCom ``lithops_summary``
+    """
+    if found is None:
+        return None
+    answer: dict[str, Any] = {name: found[name] for name in _SUMMARY if _is_number(found.get(name))}
+    slowest = found.get("slowest")
+    answer["slowest"] = [
+        entry
+        for entry in (slowest if isinstance(slowest, list) else [])[:10]
+        if isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is int and _is_number(entry[1])
+    ]
+    cost, workers = found.get("cost"), found.get("workers")
+    if isinstance(cost, dict) and _is_number(cost.get("estimate")):
+        words = {name: str(cost.get(name, ""))[:100] for name in ("currency", "region")}
+        answer["cost"] = {"estimate": cost["estimate"], **words}
+    if isinstance(workers, dict):
+        numbers = {str(name)[:40]: value for name, value in workers.items() if _is_number(value)}
+        answer["workers"] = dict(list(numbers.items())[:10])
+    return answer
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[str, Any]:

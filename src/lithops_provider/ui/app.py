@@ -17,7 +17,7 @@ from lithops_provider.jobs.item_table import STATES
 from lithops_provider.jobs.job_view import JobView, Snapshot
 from lithops_provider.ui import answers
 from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
-from lithops_provider.ui.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks
+from lithops_provider.ui.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
 from lithops_provider.ui.views import JobViews
 
 _STATIC = FilePath(__file__).parent / "static"
@@ -106,8 +106,10 @@ def list_jobs(
 
 
 @api.get("/dags/{dag_id}/job", dependencies=[may_see_tasks])
-def show_job(record: Task, phase: Phase = None, version: Annotated[int | None, Query(ge=0)] = None) -> dict[str, Any]:
-    """Returns a job's value and its progress; charts only if the version that the page has isn't the last."""
+def show_job(
+    session: SessionDep, record: Task, phase: Phase = None, version: Annotated[int | None, Query(ge=0)] = None
+) -> dict[str, Any]:
+    """Returns a job's value, its progress and summary; charts only if the page hasn't the last version."""
     answer: dict[str, Any] = {
         "task": answers.task_value(record),
         "phases": list(record.jobs),
@@ -118,6 +120,7 @@ def show_job(record: Task, phase: Phase = None, version: Annotated[int | None, Q
     chosen, view = _view(record, phase)
     snapshot = view.snapshot
     answer |= {"phase": chosen, "job": answers.job_value(record, chosen), "error": view.error, "progress": None}
+    answer["summary"] = answers.summary(summary_of(session, record.key, record.jobs[chosen]))
     if snapshot is not None:
         answer["progress"] = answers.progress(view, snapshot, with_charts=snapshot.version != version)
     return answer

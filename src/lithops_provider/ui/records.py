@@ -13,6 +13,7 @@ from sqlalchemy import Text, and_, cast, select, true
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.published import JOB_KEY
+from lithops_provider.summaries import SUMMARY_KEY
 from lithops_provider.task_run import FAILURES_KEY
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
     from sqlalchemy.sql import Select
+
+#: Tasks of a run that have waited for the same job, of which the summary of one is enough.
+_MOST_SUMMARIES = 5
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,31 @@ def failures_shown(session: Session, key: TaskKey) -> dict[str, Any]:
     )
     value = _plain(session.scalar(query))
     return value if isinstance(value, dict) else {}
+
+
+def summary_of(session: Session, key: TaskKey, job: LithopsJob) -> dict[str, Any] | None:
+    """
+    Returns the summary of a job: its task's own, or, if that hasn't waited for it, that of another task of the run.
+
+    :param session: of Airflow's database
+    :param key: names the task instance that has sent the job
+    :param job: its value
+    """
+    query = (
+        select(XComModel.value)
+        .where(
+            XComModel.key == SUMMARY_KEY,
+            XComModel.dag_id == key.dag_id,
+            XComModel.run_id == key.run_id,
+            cast(XComModel.value, Text).contains(job.executor_id, autoescape=True),
+        )
+        .limit(_MOST_SUMMARIES)
+    )
+    for value in map(_plain, session.scalars(query)):
+        for entry in value.values() if isinstance(value, dict) else ():
+            if isinstance(entry, dict) and entry.get("job") == job.executor_id:
+                return entry
+    return None
 
 
 def _query(*, outer: bool) -> Select[Any]:

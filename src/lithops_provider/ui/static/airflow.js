@@ -53,7 +53,10 @@ export function followTheme() {
     if (outer?.classList.contains("dark")) dark = true;
     else if (outer?.classList.contains("light")) dark = false;
     root.dataset.theme = dark ? "dark" : "light";
-    if (outer) root.style.setProperty("--back", getComputedStyle(outer.ownerDocument.body).backgroundColor);
+    if (!outer) return;
+    const around = getComputedStyle(outer.ownerDocument.body);
+    root.style.setProperty("--back", around.backgroundColor);
+    root.style.setProperty("--font", around.fontFamily);
   };
   apply();
   system.addEventListener("change", apply);

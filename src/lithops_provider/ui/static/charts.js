@@ -6,6 +6,17 @@ const ROW = 8;
 const LINE = 13;
 const LABELS = 64;
 
+/** Steps of seconds that are easy to read where there are minutes and hours. */
+const STEPS = [15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+
+/** The smallest such step of which at most `most` fit. */
+function step(length, most, { seconds = false } = {}) {
+  const least = length / most;
+  if (seconds && least > 10) return STEPS.find((one) => one >= least) ?? 86400 * Math.ceil(least / 86400);
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * [1, 2, 5, 10].find((one) => one * power >= least * 0.999);
+}
+
 /** Draws into a box and again whenever its width changes; `draw` gets the width and returns an element. */
 export function responsive(box, draw) {
   let drawn = 0;
@@ -41,12 +52,13 @@ export function timeline(data, width) {
     role: "img",
     "aria-label": `Timeline of ${count(data.calls)} calls over ${duration(length)}; ${count(failed)} items failed`,
   });
-  for (let tick = 0; tick <= 4; tick += 1) {
-    const at = LABELS + (plot * tick) / 4;
-    const anchor = tick === 4 ? "end" : tick === 0 ? "start" : "middle";
+  const every = step(length, Math.max(2, Math.min(6, Math.floor(plot / 80))), { seconds: true });
+  for (let tick = 0; tick * every <= length; tick += 1) {
+    const at = x(tick * every);
+    const anchor = tick === 0 ? "start" : at > width - 30 ? "end" : "middle";
     svg.append(
       s("line", { class: "grid", x1: at, x2: at, y1: 0, y2: rows.length * row }),
-      s("text", { class: "tick", x: at, y: height - 6, "text-anchor": anchor }, duration((length * tick) / 4)),
+      s("text", { class: "tick", x: at, y: height - 6, "text-anchor": anchor }, duration(tick * every)),
     );
   }
   rows.forEach((entry, number) => {
@@ -126,14 +138,15 @@ export function histogram(data, width) {
       `Histogram of durations, from ${duration(edges[0])} to ${duration(edges.at(-1))}; ` +
       `half of the items took at most ${duration(data.median)}`,
   });
-  for (const share of [0, 0.5, 1]) {
-    const y = 10 + tall * (1 - share);
+  const every = Math.max(step(highest, 5), 1);
+  for (let tick = 0; tick * every <= highest; tick += 1) {
+    const y = 10 + tall * (1 - (tick * every) / highest);
     svg.append(
       s("line", { class: "grid", x1: left, x2: width - 8, y1: y, y2: y }),
-      s("text", { class: "tick", x: left - 6, y: y + 4, "text-anchor": "end" }, count(Math.round(highest * share))),
+      s("text", { class: "tick", x: left - 6, y: y + 4, "text-anchor": "end" }, count(tick * every)),
     );
   }
-  const step = plot / succeeded.length;
+  const wide = plot / succeeded.length;
   succeeded.forEach((good, bar) => {
     const bad = failed[bar];
     const range = `${duration(edges[bar])} to ${duration(edges[bar + 1])}`;
@@ -143,15 +156,15 @@ export function histogram(data, width) {
       if (!number) continue;
       const part = Math.max((number / highest) * tall, 1.5);
       y -= part;
-      const x = left + bar * step + 1;
-      group.append(s("rect", { class: `bar ${kind}`, x, y, width: Math.max(step - 2, 1), height: part }));
+      const x = left + bar * wide + 1;
+      group.append(s("rect", { class: `bar ${kind}`, x, y, width: Math.max(wide - 2, 1), height: part }));
     }
     svg.append(group);
   });
   const shown = [0, Math.floor(succeeded.length / 2), succeeded.length];
   for (const edge of new Set(shown)) {
     const anchor = edge === 0 ? "start" : edge === succeeded.length ? "end" : "middle";
-    const x = left + edge * step;
+    const x = left + edge * wide;
     svg.append(s("text", { class: "tick", x, y: height - 6, "text-anchor": anchor }, duration(edges[edge])));
   }
   return svg;

@@ -26,7 +26,9 @@ const rounded = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 export const count = (number) => numbers.format(number);
 export const about = (number) => (number >= 1000 ? numbers.format(Math.round(number)) : rounded.format(number));
 
-/** Seconds in words that fit a column: 12 ms, 3.4 s, 5 min 2 s, 2 h 3 min. */
+const both = (whole, more) => (more.startsWith("0 ") ? whole : `${whole} ${more}`);
+
+/** Seconds in words that fit a column: 12 ms, 3.4 s, 5 min 2 s, 2 h 3 min, 2 h. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds === 0) return "0 s";
@@ -34,9 +36,9 @@ export function duration(seconds) {
   if (seconds < 1) return `${rounded.format(seconds * 1000)} ms`;
   if (seconds < 60) return `${rounded.format(seconds)} s`;
   const whole = Math.round(seconds);
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 3600) return both(`${Math.floor(whole / 60)} min`, `${whole % 60} s`);
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60 * 48) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60 * 48) return both(`${Math.floor(minutes / 60)} h`, `${minutes % 60} min`);
   return `${Math.round(minutes / 1440)} days`;
 }
 

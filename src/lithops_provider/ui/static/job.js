@@ -5,7 +5,7 @@ import { histogram, responsive, timeline, timelineTable } from "./charts.js";
 import { ItemDetail } from "./detail.js";
 import { count, duration, h, notice } from "./dom.js";
 import { ItemsTable } from "./items.js";
-import { about_job, bar, heading, roundsTable, tiles } from "./summary.js";
+import { about_job, bar, heading, roundsTable, summaryCard, tiles } from "./summary.js";
 
 /** Milliseconds between two looks: while it runs, and when nothing is expected any more. */
 const LIVE = 2000;
@@ -24,6 +24,7 @@ let version = null;
 let timer = null;
 let told = 0;
 let toldState = null;
+let shownSummary = null;
 let undraw = [];
 
 const parameters = () => ({ run_id: task.run_id, task_id: task.task_id, map_index: task.map_index, phase });
@@ -36,6 +37,7 @@ const parts = {
   notices: h("div", { class: "notices" }),
   phases: h("div", { class: "filters", role: "group", "aria-label": "Phases of the task" }),
   summary: h("section", { class: "card", "aria-label": "Progress" }),
+  after: h("div"),
   charts: h("div", { class: "charts" }),
   rounds: h("div"),
 };
@@ -90,6 +92,7 @@ function show(answer) {
   const content = [heading(answer)];
   if (progress) content.push(bar(answer.job, progress), tiles(answer.job, progress));
   parts.summary.replaceChildren(...content, about_job(answer.job));
+  after(answer);
   if (!progress) return LIVE;
   items.counts(progress.counts, progress.over);
   items.refresh(progress.version);
@@ -100,6 +103,16 @@ function show(answer) {
   tell(answer);
   const running = ["running", "deferred", "queued", "scheduled", "restarting"].includes(answer.task.state);
   return progress.over && !progress.unread && !running ? STILL : LIVE;
+}
+
+/** Made anew only when there is something new: it has buttons that somebody may be on. */
+function after({ summary, progress }) {
+  const known = Boolean(progress) && progress.state !== "unknown";
+  const shown = JSON.stringify([summary, known]);
+  if (shown === shownSummary) return;
+  shownSummary = shown;
+  const card = summaryCard(summary, known, (index) => detail.open(index));
+  parts.after.replaceChildren(...(card ? [card] : []));
 }
 
 function notices({ job: value, problem, error, progress, task: { state } }) {

@@ -1,4 +1,4 @@
-// What stands above the table: how far the job is, and what it is.
+// What stands above the table: how far the job is, what it is, and, once it is over, what it took.
 
 import { about, badge, bytes, count, duration, h, moment } from "./dom.js";
 
@@ -54,7 +54,7 @@ export function tiles(job, progress) {
   const entries = [
     ["Items done", count(done), `${share} % of ${count(job.items)}`],
     ["Failed", count(counts.failed), null, counts.failed ? "failed" : ""],
-    ["Running", count(counts.running), `${count(last.calls - last.ended)} of ${count(sent.calls)} calls`],
+    !progress.over && ["Running", count(counts.running), `${count(last.calls - last.ended)} of ${count(sent.calls)} calls`],
     ["Rate", progress.rate === null ? "–" : `${about(progress.rate)}/s`, progress.over ? "over all" : "lately"],
     progress.over
       ? ["Took", duration(progress.seconds), moment(job.created)]
@@ -62,26 +62,77 @@ export function tiles(job, progress) {
     ["Rounds", count(rounds.length), progress.retried ? `${count(progress.retried)} items tried again` : "nothing tried again"],
     ["Peak memory", bytes(progress.peak_memory), "of a function"],
   ];
+  return tileList(entries);
+}
+
+function tileList(entries, few = "") {
   return h(
     "dl",
-    { class: "tiles" },
-    entries.map(([name, value, more, kind]) =>
+    { class: `tiles ${few}` },
+    entries.filter(Boolean).map(([name, value, more, kind]) =>
       h("div", { class: "tile" }, h("dt", {}, name), h("dd", { class: kind }, value, more && h("small", {}, more))),
     ),
   );
 }
 
+/** What the task has summed up, if it has; `open(index)` shows an item. `known` tells whether the counts are seen anyway. */
+export function summaryCard(summary, known, open) {
+  if (!summary) return null;
+  const { cost, slowest, workers = {}, compute_seconds: compute, wall_seconds: wall, gb_seconds: memory } = summary;
+  const cold = workers.worker_cold_start;
+  const atOnce = compute / wall;
+  const entries = [
+    !known && ["Items succeeded", count(summary.succeeded ?? 0), `of ${count(summary.items ?? 0)}`],
+    !known && summary.failed > 0 && ["Failed", count(summary.failed), null, "failed"],
+    summary.unfinished > 0 && ["Unfinished", count(summary.unfinished), "stopped before their end"],
+    ["Wall time", duration(wall), "from its sending to its end"],
+    compute !== undefined && ["Compute time", duration(compute), atOnce >= 1.5 ? `${about(atOnce)} at once on average` : "of all tries"],
+    memory !== undefined && ["GB-seconds", about(memory), "compute time times memory"],
+    cost && ["Cost, estimated", `${money(cost.estimate)} ${cost.currency}`, cost.region],
+    cold !== undefined && ["Cold starts", count(cold), `of ${count(workers.calls ?? 0)} calls looked at`],
+  ];
+  const links = slowest.map(([index, seconds]) =>
+    h("button", { type: "button", class: "link", "aria-label": `Show item ${index}, one of the slowest`, onclick: () => open(index) }, `item ${index}`, ` (${duration(seconds)})`),
+  );
+  const facts = [
+    ["Slowest", links.length > 0 && h("span", { class: "links" }, links)],
+    ["worker_exec_time", workers.worker_exec_time !== undefined && duration(workers.worker_exec_time)],
+    ["worker_func_exec_time", workers.worker_func_exec_time !== undefined && duration(workers.worker_func_exec_time)],
+    ["worker_peak_memory_end", workers.worker_peak_memory_end !== undefined && bytes(workers.worker_peak_memory_end)],
+    ["calls looked at", cold === undefined && workers.calls !== undefined && count(workers.calls)],
+  ].filter(([, value]) => value !== false);
+  return h(
+    "section",
+    { class: "card", "aria-labelledby": "after-title" },
+    h("h2", { id: "after-title" }, "Summary ", h("small", {}, "once it was over")),
+    tileList(entries, "few"),
+    h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+  );
+}
+
+const dearer = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cheaper = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 12 });
+
+/** Cents where that is exact enough: 12.30, 0.0021. */
+const money = (amount) => (amount >= 1 || amount === 0 ? dearer : cheaper).format(amount);
+
 /** Where it runs, which is known even when nothing else is. */
 export function about_job(job) {
   const entries = [
     ["Backend", job.backend],
-    ["Runtime", job.runtime],
+    ["Runtime", runtime(job.runtime)],
     ["Storage", `${job.storage}://${job.bucket}`],
     ["Job", job.executor_id],
     ["Item timeout", duration(job.timeout)],
     ["Sent", `${moment(job.created)} from ${job.host}`],
   ];
   return h("dl", { class: "facts" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** An interpreter's path says little, and takes much room: its name is enough until somebody asks. */
+function runtime(name) {
+  if (!name.startsWith("/")) return name;
+  return h("span", { title: name, class: "short" }, name.split("/").at(-1));
 }
 
 /** The rounds, if there is more than one. */
