@@ -27,7 +27,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV AIRFLOW_HOME LITHOPS_CONFIG LITHOPS_C
 # release, as its own constraints have them.
 define compile_airflow
 mkdir -p build
-printf 'apache-airflow==$(1).*\napache-airflow-providers-git\n' | $(RESOLVE) --python-version 3.11 --exclude-newer $(2) - \
+printf 'apache-airflow==$(1).*\napache-airflow-providers-git\napache-airflow-providers-celery\n' | $(RESOLVE) --python-version 3.11 --exclude-newer $(2) - \
 	> build/airflow-$(1).txt
 $(COMPILE) --python-version 3.11 --constraint build/airflow-$(1).txt --output-file constraints-airflow-$(1).txt
 endef
