@@ -39,7 +39,7 @@ install: ## install the project and its tools into .venv (every other command do
 	@$(PYTHON) tools/bootstrap.py --group dev
 
 install-servers: install
-	@$(PYTHON) tools/bootstrap.py --group dev --group backends
+	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery
 
 demo: install ## run the example DAGs under a real Airflow and show their results
 	@$(VENV)/python -m tools.demo
@@ -98,8 +98,8 @@ bench-peers: install ## the same beside Ray and Dask, installed for it
 	@$(VENV)/python -m benchmarks --peers
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
-	$(COMPILE) --python-version 3.11 --output-file constraints.txt
-	$(COMPILE) --python-version 3.10 --output-file constraints-3.10.txt
+	$(COMPILE) --group celery --python-version 3.11 --output-file constraints.txt
+	$(COMPILE) --group celery --python-version 3.10 --output-file constraints-3.10.txt
 	$(call compile_airflow,3.1,2026-03-31)
 	$(call compile_airflow,3.2,2026-05-31)
 

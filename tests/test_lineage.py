@@ -15,13 +15,14 @@ from airflow.providers.openlineage.extractors.manager import ExtractorManager
 from airflow.sdk import Asset
 from airflow.utils.state import TaskInstanceState
 from openlineage.client.client import OpenLineageClient
-from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.event_v2 import Dataset, Job, Run, RunEvent, RunState
 from openlineage.client.transport.file import FileConfig, FileTransport
 
 from lithops_provider.decorators import lithops_map, lithops_task
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.lineage import object_datasets
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator
+from tests.airflow_version import needs_airflow
 
 STORAGES: dict[str, Any] = {
     "aws_s3": {"lithops": {"storage": "aws_s3"}},
@@ -87,7 +88,7 @@ def test_many_objects_are_told_by_prefix() -> None:
 
 def test_on_start_a_map_tells_what_it_reads_and_its_function() -> None:
     operator = LithopsMapOperator(
-        task_id="t", map_function=functools.partial(count_lines), outlets=[Asset("file:///out/dir")],
+        task_id="t", map_function=functools.partial(count_lines), outlets=[Dataset("file", "/out/dir")],
         map_iterdata=["s3://in/a", {"obj": "s3://in/b"}, ("s3://in/c",)],
     )  # fmt: skip
     found = extracted(operator, TaskInstanceState.RUNNING)
@@ -100,6 +101,13 @@ def test_on_start_a_map_tells_what_it_reads_and_its_function() -> None:
     assert Path(facet.file) == Path(__file__)
     assert Path(__file__).read_text().splitlines()[facet.line - 1].startswith("def count_lines")
     assert found.job_facets["sourceCodeLocation"].url == f"file://{facet.file}#L{facet.line}"
+
+
+@needs_airflow("3.2", "an OpenLineage provider that knows assets")
+def test_assets_are_datasets() -> None:
+    operator = LithopsMapOperator(task_id="t", map_function=abs, map_iterdata=[1], outlets=[Asset("file:///out/dir")])
+
+    assert names(extracted(operator, TaskInstanceState.RUNNING).outputs) == [("file", "/out/dir")]
 
 
 def test_on_completion_there_is_the_job_and_what_it_leaves_in_storage() -> None:

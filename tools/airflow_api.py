@@ -197,6 +197,7 @@ class AirflowApi:
 
     def __init__(self, url: str, timeout: float = 30) -> None:
         self.url = url
+        self.token = ""
         self._writing = threading.Lock()
         self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
 
@@ -205,10 +206,11 @@ class AirflowApi:
         self._client.close()
 
     def log_in(self) -> None:
-        """Fetch a token; every request after this one carries it."""
+        """Fetch a token, ``token``; every request after this one carries it."""
         answer = self._client.get("/auth/token")
         answer.raise_for_status()
-        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self.token = answer.json()["access_token"]
+        self._client.headers["Authorization"] = f"Bearer {self.token}"
 
     def request(self, method: str, path: str, *, body: Any = None, **params: Any) -> Any:
         """
@@ -219,7 +221,7 @@ class AirflowApi:
         :param body: sent as JSON
         :param params: query parameters
         """
-        # One write at a time: on SQLite the server locks itself out (see COMPONENTS in airflow_stack.py).
+        # One write at a time: on SQLite the server locks itself out (see AirflowStack).
         with contextlib.nullcontext() if method == "GET" else self._writing:
             answer = self._client.request(method, f"/api/v2{path}", json=body, params=params)
         if answer.is_error:

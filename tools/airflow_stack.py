@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import secrets
 import signal
@@ -15,45 +14,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import httpx
 import psutil
 
 from tools import processes
 from tools.airflow_api import AirflowApi, AirflowApiError
-
-COMPONENTS = ("api-server", "execution-api", "scheduler", "dag-processor", "triggerer")
-"""
-The components of a stack, in the order they are started; the slowest first.
-
-The api-server is split in two, as Airflow allows: what people use and what workers use. In one process the two lock
-each other out of SQLite: a user's write waits, in the event loop, for a worker's, whose commit waits for that loop.
-"""
-
-FAST: dict[str, str] = {
-    # Intervals of a deployment that has nothing else to do than to be watched.
-    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-    "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
-    "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
-    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
-    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    # A worker that gives up on a slow answer asks again, and that costs more than waiting does.
-    "WORKERS__EXECUTION_API_TIMEOUT": "30",
-    "TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "20",
-    # New and changed DAG files are seen at once; unchanged ones are not parsed again and again.
-    "DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-    "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
-    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
-    "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "600",
-    "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-    "API__DAG_CACHE_TTL": "1",  # from Airflow 3.2 on; 3.1 takes no notice
-}
+from tools.airflow_settings import SETTINGS, bundle_list, executor_settings, inherited, variables
 
 
 class StackError(Exception):
@@ -64,11 +31,17 @@ class AirflowStack:
     """
     A running Airflow. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
+    On SQLite the api-server is split in two, as Airflow allows: what people use and what workers use. In one process
+    the two lock each other out: a user's write waits, in the event loop, for a worker's, whose commit waits for that
+    loop.
+
     :param home: its folder; database, logs, temporary files and the home folder of its tasks go there
     :param dags: folders with DAG files; ``home/dags`` is always one more, for DAGs written while it runs
     :param repositories: git repositories with DAG files in their branch ``main``; Airflow keeps versions of those
     :param env: environment variables for every component and task: ``AIRFLOW_CONN_X``, ``AIRFLOW__A__B``...
     :param sql_alchemy_conn: database; SQLite in ``home`` unless given
+    :param broker_url: Redis, by which the CeleryExecutor has a worker run the tasks, which needs another database than
+        SQLite; without it, the LocalExecutor runs them
     :param port: port of the UI and API on 127.0.0.1; a free one unless given
     :param python: interpreter of the environment that has Airflow
     """
@@ -81,6 +54,7 @@ class AirflowStack:
         repositories: Sequence[Path] = (),
         env: Mapping[str, str] | None = None,
         sql_alchemy_conn: str | None = None,
+        broker_url: str | None = None,
         port: int | None = None,
         python: str = sys.executable,
     ) -> None:
@@ -90,26 +64,25 @@ class AirflowStack:
         self.tmp = self.home / "tmp"
         self.user_home = self.home / "home"
         self.port = port or free_port()
-        self.execution_port = free_port(self.port + 1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.execution_url = f"http://127.0.0.1:{self.execution_port}/execution/"
+        self.execution_port: int | None = None
+        if sql_alchemy_conn is None:
+            sql_alchemy_conn = f"sqlite:///{self.home / 'airflow.db'}?timeout=30"
+            self.execution_port = free_port(self.port + 1)
+        self.execution_url = f"http://127.0.0.1:{self.execution_port or self.port}/execution/"
+        self.components = (  # in the order they are started; the slowest first
+            "api-server",
+            *(["execution-api"] if self.execution_port else []),
+            *("scheduler", "dag-processor", "triggerer"),
+            *(["worker"] if broker_url else []),
+        )
         self.api = AirflowApi(self.url)
         self.python = python
         folders = {f"{folder.name}-folder": folder.resolve() for folder in dags} | {"written": self.dags}
-        bundles = [
-            _bundle(name, "airflow.dag_processing.bundles.local.LocalDagBundle", path=str(folder))
-            for name, folder in folders.items()
-        ] + [
-            _bundle(
-                f"{folder.name}-repository",
-                "airflow.providers.git.bundles.git.GitDagBundle",
-                repo_url=str(folder.resolve()),
-                tracking_ref="main",
-            )
-            for folder in repositories
-        ]
-        connection = sql_alchemy_conn or f"sqlite:///{self.home / 'airflow.db'}?timeout=30"
-        self.env = self._environment(bundles, connection) | dict(env or {})
+        settings = SETTINGS | executor_settings(broker_url)
+        settings["DATABASE__SQL_ALCHEMY_CONN"] = sql_alchemy_conn
+        settings["DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = bundle_list(folders, repositories)
+        self.env = self._environment(settings) | dict(env or {})
         if repositories:
             # Else the bundle looks for it in the database, and Airflow 3.1 then forgets the bundles that it was adding.
             self.env.setdefault("AIRFLOW_CONN_GIT_DEFAULT", '{"conn_type": "git"}')
@@ -129,7 +102,7 @@ class AirflowStack:
             folder.mkdir(parents=True, exist_ok=True)
         try:
             self.cli("db", "migrate", timeout=timeout)
-            for component in COMPONENTS:
+            for component in self.components:
                 self.start_component(component)
             self.wait_healthy(timeout)
         except BaseException:
@@ -172,15 +145,16 @@ class AirflowStack:
         """
         Start one component and return its process id, without waiting for it to be healthy.
 
-        :param component: one of :data:`COMPONENTS`
+        :param component: one of ``components``
         """
-        server = ["api-server", "--host", "127.0.0.1", "--apps"]
+        server = ["api-server", "--host", "127.0.0.1"]
         arguments = {
-            "api-server": [*server, "core", "--port", str(self.port)],
-            "execution-api": [*server, "execution", "--port", str(self.execution_port)],
+            "api-server": [*server, "--port", str(self.port), "--apps", "core" if self.execution_port else "all"],
+            "execution-api": [*server, "--port", str(self.execution_port), "--apps", "execution"],
             "scheduler": ["scheduler", "--skip-serve-logs"],
             "dag-processor": ["dag-processor"],
             "triggerer": ["triggerer", "--skip-serve-logs"],
+            "worker": ["celery", "worker", "--skip-serve-logs", "--without-mingle", "--without-gossip"],
         }
         with self.log_file(component).open("ab") as log:
             self._running[component] = subprocess.Popen(
@@ -203,7 +177,7 @@ class AirflowStack:
         After SIGKILL its child processes are killed too (the scheduler's: executor, supervisors, tasks), as
         when a machine is lost; what has left their session, as Lithops's runners do, goes on.
 
-        :param component: one of :data:`COMPONENTS`
+        :param component: one of ``components``
         :param signum: SIGKILL, or SIGTERM for an orderly end
         :param timeout: how long it has to end; after that it is killed, and StackError raised
         """
@@ -222,7 +196,7 @@ class AirflowStack:
         """
         End one component, start it again and wait until all are healthy.
 
-        :param component: one of :data:`COMPONENTS`
+        :param component: one of ``components``
         :param signum: how to end it, as of :meth:`kill`
         :param timeout: how long it has to become healthy
         """
@@ -234,7 +208,7 @@ class AirflowStack:
         """
         Return the process id of a component.
 
-        :param component: one of :data:`COMPONENTS`
+        :param component: one of ``components``
         """
         return self._running[component].pid
 
@@ -254,7 +228,7 @@ class AirflowStack:
             except (httpx.HTTPError, AirflowApiError) as error:
                 problem = error
             time.sleep(0.2)
-        tails = "\n".join(self.log_tail(component) for component in COMPONENTS)
+        tails = "\n".join(self.log_tail(component) for component in self.components)
         raise StackError(f"Airflow is not healthy after {timeout} s: {problem}\n{tails}")
 
     def check_alive(self) -> None:
@@ -277,7 +251,7 @@ class AirflowStack:
         """
         Return the file that a component's output goes to.
 
-        :param component: one of :data:`COMPONENTS`
+        :param component: one of ``components``
         """
         return self.logs / f"{component}.log"
 
@@ -285,7 +259,7 @@ class AirflowStack:
         """
         Return the end of a component's output.
 
-        :param component: one of :data:`COMPONENTS`
+        :param component: one of ``components``
         :param lines: how many lines
         """
         path = self.log_file(component)
@@ -338,8 +312,8 @@ class AirflowStack:
         health = self.api.get("/monitor/health")
         sick = {}
         for component, started in self._started.items():
-            if component in ("api-server", "execution-api"):
-                continue  # they have answered
+            if component in ("api-server", "execution-api", "worker"):
+                continue  # servers have answered; a worker finds in its queue what was sent before it was up
             name = component.replace("-", "_")
             status, heartbeat = health[name]["status"], health[name][f"latest_{name}_heartbeat"]
             if status != "healthy" or heartbeat is None or datetime.fromisoformat(heartbeat) < started:
@@ -349,47 +323,30 @@ class AirflowStack:
     def _airflow(self) -> list[str]:
         return [self.python, "-m", "airflow"]
 
-    def _environment(self, bundles: Sequence[Mapping[str, Any]], connection: str) -> dict[str, str]:
+    def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of every component: nothing of the caller's Airflow or Lithops gets in."""
-        ours = ("AIRFLOW", "LITHOPS", "__LITHOPS", "PYTEST", "COV_", "PYTHONDONTWRITEBYTECODE")
-        env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        settings = {
-            "CORE__EXECUTOR": "LocalExecutor",
-            "CORE__PARALLELISM": "8",
-            "CORE__LOAD_EXAMPLES": "False",
-            "CORE__DAGS_FOLDER": str(self.dags),
-            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "CORE__TEST_CONNECTION": "Enabled",
-            "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "CORE__EXECUTION_API_SERVER_URL": self.execution_url,
-            "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
-            "CORE__FERNET_KEY": "",
-            "API__BASE_URL": self.url,
-            "API__SECRET_KEY": secrets.token_hex(32),
-            "API_AUTH__JWT_SECRET": secrets.token_hex(64),
-            "DATABASE__SQL_ALCHEMY_CONN": connection,
-            "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
-            "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "bundles"),
-            "LOGGING__BASE_LOG_FOLDER": str(self.logs),
-            "USAGE_DATA_COLLECTION__ENABLED": "False",
-            **FAST,
-        }
-        env |= {f"AIRFLOW__{name}": value for name, value in settings.items()}
-        return env | {
+        env = inherited()
+        return {
+            **env,
+            **variables(
+                {
+                    **settings,
+                    "CORE__DAGS_FOLDER": str(self.dags),
+                    "CORE__EXECUTION_API_SERVER_URL": self.execution_url,
+                    "API__BASE_URL": self.url,
+                    "API__SECRET_KEY": secrets.token_hex(32),
+                    "API_AUTH__JWT_SECRET": secrets.token_hex(64),
+                    "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "bundles"),
+                    "LOGGING__BASE_LOG_FOLDER": str(self.logs),
+                }
+            ),
             processes.MARKER: str(self.home),
             "AIRFLOW_HOME": str(self.home),
             "HOME": str(self.user_home),
             "TMPDIR": str(self.tmp),
             "USER": env.get("USER") or getpass.getuser(),
             "PATH": os.pathsep.join([str(Path(self.python).parent), env.get("PATH", os.defpath)]),
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
-            "DO_NOT_TRACK": "1",
         }
-
-
-def _bundle(name: str, classpath: str, **kwargs: str) -> dict[str, Any]:
-    return {"name": name, "classpath": classpath, "kwargs": kwargs}
 
 
 def free_port(preferred: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""One real Airflow for all tests in this folder: api-server, scheduler, dag-processor and triggerer.
+"""One real Airflow for nearly all tests in this folder: api-server, scheduler, dag-processor and triggerer.
 
 A test asks for ``run_dag`` (run a DAG of ``dags/`` and look at what came out) or for ``airflow`` (everything
 else: the REST API, killing and restarting components, processes).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,12 +20,12 @@ from tests.airflow.guarded import Guarded, guarded_server
 from tests.conftest import ROOT
 from tools import processes
 from tools.airflow_api import DagRun
-from tools.airflow_stack import COMPONENTS, AirflowStack
+from tools.airflow_stack import AirflowStack
 
 __all__ = ["browser"]  # a fixture
 
 HERE = Path(__file__).parent
-STACK = pytest.StashKey[AirflowStack]()
+STACKS = pytest.StashKey[list[AirflowStack]]()
 
 
 class RunDag(Protocol):
@@ -78,14 +79,14 @@ def repository() -> Repository:
     return made
 
 
-@pytest.fixture(scope="session")
-def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[AirflowStack]:
-    """A running Airflow with the DAGs of ``tests/airflow/dags``; what it leaves behind fails the session."""
-    stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path])
+@contextmanager
+def running(stack: AirflowStack, config: pytest.Config) -> Iterator[AirflowStack]:
+    """Start an Airflow, show its logs beside tests that fail, and stop it; what it leaves behind is an error."""
     stack.start()
-    request.config.stash[STACK] = stack
+    stacks = config.stash.setdefault(STACKS, [])
+    stacks.append(stack)
     yield stack
-    del request.config.stash[STACK]
+    stacks.remove(stack)
     # Whatever a test did, the work of its tasks must have ended by now or end by itself.
     strays = processes.wait_gone(stack.strays, seconds=10)
     left = [processes.describe(process) for process in strays] + stack.stop()
@@ -93,6 +94,14 @@ def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[
     # Lithops's storage and its copy of itself are in lithops-USER; anything else was forgotten there.
     files = [path.name for path in stack.tmp.iterdir() if not path.name.startswith("lithops-")]
     assert not files, f"Airflow's tasks left temporary files: {files}"
+
+
+@pytest.fixture(scope="session")
+def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[AirflowStack]:
+    """A running Airflow with the DAGs of ``tests/airflow/dags``."""
+    stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path])
+    with running(stack, request.config):
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -130,12 +139,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.airflow)
+    # These have an Airflow of their own, which has ended when that of all others starts.
+    items.sort(key=lambda item: item.path.name != "test_celery.py")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the end of each component's log beside a failed test."""
     report = yield
-    if report.failed and (stack := item.config.stash.get(STACK, None)):
-        report.sections += [(f"log of {name}", stack.log_tail(name)) for name in COMPONENTS]
+    if report.failed:
+        for stack in item.config.stash.get(STACKS, []):
+            report.sections += [(f"log of {name}", stack.log_tail(name)) for name in stack.components]
     return report

@@ -32,7 +32,7 @@ class Guarded:
     def __init__(self, url: str, stack: AirflowStack) -> None:
         self.url = url
         self._secret = stack.env["AIRFLOW__API_AUTH__JWT_SECRET"]
-        self._token = httpx.get(f"{stack.url}/auth/token", trust_env=False).json()["access_token"]
+        self._token = stack.api.token
 
     def token(self, user: str = "viewer", role: str | None = "VIEWER", *, age: float = 0.0) -> str:
         """

@@ -9,6 +9,11 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import ROOT
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+#: A job that takes half a minute: long enough to be interfered with.
+LONG = {"items": 120, "seconds": 0.5}
 
 
 def ledger_of(path: Path) -> Counter[str]:
@@ -42,3 +47,22 @@ def wait_for_lines(path: Path, lines: int, seconds: float = 30) -> None:
     while sum(ledger_of(path).values()) < lines:
         assert time.monotonic() < end, f"only {sum(ledger_of(path).values())} items began within {seconds} s"
         time.sleep(0.02)
+
+
+def start(airflow: AirflowStack, dag_id: str, ledger: Path, **conf: object) -> DagRun:
+    """Starts a long job and waits until its items run and the task is in its proper state."""
+    run = airflow.api.trigger(dag_id, {"ledger": str(ledger), **LONG, **conf})
+    if "deferred" in dag_id:
+        run.wait_for_task(run.tasks()[0]["task_id"], "deferred")
+    wait_for_lines(ledger, 3)
+    assert job_processes()
+    return run
+
+
+def assert_stopped(ledger: Path) -> None:
+    """No process of a job is left within 5 seconds, and no item begins any more."""
+    assert not wait_until_no_job_process(5)
+    ran = sum(ledger_of(ledger).values())
+    assert ran < 60
+    time.sleep(1.5)
+    assert sum(ledger_of(ledger).values()) == ran

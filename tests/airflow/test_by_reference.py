@@ -8,17 +8,18 @@ import sqlite3
 import pytest
 
 from tests.airflow.conftest import RunDag
+from tests.airflow_version import AIRFLOW
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
 
 def database_bytes(airflow: AirflowStack, run: DagRun) -> int:
     """Sums up what the tasks of a run have stored: XComs, and what they remember of their jobs."""
-    columns = {"xcom": "value", "task_state_store": "value"}
+    tables = ["xcom", "task_state_store"] if AIRFLOW >= (3, 3) else ["xcom"]
     total = 0
     with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
-        for table, column in columns.items():
-            query = f"SELECT sum(length(CAST({column} AS BLOB))) FROM {table} WHERE dag_id = ? AND run_id = ?"
+        for table in tables:
+            query = f"SELECT sum(length(CAST(value AS BLOB))) FROM {table} WHERE dag_id = ? AND run_id = ?"
             (found,) = database.execute(query, (run.dag_id, run.run_id)).fetchone()
             total += found or 0
     return total

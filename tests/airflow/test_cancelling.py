@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow.ledgers import job_processes, ledger_of, wait_for_lines, wait_until_no_job_process
+from tests.airflow.ledgers import (
+    LONG,
+    assert_stopped,
+    job_processes,
+    ledger_of,
+    start,
+    wait_for_lines,
+    wait_until_no_job_process,
+)
 from tests.airflow_version import AIRFLOW, STATE_STORE, needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
-
-#: A job that takes half a minute: long enough to be interfered with.
-LONG = {"items": 120, "seconds": 0.5}
 
 #: How a job is waited for whose task a user ends.
 ENDED = ["sync", pytest.param("deferred", marks=needs_airflow("3.3", "on_kill of triggers"))]
@@ -23,25 +28,6 @@ ENDED = ["sync", pytest.param("deferred", marks=needs_airflow("3.3", "on_kill of
 def _warm_triggerer(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The first connection that a triggerer looks up takes it seconds, in which it does nothing else."""
     airflow.api.trigger("ledger_deferred", {"ledger": str(tmp_path_factory.mktemp("warm") / "l"), "items": 1}).wait(120)
-
-
-def start(airflow: AirflowStack, dag_id: str, ledger: Path, **conf: object) -> DagRun:
-    """Starts a long job and waits until its items run and the task is in its proper state."""
-    run = airflow.api.trigger(dag_id, {"ledger": str(ledger), **LONG, **conf})
-    if "deferred" in dag_id:
-        run.wait_for_task(run.tasks()[0]["task_id"], "deferred")
-    wait_for_lines(ledger, 3)
-    assert job_processes()
-    return run
-
-
-def assert_stopped(ledger: Path) -> None:
-    """No process of a job is left within 5 seconds, and no item begins any more."""
-    assert not wait_until_no_job_process(5)
-    ran = sum(ledger_of(ledger).values())
-    assert ran < 60
-    time.sleep(1.5)
-    assert sum(ledger_of(ledger).values()) == ran
 
 
 def assert_summed_up(run: DagRun, task_id: str, phase: str) -> None:

@@ -33,7 +33,8 @@ def job_page(
     browser: Browser, airflow: AirflowStack, run: DagRun, *, dark: bool = False
 ) -> Iterator[tuple[Page, FrameLocator]]:
     """The page of a run's job, once it shows items."""
-    with window(browser, airflow.url, dark=dark) as page:
+    # Logged in beforehand: Airflow 3.1 leads who comes without a login to its front page.
+    with window(browser, airflow.url, dark=dark, token=airflow.api.token) as page:
         page.goto(address(run))
         frame = inner(page)
         expect(frame.get_by_role("button", name="Show item 0", exact=True)).to_be_visible()

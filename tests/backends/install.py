@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -15,12 +16,11 @@ def debian(program: str, *packages: str) -> str:
     """
     Return the path of a program, after having installed it if it wasn't there.
 
-    :param program: its name, or its path
+    :param program: its name, or its path, in which a folder with its version may be ``*``
     :param packages: Debian's packages that bring it
     :raises pytest.skip.Exception: it isn't there, and this user may not install it
     """
-    path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
-    if found := shutil.which(program, path=path):
+    if found := _find(program):
         return found
     wanted = " ".join(packages)
     if not shutil.which("apt-get") or os.geteuid() != 0:
@@ -34,9 +34,15 @@ def debian(program: str, *packages: str) -> str:
         _run(["apt-get", "update", "-q"])
         if not _run(install):
             pytest.fail(f"Debian's {wanted} could not be installed: {' '.join(install)}")
-    found = shutil.which(program, path=path)
+    found = _find(program)
     assert found, f"{wanted} did not bring {program}"
     return found
+
+
+def _find(program: str) -> str | None:
+    if "*" in program:
+        return max(glob.glob(program), default=None)
+    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
 
 
 def _run(command: list[str]) -> bool:

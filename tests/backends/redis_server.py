@@ -32,3 +32,8 @@ class Redis(Server):
     def config(self) -> dict[str, Any]:
         """Return the section of a configuration."""
         return {"host": "127.0.0.1", "port": self.port, "password": PASSWORD}
+
+    @property
+    def url(self) -> str:
+        """What Celery names it by."""
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"

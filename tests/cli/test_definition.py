@@ -9,8 +9,12 @@ from airflow.providers_manager import ProvidersManager
 
 from lithops_provider.cli import commands
 from lithops_provider.cli.definition import get_lithops_cli_commands
+from tests.airflow_version import needs_airflow
+
+FOUND = needs_airflow("3.2", "commands of providers")
 
 
+@FOUND
 @pytest.mark.parametrize(
     "line",
     ["list --limit 3", "show ab", "items ab --state failed", "logs ab 0", "cancel ab -y", "clean --older-than 2"],
@@ -21,12 +25,14 @@ def test_airflow_parses_the_commands(line: str) -> None:
     assert callable(getattr(commands, args.func.__name__))
 
 
+@FOUND
 def test_days_are_positive(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         get_parser().parse_args(["lithops", "jobs", "clean", "--older-than", "-1"])
     assert "must be a number of days above 0, got '-1'" in " ".join(capsys.readouterr().err.split())
 
 
+@FOUND
 def test_airflow_finds_them() -> None:
     assert get_lithops_cli_commands in ProvidersManager().cli_command_functions
 

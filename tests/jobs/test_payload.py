@@ -310,7 +310,8 @@ def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in(
     wrapper = dump_wrapper(dump_function(bind_function(lambda x: x + 1)), {})
 
     assert len(wrapper) < 50_000
-    assert b"airflow" not in wrapper
+    checkout = str(Path(__file__).parents[2]).encode()  # code knows its files, whose folder may have the name in it
+    assert b"airflow" not in wrapper.replace(checkout, b"")
     assert b"airflow" not in zlib.decompress(bootstrap.remote_code())
 
 
