@@ -9,6 +9,7 @@ from typing import Any
 from . import results
 from .modules import load_result
 from .objects import open_chunk
+from .swift import mended
 
 
 class UpstreamItemFailedError(Exception):
@@ -105,7 +106,7 @@ class Injection:
         if key not in self._clients:
             from lithops.storage import Storage
 
-            self._clients[key] = Storage(config=self._config(), backend=backend)
+            self._clients[key] = mended(Storage(config=self._config(), backend=backend))
         return self._clients[key]
 
     def _client(self, name: str) -> Any:
