@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,12 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from tests.backends import seaweedfs
+from tests.backends.azurite import Azurite
+from tests.backends.gcp_storage_emulator import GcpStorageEmulator
 from tests.backends.ministack import Ministack
 from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
 from tests.backends.seaweedfs import SeaweedFS
 from tests.backends.server import Server
+from tests.backends.swift_server import Swift
 
 S = TypeVar("S", bound=Server)
 Extra = dict[str, dict[str, Any]]
@@ -35,11 +41,17 @@ class Servers:
 
     def begin(self, kind: type[Server]) -> None:
         """Start a server, without waiting for it; one that needs another waits for that."""
-        if kind not in self._started:
+        if kind in self._started:
+            return
+        try:
             if kind is SingularityWorker:
                 server: Server = SingularityWorker(self._folder / kind.__name__, self.get(RabbitMQ))
             else:
                 server = kind(self._folder / kind.__name__)
+        except (pytest.skip.Exception, pytest.fail.Exception) as missing:  # for those alone who need it
+            self._started[kind] = Future()
+            self._started[kind].set_exception(missing)
+        else:
             self._stack.callback(server.stop)
             self._started[kind] = self._pool.submit(server.__enter__)
 
@@ -63,17 +75,19 @@ class Backend:
     :param uses: the backends, as the section ``lithops`` of the connection names them
     :param needs: its servers
     :param sections: returns the other sections of the connection's extra
-    :param wrong: settings over that with which the storage refuses
+    :param wrong: settings over that with which the storage refuses; None if its server takes any
     :param refusal: part of what the error says then
     :param env: returns the environment that its clients and functions need
+    :param more: whether only `make test-backends` runs the set on it
     """
 
     uses: Mapping[str, str]
     needs: tuple[type[Server], ...]
     sections: Callable[[Servers], Extra]
-    wrong: Extra
-    refusal: str
+    wrong: Extra | None
+    refusal: str = ""
     env: Callable[[Servers], Mapping[str, str]] = field(default=lambda servers: {})
+    more: bool = False
 
 
 def _redis(servers: Servers) -> Extra:
@@ -87,6 +101,12 @@ def _minio(servers: Servers) -> Extra:
 def _aws_s3(servers: Servers) -> Extra:
     keys = {"access_key_id": seaweedfs.ACCESS_KEY, "secret_access_key": seaweedfs.SECRET_KEY}
     return {"aws": {"region": seaweedfs.REGION, **keys}, "aws_s3": {"storage_bucket": "lithops-jobs-aws"}}
+
+
+def _ibm_cos(servers: Servers) -> Extra:
+    server = servers.get(SeaweedFS)
+    section = {**server.config(), "endpoint": server.secure_endpoint, "region": seaweedfs.REGION}
+    return {"ibm_cos": {**section, "storage_bucket": "lithops-jobs-ibm"}}
 
 
 def _singularity(servers: Servers) -> Extra:
@@ -120,6 +140,53 @@ BACKENDS = {
         wrong={"aws": _WRONG_SECRET},
         refusal="403",
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(SeaweedFS).endpoint},
+        more=True,  # the same server as minio's, by another client
+    ),
+    "ceph": Backend(
+        uses={"backend": "localhost", "storage": "ceph", "monitoring": "storage"},
+        needs=(SeaweedFS,),
+        sections=lambda servers: {"ceph": {**servers.get(SeaweedFS).config(), "storage_bucket": "lithops-jobs-ceph"}},
+        wrong={"ceph": _WRONG_SECRET},
+        refusal="403",
+        more=True,
+    ),
+    "ibm_cos": Backend(
+        uses={"backend": "localhost", "storage": "ibm_cos", "monitoring": "storage"},
+        needs=(SeaweedFS,),
+        sections=_ibm_cos,
+        wrong={"ibm_cos": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: {
+            "REQUESTS_CA_BUNDLE": str(servers.get(SeaweedFS).certificate.path),
+            # With others it signs a header that SeaweedFS doesn't get to see.
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        },
+        more=True,
+    ),
+    "azure_storage": Backend(
+        uses={"backend": "localhost", "storage": "azure_storage", "monitoring": "azure_queue"},
+        needs=(Azurite,),
+        sections=lambda servers: servers.get(Azurite).config(),
+        wrong={"azure_storage": {"storage_account_key": base64.b64encode(b"s3cret-that-is-wrong").decode()}},
+        refusal="AuthorizationFailure",
+        env=lambda servers: servers.get(Azurite).clients_environment(),
+        more=True,
+    ),
+    "gcp_storage": Backend(
+        uses={"backend": "localhost", "storage": "gcp_storage", "monitoring": "storage"},
+        needs=(GcpStorageEmulator,),
+        sections=lambda servers: servers.get(GcpStorageEmulator).config(),
+        wrong=None,
+        env=lambda servers: servers.get(GcpStorageEmulator).clients_environment(),
+        more=True,
+    ),
+    "swift": Backend(
+        uses={"backend": "localhost", "storage": "swift", "monitoring": "storage"},
+        needs=(Swift,),
+        sections=lambda servers: {"swift": servers.get(Swift).config()},
+        wrong={"swift": {"password": "s3cret-that-is-wrong"}},
+        refusal="401",
+        more=True,
     ),
     "singularity": Backend(
         # Not rabbitmq: with it Lithops's worker hangs now and then, in a fork that closes the broker's connection.

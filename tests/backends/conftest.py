@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,14 @@ class Connected:
                 backend.connection.close()
 
 
+def with_wrong_keys(connected: Connected) -> Extra:
+    """Returns the connection's extra with credentials that the storage refuses."""
+    wrong = connected.backend.wrong
+    if wrong is None:
+        pytest.skip(f"the server of {connected.name} takes any credentials")
+    return {**connected.extra, **{name: {**connected.extra[name], **wrong[name]} for name in wrong}}
+
+
 def add_connection(patch: pytest.MonkeyPatch, conn_id: str, extra: Extra) -> None:
     patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": "lithops", "extra": extra}))
 
@@ -78,13 +86,14 @@ def connect(name: str, servers: Servers, patch: pytest.MonkeyPatch) -> Connected
     return Connected(name, backend, extra)
 
 
+def backend_params(names: Iterable[str]) -> list[Any]:
+    """Returns backends as parameters of tests, with the mark of those that `make test` leaves out."""
+    marks = {True: [pytest.mark.more_backends], False: []}
+    return [pytest.param(name, marks=marks[BACKENDS[name].more]) for name in names]
+
+
 #: The queue makes no difference to what jobs do: one of those that Lithops's functions report to will do.
-WHOLE_SET = [
-    # The same server as minio's, by another client.
-    pytest.param(name, marks=pytest.mark.more_backends) if name == "aws_s3" else name
-    for name in BACKENDS
-    if name != "rabbitmq"
-]
+WHOLE_SET = backend_params(name for name in BACKENDS if name != "rabbitmq")
 
 
 @pytest.fixture(scope="module", params=WHOLE_SET)

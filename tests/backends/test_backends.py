@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from lithops_provider.jobs.secrets import secret_values
 from lithops_provider.jobs.spec import Options, make_spec
 from lithops_provider.triggers import LithopsJobTrigger
 from tests.backends.backends import Servers
-from tests.backends.conftest import CONN_ID, Connected, add_connection, connect
+from tests.backends.conftest import CONN_ID, Connected, add_connection, connect, with_wrong_keys
 from tests.backends.functions import add, begin_and_sleep, inverse, total
 from tests.backends.rabbitmq import RabbitMQ
 from tests.jobs.conftest import wait_for
@@ -50,6 +51,27 @@ def ended(run: JobRun) -> bool:
         return not runner_pids(run.job)
     keys = run.client.keys(run.job.bucket, f"{run.job.round_prefix()}/")
     return sum(key.endswith("/status.json") for key in keys) == run.job.rounds[-1].calls
+
+
+def test_what_jobs_ask_of_a_storage(client: LithopsClient) -> None:
+    prefix = f"asked/{uuid.uuid4().hex}"
+    keys = [f"{prefix}/{number}" for number in range(120)]  # more than some clients delete at a time
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: client.put(key, key.encode()), keys))
+    client.put(f"{prefix}/3", b"")
+
+    assert client.get(client.bucket, keys[5]) == keys[5].encode()
+    assert client.get(client.bucket, keys[3]) == b""
+    assert client.get_range(client.bucket, keys[5], 2, 4) == keys[5].encode()[2:5]
+    assert client.get_range(client.bucket, keys[5], 2, 1000) == keys[5].encode()[2:]
+    assert client.get(client.bucket, f"{prefix}/no") is None
+    assert client.get_range(client.bucket, f"{prefix}/no", 0, 9) is None
+    assert sorted(client.keys(client.bucket, f"{prefix}/")) == sorted(keys)
+    assert client.keys(client.bucket, f"{prefix}/no/") == []
+    client.delete(client.bucket, keys[1:])
+    assert client.keys(client.bucket, f"{prefix}/") == keys[:1]
+    client.delete(client.bucket, [*keys[1:3], keys[0]])  # as two that clean at once
+    assert client.keys(client.bucket, f"{prefix}/") == []
 
 
 def test_a_call_returns_its_result(client: LithopsClient) -> None:
@@ -121,8 +143,7 @@ def test_cleaning_leaves_nothing_of_a_job_and_all_of_another(client: LithopsClie
 def test_wrong_keys_are_a_clear_error_at_once(
     connected: Connected, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    wrong = connected.backend.wrong
-    extra = {**connected.extra, **{name: {**connected.extra[name], **wrong[name]} for name in wrong}}
+    extra = with_wrong_keys(connected)
     add_connection(monkeypatch, "lithops_wrong", extra)
     works, message = LithopsHook("lithops_wrong").test_connection()
     with pytest.raises(LithopsJobError) as caught:

@@ -10,8 +10,9 @@ import pika.exceptions
 import pytest
 
 from lithops_provider.jobs.binding import bind_items
+from tests.backends.azurite import Azurite
 from tests.backends.backends import Servers
-from tests.backends.conftest import Connected, connect
+from tests.backends.conftest import Connected, backend_params, connect
 from tests.backends.functions import add
 from tests.backends.ministack import Ministack
 from tests.backends.rabbitmq import RabbitMQ
@@ -43,10 +44,20 @@ def in_sqs(servers: Servers, executor_id: str) -> bool:
     return any(executor_id in queue for queue in queues)
 
 
-LOOKS: dict[str, Look] = {"redis": in_redis, "rabbitmq": in_rabbitmq, "aws_sqs": in_sqs}
+def in_azure(servers: Servers, executor_id: str) -> bool:
+    from lithops.monitoring.backends.azure_queue.azure_queue import queue_service
+
+    queues = queue_service(servers.get(Azurite).config()["azure_queue"]).list_queues()
+    return any(executor_id in queue.name for queue in queues)
 
 
-@pytest.fixture(params=list(LOOKS))
+LOOKS: dict[str, Look] = {
+    **{"redis": in_redis, "rabbitmq": in_rabbitmq, "aws_sqs": in_sqs},
+    "azure_storage": in_azure,
+}
+
+
+@pytest.fixture(params=backend_params(LOOKS))
 def connected(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Connected]:
     with pytest.MonkeyPatch.context() as patch:
         yield connect(request.param, servers, patch)

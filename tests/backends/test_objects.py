@@ -14,9 +14,9 @@ from lithops_provider.jobs.errors import InvalidInputError, StorageRefusedError
 from lithops_provider.jobs.objects import bind_objects
 from lithops_provider.jobs.reduce import bind_reduce, reduce_items
 from tests.backends.backends import Servers
-from tests.backends.conftest import Connected, add_connection, connect
+from tests.backends.conftest import Connected, add_connection, backend_params, connect, with_wrong_keys
 from tests.backends.functions import count_zipped, describe, gather, size
-from tests.backends.seaweedfs import SeaweedFS
+from tests.backends.server import Server
 from tests.backends.test_backends import done
 
 BUCKET = "data"
@@ -34,31 +34,33 @@ OBJECTS = {
 MANY = 1_000
 
 
-@pytest.fixture(scope="module")
-def server(servers: Servers) -> SeaweedFS:
-    """The S3 server with all objects of these tests."""
-    found = servers.get(SeaweedFS)
-    client = found.client()
-    client.create_bucket(Bucket=BUCKET)
+#: Where functions read objects: aws_s3, ceph and ibm_cos are minio's client, or its like, on the same server.
+RUN_ON = ("minio", "azure_storage", "gcp_storage", "swift")
+#: Where a path may begin with ``s3://``.
+S3 = ("minio", "aws_s3", "ceph")
+
+runs_functions = pytest.mark.parametrize("connected", backend_params(RUN_ON), indirect=True, scope="module")
+_filled: set[type[Server]] = set()
+
+
+@pytest.fixture(scope="module", params=backend_params(["aws_s3", "ceph", "ibm_cos", *RUN_ON]))
+def connected(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Connected]:
+    """A connection to a server that has all objects of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = connect(request.param, servers, patch)
+        if not _filled.issuperset(found.backend.needs):
+            fill(found.client().storage)
+            _filled.update(found.backend.needs)
+        yield found
+
+
+def fill(storage: Any) -> None:
+    storage.create_bucket(BUCKET)
     many = {f"many/{number:04d}": b"." * (number % 7) for number in range(MANY)}
     with ThreadPoolExecutor(8) as pool:
-        puts = [pool.submit(client.put_object, Bucket=BUCKET, Key=k, Body=v) for k, v in {**OBJECTS, **many}.items()]
-    assert all(put.result() for put in puts)
-    return found
-
-
-@pytest.fixture(scope="module", params=["minio", "aws_s3"])
-def connected(request: pytest.FixtureRequest, servers: Servers, server: SeaweedFS) -> Iterator[Connected]:
-    """A connection with an endpoint and keys, and one that finds the endpoint in its environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield connect(request.param, servers, patch)
-
-
-@pytest.fixture
-def minio(servers: Servers, server: SeaweedFS) -> Iterator[LithopsClient]:
-    """What runs functions on the objects: one of the two will do for that."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield connect("minio", servers, patch).client()
+        puts = [pool.submit(storage.put_object, BUCKET, *item) for item in {**OBJECTS, **many}.items()]
+    for put in puts:
+        put.result()
 
 
 def found(client: LithopsClient, iterdata: Any, **options: Any) -> list[tuple[str, int]]:
@@ -73,65 +75,73 @@ def keys(client: LithopsClient, iterdata: Any) -> list[str]:
     return [key for key, _ in found(client, iterdata)]
 
 
-@pytest.mark.parametrize("scheme", ["", "s3://", "NAME://"])
-def test_what_paths_stand_for(client: LithopsClient, scheme: str) -> None:
-    root = f"{scheme.replace('NAME', client.storage_backend)}{BUCKET}"
+def test_what_paths_stand_for(client: LithopsClient) -> None:
+    schemes = ["", f"{client.storage_backend}://", *(["s3://"] if client.storage_backend in S3 else [])]
     texts = sorted(key for key in OBJECTS if key.startswith("text/"))
 
-    assert keys(client, f"{root}/text/table.csv") == ["text/table.csv"]
-    assert keys(client, f"{root}/text/") == texts
-    assert keys(client, f"{root}/text/*.txt") == [key for key in texts if key.endswith(".txt") and key.count("/") == 1]
-    assert keys(client, f"{root}/text/**/*.txt") == [key for key in texts if key.endswith(".txt")]
-    assert keys(client, f"{root}/gr*/*") == [key for key in OBJECTS if key.startswith("größe")]
-    assert len(keys(client, root)) == len(OBJECTS) + MANY
+    for root in (f"{scheme}{BUCKET}" for scheme in schemes):
+        assert keys(client, f"{root}/text/table.csv") == ["text/table.csv"]
+        assert keys(client, f"{root}/text/") == texts
+        assert keys(client, f"{root}/text/*.txt") == [
+            key for key in texts if key.endswith(".txt") and key.count("/") == 1
+        ]
+        assert keys(client, f"{root}/text/**/*.txt") == [key for key in texts if key.endswith(".txt")]
+        assert keys(client, f"{root}/gr*/*") == [key for key in OBJECTS if key.startswith("größe")]
+        assert len(keys(client, root)) == len(OBJECTS) + MANY
 
 
-def test_keys_are_any_text(minio: LithopsClient) -> None:
+@runs_functions
+def test_keys_are_any_text(client: LithopsClient) -> None:
     (key,) = (key for key in OBJECTS if key.startswith("größe"))
-    run = done(minio, "map", bind_objects(minio, describe, [f"{BUCKET}/{key}", f"s3://{BUCKET}/größe/"])[:2])
+    run = done(client, "map", bind_objects(client, describe, [f"{BUCKET}/{key}", f"{BUCKET}/größe/"])[:2])
 
     assert run.results() == [(key, 1, 1, ["grüße\n"])] * 2
 
 
 @pytest.mark.parametrize("limits", [{"chunk_size": 20_000}, {"chunk_number": 7}])
-def test_chunks_are_whole_lines_and_together_the_object(minio: LithopsClient, limits: dict[str, int]) -> None:
-    binding, items, _ = bind_objects(minio, describe, f"s3://{BUCKET}/text/lines.txt", **limits)
-    results = done(minio, "map", (binding, items)).results()
+@runs_functions
+def test_chunks_are_whole_lines_and_together_the_object(client: LithopsClient, limits: dict[str, int]) -> None:
+    binding, items, _ = bind_objects(client, describe, f"{BUCKET}/text/lines.txt", **limits)
+    results = done(client, "map", (binding, items)).results()
 
     assert [line for *_, lines in results for line in lines] == [f"{line}\n" for line in LINES]
     assert [part for _, part, _, _ in results] == list(range(1, len(items) + 1))
     assert len(items) == limits.get("chunk_number", -(-len(OBJECTS["text/lines.txt"]) // 20_000))
 
 
-def test_a_line_longer_than_many_chunks_is_in_the_one_it_begins_in(minio: LithopsClient) -> None:
-    binding, items, _ = bind_objects(minio, size, f"{BUCKET}/text/long.txt", chunk_size=500_000)
-    sizes = done(minio, "map", (binding, items)).results()
+@runs_functions
+def test_a_line_longer_than_many_chunks_is_in_the_one_it_begins_in(client: LithopsClient) -> None:
+    binding, items, _ = bind_objects(client, size, f"{BUCKET}/text/long.txt", chunk_size=500_000)
+    sizes = done(client, "map", (binding, items)).results()
 
     assert sizes == [len(b"first\n") + len(LONG) + 1, *[0] * (len(items) - 2), len(b"last")]
 
 
-def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(minio: LithopsClient) -> None:
+@runs_functions
+def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(client: LithopsClient) -> None:
     paths = [f"{BUCKET}/text/empty.txt", f"{BUCKET}/text/lines.txt", f"{BUCKET}/text/table.csv"]
-    binding, items, chunks = bind_objects(minio, describe, paths, chunk_number=3)
-    mapped = done(minio, "map", (binding, items))
-    reduced = done(minio, "reduce", (bind_reduce(gather), reduce_items(mapped.job, chunks)))
+    binding, items, chunks = bind_objects(client, describe, paths, chunk_number=3)
+    mapped = done(client, "map", (binding, items))
+    reduced = done(client, "reduce", (bind_reduce(gather), reduce_items(mapped.job, chunks)))
 
     assert chunks == [1, 3, 3]
     assert reduced.results() == [["text/empty.txt", 0], ["text/lines.txt", len(LINES)], ["text/table.csv", 1]]
 
 
-def test_a_compressed_object_is_read_as_a_stream(minio: LithopsClient) -> None:
-    run = done(minio, "map", bind_objects(minio, count_zipped, f"{BUCKET}/zipped.gz")[:2])
+@runs_functions
+def test_a_compressed_object_is_read_as_a_stream(client: LithopsClient) -> None:
+    run = done(client, "map", bind_objects(client, count_zipped, f"{BUCKET}/zipped.gz")[:2])
 
     assert run.results() == [1000]
 
 
-def test_a_thousand_keys_are_a_thousand_items(minio: LithopsClient) -> None:
+@runs_functions
+def test_a_thousand_keys_are_a_thousand_items(client: LithopsClient) -> None:
     named = [f"{BUCKET}/many/{number:04d}" for number in range(MANY)]
-    run = done(minio, "map", bind_objects(minio, size, f"{BUCKET}/many/")[:2])
+    run = done(client, "map", bind_objects(client, size, f"{BUCKET}/many/")[:2])
 
     assert run.results() == [number % 7 for number in range(MANY)]
-    assert found(minio, named) == found(minio, f"{BUCKET}/many/")
+    assert found(client, named) == found(client, f"{BUCKET}/many/")
 
 
 @pytest.mark.parametrize(
@@ -151,13 +161,12 @@ def test_what_is_not_there_is_an_error_that_names_it(client: LithopsClient, path
         bind_objects(client, size, [path])
 
 
-@pytest.mark.parametrize("path", ["data/text/table.csv", "data/text/", "s3://data/text/*"])
+@pytest.mark.parametrize("path", ["data/text/table.csv", "data/text/", "data/text/*"])
 def test_keys_that_may_not_read_it_are_an_error_that_says_so(
     connected: Connected, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     client = connected.client()
     assert client.bucket
-    for name, section in connected.backend.wrong.items():
-        add_connection(monkeypatch, "lithops_wrong", {**connected.extra, name: {**connected.extra[name], **section}})
+    add_connection(monkeypatch, "lithops_wrong", with_wrong_keys(connected))
     with pytest.raises(StorageRefusedError, match="refused the credentials"):
         bind_objects(connected.client("lithops_wrong"), size, path)

@@ -74,7 +74,10 @@ STORAGE: dict[str, dict[str, dict[str, Any]]] = {
     "ceph": {"ceph": S3},
     "redis": {"redis": {"host": "127.0.0.1"}},
     "swift": {
-        "swift": {"auth_url": "a", "user_id": "u", "project_id": "p", "password": "pw", "region": "r"},
+        "swift": {
+            **{"auth_url": "a", "user_id": "u", "project_id": "p", "password": "pw", "region": "r"},
+            "storage_bucket": "b",
+        },
     },
     "infinispan": {"infinispan": {"endpoint": "http://h", "username": "u", "password": "pw"}},
     "aliyun_oss": {"aliyun": ALIYUN},

@@ -13,7 +13,10 @@ from typing import Any
 
 from lithops_provider.jobs import remote
 
-_MODULES = ("frames", "parts", "output", "outcomes", "modules", "results", "objects", "injection", "items", "batch")
+_MODULES = (
+    *("frames", "parts", "output", "outcomes", "modules", "results", "objects", "swift", "injection", "items"),
+    "batch",
+)
 
 
 @functools.cache

@@ -156,7 +156,9 @@ class LithopsClient:
     def delete(self, bucket: str, keys: list[str]) -> None:
         """Deletes objects."""
         if keys:
-            self.patiently(lambda: self.storage.delete_objects(bucket, keys), f"deleting {len(keys)} objects")
+            self.patiently(
+                lambda: lithops_storage.delete_objects(self.storage, bucket, keys), f"deleting {len(keys)} objects"
+            )
 
     def delete_messages(self, executor_id: str) -> None:
         """Deletes the message queue of a job, if ``monitoring`` is anything but the storage; warns if it can't."""

@@ -48,6 +48,8 @@ def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
         raise ConfigurationError(f"{source}: {_explained(error, backend)}") from error
     if backend == "singularity" and not complete[backend]["amqp_url"]:  # Lithops would fail on it much later
         raise ConfigurationError(f"{source}: backend 'singularity' needs the key 'amqp_url' in section 'rabbitmq'")
+    if config["lithops"]["storage"] == "swift" and not complete["swift"].get("storage_bucket"):  # it can't make one up
+        raise ConfigurationError(f"{source}: storage 'swift' needs the key 'storage_bucket'")
     return complete
 
 

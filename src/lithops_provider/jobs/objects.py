@@ -193,7 +193,6 @@ def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Descr
 
 
 def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
-    from lithops.storage import Storage
     from lithops.utils import split_object_url
 
     if path.startswith(("file://", "://")):
@@ -206,7 +205,7 @@ def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Descripti
     backend = backend or client.storage_backend
     try:
         same = backend == client.storage_backend
-        storage = client.storage if same else Storage(config=client.config, backend=backend)
+        storage = client.storage if same else lithops_storage.open_storage(client.config, backend)
     except Exception as error:
         raise InvalidInputError(f"{where}: {path}: the storage backend {backend!r} can't be used: {error}") from error
     key = f"{prefix}/{name}" if prefix and name else prefix or name

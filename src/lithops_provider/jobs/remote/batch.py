@@ -34,6 +34,7 @@ from .items import (
 )
 from .output import take_output
 from .parts import PartBuilder, PartName, part_key
+from .swift import mended
 
 #: Seconds between looks at the child when it is silent.
 _TICK = 0.2
@@ -88,7 +89,7 @@ def _own_storage(storage: Any) -> Any:
         return storage
     from lithops.storage import Storage
 
-    return Storage(storage_config=storage.get_storage_config())
+    return mended(Storage(storage_config=storage.get_storage_config()))
 
 
 class _Batch:
