@@ -6,7 +6,7 @@ TESTS ?=
 ARGS ?=
 VENV := .venv/bin
 RESOLVE := $(VENV)/uv pip compile --quiet --upgrade --no-annotate --no-header
-COMPILE := $(RESOLVE) --group dev --group backends pyproject.toml
+COMPILE := $(RESOLVE) --group dev --group backends --group more-backends pyproject.toml
 # What is tried on an Airflow that is neither the oldest nor the newest.
 SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
 	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py
@@ -14,7 +14,7 @@ SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
 BESIDE := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers demo ui test lint types unit integration integration-beside integration-rest backends test-backends build bench bench-peers
+.PHONY: help install install-servers install-more-servers demo ui test lint types unit integration integration-beside integration-rest backends test-backends build bench bench-peers
 .PHONY: test-matrix airflow-3.1 airflow-3.2 constraints clean
 .NOTPARALLEL:
 
@@ -40,6 +40,9 @@ install: ## install the project and its tools into .venv (every other command do
 
 install-servers: install
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends
+
+install-more-servers: install-servers
+	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group more-backends
 
 demo: install ## run the example DAGs under a real Airflow and show their results
 	@$(VENV)/python -m tools.demo
@@ -73,7 +76,7 @@ integration-rest:
 backends: install-servers ## tests against real servers, which they install (as root), start and stop
 	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) -m "not more_backends" $(ARGS)
 
-test-backends: install-servers ## the same and those that make test leaves out
+test-backends: install-more-servers ## the same and those that make test leaves out
 	$(VENV)/python -m pytest $(or $(TESTS),tests/backends tests/airflow/test_weather.py) $(ARGS)
 
 test-matrix: airflow-3.1 airflow-3.2 ## unit and integration tests on Airflow 3.1; a smaller part of them on 3.2

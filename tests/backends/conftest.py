@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,16 +75,18 @@ def connect(name: str, servers: Servers, patch: pytest.MonkeyPatch) -> Connected
     add_connection(patch, CONN_ID, extra)
     for key, value in backend.env(servers).items():
         patch.setenv(key, value)
+    backend.prepare(servers, patch)
     return Connected(name, backend, extra)
 
 
+def backend_params(names: Iterable[str]) -> list[Any]:
+    """Returns backends as parameters of tests, with the mark of those that `make test` leaves out."""
+    marks = {True: [pytest.mark.more_backends], False: []}
+    return [pytest.param(name, marks=marks[BACKENDS[name].more]) for name in names]
+
+
 #: The queue makes no difference to what jobs do: one of those that Lithops's functions report to will do.
-WHOLE_SET = [
-    # The same server as minio's, by another client.
-    pytest.param(name, marks=pytest.mark.more_backends) if name == "aws_s3" else name
-    for name in BACKENDS
-    if name != "rabbitmq"
-]
+WHOLE_SET = backend_params(name for name in BACKENDS if name != "rabbitmq")
 
 
 @pytest.fixture(scope="module", params=WHOLE_SET)
