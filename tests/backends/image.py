@@ -18,6 +18,8 @@ from typing import IO
 
 #: What is installed in it, with what they need in turn.
 PACKAGES = ("lithops", "boto3", "redis", "pika")
+#: Where they are: Debian's Python would look for them elsewhere than others.
+PACKAGES_FOLDER = "/packages"
 #: What the tests' modules import and their functions don't need: looking through all that takes Lithops 20 s a job.
 NOT_NEEDED = (
     *("pytest", "playwright", "opentelemetry", "openlineage", "numpy", "pandas", "httpx", "matplotlib"),
@@ -35,12 +37,8 @@ def write_image(stream: IO[bytes]) -> None:
 
     :param stream: where to
     """
-    base = Path(sys.base_prefix).resolve()
     interpreter = Path(sys.executable).resolve()
     stdlib = Path(sysconfig.get_path("stdlib")).resolve()
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(base)}))
-    if site == Path("/usr/local") or not site.is_relative_to(stdlib):
-        site = stdlib / "site-packages"
     with tarfile.open(fileobj=stream, mode="w|") as image:
         image.dereference = True
         for folder in ("usr/bin", "usr/lib", "usr/lib64", "tmp", "root", "proc", "sys", "dev", "etc", "run"):
@@ -56,7 +54,7 @@ def write_image(stream: IO[bytes]) -> None:
             if path.suffix == ".so":
                 binaries.append(path)
         for path, name in _installed():
-            image.add(path, str(site / name), recursive=False)
+            image.add(path, f"{PACKAGES_FOLDER}/{name}", recursive=False)
             if ".so" in path.suffixes:
                 binaries.append(path)
         for library in sorted(_libraries(binaries)):

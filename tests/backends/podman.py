@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.image import write_image
+from tests.backends.image import PACKAGES_FOLDER, write_image
 from tests.backends.install import debian
 from tests.backends.server import Server
 
@@ -75,8 +75,9 @@ class Podman(Server):
 
     def start(self) -> None:
         super().start()
+        changes = (f"ENTRYPOINT {json.dumps(_ENTRYPOINT)}", f"ENV PYTHONPATH={PACKAGES_FOLDER}")
         importing = subprocess.Popen(
-            [self.program, "import", "--quiet", "--change", f"ENTRYPOINT {json.dumps(_ENTRYPOINT)}", "-", IMAGE],
+            [self.program, "import", "--quiet", *(f"--change={change}" for change in changes), "-", IMAGE],
             env={**os.environ, **self.environment()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
