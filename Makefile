@@ -44,6 +44,9 @@ install-servers: install
 install-more-servers: install-servers
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group more-backends
 
+install-more-servers: install-servers
+	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group more-backends
+
 demo: install ## run the example DAGs under a real Airflow and show their results
 	@$(VENV)/python -m tools.demo
 

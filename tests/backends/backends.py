@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.backends import seaweedfs
+from tests.backends import aws_batch, aws_lambda, seaweedfs
+from tests.backends.aws_batch import Moto
 from tests.backends.azurite import Azurite
 from tests.backends.gcp_storage_emulator import GcpStorageEmulator
+from tests.backends.image import NOT_NEEDED
 from tests.backends.ministack import Ministack
+from tests.backends.podman import IMAGE, Podman
 from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
 from tests.backends.seaweedfs import SeaweedFS
@@ -44,16 +47,21 @@ class Servers:
         if kind in self._started:
             return
         try:
-            if kind is SingularityWorker:
-                server: Server = SingularityWorker(self._folder / kind.__name__, self.get(RabbitMQ))
-            else:
-                server = kind(self._folder / kind.__name__)
+            server = self._make(kind)
         except (pytest.skip.Exception, pytest.fail.Exception) as missing:  # for those alone who need it
             self._started[kind] = Future()
             self._started[kind].set_exception(missing)
         else:
             self._stack.callback(server.stop)
             self._started[kind] = self._pool.submit(server.__enter__)
+
+    def _make(self, kind: type[Server]) -> Server:
+        folder = self._folder / kind.__name__
+        if kind is SingularityWorker:
+            return SingularityWorker(folder, self.get(RabbitMQ))
+        if kind is Moto:
+            return Moto(folder, self.get(Podman))
+        return kind(folder)
 
     def get(self, kind: type[S]) -> S:
         """Return a server that is up."""
@@ -72,22 +80,24 @@ class Backend:
     """
     A combination of Lithops's backends.
 
-    :param uses: the backends, as the section ``lithops`` of the connection names them
+    :param uses: the section ``lithops`` of the connection, which names the backends
     :param needs: its servers
     :param sections: returns the other sections of the connection's extra
     :param wrong: settings over that with which the storage refuses; None if its server takes any
     :param refusal: part of what the error says then
     :param env: returns the environment that its clients and functions need
-    :param more: whether only `make test-backends` runs the set on it
+    :param more: whether only `make test-backends` runs the test set on it
+    :param prepare: changes this process's client for the server, until the patch is undone
     """
 
-    uses: Mapping[str, str]
+    uses: Mapping[str, Any]
     needs: tuple[type[Server], ...]
     sections: Callable[[Servers], Extra]
     wrong: Extra | None
     refusal: str = ""
     env: Callable[[Servers], Mapping[str, str]] = field(default=lambda servers: {})
     more: bool = False
+    prepare: Callable[[Servers, pytest.MonkeyPatch], None] = field(default=lambda servers, patch: None)
 
 
 def _redis(servers: Servers) -> Extra:
@@ -195,6 +205,33 @@ BACKENDS = {
         sections=_singularity,
         wrong={"minio": _WRONG_SECRET},
         refusal="403",
+    ),
+    "podman": Backend(
+        uses={"backend": "localhost", "storage": "minio", "monitoring": "storage", "exclude_modules": NOT_NEEDED},
+        needs=(Podman, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), "localhost": {"runtime": IMAGE, "worker_processes": 2}},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: servers.get(Podman).environment(),
+    ),
+    "aws_batch": Backend(
+        uses={"backend": "aws_batch", "storage": "minio", "monitoring": "storage", "exclude_modules": NOT_NEEDED},
+        needs=(Podman, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), **servers.get(Moto).config()},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Moto).endpoint},
+        more=True,
+        prepare=lambda servers, patch: aws_batch.prepare_client(servers.get(Moto), patch),
+    ),
+    "aws_lambda": Backend(
+        uses={"backend": "aws_lambda", "storage": "minio", "monitoring": "storage"},
+        needs=(Ministack, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), **aws_lambda.config(servers.get(Ministack))},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
+        prepare=lambda servers, patch: aws_lambda.prepare_client(servers.get(Ministack), patch),
     ),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},

@@ -83,6 +83,7 @@ def connect(name: str, servers: Servers, patch: pytest.MonkeyPatch) -> Connected
     add_connection(patch, CONN_ID, extra)
     for key, value in backend.env(servers).items():
         patch.setenv(key, value)
+    backend.prepare(servers, patch)
     return Connected(name, backend, extra)
 
 

@@ -22,25 +22,27 @@ from tests.conftest import CALLERS_ENV
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def debian(program: str, *packages: str) -> str:
+def debian(program: str, *packages: str, optional: bool = False) -> str:
     """
     Return the path of a program, after having installed it if it wasn't there.
 
     :param program: its name, or its path, in which a folder with its version may be ``*``
     :param packages: Debian's packages that bring it
+    :param optional: whether CI goes without it where it can't be installed
     :raises pytest.skip.Exception: it isn't there, and this user may not install it
     """
     if found := _find(program):
         return found
     wanted = " ".join(packages)
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        _leave_out(f"{program} is missing, and can't be installed here: as root, apt-get install {wanted}")
+        _leave_out(f"{program} is missing, and can't be installed here: as root, apt-get install {wanted}", optional)
     install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
     print(f"\n== Installing Debian's {wanted}", flush=True)  # noqa: T201
     if not _run(install):
         _run(["apt-get", "update", "-q"])
         if not _run(install):
-            pytest.fail(f"Debian's {wanted} could not be installed: {' '.join(install)}")
+            message = f"Debian's {wanted} could not be installed: {' '.join(install)}"
+            (pytest.skip if optional else pytest.fail)(message)
     found = _find(program)
     assert found, f"{wanted} did not bring {program}"
     return found
@@ -104,9 +106,14 @@ def _install(folder: Path, wanted: str, commands: Sequence[list[str]]) -> None:
     stamp.write_text(digest)
 
 
-def _leave_out(reason: str) -> NoReturn:
-    """Skip what needs a server that isn't there; in CI, that is a failure."""
-    if "CI" in os.environ:
+def _leave_out(reason: str, optional: bool = False) -> NoReturn:
+    """
+    Skip what needs a server that isn't there; in CI, that is a failure.
+
+    :param reason: what is shown
+    :param optional: whether CI goes without it
+    """
+    if "CI" in os.environ and not optional:
         pytest.fail(reason)
     pytest.skip(reason)
 

@@ -1,4 +1,4 @@
-"""Ministack, an emulator of AWS, of which SQS is used."""
+"""Ministack, an emulator of AWS, of which SQS and Lambda are used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ class Ministack(Server):
         return [Path(sys.executable).with_name("ministack")]
 
     def environment(self) -> Mapping[str, str]:
-        return {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port), "SERVICES": "sqs", "HOME": str(self.folder)}
+        return {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "SERVICES": "sqs,lambda,sts,ecr",
+            "HOME": str(self.folder),
+            # What it runs functions with looks for AWS here, too.
+            "AWS_ENDPOINT_URL": self.endpoint,
+        }
 
     def answers(self) -> bool:
         return requests.get(self.endpoint, timeout=5).status_code < 500

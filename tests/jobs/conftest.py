@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from lithops_provider.jobs import lithops_api
+from lithops_provider.jobs import lithops_localhost
 from lithops_provider.jobs.binding import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config import resolve_config
@@ -36,7 +36,7 @@ class ItemsRunner(Protocol):
 def _no_runner_is_left() -> Iterator[None]:
     """Reaps the runners of the localhost backend, each of which ends with its job."""
     yield
-    for runner in lithops_api._runners:
+    for runner in lithops_localhost._runners:
         runner.wait(timeout=10)
 
 

@@ -95,6 +95,10 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.localhost.v1.localhost.DefaultEnvironment._start_job_process", 3, ""),
     ("lithops.localhost.v1.localhost.ContainerEnvironment", 1, ""),
     ("lithops.localhost.v1.localhost.ContainerEnvironment._start_job_process", 3, ""),
+    ("lithops.localhost.v1.localhost.ContainerEnvironment._container_cmd", 3, ""),
+    ("lithops.localhost.v1.localhost.ExecutionEnvironment._copy_lithops_to_tmp", 1, ""),
+    ("lithops.localhost.v1.localhost.ExecutionEnvironment._job_file_for_runner", 3, ""),
+    ("lithops.localhost.utils._source_fingerprint", 1, ""),
     ("lithops.localhost.v1.runner.main", 0, ""),
     ("lithops.worker.utils.get_function_and_modules", 2, ""),
 ]
@@ -138,7 +142,7 @@ def test_folders_that_we_use_are_known(name: str) -> None:
     assert Path(find(f"lithops.constants.{name}")).is_absolute()
 
 
-@pytest.mark.parametrize("name", ["LITHOPS_TEMP_DIR", "RUNNER_FILE"])
+@pytest.mark.parametrize("name", ["LITHOPS_TEMP_DIR", "LITHOPS_LOCATION", "RUNNER_FILE", "DOCKER_RUNNER_FILE"])
 def test_names_of_the_localhost_backend(name: str) -> None:
     assert os.path.isabs(find(f"lithops.localhost.v1.localhost.{name}"))
 
@@ -211,6 +215,16 @@ def test_the_faas_invoker_has_what_we_read() -> None:
 
     for name in ("remote_invoker", "invoke_pool_threads"):
         assert f"self.{name} =" in source
+
+
+def test_aws_lambda_sends_invocations_by_a_session_and_raises_with_the_status() -> None:
+    """By the source: its library need not be installed."""
+    folder = Path(find("lithops.serverless").__file__).parent
+    source = (folder / "backends" / "aws_lambda" / "aws_lambda.py").read_text()
+
+    assert "self.session = URLLib3Session()" in source
+    assert "self.session.send(request.prepare())" in source
+    assert "raise Exception(f'Error {r.status_code}: {r.text}')" in source
 
 
 def test_running_a_job_invokes_it_and_then_makes_futures() -> None:

@@ -1,6 +1,5 @@
 """
-With lithops_modules.py, lithops_storage.py and lithops_messages.py, all that is used of Lithops beyond its documented
-interface.
+With the other modules whose name begins with lithops_, all that is used of Lithops beyond its documented interface.
 tests/jobs/test_lithops_api.py fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
@@ -11,45 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.lithops_faas import detached_faas_invoker
+from lithops_provider.jobs.lithops_localhost import detached_localhost_handler
 from lithops_provider.jobs.lithops_messages import make_queue
 from lithops_provider.jobs.lithops_modules import excluded, included, module_paths
 from lithops_provider.jobs.remote.results import job_prefix
 
 #: Calls that each process of the localhost backend gets, so that a slow one doesn't hold up the others.
 _LOCAL_CALLS_PER_PROCESS = 4
-#: Seconds for which a FaaS backend may refuse an invocation before the submission fails.
-_REFUSED_FOR = 300.0
-
-#: Runs Lithops's own runner from where it is installed. Lithops starts it from a copy in the temporary directory,
-#: which every new client replaces under the runners that import from it. What every call needs is imported before the
-#: runner forks them: the client of the storage alone may take a quarter of a second.
-_RUNNER = """
-import sys
-sys.path[:] = [path for path in sys.path if path]
-import cloudpickle
-import lithops.storage.backends.{storage}
-import lithops_provider.jobs.remote.batch
-from lithops.localhost.v1.runner import main
-main()
-"""
-
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
 STOPPING_BACKENDS = ("k8s", "code_engine")
-
-#: Runners of the localhost backend that this process started: whoever starts a process has to reap it.
-_runners: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -114,7 +92,7 @@ class Compute:
         from lithops.constants import LOCALHOST, SERVERLESS
 
         if self.mode == LOCALHOST:
-            return _detached_localhost_handler(
+            return detached_localhost_handler(
                 lithops_config.extract_localhost_config(self.config), self.config["lithops"]["storage"]
             )
         if self.mode == SERVERLESS:
@@ -134,7 +112,7 @@ class Compute:
                 return []
 
         faas = self.handler.get_backend_type() == BackendType.FAAS.value
-        invoker = _detached_faas_invoker() if faas else DetachedBatchInvoker
+        invoker = detached_faas_invoker() if faas else DetachedBatchInvoker
         executor_id = "0000000000000000-0"  # each job brings its own
         return invoker(self.config, executor_id, self.internal_storage, self.handler, None)
 
@@ -265,110 +243,3 @@ class Compute:
                     f"monitoring={monitoring!r}: its server can't be used: {reason}; check the section "
                     f"{monitoring!r} of the configuration, or use monitoring='storage'"
                 ) from error
-
-
-def _detached_faas_invoker() -> Any:
-    from lithops.invokers import FaaSInvoker, _format_call_id
-    from lithops.utils import iterchunks
-
-    class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
-        """Sends every call before it returns; Lithops's own leaves what exceeds max_workers to threads."""
-
-        def _build_futures(self, job: SimpleNamespace) -> list[Any]:
-            return []
-
-        def _invoke_job(self, job: SimpleNamespace) -> None:
-            self.compute_handler.pre_invoke(job)
-            if self.remote_invoker:
-                self._invoke_job_remote(job)
-                return
-            with ThreadPoolExecutor(self.invoke_pool_threads) as pool:
-                chunks = iterchunks(range(job.total_calls), job.chunksize or 1)
-                for _ in pool.map(lambda chunk: self._invoke_chunk(job, chunk), chunks):
-                    pass
-
-        def _invoke_chunk(self, job: SimpleNamespace, calls: Iterable[int]) -> None:
-            payload = self._create_payload(job)
-            indices = list(calls)
-            payload["call_ids"] = [_format_call_id(index) for index in indices]
-            if job.data_key:
-                payload["data_byte_ranges"] = [job.data_byte_ranges[index] for index in indices]
-            else:
-                del payload["data_byte_ranges"]
-                payload["data_byte_strs"] = [job.data_byte_strs[index] for index in indices]
-            give_up = time.monotonic() + _REFUSED_FOR
-            delay = 0.5
-            while not self.compute_handler.invoke(payload):  # None: refused, as when too many run at once
-                if time.monotonic() > give_up:
-                    raise SubmitError(
-                        f"{self.backend} refused invocations for {_REFUSED_FOR:g} s; is its concurrency limit below "
-                        f"max_workers = {self.max_workers}?"
-                    )
-                time.sleep(delay)
-                delay = min(delay * 2, 10.0)
-
-    return DetachedFaaSInvoker
-
-
-def _detached_localhost_handler(config: dict[str, Any], storage: str) -> Any:
-    from lithops.localhost import LocalhostHandlerV1
-    from lithops.localhost.config import LocalhostEnvironment
-    from lithops.localhost.v1 import localhost as v1
-
-    own_interpreter = config["runtime"] == sys.executable
-
-    def start(environment: Any, job_key: str, command: list[str]) -> Any:
-        """Starts the runner so that it outlives this process: no pipe that breaks when this process ends."""
-        os.makedirs(v1.LITHOPS_TEMP_DIR, exist_ok=True)
-        with open(os.path.join(v1.LITHOPS_TEMP_DIR, "airflow-provider-runner.log"), "ab") as log:
-            runner = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        _runners[:] = [known for known in _runners if known.poll() is None]
-        _runners.append(runner)
-        return runner
-
-    class DetachedEnvironment(v1.DefaultEnvironment):  # type: ignore[misc]
-        _start_job_process = start
-
-        def _command(self, *arguments: str) -> list[str]:
-            if own_interpreter:
-                return [self.runtime_name, "-c", _RUNNER.format(storage=storage), *arguments]
-            self._ensure_runner()
-            return [self.runtime_name, v1.RUNNER_FILE, *arguments]
-
-        def setup(self) -> None:
-            if not own_interpreter:
-                super().setup()
-
-        def get_metadata(self) -> Any:
-            import json
-
-            done = subprocess.run(self._command("get_metadata"), check=True, stdout=subprocess.PIPE, text=True)
-            return json.loads(done.stdout.strip().splitlines()[-1])
-
-        def run_job(self, job_key: str, job_filename: str) -> Any:
-            return self._start_job_process(job_key, self._command("run_job", job_filename))
-
-    class DetachedContainer(v1.ContainerEnvironment):  # type: ignore[misc]
-        _start_job_process = start
-
-    class DetachedLocalhostHandler(LocalhostHandlerV1):  # type: ignore[misc]
-        """Starts the runner at once; Lithops's own leaves that to a thread, which keeps the process from ending."""
-
-        def init(self) -> None:
-            default = self.environment == LocalhostEnvironment.DEFAULT
-            self.env = DetachedEnvironment(self.config) if default else DetachedContainer(self.config)
-            self.env.setup()
-
-        def invoke(self, job_payload: dict[str, Any]) -> None:
-            job_file = self.env.prepare_job_file(job_payload)
-            with contextlib.suppress(OSError):  # a container's path
-                os.chmod(job_file, 0o600)  # it holds the configuration, credentials included
-            self.env.run_job(job_payload["job_key"], job_file)
-
-    return DetachedLocalhostHandler(config)

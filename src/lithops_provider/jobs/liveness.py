@@ -22,12 +22,12 @@ _seen_at = 0.0
 
 def is_local(job: LithopsJob) -> bool:
     """
-    Tells whether the job's processes are on this machine and can be told by their command line. Not so in
-    containers.
+    Tells whether the job's processes are on this machine. If it runs in a container, they are those in there, and the
+    program that has started it and waits for its end.
 
     :param job: the job
     """
-    return job.backend == "localhost" and job.host == socket.gethostname() and job.runtime.startswith("/")
+    return job.backend == "localhost" and job.host == socket.gethostname()
 
 
 def runner_is_gone(job: LithopsJob) -> bool:

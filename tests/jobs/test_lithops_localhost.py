@@ -1,0 +1,62 @@
+"""Jobs on localhost with another interpreter than this one: what Lithops copies for it, and to whom it is left."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.liveness import is_local, runner_pids
+from tests.jobs.conftest import finished, started, wait_for
+from tests.jobs.looked_at import wait_for_file
+
+
+@pytest.fixture
+def interpreter(tmp_path: Path) -> str:
+    path = tmp_path / "python"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def client_of(interpreter: str) -> LithopsClient:
+    """Returns what a new process would get."""
+    from lithops.localhost import utils
+
+    utils._COPIED_PACKAGES.clear()
+    return LithopsClient(resolve_config({"lithops": {"backend": "localhost"}, "localhost": {"runtime": interpreter}}))
+
+
+def test_a_new_process_leaves_the_package_alone_that_runners_of_others_import_from(interpreter: str) -> None:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    first = finished(client_of(interpreter), *bind_items(abs, [-1])).results()
+    module = Path(LITHOPS_TEMP_DIR, "lithops", "version.py")
+    before = module.stat().st_ino
+    second = finished(client_of(interpreter), *bind_items(abs, [-2])).results()
+    kept = module.stat().st_ino
+    module.unlink()
+    third = finished(client_of(interpreter), *bind_items(abs, [-3])).results()
+
+    assert (first, second, third) == ([1], [2], [3])
+    assert kept == before
+    assert module.exists()
+
+
+def test_a_job_of_an_interpreter_that_is_found_by_its_name_is_stopped_with_its_processes(
+    interpreter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(interpreter).rename(tmp_path / "python3-other")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    client = client_of("python3-other")
+    run = started(client, *bind_items(wait_for_file, [str(tmp_path / "never")]), batch_size=1)
+    wait_for(lambda: bool(runner_pids(run.job)))
+    cancel_job(client, run.job)
+
+    assert is_local(run.job)
+    wait_for(lambda: not runner_pids(run.job))
