@@ -6,7 +6,7 @@ TESTS ?=
 ARGS ?=
 VENV := .venv/bin
 RESOLVE := $(VENV)/uv pip compile --quiet --upgrade --no-annotate --no-header
-COMPILE := $(RESOLVE) --group dev --group backends --group more-backends pyproject.toml
+COMPILE := $(RESOLVE) --group dev --group backends --group celery --group more-backends pyproject.toml
 # What is tried on an Airflow that is neither the oldest nor the newest.
 SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
 	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py
@@ -42,10 +42,7 @@ install-servers: install
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery
 
 install-more-servers: install-servers
-	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group more-backends
-
-install-more-servers: install-servers
-	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group more-backends
+	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery --group more-backends
 
 demo: install ## run the example DAGs under a real Airflow and show their results
 	@$(VENV)/python -m tools.demo
