@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from array import array
 from collections.abc import Iterable, Set
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from lithops_provider.jobs.headers import read_header
-from lithops_provider.jobs.item_table import ItemTable, Part
+from lithops_provider.jobs.gather import gather_outcomes
+from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.headers import Header
     from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.jobs.remote.outcomes import Outcomes
 
-logger = logging.getLogger(__name__)
-
-#: Parts whose headers are read at most, each in a request of its own, and by how many threads.
-_PARTS, _READERS = 1_000, 16
+#: Parts whose headers are read at most, each in a request of its own.
+_PARTS = 1_000
 
 Columns = Iterable[tuple["array[int]", "array[float]", "array[int]"]]
 
@@ -51,7 +45,8 @@ def told_by(outcomes: Outcomes) -> Told:
 
     :param outcomes: of all items
     """
-    return Told(outcomes.succeeded, len(outcomes.failed), outcomes.columns(), outcomes.written())
+    columns = list(outcomes.columns())
+    return Told(outcomes.succeeded, len(outcomes.failed), columns, outcomes.written(), outcomes.ended())
 
 
 def read_told(client: LithopsClient, job: LithopsJob) -> Told:
@@ -61,33 +56,25 @@ def read_told(client: LithopsClient, job: LithopsJob) -> Told:
 
     :param client: where the job runs
     :param job: its value
+    :raises StorageUnavailableError: the storage doesn't answer, or a part is damaged
     """
-    found: list[tuple[int, str]] = []
+    rounds = range(len(job.rounds))
+    parts = [current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/")) for number in rounds]
+    if sum(map(len, parts)) > _PARTS:
+        return _told_by_names(parts)
+    outcomes = Outcomes()
+    for number in rounds:
+        outcomes.update(gather_outcomes(client, job, number, results=False))
+    return told_by(outcomes)
+
+
+def _told_by_names(parts: list[list[str]]) -> Told:
     succeeded = failed = 0
-    for number in range(len(job.rounds)):
-        keys = current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/"))
-        found += [(number, key) for key in keys]
+    for keys in parts:
         latest: dict[str, tuple[int, int]] = {}
         for folder, _, file_name in (key.rpartition("/") for key in keys):
             if (name := parse_part_name(file_name)) is not None:
                 latest[folder] = max(latest.get(folder, (0, 0)), (name.done, name.failed))
         failed = sum(entry[1] for entry in latest.values())
         succeeded += sum(entry[0] for entry in latest.values()) - failed
-    if len(found) > _PARTS:
-        return Told(succeeded, failed, None)
-    with ThreadPoolExecutor(_READERS) as pool:
-        headers = list(pool.map(lambda entry: _read(client, job, entry[1]), found))
-    known = [(*entry, header) for entry, header in zip(found, headers, strict=True) if header is not None]
-    counts = ItemTable(job.items, [Part.of(number, 0, key, header) for number, key, header in known]).counts()
-    ends = [header.started[-1] + header.seconds[-1] for *_, header in known if header.started]
-    columns = [(header.index, header.seconds, header.peak_memory) for *_, header in known]
-    written = frozenset().union(*(header.written for *_, header in known))
-    return Told(counts["succeeded"], counts["failed"], columns, written, max(ends, default=None))
-
-
-def _read(client: LithopsClient, job: LithopsJob, key: str) -> Header | None:
-    try:
-        return read_header(client, job.bucket, key, job.items)
-    except ValueError:
-        logger.warning("The part %s can't be read", key, exc_info=True)
-        return None
+    return Told(succeeded, failed, None)

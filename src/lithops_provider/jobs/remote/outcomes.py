@@ -149,6 +149,11 @@ class Outcomes(Mapping[int, Outcome]):
         """Returns bucket and prefix of each place where items have written objects."""
         return {(bucket, prefix) for part in self._parts for bucket, prefix in part.written}
 
+    def ended(self) -> float | None:
+        """Returns when the last try ended that parts tell of, by its worker's clock."""
+        ends = (started[-1] + seconds[-1] for started, seconds, _ in (part.columns for part in self._parts) if started)
+        return max(ends, default=None)
+
     def printed(self) -> Iterator[Outcome]:
         """Yields the outcomes of items that printed something, in order."""
         found = {index for part in self._parts for index in part.printed()}
