@@ -150,7 +150,7 @@ def test_the_form_of_airflow_knows_the_type(airflow: AirflowStack) -> None:
         ({"backend": "lokalhost"}, False, "Lithops has no backend 'lokalhost'; did you mean localhost?"),
         pytest.param(
             *({"aws": '{"region": "eu"}'}, False, "section 'aws' must be a dict of settings, got str"),
-            marks=needs_airflow("3.3", "a Test button that leaves text in the extra alone"),
+            marks=needs_airflow("3.2", "a Test button that leaves text in the extra alone"),
         ),
         ({"lithops": {"storage": "swift"}, "swift": {"password": "s3cret-30"}}, False, "'auth_url' is mandatory"),
     ],

@@ -10,12 +10,20 @@ from playwright.sync_api import Browser, expect
 
 from lithops_provider.get_provider_info import get_provider_info
 from tests.airflow.browser import window
+from tests.airflow_version import AIRFLOW
 from tools.airflow_stack import AirflowStack
 
 CONN_ID = "lithops_from_the_form"
 (TYPE,) = get_provider_info()["connection-types"]
 LABELS = [field["label"] for field in TYPE["conn-fields"].values()]
 RENAMED = TYPE["ui-field-behaviour"]["relabeling"].values()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _form(airflow: AirflowStack) -> None:
+    """A process of Airflow 3.1 that was asked for a test before the form has no fields for it: see docs/versions.md."""
+    if AIRFLOW < (3, 2):
+        airflow.restart("api-server")
 
 
 @pytest.fixture
