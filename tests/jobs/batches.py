@@ -115,6 +115,7 @@ def batch(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> BatchRunner
             "part_size": 8 << 20,
             "output_limit": 16 << 10,
             "watched": settings.get("timeout", 1000.0) < 300.0,
+            "once": False,
             **settings,
         }
         dumped = dump_function(binding) if raw is None else raw

@@ -348,7 +348,15 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
     client.put(f"{prefix}/items", blob)
     settings = {
         **{"bucket": client.bucket, "job_prefix": prefix, "items_key": f"{prefix}/items", "stop_key": f"{prefix}/stop"},
-        **{"timeout": 60.0, "limit": 100.0, "flush": 3.0, "part_size": 1 << 20, "output_limit": 1000, "watched": True},
+        **{
+            "timeout": 60.0,
+            "limit": 100.0,
+            "flush": 3.0,
+            "part_size": 1 << 20,
+            "output_limit": 1000,
+            "watched": True,
+            "once": False,
+        },
     }
     call = {"call_id": "00000", "indices": range(2), "span": (0, len(blob) - 1)}
     wrapper = dump_wrapper(dump_function(binding), settings)

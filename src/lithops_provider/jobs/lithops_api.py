@@ -105,16 +105,21 @@ class Compute:
 
     def _make_invoker(self) -> Any:
         from lithops.invokers import BatchInvoker
-        from lithops.utils import BackendType
 
         class DetachedBatchInvoker(BatchInvoker):  # type: ignore[misc]
             def _build_futures(self, job: SimpleNamespace) -> list[Any]:
                 return []
 
-        faas = self.handler.get_backend_type() == BackendType.FAAS.value
-        invoker = detached_faas_invoker() if faas else DetachedBatchInvoker
+        invoker = detached_faas_invoker() if self.is_faas else DetachedBatchInvoker
         executor_id = "0000000000000000-0"  # each job brings its own
         return invoker(self.config, executor_id, self.internal_storage, self.handler, None)
+
+    @property
+    def is_faas(self) -> bool:
+        """Whether each call is an invocation of its own, which the backend may repeat if it dies: AWS Lambda does."""
+        from lithops.utils import BackendType
+
+        return bool(self.handler.get_backend_type() == BackendType.FAAS.value)
 
     def capacity(self) -> int:
         """Returns how many calls the backend takes at once."""

@@ -118,6 +118,7 @@ def submit_round(
         "flush": FLUSH_SECONDS,
         "part_size": PART_SIZE,
         "output_limit": OUTPUT_LIMIT,
+        "once": client.compute.is_faas,
         "watched": job.backend != "localhost" or calls < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
     batch = CallBatch(

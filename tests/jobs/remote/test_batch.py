@@ -266,6 +266,19 @@ def test_a_batch_of_a_stopped_job_does_nothing(batch: BatchRunner, client: Litho
     assert tally.read() == []
 
 
+def test_a_call_that_a_backend_runs_again_runs_nothing(batch: BatchRunner, tally: Tally) -> None:
+    def die_with_all(x: int) -> None:
+        leave_mark(tally.path, str(x))
+        if x == 2:
+            os.kill(os.getppid(), signal.SIGKILL)
+
+    died, again = (batch(die_with_all, [1, 2, 3], once=True) for _ in range(2))
+
+    assert (died.exitcode, died.summary) == (-signal.SIGKILL, None)
+    assert "MemoryError: the call died" in again.error
+    assert tally.read() == ["1", "2"]
+
+
 def test_the_marker_stops_a_running_batch(batch: BatchRunner, client: LithopsClient, tally: Tally) -> None:
     def stop(pid: int, settings: dict[str, Any]) -> None:
         wait_for(lambda: tally.read() == ["a", "timeout"])

@@ -62,14 +62,18 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     :param function: the pickled function, with the arguments that all items share
     :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
         ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``;
-        ``watched``, whether a single item, too, gets a process of its own
+        ``watched``, whether a single item, too, gets a process of its own; ``once``, whether the backend may run the
+        call again by itself
     :returns: how many items were done, failed, and are left
+    :raises MemoryError: the call has run before, and died
     """
     begin = time.monotonic()
     storage = _own_storage(storage)
     batch = _Batch(call, storage, settings, begin)
     if batch.cancelled(begun=False):
         return batch.summary()
+    if settings["once"]:
+        batch.begin_once()
     first, last = call["span"]
     data = storage.get_object(
         settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
@@ -128,6 +132,22 @@ class _Batch:
             marker = self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
             self.stopped = not begun or marker != _BEGIN_NOTHING
         return self.stopped
+
+    def begin_once(self) -> None:
+        """
+        Leaves a mark that the call has begun. FaaS backends run a call again whose process is gone: whoever waits for
+        the job hears of it by that, and sends what is missing again, so that nothing done is done twice.
+
+        :raises MemoryError: there is a mark: what ends all processes of a call is the lack of memory
+        """
+        bucket, key = self.settings["bucket"], f"{self.prefix}/begun"
+        begun = False
+        with contextlib.suppress(Exception):  # there is none: storages say so in different ways
+            self.storage.get_object(bucket, key)
+            begun = True
+        if begun:
+            raise MemoryError("the call died, as it does when memory runs out, and the backend has started it again")
+        self._put(key, b"", _STORE_DELAYS)
 
     def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
         try:
