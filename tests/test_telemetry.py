@@ -17,7 +17,6 @@ from lithops_provider.jobs.job import LithopsJob
 
 TAGS = {"dag_id": "dag", "task_id": "task", "kind": "map", "backend": "localhost"}
 SUMMARY: dict[str, Any] = {"items": 5, "succeeded": 4, "failed": 1, "retried": 2, "calls": 2, "wall_seconds": 1.5}
-SUMMARY |= {"state": "failed", "unfinished": 0}
 
 
 @dataclass

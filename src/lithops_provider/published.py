@@ -21,7 +21,7 @@ JOB_KEY = "lithops_job"
 class PublishedJobs:
     """
     The XCom ``lithops_job`` of a try: ``jobs``, the values by phase, and what leads to their storage,
-    ``lithops_conn_id``, ``arguments`` and ``lithops_config`` without credentials.
+    ``lithops_conn_id``, ``arguments`` and ``lithops_config`` without credentials, as far as they aren't empty.
 
     :param operator: the task
     :param ti: its instance
@@ -62,6 +62,7 @@ class PublishedJobs:
             "lithops_config": _plain(without_secrets(arguments.resolve(operator, "lithops_config") or {})),
             "jobs": self._jobs,
         }
+        value = {name: entry for name, entry in value.items() if entry}  # a row of the database for each task
         self.ti.xcom_push(key=JOB_KEY, value=value)
 
 

@@ -47,7 +47,7 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: Bas
     tags = _tags(ti, job)
     Stats.incr("lithops.items_succeeded", summary["succeeded"], tags=tags)
     Stats.incr("lithops.items_failed", summary["failed"], tags=tags)
-    if summary["unfinished"]:
+    if "unfinished" in summary:
         Stats.incr("lithops.items_unfinished", summary["unfinished"], tags=tags)
     Stats.timing("lithops.job_seconds", timedelta(seconds=summary["wall_seconds"]), tags=tags)
     attributes: dict[str, Any] = {
@@ -60,7 +60,7 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: Bas
         "lithops.rounds": len(job.rounds),
     }
     told = (
-        *("state", "items", "succeeded", "failed", "unfinished", "retried", "calls"),
+        *("items", "succeeded", "failed", "unfinished", "stopped", "retried", "calls"),
         *("compute_seconds", "gb_seconds"),
     )
     attributes |= {f"lithops.{name}": summary[name] for name in told if name in summary}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import sys
 
 import pytest
 
@@ -19,8 +20,10 @@ def database_bytes(airflow: AirflowStack, run: DagRun) -> int:
     total = 0
     with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
         for table in tables:
-            query = f"SELECT sum(length(CAST(value AS BLOB))) FROM {table} WHERE dag_id = ? AND run_id = ?"
-            (found,) = database.execute(query, (run.dag_id, run.run_id)).fetchone()
+            # The path of the runtime is as long as that of this project.
+            short = "replace(CAST(value AS TEXT), ?, 'python')"
+            query = f"SELECT sum(length(CAST({short} AS BLOB))) FROM {table} WHERE dag_id = ? AND run_id = ?"
+            (found,) = database.execute(query, (sys.executable, run.dag_id, run.run_id)).fetchone()
             total += found or 0
     return total
 

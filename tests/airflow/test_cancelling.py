@@ -33,7 +33,7 @@ def _warm_triggerer(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFact
 def assert_summed_up(run: DagRun, task_id: str, phase: str) -> None:
     """The task has told what its job came to, though it was stopped."""
     found = run.xcom(task_id, key="lithops_summary")[phase]
-    assert found["state"] == "cancelled"
+    assert found["stopped"]
     assert found["unfinished"] == found["items"] - found["succeeded"] - found["failed"] > 0
     assert found["compute_seconds"] >= 0
 

@@ -46,25 +46,25 @@ def summarize(
     :param prices: by backend
     :param end: when it was over, in seconds since the epoch; None for now
     :param stopped: whether it was stopped before that
-    :returns: ``job`` (executor id), ``state`` (``succeeded``, ``failed``, ``cancelled``), ``items``, ``succeeded``,
-        ``failed``, ``unfinished``, ``retried`` (items sent again, counted each time), ``calls``, ``wall_seconds``;
-        and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and seconds),
-        ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices, and
-        ``workers``, see `_workers`
+    :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``retried`` (items sent again, counted each
+        time), ``calls``, ``wall_seconds``; if there are any ``unfinished`` items, their number, and whether the job was
+        ``stopped``; and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and
+        seconds), ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices,
+        and ``workers``, see `_workers`
     """
     calls = sum(entry.calls for entry in job.rounds)
     unfinished = max(job.items - told.succeeded - told.failed, 0)
     found: dict[str, Any] = {
         "job": job.executor_id,
-        "state": "succeeded" if told.succeeded >= job.items else "cancelled" if stopped and unfinished else "failed",
         "items": job.items,
         "succeeded": told.succeeded,
         "failed": told.failed,
-        "unfinished": unfinished,
         "retried": sum(entry.items for entry in job.rounds[1:]),
         "calls": calls,
         "wall_seconds": round((end or time.time()) - job.created, 3),
     }
+    if unfinished:
+        found |= {"unfinished": unfinished, "stopped": stopped}
     if told.columns is None:
         return found
     found |= _items(told.columns)
@@ -117,7 +117,7 @@ def _items(columns: Columns) -> dict[str, Any]:
 def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
     """
     Returns what Lithops's workers have reported of the last round's calls, under Lithops's names: of how many
-    ``calls``; sums of seconds (``worker_exec_time``, ``worker_func_exec_time``), the most bytes
+    ``calls``, if not of all; sums of seconds (``worker_exec_time``, ``worker_func_exec_time``), the most bytes
     (``worker_peak_memory_end``), and how many were a ``worker_cold_start``, if the backend tells.
     """
     calls = job.rounds[-1].calls
@@ -131,14 +131,18 @@ def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
         return {}
     if not statuses:
         return {}
-    found: dict[str, Any] = {"calls": len(statuses)}
+    found: dict[str, Any] = {"calls": len(statuses)} if len(statuses) < calls else {}
     for status in statuses:  # as Lithops's futures compute it
         if "worker_end_tstamp" in status and "worker_start_tstamp" in status:
             status["worker_exec_time"] = status["worker_end_tstamp"] - status["worker_start_tstamp"]
-    for name, together in (("worker_exec_time", sum), ("worker_func_exec_time", sum), ("worker_peak_memory_end", max)):
+    for name, together, digits in (
+        ("worker_exec_time", sum, 3),
+        ("worker_func_exec_time", sum, 3),
+        ("worker_peak_memory_end", max, None),
+    ):
         values = list(_numbers(status.get(name) for status in statuses))
         if values:
-            found[name] = round(together(values), 3)
+            found[name] = round(together(values), digits)
     cold = [status["worker_cold_start"] for status in statuses if "worker_cold_start" in status]
     if cold:
         found["worker_cold_start"] = sum(map(bool, cold))

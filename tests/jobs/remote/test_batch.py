@@ -270,7 +270,7 @@ def test_a_call_that_a_backend_runs_again_runs_nothing(batch: BatchRunner, tally
     def die_with_all(x: int) -> None:
         leave_mark(tally.path, str(x))
         if x == 2:
-            os.kill(os.getppid(), signal.SIGKILL)
+            os.killpg(0, signal.SIGKILL)
 
     died, again = (batch(die_with_all, [1, 2, 3], once=True) for _ in range(2))
 

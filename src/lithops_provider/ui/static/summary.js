@@ -84,12 +84,12 @@ export function summaryCard(summary, known, open) {
   const entries = [
     !known && ["Items succeeded", count(summary.succeeded ?? 0), `of ${count(summary.items ?? 0)}`],
     !known && summary.failed > 0 && ["Failed", count(summary.failed), null, "failed"],
-    summary.unfinished > 0 && ["Unfinished", count(summary.unfinished), "stopped before their end"],
+    summary.unfinished > 0 && ["Unfinished", count(summary.unfinished), "without an outcome"],
     ["Wall time", duration(wall), "from its sending to its end"],
     compute !== undefined && ["Compute time", duration(compute), atOnce >= 1.5 ? `${about(atOnce)} at once on average` : "of all tries"],
     memory !== undefined && ["GB-seconds", about(memory), "compute time times memory"],
     cost && ["Cost, estimated", `${money(cost.estimate)} ${cost.currency}`, cost.region],
-    cold !== undefined && ["Cold starts", count(cold), `of ${count(workers.calls ?? 0)} calls looked at`],
+    cold !== undefined && ["Cold starts", count(cold), workers.calls === undefined ? "calls of the last round" : `of ${count(workers.calls)} calls looked at`],
   ];
   const links = slowest.map(([index, seconds]) =>
     h("button", { type: "button", class: "link", "aria-label": `Show item ${index}, one of the slowest`, onclick: () => open(index) }, `item ${index}`, ` (${duration(seconds)})`),
