@@ -9,7 +9,8 @@ RESOLVE := $(VENV)/uv pip compile --quiet --upgrade --no-annotate --no-header
 COMPILE := $(RESOLVE) --group dev --group backends --group celery --group more-backends pyproject.toml
 # What is tried on an Airflow that is neither the oldest nor the newest.
 SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
-	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py
+	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py \
+	tests/airflow/test_connection_form.py
 
 BESIDE := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
 
