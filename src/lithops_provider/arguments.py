@@ -49,6 +49,21 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """
+    Reads a yes or no, which a template may have made text: the text "False" would count as true.
+
+    :param name: the parameter, for the message
+    :param value: a bool, or its text
+    :raises InvalidInputError: it is something else
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise InvalidInputError(f"{name} must be True or False, got {value!r:.100}")
+
+
 def number(name: str, value: Any, *, whole: bool = False, least: float | None = None, above: float | None = None,
            most: float | None = None) -> Any:  # fmt: skip
     """

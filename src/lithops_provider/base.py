@@ -76,6 +76,9 @@ class LithopsBaseOperator(BaseOperator):
         "runtime_memory",
         "timeout",
         "extra_env",
+        "async_invoke",
+        "get_result",
+        "clean_data",
         "batch_size",
         "max_concurrency",
         "min_success_ratio",
@@ -315,6 +318,9 @@ class LithopsBaseOperator(BaseOperator):
         number = arguments.number
         ratio = number("min_success_ratio", self.min_success_ratio, least=0, most=1)
         return {
+            **{
+                name: arguments.flag(name, getattr(self, name)) for name in ("async_invoke", "get_result", "clean_data")
+            },
             "upstream_failures": arguments.choice("upstream_failures", self.upstream_failures, UPSTREAM_FAILURES),
             "min_success_ratio": 1.0 if ratio is None else ratio,
             "item_retries": number("item_retries", self.item_retries, whole=True, least=0) or 0,

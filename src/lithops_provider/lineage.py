@@ -75,7 +75,8 @@ def lineage(
     run_facets: dict[str, Any] = {}
     if job is not None:
         run_facets["lithops_job"] = _job_facet(job)
-        if operator.async_invoke or not operator.get_result:
+        settings = operator.settings()
+        if settings["async_invoke"] or not settings["get_result"]:
             outputs.append(job_dataset(job, config))
         outputs += object_datasets((f"{job.storage}://{bucket}/{prefix}" for bucket, prefix in written), config)
     return OperatorLineage(

@@ -192,7 +192,7 @@ class TaskRun:
             run.attach(known)
             self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
-        if last and operator.async_invoke:
+        if last and self.settings["async_invoke"]:
             self._forget_on_success(None)
             return run.job.to_dict()
         if operator.deferrable:
@@ -213,7 +213,7 @@ class TaskRun:
         if not last:
             following = operator.phases[operator.phases.index(phase) + 1]
             return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
-        if not operator.get_result:
+        if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
         result = operator._result(results, carried)
@@ -328,7 +328,7 @@ class TaskRun:
             item_retries=self.settings["item_retries"],
             max_runtime_memory=self.settings["max_runtime_memory"],
             owner=self.owner,
-            read_results=phase == self.operator.phases[-1] and self.operator.get_result,
+            read_results=phase == self.operator.phases[-1] and self.settings["get_result"],
         )
         return self.active
 
@@ -352,7 +352,7 @@ class TaskRun:
         :param cleaned: the jobs; None if their results stay in storage
         """
         client = self.active.client if self.active is not None else None
-        clean = cleaned if self.operator.clean_data else None
+        clean = cleaned if self.settings["clean_data"] else None
 
         def after_push(context: Any) -> None:
             from lithops_provider.jobs.clean import clean_job

@@ -41,6 +41,7 @@ def test_templated_fields_are_shown_rendered(runs: dict[str, DagRun]) -> None:
         "extra_env": {"SEED_RUN": run.run_id},
         "lithops_config": {"lithops": {"execution_timeout": "67"}},
         "lithops_conn_id": "lithops_default",
+        **{"async_invoke": "False", "get_result": "True", "clean_data": "False"},
         "backend": "localhost",
         "storage": "localhost",
         "runtime": f"{sys.executable}3",

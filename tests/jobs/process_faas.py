@@ -40,6 +40,9 @@ megabytes = int(sys.argv[3]) << 20
 resource.setrlimit(resource.RLIMIT_DATA, (megabytes, megabytes))
 payload = json.load(sys.stdin)
 from lithops.worker import function_handler, function_invoker
+from lithops.worker import handler, utils
+# In a cloud each has a disk of its own: here one would import modules that another is writing.
+handler.MODULES_DIR = utils.MODULES_DIR = os.path.join(utils.MODULES_DIR, sys.argv[2])
 if "remote_invoker" in payload:
     function_invoker(payload)
     backend.wait()

@@ -101,6 +101,7 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.localhost.utils._source_fingerprint", 1, ""),
     ("lithops.localhost.v1.runner.main", 0, ""),
     ("lithops.worker.utils.get_function_and_modules", 2, ""),
+    ("lithops.worker.utils.write_module_data", 2, ""),
 ]
 
 

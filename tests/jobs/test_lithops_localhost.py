@@ -1,7 +1,8 @@
-"""Jobs on localhost with another interpreter than this one: what Lithops copies for it, and to whom it is left."""
+"""What Lithops writes on this machine for jobs on localhost: modules, and a copy of itself for other interpreters."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from lithops_provider.jobs.binding import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.lithops_localhost import write_modules
 from lithops_provider.jobs.liveness import is_local, runner_pids
-from tests.jobs.conftest import finished, started, wait_for
+from tests.jobs.conftest import MapStarter, finished, started, wait_for
 from tests.jobs.looked_at import wait_for_file
 
 
@@ -60,3 +62,28 @@ def test_a_job_of_an_interpreter_that_is_found_by_its_name_is_stopped_with_its_p
 
     assert is_local(run.job)
     wait_for(lambda: not runner_pids(run.job))
+
+
+def look_at_own_module(x: int) -> tuple[str, int]:
+    return __file__, os.stat(__file__).st_mtime_ns
+
+
+def test_modules_that_came_with_a_job_are_not_written_again_by_each_call(run_map: MapStarter) -> None:
+    (seen,) = set(run_map(look_at_own_module, range(20), batch_size=1).results())
+
+    assert seen[0] != __file__, "the module came with the job"
+
+
+def test_modules_are_written_as_lithops_writes_them(tmp_path: Path) -> None:
+    from lithops.job.serialize import create_module_data, write_module_data
+
+    data = create_module_data({str(Path(__file__).parent), __file__})
+    for write, folder in ((write_module_data, "theirs"), (write_modules, "ours"), (write_modules, "ours")):
+        write(str(tmp_path / folder), data)
+    theirs, ours = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "theirs", tmp_path / "ours")
+    )
+
+    assert ours == theirs
+    assert len(ours) > 10

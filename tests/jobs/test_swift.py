@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
+from lithops_provider.jobs import bootstrap
 from lithops_provider.jobs.lithops_storage import is_missing_key, is_refused
 from lithops_provider.jobs.remote.swift import mended
 
@@ -131,3 +133,10 @@ def test_a_token_that_is_refused_again_is_a_refusal(monkeypatch: pytest.MonkeyPa
         made.list_keys("bucket", "prefix")
 
     assert is_refused(refused.value)
+
+
+def test_it_travels_only_with_jobs_that_may_need_it() -> None:
+    without, with_it = (zlib.decompress(bootstrap.remote_code(swift)) for swift in (False, True))
+
+    assert b"SwiftHandler" in with_it
+    assert b"SwiftHandler" not in without

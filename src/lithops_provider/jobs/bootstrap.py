@@ -14,16 +14,20 @@ from typing import Any
 from lithops_provider.jobs import remote
 
 _MODULES = (
-    *("frames", "parts", "output", "outcomes", "modules", "results", "objects", "swift", "injection", "items"),
+    *("frames", "parts", "output", "outcomes", "modules", "results", "objects", "storages", "injection", "items"),
     "batch",
 )
 
 
 @functools.cache
-def remote_code() -> bytes:
-    """Returns the compiled modules of `lithops_provider.jobs.remote`."""
+def remote_code(swift: bool = False) -> bytes:
+    """
+    Returns the compiled modules of `lithops_provider.jobs.remote`.
+
+    :param swift: whether with the client of OpenStack Swift
+    """
     compiled = []
-    for name in _MODULES:
+    for name in (*_MODULES, "swift") if swift else _MODULES:
         spec = importlib.util.find_spec(f"{remote.__name__}.{name}")
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"the installation of lithops_provider lacks jobs/remote/{name}.py")
@@ -31,7 +35,7 @@ def remote_code() -> bytes:
             # optimize=2: docstrings stay here
             code = compile(file.read(), f"<lithops_provider {name}.py>", "exec", dont_inherit=True, optimize=2)
         compiled.append((name, code))
-    return zlib.compress(marshal.dumps(compiled))
+    return zlib.compress(marshal.dumps(compiled), 9)
 
 
 def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: dict[str, Any]) -> Any:

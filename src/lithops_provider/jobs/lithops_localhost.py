@@ -5,14 +5,16 @@ Lithops what isn't documented.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,9 @@ import cloudpickle
 import lithops.storage.backends.{storage}
 import lithops_provider.jobs.remote.batch
 from lithops.localhost.v1.runner import main
+from lithops.worker import utils
+from lithops_provider.jobs.lithops_localhost import write_modules
+utils.write_module_data = write_modules
 main()
 """
 
@@ -120,6 +125,24 @@ def detached_localhost_handler(config: dict[str, Any], storage: str) -> Any:
             self.env.run_job(job_payload["job_key"], self.env.prepare_job_file(job_payload))
 
     return DetachedLocalhostHandler(config)
+
+
+def write_modules(folder: str, modules: Mapping[str, str] | None) -> None:
+    """
+    Does what Lithops's `write_module_data` does for each call of a job, but never changes a file that is there: another
+    call may be importing it at that moment.
+
+    :param folder: the job's
+    :param modules: base64 of the files, by their paths
+    """
+    for name, content in (modules or {}).items():
+        path = Path(folder, name.lstrip("/"))
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(base64.b64decode(content))
+        os.replace(file.name, path)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lithops_provider.jobs.remote import storages
 from lithops_provider.jobs.remote.swift import mended
 
 #: Errors of redis, botocore and google.auth that stand for credentials which are wrong, not enough or missing.
@@ -59,9 +60,7 @@ def open_storage(config: dict[str, Any], backend: str) -> Any:
     :param config: complete configuration
     :param backend: its name
     """
-    from lithops.storage import Storage
-
-    return mended(Storage(config=config, backend=backend))
+    return storages.open_storage(config=config, backend=backend)
 
 
 def delete_objects(storage: Any, bucket: str, keys: list[str]) -> None:

@@ -121,6 +121,7 @@ BAD: dict[str, Bad] = {
         "min_success_ratio must be a number, at least 0, at most 1", "got 2", min_success_ratio=2
     ),
     "item_retries_negative": _map("item_retries must be an int, at least 0", "got -1", item_retries=-1),
+    "clean_data_maybe": _map("clean_data must be True or False", "got 'maybe'", clean_data="maybe"),
     "timeout_0": _map("timeout must be a number, greater than 0", "got 0", timeout=0),
     # objects
     "missing_object": _map(

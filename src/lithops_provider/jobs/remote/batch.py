@@ -34,7 +34,7 @@ from .items import (
 )
 from .output import take_output
 from .parts import PartBuilder, PartName, part_key
-from .swift import mended
+from .storages import open_storage
 
 #: Seconds between looks at the child when it is silent.
 _TICK = 0.2
@@ -91,9 +91,7 @@ def _own_storage(storage: Any) -> Any:
     """
     if storage.backend == "localhost":
         return storage
-    from lithops.storage import Storage
-
-    return mended(Storage(storage_config=storage.get_storage_config()))
+    return open_storage(storage_config=storage.get_storage_config())
 
 
 class _Batch:

@@ -9,7 +9,7 @@ from typing import Any
 from . import results
 from .modules import load_result
 from .objects import open_chunk
-from .swift import mended
+from .storages import open_storage
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20
@@ -110,9 +110,7 @@ class Injection:
         """
         key = f"storage:{backend}"
         if key not in self._clients:
-            from lithops.storage import Storage
-
-            self._clients[key] = mended(Storage(config=self._config(), backend=backend))
+            self._clients[key] = open_storage(config=self._config(), backend=backend)
         return self._clients[key]
 
     def take_written(self) -> list[tuple[str, str]]:
