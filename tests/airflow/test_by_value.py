@@ -35,7 +35,8 @@ def test_the_sensor_sums_up_what_it_has_waited_for(run: DagRun, guarded: Guarded
     for how in ("poke", "reschedule", "deferred"):
         found = run.xcom(f"wait_{how}", key="lithops_summary")["map"]
         assert (found["job"], found["succeeded"]) == (run.xcom("sent")["executor_id"], 20)
-        assert 0 < found["compute_seconds"] < found["wall_seconds"]
+        assert found["compute_seconds"] >= 20 * 0.2
+        assert found["wall_seconds"] > 0
     failing = run.xcom("wait_failing", key="lithops_summary")["map"]
     assert (failing["succeeded"], failing["failed"], "unfinished" in failing) == (4, 1, False)
 
