@@ -39,7 +39,8 @@ class Received:
 
     def events(self, task_id: str, kind: str) -> list[dict[str, Any]]:
         """Return the events of a kind, such as START, that OpenLineage was sent of a task."""
-        found = [json.loads(line) for line in self._lineage.read_text().splitlines()]
+        lines = self._lineage.read_text().splitlines(keepends=True)
+        found = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may not be written whole
         return [event for event in found if event["eventType"] == kind and event["job"]["name"].endswith(f".{task_id}")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,18 @@ class Observed(NamedTuple):
     storage: Storage
 
 
+def wait_for_ends(received: Received, seconds: float = 30) -> None:
+    """A task tells of its end when its state is known already; what never comes is for the tests to find."""
+    give_up = time.monotonic() + seconds
+    ends = [*((task, "COMPLETE") for task in TASKS), ("stopped", "FAIL")]
+    workers = 3 if AIRFLOW >= (3, 2) else 0
+    while time.monotonic() < give_up:
+        told = all(received.events(*end) for end in ends)
+        if told and sum(span.name.startswith("worker.") for span in list(received.spans)) >= workers:
+            return
+        time.sleep(0.2)
+
+
 @pytest.fixture(scope="module")
 def observed(airflow: AirflowStack, run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     """A run whose tasks have told all they tell: they have the scheduler's environment."""
@@ -37,7 +50,9 @@ def observed(airflow: AirflowStack, run_dag: RunDag, tmp_path_factory: pytest.Te
         airflow.env |= settings | {"OTEL_TRACES_SAMPLER": "always_on"}
         airflow.restart("scheduler")
         try:
-            yield Observed(run_dag("observed", check=False), received, storage)
+            run = run_dag("observed", check=False)
+            wait_for_ends(received)
+            yield Observed(run, received, storage)
         finally:
             airflow.env.clear()
             airflow.env |= before
