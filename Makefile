@@ -84,7 +84,8 @@ test-matrix: airflow-3.1 airflow-3.2 ## unit and integration tests on Airflow 3.
 
 airflow-3.1:
 	@$(PYTHON) tools/bootstrap.py --airflow 3.1 --group dev --group backends
-	.venv-3.1/bin/python -m pytest $(or $(TESTS),--ignore=tests/backends) $(ARGS)
+	.venv-3.1/bin/python -m pytest $(or $(TESTS),--ignore=tests/airflow --ignore=tests/backends) $(ARGS)
+	$(if $(TESTS),,.venv-3.1/bin/python -m pytest tests/airflow $(ARGS))
 
 airflow-3.2:
 	@$(PYTHON) tools/bootstrap.py --airflow 3.2 --group dev --group backends
