@@ -77,28 +77,30 @@ def receivers(folder: Path) -> Iterator[tuple[Received, dict[str, str]]]:
                 while (data := statsd.recv(65536)) or not ended.is_set():
                     received.metrics.extend(data.decode().splitlines())
 
-            threads = [threading.Thread(target=listen), threading.Thread(target=collector.serve_forever)]
+            threads = [threading.Thread(target=target, daemon=True) for target in (listen, collector.serve_forever)]
             for thread in threads:
                 thread.start()
-            yield (
-                received,
-                {
-                    "AIRFLOW__METRICS__STATSD_ON": "True",
-                    "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
-                    "AIRFLOW__METRICS__STATSD_PORT": str(statsd.getsockname()[1]),
-                    "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",  # so that tags are seen
-                    "AIRFLOW__TRACES__OTEL_ON": "True",
-                    "OTEL_TRACES_EXPORTER": "otlp_proto_http",
-                    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{collector.server_port}/v1/traces",
-                    "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
-                        {"type": "file", "log_file_path": str(lineage), "append": True}
-                    ),
-                    "AIRFLOW__OPENLINEAGE__NAMESPACE": "tests",
-                },
-            )
-            ended.set()
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
-                waker.sendto(b"", statsd.getsockname())
-            collector.shutdown()
-            for thread in threads:
-                thread.join()
+            try:
+                yield (
+                    received,
+                    {
+                        "AIRFLOW__METRICS__STATSD_ON": "True",
+                        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+                        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.getsockname()[1]),
+                        "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",  # so that tags are seen
+                        "AIRFLOW__TRACES__OTEL_ON": "True",
+                        "OTEL_TRACES_EXPORTER": "otlp_proto_http",
+                        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{collector.server_port}/v1/traces",
+                        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+                            {"type": "file", "log_file_path": str(lineage), "append": True}
+                        ),
+                        "AIRFLOW__OPENLINEAGE__NAMESPACE": "tests",
+                    },
+                )
+            finally:
+                ended.set()
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
+                    waker.sendto(b"", statsd.getsockname())
+                collector.shutdown()
+                for thread in threads:
+                    thread.join()
