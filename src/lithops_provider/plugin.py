@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from lithops_provider import listener
 from lithops_provider.jobs.secrets import HIDDEN_NAMES
 from lithops_provider.links import PAGE_ROUTE
 
@@ -33,6 +34,8 @@ class LithopsPlugin(AirflowPlugin):
     """What the package adds to Airflow itself."""
 
     name = "lithops"
+
+    listeners = [listener]  # noqa: RUF012 - Airflow's own declaration is no class variable
 
     #: The page, in Airflow's own frame: a tab of each task instance, and an entry in the navigation. Without a slash
     #: at their beginning the addresses follow `[api] base_url`.

@@ -43,6 +43,8 @@ _MAX_FAILURES = 100
 _WRITTEN, _MAX_WRITTEN = "written", 200
 #: Characters of a failure's traceback in it.
 _MAX_TRACEBACK = 2_000
+#: States of a task that was marked or cleared while its process goes on.
+_ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
 #: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
 _TIMEOUT_SLACK = 60.0
 
@@ -260,6 +262,7 @@ class TaskRun:
     def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
+        self._check_wanted(run)
         deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
         self.active = None  # the trigger is in charge now
         self.operator.defer(
@@ -285,6 +288,21 @@ class TaskRun:
             method_name="resume",
             timeout=None if deadline is None else deadline - time.time() + _TIMEOUT_SLACK,
         )
+
+    def _check_wanted(self, run: JobRun) -> None:
+        """
+        Checks that nobody has ended the task while the job was sent: Airflow would refuse the deferral, too late for
+        the operator to hear of it.
+
+        :raises JobCancelledError: somebody has
+        """
+        ti = self.context["ti"]
+        states = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+        ).get(ti.run_id, {})
+        for state in states.values():
+            if state in _ENDED:
+                raise JobCancelledError(f"job {run.job.executor_id} is cancelled: its task is {state} by now")
 
     def _trigger_config(self) -> dict[str, Any]:
         """

@@ -49,6 +49,14 @@ def wait_for_lines(path: Path, lines: int, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def wait_for_log(run: DagRun, task_id: str, text: str, seconds: float = 30) -> None:
+    """Waits until the log of a task, or of its trigger, has some text."""
+    end = time.monotonic() + seconds
+    while text not in (log := run.log(task_id)):
+        assert time.monotonic() < end, f"{text!r} is not in the log within {seconds} s:\n{log}"
+        time.sleep(0.2)
+
+
 def start(airflow: AirflowStack, dag_id: str, ledger: Path, **conf: object) -> DagRun:
     """Starts a long job and waits until its items run and the task is in its proper state."""
     run = airflow.api.trigger(dag_id, {"ledger": str(ledger), **LONG, **conf})

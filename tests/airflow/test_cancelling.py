@@ -14,20 +14,15 @@ from tests.airflow.ledgers import (
     ledger_of,
     start,
     wait_for_lines,
+    wait_for_log,
     wait_until_no_job_process,
 )
-from tests.airflow_version import AIRFLOW, STATE_STORE, needs_airflow
+from tests.airflow_version import STATE_STORE, needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
-#: How a job is waited for whose task a user ends.
-ENDED = ["sync", pytest.param("deferred", marks=needs_airflow("3.3", "on_kill of triggers"))]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warm_triggerer(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The first connection that a triggerer looks up takes it seconds, in which it does nothing else."""
-    airflow.api.trigger("ledger_deferred", {"ledger": str(tmp_path_factory.mktemp("warm") / "l"), "items": 1}).wait(120)
+#: How a job is waited for.
+HOW = pytest.mark.parametrize("how", ["sync", "deferred"])
 
 
 def assert_summed_up(run: DagRun, task_id: str, phase: str) -> None:
@@ -38,7 +33,7 @@ def assert_summed_up(run: DagRun, task_id: str, phase: str) -> None:
     assert found["compute_seconds"] >= 0
 
 
-@pytest.mark.parametrize("how", ENDED)
+@HOW
 def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
@@ -51,7 +46,7 @@ def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how
 
 
 @STATE_STORE
-@pytest.mark.parametrize("how", ["sync", "deferred"])
+@HOW
 def test_clearing_a_running_task_does_not_run_items_twice(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     """The next try takes the job over, or sends what is left of it; the last try must not stop it then."""
     ledger = tmp_path / "ledger"
@@ -91,7 +86,7 @@ def test_restarting_the_triggerer_stops_nothing(airflow: AirflowStack, tmp_path:
     assert all(times == 1 for times in ledger_of(ledger).values())
 
 
-@pytest.mark.parametrize("how", ["sync", "deferred"])
+@HOW
 def test_job_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = airflow.api.trigger(f"ledger_reduce_{how}", {"ledger": str(ledger), **LONG, "job_timeout": 4})
@@ -112,7 +107,7 @@ def test_a_defer_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path) ->
     assert_summed_up(run, "map", "map")
 
 
-@pytest.mark.parametrize("how", ENDED)
+@HOW
 def test_marking_success_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
@@ -137,19 +132,45 @@ def test_a_job_outlives_its_scheduler(airflow: AirflowStack, tmp_path: Path) -> 
     assert all(times == 1 for times in ledger_of(ledger).values())
 
 
-@pytest.mark.skipif(AIRFLOW >= (3, 3), reason="Airflow 3.3 tells the trigger")
-def test_without_on_kill_of_triggers_a_deferred_job_goes_on(airflow: AirflowStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_a_task_while_it_sends_stops_the_job(airflow: AirflowStack, tmp_path: Path, state: str) -> None:
+    """Airflow refuses to defer it then."""
     ledger = tmp_path / "ledger"
-    run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), "items": 60, "seconds": 0.5})
-    run.wait_for_task("map", "deferred")
-    wait_for_lines(ledger, 3)
+    run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), **LONG})
+    run.wait_for_task("map", "running", interval=0.02)
+    run.mark("map", state)
+    time.sleep(6)  # it sends, and is told no later than by the next heartbeat
+    assert_stopped(ledger)
+    assert run.wait(60, check=False).state == state
+    assert "is cancelled" in run.log("map")
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_job_is_stopped_before_a_triggerer_takes_its_trigger(
+    airflow: AirflowStack, tmp_path: Path, state: str
+) -> None:
+    ledger = tmp_path / "ledger"
+    airflow.kill("triggerer")
+    run = start(airflow, "ledger_deferred", ledger)
+    run.mark("map", state)
+    time.sleep(4)  # as long as the others may take: a busy API server loads Lithops first
+    assert_stopped(ledger)
+    assert run.wait(60, check=False).state == state
+    airflow.start_component("triggerer")
+    airflow.wait_healthy(120)
+
+
+@needs_airflow("3.3", "on_kill of triggers")
+def test_the_trigger_stops_the_job_as_well(airflow: AirflowStack, tmp_path: Path) -> None:
+    """As it must where the API server can't reach the job's storage."""
+    run = start(airflow, "ledger_deferred", tmp_path / "ledger")
+    wait_for_log(run, "map", "starting")
     run.mark("map", "failed")
-    assert run.wait(60, check=False).state == "failed"
-    assert not wait_until_no_job_process(90)
-    assert ledger_of(ledger) == {str(item): 1 for item in range(60)}
+    wait_for_log(run, "map", "invoking on_kill")
+    wait_for_log(run, "map", "was stopped")
 
 
-@pytest.mark.parametrize("how", ["sync", "deferred"])
+@HOW
 def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = airflow.api.trigger(f"ledger_call_{how}", {"ledger": str(ledger), "seconds": 60})
@@ -160,7 +181,7 @@ def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, 
     assert_summed_up(run, "call", "call")
 
 
-@pytest.mark.parametrize("how", ENDED)
+@HOW
 def test_failing_the_whole_run_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     """Airflow lets nobody delete a run that goes on, so this is what comes before a deletion."""
     ledger = tmp_path / "ledger"

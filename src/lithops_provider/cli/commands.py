@@ -13,9 +13,9 @@ from airflow.utils.session import create_session
 from lithops_provider.cli.found import find_job
 from lithops_provider.cli.shown import plain_text, show_fields, show_rows
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
+from lithops_provider.servers import connect
 from lithops_provider.ui import answers
 from lithops_provider.ui.records import recent_tasks
-from lithops_provider.ui.views import connect
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -11,8 +11,8 @@ from airflow.utils.session import create_session
 
 from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.job_view import JobView
+from lithops_provider.servers import connect
 from lithops_provider.ui.records import failures_shown, summary_of, tasks_of_job
-from lithops_provider.ui.views import connect
 
 if TYPE_CHECKING:
     from typing import Any

@@ -8,44 +8,18 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from airflow.models.connection import Connection
-
-from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.job_view import JobView
+from lithops_provider.servers import connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import LithopsJob
 
 #: Items of all kept views together at most, each of which takes about a hundred bytes; and views.
 _MOST_ITEMS, _MOST_VIEWS = 2_000_000, 64
 #: Seconds after which a view that nobody looks at is dropped.
 _IDLE = 600.0
-
-
-class _ServersHook(LithopsHook):
-    """Gets connections as Airflow's servers do, from its secrets backends and its database."""
-
-    @classmethod
-    def get_connection(cls, conn_id: str) -> Any:
-        return Connection.get_connection_from_secrets(conn_id)
-
-
-def connect(published: Mapping[str, Any]) -> LithopsClient:
-    """
-    Returns the client for the storage of a published job.
-
-    :param published: the XCom ``lithops_job``
-    :raises ConfigurationError: its connection is missing, or wrong
-    """
-    from lithops_provider.jobs.client import LithopsClient
-
-    conn_id = str(published.get("lithops_conn_id") or LithopsHook.default_conn_name)
-    arguments = published.get("arguments") or {}
-    hook = _ServersHook(conn_id, published.get("lithops_config") or None, **arguments)
-    return LithopsClient(hook.get_config(), patience=0.0)
 
 
 class JobViews:

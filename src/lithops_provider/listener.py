@@ -1,0 +1,120 @@
+"""
+Stops the job of a deferred task that a user ends: Airflow's API server tells its listeners.
+
+The trigger's `on_kill` does the same. But Airflow calls that from 3.3 on, and only in a triggerer that has the trigger
+by then: not in the second or two before one takes it, and not while none runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy.orm import Session
+
+_TRIGGER = "lithops_provider.triggers.LithopsJobTrigger"
+
+_log = logging.getLogger(__name__)
+_pool = ThreadPoolExecutor(2, thread_name_prefix="lithops-stop")
+
+
+@hookimpl
+def on_task_instance_success(previous_state: Any, task_instance: TaskInstance) -> None:
+    """Called when somebody marks a task as successful, and in each task that has succeeded."""
+    _ended(previous_state, task_instance)
+
+
+@hookimpl
+def on_task_instance_failed(previous_state: Any, task_instance: TaskInstance) -> None:
+    """Called when somebody marks a task as failed, and in each task that has failed."""
+    _ended(previous_state, task_instance)
+
+
+@hookimpl
+def on_task_instance_skipped(previous_state: Any, task_instance: TaskInstance) -> None:
+    """Called when somebody marks a task as skipped, and in each task that has skipped itself."""
+    _ended(previous_state, task_instance)
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
+    """Called when somebody marks a run as successful, and when one has succeeded."""
+    _run_ended(dag_run, msg)
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Called when somebody marks a run as failed, and when one has failed."""
+    _run_ended(dag_run, msg)
+
+
+def _ended(previous_state: Any, task_instance: TaskInstance) -> None:
+    # Only the API server names no state before; what it has is a row of the database.
+    if previous_state is None and getattr(task_instance, "trigger_id", None) is not None:
+        _stop_after_commit(task_instance)
+
+
+def _run_ended(dag_run: DagRun, msg: str) -> None:
+    """Goes through a run's tasks: before Airflow 3.3 the API server tells of the run alone, without a message."""
+    if msg:
+        return
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    deferred_before = select(TaskInstance).where(
+        TaskInstance.dag_id == dag_run.dag_id,
+        TaskInstance.run_id == dag_run.run_id,
+        TaskInstance.trigger_id.is_not(None),
+        TaskInstance.state != TaskInstanceState.DEFERRED,  # a teardown goes on
+    )
+    for task_instance in _session(dag_run).scalars(deferred_before):
+        _stop_after_commit(task_instance)
+
+
+def _stop_after_commit(task_instance: TaskInstance) -> None:
+    """Has the job stopped as soon as the end of its task is in the database, beside the user's request."""
+    from sqlalchemy import event
+
+    trigger = task_instance.trigger
+    # A job without an owner is another task's, which a sensor waits for.
+    if trigger is None or trigger.classpath != _TRIGGER or trigger.kwargs.get("owner") is None:
+        return
+    kwargs = trigger.kwargs
+    event.listen(_session(task_instance), "after_commit", lambda _: _pool.submit(_stop, kwargs), once=True)
+
+
+def _session(row: Any) -> Session:
+    from sqlalchemy.orm import object_session
+
+    session = object_session(row)
+    if session is None:
+        raise RuntimeError(f"{row} has no database session")
+    return session
+
+
+def _stop(kwargs: dict[str, Any]) -> None:
+    """
+    Stops the job that a trigger waits for.
+
+    :param kwargs: the trigger's arguments
+    """
+    from lithops_provider.jobs.cancel import cancel_job
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.servers import connect
+
+    job = LithopsJob.from_dict(kwargs["job"])
+    try:
+        client = connect(kwargs)
+        client.check_holds(job)
+        stopped = cancel_job(client, job, kwargs["owner"])
+    except Exception:
+        _log.exception("Job %s could not be stopped, though its task was ended", job.executor_id)
+        return
+    _log.info("Job %s %s", job.executor_id, "was stopped" if stopped else "goes on: another try waits for it")
