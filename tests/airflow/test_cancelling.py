@@ -142,7 +142,6 @@ def test_marking_a_task_while_it_sends_stops_the_job(airflow: AirflowStack, tmp_
     time.sleep(6)  # it sends, and is told no later than by the next heartbeat
     assert_stopped(ledger)
     assert run.wait(60, check=False).state == state
-    assert "is cancelled" in run.log("map")
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
