@@ -12,10 +12,12 @@ SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
 	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py \
 	tests/airflow/test_connection_form.py
 
-BESIDE := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
+# Of those under a real Airflow, what make test runs in Airflows of its own.
+FIRST := tests/airflow/test_cancelling.py tests/airflow/test_celery.py
+SECOND := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers install-more-servers demo ui test lint types unit integration integration-beside integration-rest backends test-backends build bench bench-peers
+.PHONY: help install install-servers install-more-servers demo ui test lint types unit integration integration-first integration-second integration-rest backends test-backends build bench bench-peers
 .PHONY: test-matrix airflow-3.1 airflow-3.2 constraints clean
 .NOTPARALLEL:
 
@@ -52,7 +54,7 @@ ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
 	@$(VENV)/python -m tools.ui
 
 test: lint types build install-servers ## all that CI runs: lint, types, build, unit, integration, backends
-	@$(VENV)/python -m tools.side_by_side "unit backends integration-beside" integration-rest
+	@$(VENV)/python -m tools.side_by_side "integration-first backends" "unit integration-second" integration-rest
 
 lint: install ## ruff: rules and format
 	$(VENV)/ruff check .
@@ -67,12 +69,15 @@ unit: install ## tests that need no running Airflow
 integration: install-servers ## tests under a real scheduler, api-server, dag-processor and triggerer
 	$(VENV)/python -m pytest $(or $(TESTS),tests/airflow -m "not more_backends") $(ARGS)
 
-# The same in two Airflows, for make test. A third is too much for two cores.
-integration-beside:
-	$(VENV)/python -m pytest $(BESIDE) $(ARGS)
+# The same in several Airflows, for make test. Most of their time they wait; but three at once are too much for two cores.
+integration-first:
+	$(VENV)/python -m pytest $(FIRST) $(ARGS)
+
+integration-second:
+	$(VENV)/python -m pytest $(SECOND) $(ARGS)
 
 integration-rest:
-	$(VENV)/python -m pytest tests/airflow -m "not more_backends" $(addprefix --ignore=,$(BESIDE)) $(ARGS)
+	$(VENV)/python -m pytest tests/airflow -m "not more_backends" $(addprefix --ignore=,$(FIRST) $(SECOND)) $(ARGS)
 
 backends: install-servers ## tests against real servers, which they install (as root), start and stop
 	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) -m "not more_backends" $(ARGS)

@@ -31,6 +31,8 @@ class Row(Base):
     __allow_unmapped__ = True
     id: Mapped[int] = mapped_column(primary_key=True)
     trigger_id: Mapped[int | None]
+    dag_id = run_id = task_id = "x"
+    map_index = -1
     trigger: Any = None
 
 
@@ -71,7 +73,9 @@ def job(client: LithopsClient) -> LithopsJob:
 def stopped(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What is stopped: right away."""
     stopped: list[dict[str, Any]] = []
-    monkeypatch.setattr(listener, "_pool", SimpleNamespace(submit=lambda function, kwargs: stopped.append(kwargs)))
+    monkeypatch.setattr(
+        listener, "_pool", SimpleNamespace(submit=lambda function, task, kwargs: stopped.append(kwargs))
+    )
     return stopped
 
 
@@ -130,7 +134,7 @@ def test_a_sensor_and_other_triggers_stop_nothing(
 
 def test_the_users_request_does_not_wait(session: Session, job: LithopsJob, monkeypatch: pytest.MonkeyPatch) -> None:
     may_stop, has_stopped = threading.Event(), threading.Event()
-    monkeypatch.setattr(listener, "_stop", lambda kwargs: may_stop.wait(30) and has_stopped.set())
+    monkeypatch.setattr(listener, "_stop", lambda task, kwargs: may_stop.wait(30) and has_stopped.set())
     listener.on_task_instance_failed(None, deferred(session, job))
     session.commit()
     may_stop.set()
@@ -143,7 +147,10 @@ def test_whoever_waits_no_longer_stops_nothing(
 ) -> None:
     monkeypatch.setattr("lithops_provider.servers.connect", lambda way: client)
     set_owner(client, job, waits)
-    listener._stop({"job": job.to_dict(), "owner": "me/1"})
+    pushed: dict[str, Any] = {}
+    task: Any = SimpleNamespace(dag_id="d", task_id="t", xcom_push=lambda key, value: pushed.update({key: value}))
+    listener._stop(task, {"job": job.to_dict(), "owner": "me/1"})
+    assert (pushed["lithops_summary"]["map"]["unfinished"] == 4) if stops else not pushed
     assert (client.get(job.bucket, job.stop_key()) is not None) == stops
 
 
@@ -154,6 +161,6 @@ def test_a_job_that_cannot_be_reached_is_told(
         raise ConnectionError("no route")
 
     monkeypatch.setattr("lithops_provider.servers.connect", connect)
-    listener._stop({"job": job.to_dict(), "owner": "me/1"})
+    listener._stop(listener._EndedTask("d", "r", "t", -1), {"job": job.to_dict(), "owner": "me/1"})
     assert f"Job {job.executor_id} could not be stopped" in caplog.text
     assert "no route" in caplog.text

@@ -29,7 +29,7 @@ SETTINGS: dict[str, str] = {
     # A worker that gives up on a slow answer asks again, and that costs more than waiting does.
     "WORKERS__EXECUTION_API_TIMEOUT": "30",
     "TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "20",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     # New and changed DAG files are seen at once; unchanged ones are not parsed again and again.
     "DAG_PROCESSOR__REFRESH_INTERVAL": "1",
     "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",

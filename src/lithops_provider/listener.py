@@ -1,5 +1,5 @@
 """
-Stops the job of a deferred task that a user ends: Airflow's API server tells its listeners.
+Stops the job of a deferred task that a user ends, and sums it up: Airflow's API server tells its listeners.
 
 The trigger's `on_kill` does the same. But Airflow calls that from 3.3 on, and only in a triggerer that has the trigger
 by then: not in the second or two before one takes it, and not while none runs.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
@@ -78,6 +79,27 @@ def _run_ended(dag_run: DagRun, msg: str) -> None:
         _stop_after_commit(task_instance)
 
 
+@dataclass(frozen=True)
+class _EndedTask:
+    """A task instance as far as summing its job up needs one."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Stores an XCom as the server does that tasks send theirs to; before Airflow 3.2 `XComModel.set` doesn't."""
+        from airflow.models.dagrun import DagRun
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        query = select(DagRun.id).where(DagRun.dag_id == self.dag_id, DagRun.run_id == self.run_id)
+        with create_session() as session:
+            session.merge(XComModel(dag_run_id=session.scalar(query), key=key, value=value, **asdict(self)))
+
+
 def _stop_after_commit(task_instance: TaskInstance) -> None:
     """Has the job stopped as soon as the end of its task is in the database, beside the user's request."""
     from sqlalchemy import event
@@ -87,7 +109,8 @@ def _stop_after_commit(task_instance: TaskInstance) -> None:
     if trigger is None or trigger.classpath != _TRIGGER or trigger.kwargs.get("owner") is None:
         return
     kwargs = trigger.kwargs
-    event.listen(_session(task_instance), "after_commit", lambda _: _pool.submit(_stop, kwargs), once=True)
+    task = _EndedTask(task_instance.dag_id, task_instance.run_id, task_instance.task_id, task_instance.map_index)
+    event.listen(_session(task_instance), "after_commit", lambda _: _pool.submit(_stop, task, kwargs), once=True)
 
 
 def _session(row: Any) -> Session:
@@ -99,22 +122,32 @@ def _session(row: Any) -> Session:
     return session
 
 
-def _stop(kwargs: dict[str, Any]) -> None:
+def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     """
-    Stops the job that a trigger waits for.
+    Stops the job that a trigger waits for, and sums it up.
 
+    :param task: the task whose trigger it is
     :param kwargs: the trigger's arguments
     """
     from lithops_provider.jobs.cancel import cancel_job
+    from lithops_provider.jobs.errors import JobCancelledError
     from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.told import read_told
     from lithops_provider.servers import connect
+    from lithops_provider.summaries import sum_up
 
     job = LithopsJob.from_dict(kwargs["job"])
+    stopped = False
     try:
         client = connect(kwargs)
         client.check_holds(job)
         stopped = cancel_job(client, job, kwargs["owner"])
+        if stopped:
+            ended = JobCancelledError(f"job {job.executor_id} is cancelled: its task was ended")
+            carried = (kwargs.get("state") or {}).get("carried")
+            sum_up(task, job.kind, client, job, read_told(client, job), carried, error=ended)
     except Exception:
-        _log.exception("Job %s could not be stopped, though its task was ended", job.executor_id)
+        what = "summed up" if stopped else "stopped, though its task was ended"
+        _log.exception("Job %s could not be %s", job.executor_id, what)
         return
     _log.info("Job %s %s", job.executor_id, "was stopped" if stopped else "goes on: another try waits for it")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tests.conftest import ROOT
-from tools.airflow_api import DagRun
+from tools.airflow_api import AirflowApiError, DagRun
 from tools.airflow_stack import AirflowStack
 
 #: A job that takes half a minute: long enough to be interfered with.
 LONG = {"items": 120, "seconds": 0.5}
+#: Seconds that Airflow takes at most to tell a worker or a trigger that somebody has ended the task: two heartbeats.
+_TELLING = 6
 
 
 def ledger_of(path: Path) -> Counter[str]:
@@ -21,22 +24,33 @@ def ledger_of(path: Path) -> Counter[str]:
     return Counter(path.read_text().split()) if path.exists() else Counter()
 
 
-def job_processes() -> list[psutil.Process]:
-    """The processes of all localhost jobs of this test run."""
+def jobs_of(run: DagRun) -> list[str]:
+    """The executor ids of the jobs that the first task of a run has published."""
+    try:
+        published = run.xcom(run.tasks()[0]["task_id"], key="lithops_job")
+    except AirflowApiError:  # none
+        return []
+    return [job["executor_id"] for job in published["jobs"].values()]
+
+
+def job_processes(run: DagRun | None = None) -> list[psutil.Process]:
+    """The processes of the localhost jobs of a run, or of this whole test run."""
+    named = None if run is None else jobs_of(run)
     found = []
     for process in psutil.process_iter():
         try:
-            if any(str(ROOT) in argument and argument.endswith("-job.json") for argument in process.cmdline()):
+            files = [path for path in process.cmdline() if path.endswith("-job.json") and str(ROOT) in path]
+            if files and (named is None or any(name in file for name in named for file in files)):
                 found.append(process)
         except psutil.Error:
             continue
     return found
 
 
-def wait_until_no_job_process(seconds: float) -> list[psutil.Process]:
-    """Waits for the end of all jobs; returns what is left."""
+def wait_until_no_job_process(seconds: float, run: DagRun | None = None) -> list[psutil.Process]:
+    """Waits for the end of all jobs, or those of a run; returns what is left."""
     end = time.monotonic() + seconds
-    while (left := job_processes()) and time.monotonic() < end:
+    while (left := job_processes(run)) and time.monotonic() < end:
         time.sleep(0.1)
     return left
 
@@ -63,17 +77,25 @@ def start(airflow: AirflowStack, dag_id: str, ledger: Path, **conf: object) -> D
     if "deferred" in dag_id:
         run.wait_for_task(run.tasks()[0]["task_id"], "deferred")
     wait_for_lines(ledger, 3)
-    assert job_processes()
+    assert job_processes(run)
     return run
 
 
-def assert_stopped(ledger: Path, told: float = 0) -> None:
-    """
-    No process of a job is left within 5 seconds, and no item begins any more.
+def wait_for_xcom(run: DagRun, task_id: str, key: str, seconds: float = 10) -> Any:
+    """Waits until a task, whose state somebody else has set, has pushed an XCom; returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return run.xcom(task_id, key=key)
+        except AirflowApiError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.2)
 
-    :param told: seconds that Airflow may take to tell the worker or the trigger before
-    """
-    assert not wait_until_no_job_process(told + 5)
+
+def assert_stopped(run: DagRun, ledger: Path) -> None:
+    """No process of a run's job is left 5 seconds after Airflow told of its end, and no item begins any more."""
+    assert not wait_until_no_job_process(_TELLING + 5, run)
     ran = sum(ledger_of(ledger).values())
     assert ran < 60
     time.sleep(1.5)

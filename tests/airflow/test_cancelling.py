@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,35 +17,57 @@ from tests.airflow.ledgers import (
     start,
     wait_for_lines,
     wait_for_log,
+    wait_for_xcom,
     wait_until_no_job_process,
 )
 from tests.airflow_version import STATE_STORE, needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
-#: Seconds that Airflow takes at most to tell of a task's end: two heartbeats of a busy machine.
-_TELLING = 6
 #: How a job is waited for.
 HOW = pytest.mark.parametrize("how", ["sync", "deferred"])
+#: DAGs whose jobs have little time, and the conf of their runs.
+TIMED: dict[str, dict[str, Any]] = {
+    "ledger_call_sync": {"seconds": 60},
+    "ledger_call_deferred": {"seconds": 60},
+    "ledger_reduce_sync": {**LONG, "job_timeout": 6},
+    "ledger_reduce_deferred": {**LONG, "job_timeout": 6},
+    "ledger_short_deferral": LONG,
+}
+
+
+@pytest.fixture(scope="module")
+def timed(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[DagRun, Path]]:
+    """Runs whose jobs have little time, all sent at once: by DAG, the run when it is over, and the job's ledger."""
+    started = {}
+    for dag_id, conf in TIMED.items():
+        ledger = tmp_path_factory.mktemp(dag_id) / "ledger"
+        started[dag_id] = airflow.api.trigger(dag_id, {"ledger": str(ledger), **conf}), ledger
+
+    def over(dag_id: str) -> tuple[DagRun, Path]:
+        run, ledger = started[dag_id]
+        return run.wait(120, check=False), ledger
+
+    return over
 
 
 def assert_summed_up(run: DagRun, task_id: str, phase: str) -> None:
-    """The task has told what its job came to, though it was stopped."""
-    found = run.xcom(task_id, key="lithops_summary")[phase]
+    """The task, or the API server, has told what its job came to, though it was stopped: a moment after that."""
+    found = wait_for_xcom(run, task_id, "lithops_summary")[phase]
     assert found["stopped"]
     assert found["unfinished"] == found["items"] - found["succeeded"] - found["failed"] > 0
     assert found["compute_seconds"] >= 0
 
 
+@pytest.mark.usefixtures("timed")  # their time ends meanwhile
 @HOW
 def test_marking_failed_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
     run.mark("map", "failed")
-    assert_stopped(ledger, told=_TELLING)
+    assert_stopped(run, ledger)
     assert run.wait(60, check=False).state == "failed"
-    if how == "sync":
-        assert_summed_up(run, "map", "map")
+    assert_summed_up(run, "map", "map")
 
 
 @STATE_STORE
@@ -68,7 +92,7 @@ def test_a_deferred_job_outlives_its_triggerer(airflow: AirflowStack, tmp_path: 
     run.wait_for_task("map", "deferred")
     wait_for_lines(ledger, 5)
     airflow.kill("triggerer")
-    assert job_processes()
+    assert job_processes(run)
     airflow.start_component("triggerer")
     run = run.wait(180)
     assert run.xcom("map") == [item * item for item in range(60)]
@@ -88,23 +112,20 @@ def test_restarting_the_triggerer_stops_nothing(airflow: AirflowStack, tmp_path:
 
 
 @HOW
-def test_job_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
-    ledger = tmp_path / "ledger"
-    run = airflow.api.trigger(f"ledger_reduce_{how}", {"ledger": str(ledger), **LONG, "job_timeout": 4})
-    run = run.wait(90, check=False)
+def test_job_timeout_stops_the_job(timed: Callable[[str], tuple[DagRun, Path]], how: str) -> None:
+    run, ledger = timed(f"ledger_reduce_{how}")
     assert run.state == "failed"
     assert "JobTimeoutError" in run.log("map_reduce")
-    assert_stopped(ledger)
+    assert_stopped(run, ledger)
     assert_summed_up(run, "map_reduce", "map")
 
 
 @STATE_STORE
-def test_a_defer_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger"
-    run = airflow.api.trigger("ledger_short_deferral", {"ledger": str(ledger), **LONG}).wait(90, check=False)
+def test_a_defer_timeout_stops_the_job(timed: Callable[[str], tuple[DagRun, Path]]) -> None:
+    run, ledger = timed("ledger_short_deferral")
     assert run.state == "failed"
     assert "TaskDeferralTimeout" in run.log("map")
-    assert_stopped(ledger)
+    assert_stopped(run, ledger)
     assert_summed_up(run, "map", "map")
 
 
@@ -113,7 +134,7 @@ def test_marking_success_stops_the_job(airflow: AirflowStack, tmp_path: Path, ho
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
     run.mark("map", "success")
-    assert_stopped(ledger, told=_TELLING)
+    assert_stopped(run, ledger)
     assert run.wait(60, check=False).state == "success"
 
 
@@ -124,7 +145,7 @@ def test_a_job_outlives_its_scheduler(airflow: AirflowStack, tmp_path: Path) -> 
     run = airflow.api.trigger("ledger_sync", {"ledger": str(ledger), "items": 60, "seconds": 0.2})
     wait_for_lines(ledger, 5)
     airflow.kill("scheduler")
-    assert job_processes()
+    assert job_processes(run)
     airflow.start_component("scheduler")
     airflow.wait_healthy(120)
     run = run.wait(240)
@@ -138,8 +159,8 @@ def test_marking_a_task_while_it_sends_stops_the_job(airflow: AirflowStack, tmp_
     run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), **LONG})
     run.wait_for_task("map", "running", interval=0.02)
     run.mark("map", "failed")
-    time.sleep(_TELLING)  # it sends, and is told no later than by the next heartbeat
-    assert_stopped(ledger)
+    time.sleep(6)  # it sends, and is told no later than by the next heartbeat
+    assert_stopped(run, ledger)
     assert run.wait(60, check=False).state == "failed"
 
 
@@ -148,7 +169,7 @@ def test_a_job_is_stopped_before_a_triggerer_takes_its_trigger(airflow: AirflowS
     airflow.kill("triggerer")
     run = start(airflow, "ledger_deferred", ledger)
     run.mark("map", "success")
-    assert_stopped(ledger, told=_TELLING)
+    assert_stopped(run, ledger)
     assert run.wait(60, check=False).state == "success"
     airflow.start_component("triggerer")
     airflow.wait_healthy(120)
@@ -165,13 +186,11 @@ def test_the_trigger_stops_the_job_as_well(airflow: AirflowStack, tmp_path: Path
 
 
 @HOW
-def test_execution_timeout_stops_the_job(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
-    ledger = tmp_path / "ledger"
-    run = airflow.api.trigger(f"ledger_call_{how}", {"ledger": str(ledger), "seconds": 60})
-    run = run.wait(120, check=False)
+def test_execution_timeout_stops_the_job(timed: Callable[[str], tuple[DagRun, Path]], how: str) -> None:
+    run, _ = timed(f"ledger_call_{how}")
     assert run.state == "failed"
     assert "imeout" in run.log("call")
-    assert not wait_until_no_job_process(5)
+    assert not wait_until_no_job_process(5, run)
     assert_summed_up(run, "call", "call")
 
 
@@ -181,7 +200,7 @@ def test_failing_the_whole_run_stops_the_job(airflow: AirflowStack, tmp_path: Pa
     ledger = tmp_path / "ledger"
     run = start(airflow, f"ledger_{how}", ledger)
     airflow.api.patch(run.path, {"state": "failed"})
-    assert_stopped(ledger, told=_TELLING)
+    assert_stopped(run, ledger)
     run.delete()
 
 

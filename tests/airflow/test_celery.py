@@ -95,7 +95,7 @@ def test_marking_failed_stops_the_job(celery: AirflowStack, tmp_path: Path) -> N
     assert celery.pid("worker") in [parent.pid for parent in psutil.Process(run.task_pid("map")).parents()]
     run.mark("map", "failed")
     assert run.wait(60, check=False).state == "failed"
-    assert_stopped(ledger)
+    assert_stopped(run, ledger)
 
 
 def test_the_retry_of_a_killed_task_goes_on_with_its_job(celery: AirflowStack, tmp_path: Path) -> None:
