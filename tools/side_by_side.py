@@ -19,7 +19,7 @@ def main(*behind: str, before: str) -> int:
     :return: 0 if all succeeded
     """
     print(f"== make {before}, beside make {', make '.join(behind)}, which are shown at the end", flush=True)
-    make = ["make", "--no-print-directory"]
+    make = ["make", "--no-print-directory", "--keep-going"]
     statuses: dict[str, int] = {}
     with ExitStack() as stack:
         started: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}

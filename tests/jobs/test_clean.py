@@ -29,8 +29,10 @@ def traces(job: LithopsJob) -> list[str]:
 def test_exactly_the_jobs_objects_are_deleted(client: LithopsClient, run_map: MapStarter) -> None:
     client.put("users-own/object", b"data")
     kept = run_map(abs, [1, 2])
+    wait_for(lambda: not runner_pids(kept.job))  # which deletes an object at its end
     before = sorted(client.keys(client.bucket, ""))
     run = run_map(lambda x: x, [1, 2])
+    wait_for(lambda: not runner_pids(run.job))
     added = set(client.keys(client.bucket, "")) - set(before)
 
     count = clean_job(client, run.job)
