@@ -176,13 +176,13 @@ def test_a_job_that_was_never_sent_has_nothing_to_stop(client: LithopsClient) ->
 
 
 def test_a_job_of_another_machine_is_left_its_processes(client: LithopsClient, start_map: MapStarter) -> None:
-    run = start_map(lambda x: time.sleep(0.5) or x, [1])
+    run = start_map(lambda x: time.sleep(60), [1])
     moved = LithopsJob.from_dict({**run.job.to_dict(), "host": "another-machine"})
+    wait_for(lambda: bool(runner_pids(run.job)))
     pids = runner_pids(run.job)
 
     cancel_job(client, moved)
 
-    assert pids != []
     assert runner_pids(run.job) == pids
     run.cancel()
 

@@ -140,7 +140,7 @@ def test_airflow_keeps_its_alarm_its_handlers_and_its_threads(start_map: MapStar
 def test_the_file_that_holds_the_configuration_is_for_its_owner_only(start_map: MapStarter) -> None:
     from lithops.constants import LITHOPS_TEMP_DIR
 
-    run = start_map(lambda x: time.sleep(0.5), [1])
+    run = start_map(lambda x: time.sleep(2), [1])
     path = Path(LITHOPS_TEMP_DIR, run.job.bucket, f"{run.job.round_prefix()}-job.json")
     mode = path.stat().st_mode & 0o777
     run.finish()
