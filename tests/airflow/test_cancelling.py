@@ -20,7 +20,7 @@ from tests.airflow.ledgers import (
     wait_for_xcom,
     wait_until_no_job_process,
 )
-from tests.airflow_version import STATE_STORE, needs_airflow
+from tests.airflow_version import AIRFLOW, STATE_STORE, needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
@@ -32,8 +32,9 @@ TIMED: dict[str, dict[str, Any]] = {
     "ledger_call_deferred": {"seconds": 60},
     "ledger_reduce_sync": {**LONG, "job_timeout": 6},
     "ledger_reduce_deferred": {**LONG, "job_timeout": 6},
-    "ledger_short_deferral": LONG,
 }
+if AIRFLOW >= (3, 3):  # before, its job would go on
+    TIMED["ledger_short_deferral"] = LONG
 
 
 @pytest.fixture(scope="module")
