@@ -40,6 +40,12 @@ def operator(**arguments: Any) -> LithopsMapOperator:
     return LithopsMapOperator(task_id="task", map_function=abs, map_iterdata=[1], **arguments)
 
 
+def test_the_default_connection_takes_no_bytes() -> None:
+    ti = Instance()
+    PublishedJobs(operator(), ti).add("map", job("map"))
+    assert set(ti.xcoms[JOB_KEY]) == {"jobs"}
+
+
 def test_jobs_are_published_by_phase_with_what_leads_to_them_but_no_secret() -> None:
     config = {
         **{"aws": {"region": "eu", "secret_access_key": "s3cret"}, "redis": {"password": "s3cret", "host": "h"}},

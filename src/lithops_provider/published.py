@@ -21,7 +21,8 @@ JOB_KEY = "lithops_job"
 class PublishedJobs:
     """
     The XCom ``lithops_job`` of a try: ``jobs``, the values by phase, and what leads to their storage,
-    ``lithops_conn_id``, ``arguments`` and ``lithops_config`` without credentials, as far as they aren't empty.
+    ``lithops_conn_id``, ``arguments`` and ``lithops_config`` without credentials, as far as they aren't empty
+    or the default.
 
     :param operator: the task
     :param ti: its instance
@@ -49,6 +50,7 @@ class PublishedJobs:
         :param phase: ``call``, ``map`` or ``reduce``
         :param job: its value
         """
+        from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.secrets import without_secrets
 
         operator = self.operator
@@ -56,8 +58,9 @@ class PublishedJobs:
             link = LithopsJobLink()
             self.ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=self.ti))
         self._jobs[phase] = job.to_dict()
+        conn_id, default = operator.lithops_conn_id, LithopsHook.default_conn_name
         value = {
-            "lithops_conn_id": operator.lithops_conn_id,
+            "lithops_conn_id": None if conn_id == default else conn_id,
             "arguments": operator.hook_arguments(),
             "lithops_config": _plain(without_secrets(arguments.resolve(operator, "lithops_config") or {})),
             "jobs": self._jobs,

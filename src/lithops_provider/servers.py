@@ -22,16 +22,24 @@ class _ServersHook(LithopsHook):
         return Connection.get_connection_from_secrets(conn_id)
 
 
+def connection_of(way: Mapping[str, Any]) -> str:
+    """
+    Returns the id of the connection that a job was sent with.
+
+    :param way: what leads to its storage, see `connect`
+    """
+    return str(way.get("lithops_conn_id") or LithopsHook.default_conn_name)
+
+
 def connect(way: Mapping[str, Any]) -> LithopsClient:
     """
     Returns the client for the storage of a job.
 
-    :param way: what leads to it, as far as it isn't empty: ``lithops_conn_id``, ``arguments`` and ``lithops_config``,
-        as in the XCom ``lithops_job`` and in the arguments of `LithopsJobTrigger`
+    :param way: what leads to it, as far as it isn't empty or the default: ``lithops_conn_id``, ``arguments`` and
+        ``lithops_config``, as in the XCom ``lithops_job`` and in the arguments of `LithopsJobTrigger`
     :raises ConfigurationError: its connection is missing, or wrong
     """
     from lithops_provider.jobs.client import LithopsClient
 
-    conn_id = str(way.get("lithops_conn_id") or LithopsHook.default_conn_name)
-    hook = _ServersHook(conn_id, way.get("lithops_config") or None, **(way.get("arguments") or {}))
+    hook = _ServersHook(connection_of(way), way.get("lithops_config") or None, **(way.get("arguments") or {}))
     return LithopsClient(hook.get_config(), patience=0.0)

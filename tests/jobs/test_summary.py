@@ -77,7 +77,7 @@ def test_without_columns_it_tells_the_counts(run_map: MapStarter) -> None:
     run = run_map(fail_some, range(3))
     found = summarize(run.client, run.job, Told(3, 0, None), PRICES)
 
-    assert set(found) == {"job", "items", "succeeded", "failed", "retried", "calls", "wall_seconds"}
+    assert set(found) == {"job", "items", "succeeded", "failed", "calls", "wall_seconds"}
     assert (found["succeeded"], found["failed"]) == (3, 0)
 
 

@@ -13,7 +13,7 @@ from airflow.utils.session import create_session
 from lithops_provider.cli.found import find_job
 from lithops_provider.cli.shown import plain_text, show_fields, show_rows
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
-from lithops_provider.servers import connect
+from lithops_provider.servers import connect, connection_of
 from lithops_provider.ui import answers
 from lithops_provider.ui.records import recent_tasks
 
@@ -105,7 +105,7 @@ def logs_(args: Namespace) -> None:
     if args.index >= found.job.items:
         raise InvalidInputError(f"job {found.job.executor_id} has {found.job.items} item(s), so no item {args.index}")
     view, snapshot = found.look()
-    conn_id = str(found.published.get("lithops_conn_id"))
+    conn_id = connection_of(found.published)
     item = answers.item(view, snapshot, args.index, found.shown, conn_id)
     if args.output in ("json", "yaml"):
         show_fields(item, args.output)

@@ -46,8 +46,8 @@ def summarize(
     :param prices: by backend
     :param end: when it was over, in seconds since the epoch; None for now
     :param stopped: whether it was stopped before that
-    :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``retried`` (items sent again, counted each
-        time), ``calls``, ``wall_seconds``; if there are any ``unfinished`` items, their number, and whether the job was
+    :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``calls``, ``wall_seconds``; if there are
+        any, ``retried`` (items sent again, counted each time), and ``unfinished`` items, with whether the job was
         ``stopped``; and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and
         seconds), ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices,
         and ``workers``, see `_workers`
@@ -59,10 +59,11 @@ def summarize(
         "items": job.items,
         "succeeded": told.succeeded,
         "failed": told.failed,
-        "retried": sum(entry.items for entry in job.rounds[1:]),
         "calls": calls,
         "wall_seconds": round((end or time.time()) - job.created, 3),
     }
+    if len(job.rounds) > 1:
+        found["retried"] = sum(entry.items for entry in job.rounds[1:])
     if unfinished:
         found |= {"unfinished": unfinished, "stopped": stopped}
     if told.columns is None:

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from lithops_provider.jobs.item_table import STATES
 from lithops_provider.jobs.job_view import JobView, Snapshot
+from lithops_provider.servers import connection_of
 from lithops_provider.ui import answers
 from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
 from lithops_provider.ui.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
@@ -159,7 +160,7 @@ def show_item(
     snapshot = _seen(view)
     if index >= snapshot.job.items:
         raise HTTPException(404, f"The job has no item {index}.")
-    conn_id = str((record.published or {}).get("lithops_conn_id"))
+    conn_id = connection_of(record.published or {})
     return answers.item(view, snapshot, index, failures_shown(session, record.key), conn_id)
 
 
