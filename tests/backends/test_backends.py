@@ -163,11 +163,11 @@ def test_a_later_round_is_sent_after_the_broker_has_closed_the_connection(
 ) -> None:
     """As the reduce of a long map: nothing is sent meanwhile, not even a heartbeat."""
     connected = connect("singularity", servers, monkeypatch)
-    url = f"{servers.get(RabbitMQ).url}?heartbeat=1"  # the default is a minute
+    url = f"{servers.get(RabbitMQ).url}?heartbeat=3"  # the default is a minute
     add_connection(monkeypatch, CONN_ID, {**connected.extra, "rabbitmq": {"amqp_url": url}})
     client = connected.client()
     first = done(client, "map", bind_items(add, [1])).results()
-    time.sleep(6)
+    time.sleep(12)
     second = done(client, "map", bind_items(add, [2])).results()
     connected.close()
 

@@ -85,7 +85,6 @@ class Compute:
         config["lithops"]["backend_type"] = self.handler.get_backend_type()
         self.invoker = self._make_invoker()
         self.runtime: str = self.invoker.runtime_name
-        self._submitted = False
 
     def _make_handler(self) -> Any:
         from lithops import config as lithops_config
@@ -146,12 +145,11 @@ class Compute:
     def _renew(self) -> None:
         """Opens the backend anew for each round if it keeps a connection to a broker, who closes it after a minute."""
         connection = getattr(getattr(self.handler, "backend", None), "connection", None)
-        if self._submitted and connection is not None:
+        if connection is not None:
             with contextlib.suppress(Exception):  # it is closed, or the broker is gone: the new one will tell
                 connection.close()
             self.handler = self._make_handler()
             self.invoker = self._make_invoker()
-        self._submitted = True
 
     def stop(self, executor_id: str, job_id: str) -> None:
         """
