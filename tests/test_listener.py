@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +12,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from lithops_provider import listener
-from lithops_provider.jobs import LithopsJob, Round
+from lithops_provider.jobs import LithopsJob
 from lithops_provider.jobs.cancel import set_owner
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config import resolve_config
 from lithops_provider.triggers import LithopsJobTrigger
+from tests.jobs.test_follow import elsewhere
 
 
 class Base(DeclarativeBase):
@@ -53,20 +53,7 @@ def client() -> LithopsClient:
 @pytest.fixture
 def job(client: LithopsClient) -> LithopsJob:
     """A job on a backend that only the marker can stop."""
-    return LithopsJob(
-        executor_id=LithopsJob.new_executor_id(),
-        kind="map",
-        function="f",
-        items=4,
-        backend="aws_lambda",
-        storage="localhost",
-        bucket=client.bucket,
-        runtime="image",
-        timeout=60,
-        host="elsewhere",
-        created=time.time(),
-        rounds=(Round("M000", 4, 2, time.time()),),
-    )
+    return elsewhere(client, items=4)
 
 
 @pytest.fixture
