@@ -14,9 +14,9 @@ from typing import Any
 from lithops_provider.jobs import remote
 
 _MODULES = (
-    *("frames", "parts", "output", "outcomes", "modules", "results", "objects", "storages", "injection", "items"),
-    "batch",
-)
+    "by_value", "frames", "parts", "output", "outcomes", "modules", "results", "objects", "storages", "injection",
+    "items", "batch",
+)  # fmt: skip
 
 
 @functools.cache
