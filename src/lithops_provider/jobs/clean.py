@@ -15,7 +15,7 @@ from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
 
 #: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).
-TEMP_PREFIX = f"{JOBS_PREFIX}/tmp"
+TEMP_PREFIX = f"{JOBS_PREFIX}/tmp"  # noqa: S108 - no path of this machine
 #: Keys of the objects of a job. The executor ids that we choose, see `LithopsJob.new_executor_id`, look different from
 #: Lithops's own. Executors that functions make themselves have ids that begin with that of the function's call.
 _OURS = re.compile(rf"{re.escape(JOBS_PREFIX)}/(?:tmp/)?([0-9a-f]{{16}}-0)(?:-[^/]+)?/")
