@@ -13,10 +13,22 @@ from typing import Any
 
 from lithops_provider.jobs import remote
 
+#: In the order in which they import each other.
 _MODULES = (
-    "by_value", "frames", "parts", "output", "outcomes", "modules", "results", "objects", "storages", "injection",
-    "items", "batch",
-)  # fmt: skip
+    "by_value",
+    "frames",
+    "parts",
+    "output",
+    "outcomes",
+    "modules",
+    "results",
+    "sources",
+    "objects",
+    "storages",
+    "injection",
+    "items",
+    "batch",
+)
 
 
 @functools.cache
