@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lithops_provider.jobs.environment import environment_of_functions
 from lithops_provider.jobs.errors import SubmitError
 
 #: Characters of what a runtime that can't be run says.
@@ -65,7 +66,9 @@ def detached_localhost_handler(config: dict[str, Any], storage: str) -> Any:
 
         def get_metadata(self) -> Any:
             command = self._command("get_metadata")
-            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            done = subprocess.run(
+                command, check=False, capture_output=True, text=True, env=environment_of_functions(os.environ)
+            )
             if done.returncode:
                 raise SubmitError(
                     f"the runtime {self.runtime_name!r} can't be run on this machine, {command[0]} ended with "
@@ -83,6 +86,7 @@ def detached_localhost_handler(config: dict[str, Any], storage: str) -> Any:
             with open(os.path.join(v1.LITHOPS_TEMP_DIR, "airflow-provider-runner.log"), "ab") as log:
                 runner = subprocess.Popen(
                     command,
+                    env=environment_of_functions(os.environ),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
