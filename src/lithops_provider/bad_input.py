@@ -1,23 +1,31 @@
-"""Turns errors about parameters into errors that Airflow doesn't retry: no retry mends them."""
+"""Turns errors that no retry mends into errors that Airflow doesn't retry."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError, LithopsJobError
 
 
 @contextlib.contextmanager
 def failing_on_bad_input() -> Iterator[None]:
     """
-    Fails the task for good if something inside finds a parameter wrong.
+    Fails the task for good if something inside finds a parameter wrong, or if too many items failed for good.
 
     :raises AirflowFailException: it does
     """
     try:
         yield
     except InvalidInputError as error:
-        from airflow.providers.common.compat.sdk import AirflowFailException
+        raise _fail(error) from error
+    except ItemsFailedError as error:
+        if error.final:
+            raise _fail(error) from error
+        raise
 
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+def _fail(error: LithopsJobError) -> Exception:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    return AirflowFailException(f"{type(error).__name__}: {error}")

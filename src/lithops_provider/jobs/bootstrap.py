@@ -15,6 +15,7 @@ from lithops_provider.jobs import remote
 
 #: In the order in which they import each other.
 _MODULES = (
+    "airflow_exceptions",
     "by_value",
     "frames",
     "parts",

@@ -53,12 +53,14 @@ class ItemsFailedError(LithopsJobError):
     :param message: what happened, with the first failures
     :param failures: all failures, in order of the items
     :param total: number of items of the job
+    :param final: whether so many failed for good that no retry helps
     """
 
-    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0) -> None:
+    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0, *, final: bool = False) -> None:
         super().__init__(message)
         self.failures = list(failures)
         self.total = total
+        self.final = final
 
 
 class UpstreamFailedError(LithopsJobError):

@@ -25,6 +25,7 @@ class Failure:
     :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
     :param message: the exception's text
     :param traceback: of the function's process
+    :param final: whether the function said, by AirflowFailException, that another try can't help
     """
 
     index: int
@@ -32,6 +33,7 @@ class Failure:
     type: str
     message: str
     traceback: str
+    final: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON."""
@@ -81,7 +83,13 @@ def make_failure(outcome: Outcome, blob: bytes) -> Failure:
         type=str(failure.get("type", "Error")),
         message=str(failure.get("message", "")),
         traceback=str(failure.get("traceback", "")),
+        final=is_final(outcome),
     )
+
+
+def is_final(outcome: Outcome) -> bool:
+    """Tells whether an item has failed for good: its function raised AirflowFailException."""
+    return outcome.failure is not None and bool(outcome.failure.get("final"))
 
 
 def failure_message(name: str, failures: list[Failure], total: int, where: str) -> str:

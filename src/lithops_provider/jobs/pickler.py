@@ -31,17 +31,25 @@ class NotInRuntimeError(Exception):
         super().__init__(f"{describe(value)}, doesn't travel: the functions run without Airflow")
 
 
-def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None) -> Any:
+_NAMED = (*REDUCED, type)
+
+#: What travelled by value of each module that functions can't import, by its name there.
+Shipped = dict[str, dict[str, Any]]
+
+
+def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None, shipped: Shipped | None = None) -> Any:
     """
     Returns a pickler that writes into a buffer. To be used while modules are registered to go by value.
 
     :param buffer: where the pickle goes
     :param modules: gets the names of all modules that have to be imported to read the pickle
+    :param shipped: gets the functions and classes that go by value
     """
     import cloudpickle
     from cloudpickle import cloudpickle as internal
 
     found = modules if modules is not None else set()
+    by_name = shipped if shipped is not None else {}
     by_value = cloudpickle.list_registry_pickle_by_value()
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -52,6 +60,8 @@ def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None) -> Any:
                 return reduce_code(obj, self.dispatch_table)
             if _not_in_runtime(obj) and getattr(obj, "__module__", None) not in by_value:
                 raise NotInRuntimeError(obj)
+            if isinstance(obj, _NAMED) and getattr(obj, "__module__", None) in by_value:
+                _note_shipped(obj, by_name)
             if isinstance(obj, REDUCED) and not _goes_by_reference(obj, by_value):
                 reduced = reduce_functools(obj)
                 if reduced is not None:
@@ -73,6 +83,14 @@ def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None) -> Any:
                 found.add(module)
 
     return Pickler(buffer)
+
+
+def _note_shipped(value: Any, shipped: Shipped) -> None:
+    """Notes a function or class that its module has under its name, perhaps under one of Airflow's decorators."""
+    module, name = value.__module__, getattr(value, "__qualname__", "")
+    found = getattr(sys.modules.get(module), name, None)
+    if value is found or (is_task_decorator(found) and value is found.function):
+        shipped.setdefault(module, {})[name] = value
 
 
 def _as_plain(decorated: Any) -> functools.partial[Any]:

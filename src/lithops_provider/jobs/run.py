@@ -18,7 +18,7 @@ from lithops_provider.jobs.follow import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.gather import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local
-from lithops_provider.jobs.outcome import Failure, load_results, make_failure
+from lithops_provider.jobs.outcome import Failure, is_final, load_results, make_failure
 from lithops_provider.jobs.planning import BatchSize
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
@@ -157,7 +157,11 @@ class JobRun:
         self._keep(given_up)
         found.add(given_up)
         self._take(found, number)
-        retried = [index for index in self.outcomes.failed if self.attempts[index] <= self.item_retries]
+        retried = [
+            index
+            for index in self.outcomes.failed
+            if self.attempts[index] <= self.item_retries and not is_final(self.outcomes[index])
+        ]
         again = sorted({*unrun, *orphaned, *retried})
         if not again:
             return False

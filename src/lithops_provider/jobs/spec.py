@@ -11,6 +11,7 @@ from lithops_provider.jobs.binding import Binding
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
 from lithops_provider.jobs.payload import dump_function, dump_items
+from lithops_provider.jobs.pickler import Shipped
 from lithops_provider.jobs.planning import BatchSize, check_batch_size
 from lithops_provider.jobs.remote import frames
 
@@ -107,11 +108,14 @@ def make_spec(
     options = options or Options()
     options.check()
     modules: set[str] = set()
+    shipped: Shipped = {}
+    if blobs is None:
+        blobs = dump_items(binding, items, modules, shipped)
     return JobSpec(
         kind=kind,
         name=binding.name,
-        function=dump_function(binding, modules),
-        items=dump_items(binding, items, modules) if blobs is None else blobs,
+        function=dump_function(binding, modules, shipped),
+        items=blobs,
         modules=modules,
         options=options,
         shared=_digest(b"".join(dump_items(binding, [(binding.args, binding.kwargs)]))),

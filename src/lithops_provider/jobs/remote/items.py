@@ -16,7 +16,9 @@ import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
+from .airflow_exceptions import is_fail, is_skip
 from .by_value import dump_by_value
+from .modules import load_function, names_shipped_module
 from .output import CapturedOutput
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     text = text.replace("lithops_provider.jobs.remote.items.ItemTimeoutError", "TimeoutError")
     if len(text) > MAX_TRACEBACK:
         text = f"{text[: MAX_TRACEBACK // 2]}\n...\n{text[-MAX_TRACEBACK // 2 :]}"
-    return {"type": kind, "message": message[:MAX_MESSAGE], "traceback": text}
+    described = {"type": kind, "message": message[:MAX_MESSAGE], "traceback": text}
+    return {**described, "final": True} if is_fail(error) else described
 
 
 def dump_result(value: Any) -> bytes:
@@ -73,7 +76,8 @@ def dump_result(value: Any) -> bytes:
     :raises TypeError: the value can't be pickled
     """
     try:
-        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        by_name = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        return dump_by_value(value) if names_shipped_module(by_name) else by_name
     except Exception:
         try:
             return dump_by_value(value)
@@ -165,7 +169,7 @@ class ItemRunner:
 
     def _run_all(self, items: Iterable[tuple[int, memoryview]]) -> None:
         try:
-            function, common_args, common_kwargs, injected = pickle.loads(self.function)
+            function, common_args, common_kwargs, injected = load_function(self.function)
             inject = injection.Injection(*injected)
         except BaseException as error:
             self._send(0, LOAD_FAILURE, time.time(), 0.0, json.dumps(describe(error)).encode())
@@ -209,6 +213,9 @@ class ItemRunner:
             return SUCCESS, payload
         except BaseException as error:
             self.in_item = False
+            if is_skip(error):
+                print(f"skipped: {error}")  # noqa: T201 - the item's output
+                return SUCCESS, dump_result(None)
             return FAILURE, json.dumps(describe(error)).encode()
 
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
