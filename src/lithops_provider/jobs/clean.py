@@ -25,7 +25,9 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     :param client: where the job ran
     :param job: its value
     :returns: how many objects there were
+    :raises StorageUnavailableError: the client looks elsewhere than where the job is
     """
+    client.check_holds(job)
     prefixes = [job_prefix(job.executor_id, job_id) for job_id in job.job_ids]
     prefixes.append(f"{JOBS_PREFIX}/{job.executor_id}")
     keys = [key for prefix in prefixes for key in client.keys(job.bucket, f"{prefix}/")]
