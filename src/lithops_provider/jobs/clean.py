@@ -10,8 +10,8 @@ import shutil
 import time
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
 
 #: The executor ids that we choose, see `LithopsJob.new_executor_id`; Lithops's own look different.
