@@ -13,9 +13,21 @@ from typing import Any
 
 from lithops_provider.jobs import remote
 
+#: In the order in which they import each other.
 _MODULES = (
-    *("frames", "parts", "output", "outcomes", "shipped_modules", "results", "sources", "objects"),
-    *("storages", "injection", "items", "batch"),
+    "by_value",
+    "frames",
+    "parts",
+    "output",
+    "outcomes",
+    "shipped_modules",
+    "results",
+    "sources",
+    "objects",
+    "storages",
+    "injection",
+    "items",
+    "batch",
 )
 
 
