@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lithops_provider.jobs.binding import bind_items
-from lithops_provider.jobs.payload import dump_function, dump_items
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.submit.payload import dump_function, dump_items
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -31,7 +31,7 @@ def in_a_fresh_process(function: Any, item: Any, extra_args: Any = None) -> Any:
     script = (
         "import pickle, sys, cloudpickle\n"
         "blob, item = pickle.load(sys.stdin.buffer)\n"
-        "from lithops_provider.jobs.remote.modules import load_function\n"
+        "from lithops_provider.jobs.remote.shipped_modules import load_function\n"
         "function, more, shared, _ = load_function(blob)\n"
         "args, kwargs, _ = pickle.loads(item)\n"
         "sys.stdout.buffer.write(cloudpickle.dumps(function(*args, *more, **kwargs, **shared)))\n"

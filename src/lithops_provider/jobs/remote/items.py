@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import injection
 from .airflow_exceptions import is_fail, is_skip
 from .by_value import dump_by_value
-from .modules import load_function, names_shipped_module
 from .output import CapturedOutput
+from .shipped_modules import load_function, names_shipped_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

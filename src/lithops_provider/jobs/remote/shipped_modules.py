@@ -1,0 +1,113 @@
+"""
+Modules that aren't installed where functions run: the DAG file's, with what was shipped of it by value, and those that
+another job's functions brought along, as its results may be of classes that are in them.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import pickle
+import sys
+import types
+from importlib.machinery import ModuleSpec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+
+#: Names of the modules that were made of what was shipped.
+_shipped_modules: set[bytes] = set()
+
+
+def load_function(data: bytes) -> Any:
+    """
+    Unpickles a function and what comes with it, and makes modules of what was shipped by value of the DAG file: pickle,
+    processes that the function starts, and dataclasses look their names up there.
+
+    :param data: from `lithops_provider.jobs.submit.payload.dump_function`
+    """
+    unpickler = pickle.Unpickler(io.BytesIO(data))
+    value = unpickler.load()
+    for name, members in unpickler.load().items():
+        _make_module(name, members)
+    return value
+
+
+def _make_module(name: str, members: Mapping[str, Any]) -> None:
+    import cloudpickle
+
+    module = types.ModuleType(name)
+    for member in members.values():
+        # What functions refer to, constants and imports among that: all functions of a module share it.
+        vars(module).update(getattr(member, "__globals__", {}))
+    vars(module).update(members, __spec__=ModuleSpec(name, None))
+    sys.modules[name] = module
+    # Other processes don't have it: what goes to them through cloudpickle still goes by value.
+    cloudpickle.register_pickle_by_value(module)
+    _shipped_modules.add(name.encode())
+
+
+def names_shipped_module(pickled: bytes) -> bool:
+    """
+    Tells whether a pickle may refer by name to what only this process has. Its text may hold such a name by chance.
+
+    :param pickled: the pickle
+    """
+    return any(name in pickled for name in _shipped_modules)
+
+
+def load_result(blob: memoryview, storage: Any, bucket: str, prefix: str) -> Any:
+    """
+    Unpickles a result of another job.
+
+    :param blob: the result
+    :param storage: a Lithops Storage
+    :param bucket: the job's bucket
+    :param prefix: of a round of that job
+    """
+    try:
+        return pickle.loads(blob)
+    except ModuleNotFoundError:
+        if any(isinstance(finder, JobModules) and finder.prefix == prefix for finder in sys.meta_path):
+            raise
+        # What Lithops writes for its worker, see `lithops.worker.utils.get_function_and_modules`.
+        shipped = pickle.loads(storage.get_object(bucket, f"{prefix}/func.pickle"))["module_data"]
+        sys.meta_path.append(JobModules(prefix, shipped or {}))
+        return pickle.loads(blob)
+
+
+class JobModules:
+    """
+    Finds and loads modules from memory. The last to be asked: a function's own modules come first.
+
+    :param prefix: of the job's round
+    :param shipped: the files by path, encoded as Lithops does
+    """
+
+    def __init__(self, prefix: str, shipped: Mapping[str, str]) -> None:
+        self.prefix = prefix
+        self._shipped = shipped
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Finds a module, as Python's import wants it."""
+        stem = name.replace(".", "/")
+        if f"{stem}/__init__.py" in self._shipped:
+            return importlib.util.spec_from_loader(name, self, origin=f"{stem}/__init__.py", is_package=True)  # type: ignore[arg-type]
+        if f"{stem}.py" in self._shipped:
+            return importlib.util.spec_from_loader(name, self, origin=f"{stem}.py", is_package=False)  # type: ignore[arg-type]
+        if any(file.startswith(f"{stem}/") for file in self._shipped):
+            return ModuleSpec(name, None, is_package=True)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leaves that to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Runs a module's code."""
+        assert module.__spec__ is not None
+        file = str(module.__spec__.origin)
+        exec(compile(base64.b64decode(self._shipped[file]), file, "exec"), module.__dict__)  # noqa: S102 - the user's own code
