@@ -1,4 +1,4 @@
-"""Deferrable tasks whose jobs are short: Airflow's scheduler fails those that come back before it has seen them leave."""
+"""Deferrable tasks with short jobs: Airflow's scheduler fails a task that comes back before it has seen it leave."""
 
 from __future__ import annotations
 
