@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError, LithopsJobError
+from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError
+from lithops_provider.task.xcom import ResultNotPushableError
 
 
 @contextlib.contextmanager
 def failing_on_bad_input() -> Iterator[None]:
     """
-    Fails the task for good if something inside finds a parameter wrong, or if too many items failed for good.
+    Fails the task for good if something inside finds a parameter wrong, or a result that can't be pushed, or if too
+    many items failed for good.
 
     :raises AirflowFailException: it does
     """
     try:
         yield
-    except InvalidInputError as error:
+    except (InvalidInputError, ResultNotPushableError) as error:
         raise _fail(error) from error
     except ItemsFailedError as error:
         if error.final:
@@ -25,7 +27,7 @@ def failing_on_bad_input() -> Iterator[None]:
         raise
 
 
-def _fail(error: LithopsJobError) -> Exception:
+def _fail(error: Exception) -> Exception:
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     return AirflowFailException(f"{type(error).__name__}: {error}")
