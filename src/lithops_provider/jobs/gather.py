@@ -14,9 +14,12 @@ from typing import Any
 
 from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
 from lithops_provider.jobs.headers import read_header_frame
+from lithops_provider.jobs.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
+from lithops_provider.jobs.remote.text import storable
 
 _LOG_TAIL = 2_000
 _READERS = 16
@@ -109,10 +112,17 @@ def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None)
 
 def _exception_of(status: dict[str, Any]) -> tuple[str, str]:
     """Reads Lithops's ``exc_info``: the repr of a pickled (type, value, traceback), or of a dict of texts."""
-    try:
-        info = pickle.loads(ast.literal_eval(status["exc_info"]))
-    except Exception as error:
-        return "Error", f"its exception can't be read here: {error}"
+    with noticed_interrupts() as interrupts:
+        try:
+            kind, text = _read_exception(pickle.loads(ast.literal_eval(status["exc_info"])))
+        except BaseException as error:
+            if interrupts.came:
+                raise
+            kind, text = "Error", f"its exception can't be read here: {describe(error)['message']}"
+    return storable(kind, MAX_TYPE), storable(text, MAX_MESSAGE)
+
+
+def _read_exception(info: Any) -> tuple[str, str]:
     if isinstance(info, dict):
         return str(info.get("exc_type", "Error")), str(info.get("exc_value", ""))
     kind, value, _ = info
@@ -127,4 +137,4 @@ def _log_of(status: dict[str, Any]) -> str:
     if not logs:
         return ""
     text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
-    return text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:]
+    return storable(text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:], _LOG_TAIL)
