@@ -14,8 +14,8 @@ from typing import Any
 from lithops_provider.jobs import remote
 
 _MODULES = (
-    *("frames", "text", "descriptors", "parts", "output", "outcomes", "modules", "results", "objects", "storages"),
-    *("injection", "items", "isolation", "item_process", "batch"),
+    *("frames", "text", "descriptors", "parts", "output", "outcomes", "modules", "results", "sources", "objects"),
+    *("storages", "injection", "items", "isolation", "item_process", "batch"),
 )
 
 
