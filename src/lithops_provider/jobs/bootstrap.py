@@ -13,9 +13,25 @@ from typing import Any
 
 from lithops_provider.jobs import remote
 
+#: In the order in which they import each other.
 _MODULES = (
-    *("frames", "text", "descriptors", "parts", "output", "outcomes", "modules", "results", "sources", "objects"),
-    *("storages", "injection", "items", "isolation", "item_process", "batch"),
+    "by_value",
+    "frames",
+    "text",
+    "descriptors",
+    "parts",
+    "output",
+    "outcomes",
+    "modules",
+    "results",
+    "sources",
+    "objects",
+    "storages",
+    "injection",
+    "items",
+    "isolation",
+    "item_process",
+    "batch",
 )
 
 

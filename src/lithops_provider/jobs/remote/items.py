@@ -17,6 +17,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
+from .by_value import dump_by_value
 from .descriptors import OwnDescriptor
 from .output import CapturedOutput
 from .text import class_name, storable
@@ -88,10 +89,8 @@ def dump_result(value: Any) -> bytes:
     try:
         return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception:
-        import cloudpickle
-
         try:
-            return bytes(cloudpickle.dumps(value))
+            return dump_by_value(value)
         except Exception as error:
             kind = class_name(type(value))
             hint = "; return list(...) of it instead" if hasattr(value, "__next__") else ""
