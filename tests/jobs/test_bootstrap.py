@@ -72,6 +72,7 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
             "output_limit": 1000,
             "watched": True,
             "once": False,
+            "marked": True,
         },
     }
     call = {"call_id": "00000", "indices": range(2), "span": (0, len(blob) - 1)}

@@ -24,6 +24,7 @@ from .isolation import end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
 from .items import LOAD_FAILURE, LOADED, SUCCESS, WROTE, ItemRunner, Message
 from .parts import PartBuilder, PartName, part_key
+from .results import BEGUN
 from .storages import open_storage
 
 #: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
@@ -46,8 +47,8 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     :param function: the pickled function, with the arguments that all items share
     :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
         ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``;
-        ``watched``, whether a single item, too, gets a process of its own; ``once``, whether the backend may run the
-        call again by itself
+        ``watched``, whether a single item, too, gets a process of its own; ``marked``, whether the call leaves a mark
+        that it has begun; ``once``, whether the backend may run the call again by itself
     :returns: how many items were done, failed, and are left
     :raises MemoryError: the call has run before, and died
     """
@@ -56,8 +57,8 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     batch = Batch(call, storage, settings, begin)
     if batch.cancelled(begun=False):
         return batch.summary()
-    if settings["once"]:
-        batch.begin_once()
+    if settings["marked"]:
+        batch.begin()
     first, last = call["span"]
     data = storage.get_object(
         settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
@@ -118,18 +119,20 @@ class Batch:
             self.stopped = not begun or marker != _BEGIN_NOTHING
         return self.stopped
 
-    def begin_once(self) -> None:
+    def begin(self) -> None:
         """
-        Leaves a mark that the call has begun. FaaS backends run a call again whose process is gone: whoever waits for
-        the job hears of it by that, and sends what is missing again, so that nothing done is done twice.
+        Leaves a mark that the call has begun. Whoever waits for a job whose processes are gone sends again what has
+        not. FaaS backends run a call again whose process is gone: there, too, whoever waits for the job hears of it,
+        and sends what is missing again, so that nothing done is done twice.
 
         :raises MemoryError: there is a mark: what ends all processes of a call is the lack of memory
         """
-        bucket, key = self.settings["bucket"], f"{self.prefix}/begun"
+        bucket, key = self.settings["bucket"], f"{self.prefix}/{BEGUN}"
         begun = False
-        with contextlib.suppress(Exception):  # there is none: storages say so in different ways
-            self.storage.get_object(bucket, key)
-            begun = True
+        if self.settings["once"]:
+            with contextlib.suppress(Exception):  # there is none: storages say so in different ways
+                self.storage.get_object(bucket, key)
+                begun = True
         if begun:
             raise MemoryError("the call died, as it does when memory runs out, and the backend has started it again")
         self._put(key, b"", _STORE_DELAYS)
