@@ -298,7 +298,8 @@ def test_what_had_not_begun_when_the_runner_was_killed_is_sent_again(
 def test_a_runner_that_begins_nothing_is_started_three_times(
     start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lithops_localhost, "_RUNNER", "raise SystemExit(1)")
+    ends = "import sys\nif sys.argv[1] == 'run_job': sys.exit(1)\n"
+    monkeypatch.setattr(lithops_localhost, "_RUNNER", ends + lithops_localhost._RUNNER)
 
     run = start_map(lambda x: x, range(4), batch_size=2)
     run.finish()

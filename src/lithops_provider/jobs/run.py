@@ -150,7 +150,7 @@ class JobRun:
         for group in find_missing(self.client, self.job, plan, found, lost):
             if group.reason is None or (dead and not group.begun and self._begins()):
                 unrun += group.indices
-            elif group.alone or lost is not None and not (dead and group.begun):
+            elif group.alone or (lost is not None and not (dead and group.begun)):
                 given_up += [lost_outcome(index, group.reason) for index in group.indices]
             else:
                 orphaned += group.indices
