@@ -55,3 +55,18 @@ def test_an_item_that_fails_for_good_says_so(batch: BatchRunner) -> None:
 
     assert done.failures()[0]["final"] is True
     assert "final" not in done.failures()[1]
+
+
+def skipping_a_file(name: str) -> None:
+    module = types.ModuleType("airflow.exceptions")
+    error: type[Exception] = type("AirflowSkipException", (Exception,), {"__module__": module.__name__})
+    raise error(f"no {name}")
+
+
+def test_the_text_of_a_skip_can_be_stored(batch: BatchRunner) -> None:
+    done = batch(skipping_a_file, ["r-\udce9.csv", "\0" * 10_000])
+
+    assert done.results() == {0: None, 1: None}
+    assert "skipped: no r-\\udce9.csv" in done.outcomes[0].output
+    assert "\0" not in done.outcomes[1].output
+    assert len(done.outcomes[1].output) < 5_000

@@ -18,6 +18,8 @@ _MODULES = (
     "airflow_exceptions",
     "by_value",
     "frames",
+    "text",
+    "descriptors",
     "parts",
     "output",
     "outcomes",
@@ -28,6 +30,8 @@ _MODULES = (
     "storages",
     "injection",
     "items",
+    "isolation",
+    "item_process",
     "batch",
 )
 
