@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
@@ -233,7 +234,7 @@ class ItemRunner:
             self.in_item = False
             self._end_if_forked(error)
             if is_skip(error):
-                text = storable(_shown("message", lambda: str(error)), MAX_MESSAGE)
+                text = storable(_shown("message", partial(str, error)), MAX_MESSAGE)
                 print(f"skipped: {text}")  # noqa: T201 - the item's output
                 return SUCCESS, dump_result(None)
             return FAILURE, json.dumps(describe(error)).encode()
