@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
@@ -69,6 +69,8 @@ class JobRun:
     cancelled: bool = field(default=False, init=False)
     #: MB of the next round, if it was raised.
     memory: int | None = field(default=None, init=False)
+    #: Counts of the whole job at the last look.
+    progress: Progress | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
@@ -102,21 +104,27 @@ class JobRun:
             self.client.put(job.stop_key(), BEGIN_NOTHING)
             self._interrupted_round = len(job.rounds)
 
-    def finish(self) -> None:
+    def finish(self, enough: Callable[[], bool] = lambda: False) -> bool:
         """
         Follows the job until every item has its final outcome.
 
+        :param enough: tells whether to leave off before that
+        :returns: whether every item has its final outcome
         :raises JobTimeoutError: the deadline has passed
         :raises JobCancelledError: `cancel` was called
         :raises StorageUnavailableError: the storage doesn't answer
         """
         while True:
             follower = self.follower()
-            follow(follower, self._report, self.deadline, lambda: self.cancelled)
+            follow(follower, self._report, self.deadline, lambda: self.cancelled or enough())
             if self.cancelled:
                 raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
+            if not follower.over:
+                self._report(follower.poll())  # the last look may be as old as the poll interval
+                if not follower.over:
+                    return False
             if not self.settle(follower.lost, dead=follower.dead):
-                return
+                return True
 
     def follower(self) -> Follower:
         """Returns what looks at the last round."""
@@ -254,16 +262,10 @@ class JobRun:
             )
 
     def _report(self, progress: Progress) -> None:
-        self.on_progress(
-            Progress(
-                total=self.job.items,
-                done=min(self.outcomes.succeeded + progress.done, self.job.items),
-                failed=progress.failed,
-                calls=progress.calls,
-                started=progress.started,
-                ended=progress.ended,
-            )
+        self.progress = replace(
+            progress, total=self.job.items, done=min(self.outcomes.succeeded + progress.done, self.job.items)
         )
+        self.on_progress(self.progress)
 
 
 def _ran_out_of_memory(outcome: Outcome) -> bool:
