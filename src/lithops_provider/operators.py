@@ -345,7 +345,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         )  # before the map: it would be for nothing if this can't be called
         if phase == "reduce":
             mapped = LithopsJob.from_dict(carried["map"])
-            return reduce_binding, reduce_items(mapped, carried["chunks"] if self._by_object() else None)
+            return reduce_binding, reduce_items(client, mapped, carried["chunks"] if self._by_object() else None)
         binding, items = super()._bind(context, client, phase, carried)
         if self._by_object() and not binding.takes_object:
             raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")

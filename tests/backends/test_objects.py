@@ -122,7 +122,7 @@ def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(client: LithopsC
     paths = [f"{BUCKET}/text/empty.txt", f"{BUCKET}/text/lines.txt", f"{BUCKET}/text/table.csv"]
     binding, items, chunks = bind_objects(client, describe, paths, chunk_number=3)
     mapped = done(client, "map", (binding, items))
-    reduced = done(client, "reduce", (bind_reduce(gather), reduce_items(mapped.job, chunks)))
+    reduced = done(client, "reduce", (bind_reduce(gather), reduce_items(client, mapped.job, chunks)))
 
     assert chunks == [1, 3, 3]
     assert reduced.results() == [["text/empty.txt", 0], ["text/lines.txt", len(LINES)], ["text/table.csv", 1]]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from typing import Any
 
 from . import results
 from .modules import load_result
 from .objects import open_chunk
 from .storages import open_storage
+from .values import read_values
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20
@@ -64,7 +66,7 @@ class Injection:
                 storage = self.storage(description["backend"]) if in_storage else None
                 filled[name] = open_chunk(storage, description)
             for place, references, single in special.get("results", ()):
-                values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
+                values = [value for entry in references for value in read_values(self.storage(None), entry)]
                 given = values[0] if single else values
                 if isinstance(place, int):
                     args = (*args[:place], given, *args[place:])
@@ -90,7 +92,7 @@ class Injection:
             ranged = {"Range": f"bytes={span[0]}-{span[1] - 1}"}
             self._window = (key, span, storage.get_object(bucket, key, extra_get_args=ranged))
         blob = memoryview(self._window[2])[start - span[0] : end - span[0]]
-        value = load_result(blob, storage, bucket, key.rsplit("/", 2)[0])
+        value = load_result(lambda: pickle.loads(blob), storage, bucket, key.rsplit("/", 2)[0])
         if argument is not None:
             value = {argument: value}
         elif isinstance(value, tuple):
