@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.spec import Options, make_spec
-from lithops_provider.jobs.submit import new_job
+from lithops_provider.jobs.submit.send import new_job
+from lithops_provider.jobs.submit.spec import Options, make_spec
 
 JOB = LithopsJob(
     executor_id="0123456789abcdef-0",

@@ -10,8 +10,8 @@ import shutil
 import time
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
 
 #: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).

@@ -7,13 +7,13 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
-from lithops_provider.jobs.follow import Follower, Progress, follow
-from lithops_provider.jobs.gather import find_missing, gather_outcomes
+from lithops_provider.jobs.follow.follower import Follower, Progress, follow
+from lithops_provider.jobs.follow.processes import runner_is_gone
+from lithops_provider.jobs.gather.failures import failure_message, load_results, make_failure, too_many
+from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import runner_is_gone
-from lithops_provider.jobs.outcome import failure_message, load_results, make_failure, too_many
 from lithops_provider.jobs.remote.outcomes import Outcomes, lost_outcome
-from lithops_provider.jobs.submit import load_items, load_plan
+from lithops_provider.jobs.submit.send import load_items, load_plan
 
 
 def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:

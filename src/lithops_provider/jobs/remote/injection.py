@@ -8,8 +8,8 @@ import pickle
 from typing import Any
 
 from . import results
-from .modules import load_result
 from .objects import open_chunk
+from .shipped_modules import load_result
 from .storages import open_storage
 from .values import read_values
 
