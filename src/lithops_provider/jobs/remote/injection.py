@@ -8,7 +8,6 @@ import pickle
 from typing import Any
 
 from . import results
-from .objects import open_chunk
 from .shipped_modules import load_result
 from .storages import open_storage
 from .values import read_values
@@ -61,6 +60,8 @@ class Injection:
         filled: dict[str, Any] = {name: index if name == "id" else self._client(name) for name in self.names}
         if special is not None:
             if "object" in special:
+                from .objects import open_chunk  # comes only with functions that take one
+
                 name, description = special["object"]
                 in_storage = description["backend"] not in ("path", "url")
                 storage = self.storage(description["backend"]) if in_storage else None

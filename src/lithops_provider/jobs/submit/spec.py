@@ -64,6 +64,7 @@ class JobSpec:
     :param modules: names of the modules that have to be imported where it runs
     :param options: how to run it
     :param shared: digest of the arguments that all items share
+    :param takes_object: whether items are objects in storage
     """
 
     kind: JobKind
@@ -73,6 +74,7 @@ class JobSpec:
     modules: set[str]
     options: Options
     shared: str = ""
+    takes_object: bool = False
 
     def digests(self) -> dict[str, str]:
         """Returns what tells whether the items, what they share, and the function are those of another time."""
@@ -115,4 +117,5 @@ def make_spec(
         modules=modules,
         options=options,
         shared=_digest(b"".join(dump_items(binding, [(binding.args, binding.kwargs)]))),
+        takes_object=binding.takes_object,
     )
