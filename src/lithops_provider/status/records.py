@@ -209,6 +209,7 @@ def _read(value: Any) -> tuple[dict[str, Any] | None, dict[str, LithopsJob]]:
     jobs = {}
     for phase, entry in value["jobs"].items():
         job = LithopsJob.from_dict(entry)
-        job.check_names()
+        if not job.rounds:
+            raise InvalidInputError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
         jobs[str(phase)] = job
     return value, jobs

@@ -20,6 +20,7 @@ from lithops_provider.report import telemetry
 from lithops_provider.report.jobs import PublishedJobs
 from lithops_provider.report.summary import SUMMARIES, SUMMARY_KEY, sum_up
 from lithops_provider.task import arguments
+from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
@@ -109,7 +110,7 @@ class TaskRun:
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
         if run.settle(event["lost"], dead=event["dead"]):
-            self._defer(run, phase, carried)
+            self._wait(run, phase, carried)
         return self._conclude(run, phase, carried)
 
     @property
@@ -135,10 +136,9 @@ class TaskRun:
         :param error: what Airflow fails the task with
         """
         from lithops_provider.jobs.cancel import cancel_job
-        from lithops_provider.jobs.job import LithopsJob
 
         try:
-            known = [LithopsJob.from_dict(entry["job"]) for entry in self.state.load().values()]
+            known = [entry.job for entry in self.state.load().values()]
             stopped = [job for job in known if cancel_job(self._client(), job, self.owner)]
             if stopped:
                 ti = self.context["ti"]
@@ -185,8 +185,9 @@ class TaskRun:
             self.log.info("There are no items, so nothing is sent.")
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
-        if operator.deferrable:
-            self._trigger_config()  # says what is wrong before anything is sent
+        if operator.deferrable:  # say what is wrong before anything is sent
+            self._trigger_config()
+            defer_after()
         known = self.state.find(phase, client, spec)
         run = self._run(client, phase, spec)
         if known is None:
@@ -198,9 +199,7 @@ class TaskRun:
         if last and self.settings["async_invoke"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        if operator.deferrable:
-            self._defer(run, phase, carried)
-        run.finish()
+        self._wait(run, phase, carried)
         return self._conclude(run, phase, carried)
 
     def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
@@ -260,11 +259,22 @@ class TaskRun:
         self.context["ti"].xcom_push(key=FAILURES_KEY, value=value)
         return f"job {run.job.executor_id}; all of them are in the XCom {FAILURES_KEY} and in {where}"
 
+    def _wait(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+        """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
+        if not self.operator.deferrable:
+            run.finish()
+            return
+        wait = WorkerWait()
+        if not run.finish(lambda: wait.enough(run.progress)):
+            self._defer(run, phase, carried)
+
     def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
         self._check_wanted(run)
         deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
+        settings = self._trigger_config()
+        left = None if deadline is None else max(deadline - time.time(), settings["first_look"])
         self.active = None  # the trigger is in charge now
         self.operator.defer(
             trigger=LithopsJobTrigger(
@@ -284,10 +294,10 @@ class TaskRun:
                     "deadline": self.deadline,
                     "end": self.end,
                 },
-                **self._trigger_config(),
+                **settings,
             ),
             method_name="resume",
-            timeout=None if deadline is None else deadline - time.time() + _TIMEOUT_SLACK,
+            timeout=None if left is None else left + _TIMEOUT_SLACK,
         )
 
     def _check_wanted(self, run: JobRun) -> None:
@@ -315,7 +325,7 @@ class TaskRun:
 
         operator = self.operator
         given = without_credentials(arguments.resolve(operator, "lithops_config"), operator.lithops_conn_id)
-        return {"arguments": operator.hook_arguments(), "lithops_config": given}
+        return {"arguments": operator.hook_arguments(), "lithops_config": given, "first_look": defer_at_least()}
 
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook

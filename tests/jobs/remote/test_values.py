@@ -89,7 +89,7 @@ def test_a_part_whose_header_is_cut_off_tells_nothing(store: Store, left: int) -
 PEAK = """
 import resource, sys
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.remote.values import read_values
 
 client = LithopsClient(resolve_config())

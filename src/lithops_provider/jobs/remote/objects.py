@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import sources, tables, text
+from . import lines, sources, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ class Readers:
     decompressed if it begins as gzip, bzip2 or xz files do.
     """
 
-    _chunk: text.Chunk
+    _chunk: lines.Chunk
 
     def lines(self, encoding: str | None = None, errors: str = "strict") -> Iterator[str]:
         """
@@ -31,7 +31,7 @@ class Readers:
 
     def json_lines(self) -> Iterator[Any]:
         """Yields the value of each line, which is JSON; blank lines are left out."""
-        return text.json_lines(self._chunk)
+        return lines.json_lines(self._chunk)
 
     def csv(
         self,
@@ -93,7 +93,7 @@ def open_chunk(storage: Any, description: dict[str, Any]) -> Any:
     if newline is not None and description["total_parts"] > 1:
         start, end = _line_start(source, start, size, newline), _line_start(source, end, size, newline)
     obj.data_stream = source.stream(start, end)
-    obj._chunk = text.Chunk(source, start, end, cut, obj.part, obj.total_parts, obj.newline)
+    obj._chunk = lines.Chunk(source, start, end, cut, obj.part, obj.total_parts, obj.newline)
     return obj
 
 

@@ -10,6 +10,8 @@ from .outcomes import Outcomes, Part
 
 #: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
 JOBS_PREFIX = "lithops.jobs"
+#: Name of the mark that a call leaves beside its parts before it runs its first item.
+BEGUN = "begun"
 _READERS = 16
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .text import Chunk
+    from .lines import Chunk
 
 #: Rows that are longer or shorter than the header are errors.
 REFUSE = object()

@@ -17,6 +17,8 @@ from lithops_provider.jobs import remote
 _MODULES = (
     "by_value",
     "frames",
+    "text",
+    "descriptors",
     "parts",
     "output",
     "outcomes",
@@ -27,12 +29,14 @@ _MODULES = (
     "values",
     "injection",
     "items",
+    "isolation",
+    "item_process",
     "batch",
 )
 
 
 #: What only functions with a parameter ``obj`` need.
-_OBJECT_MODULES = ("text", "tables", "objects")
+_OBJECT_MODULES = ("lines", "tables", "objects")
 
 
 @functools.cache
