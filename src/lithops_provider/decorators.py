@@ -16,9 +16,11 @@ import attr
 from airflow.sdk.bases.decorator import _TaskDecorator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from lithops_provider.jobs.binding import INJECTED, bind_function, short_repr
+from lithops_provider.jobs.binding import bind_function
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.reduce import bind_reduce
+from lithops_provider.jobs.reserved import INJECTED
+from lithops_provider.jobs.text import short_repr
 from lithops_provider.taskflow import (
     LithopsCallDecoratedOperator,
     LithopsDecoratedOperator,

@@ -11,7 +11,7 @@ from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
 from lithops_provider.bad_input import failing_on_bad_input
-from lithops_provider.jobs.binding import bind_arguments, bind_function, by_name
+from lithops_provider.jobs.binding import bind_arguments, bind_function
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import (
     LithopsCallAsyncOperator,
@@ -196,8 +196,10 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         from lithops_provider.jobs.objects import object_paths
 
         args, kwargs = self._arguments
-        binding = bind_function(self.func, parameter=self.custom_operator_name)
-        return (object_paths(self.func, [by_name(binding, args, kwargs)]) if binding.takes_object else []), []
+        binding = bind_function(self.func, parameter=self.custom_operator_name).with_object()
+        if not binding.takes_object:
+            return [], []
+        return object_paths(self.func, [binding.bind_by_name(args, kwargs, f"the call of {binding.name}")]), []
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
@@ -207,7 +209,8 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         args, kwargs = self._arguments
         binding, items = bind_arguments(self.func, args, kwargs, parameter=self.custom_operator_name)
         if binding.takes_object:
-            return self._with_references(client, *bind_object(client, self.func, by_name(binding, args, kwargs)))
+            named = binding.with_object().bind_by_name(args, kwargs, f"the call of {binding.name}")
+            binding, items = bind_object(client, self.func, named)
         return self._with_references(client, binding, items)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import binding, follow, gather, lithops_api, lithops_modules, lithops_storage
+from lithops_provider.jobs import follow, gather, lithops_api, lithops_modules, lithops_storage, reserved
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.lithops_api import CallBatch
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
@@ -129,7 +129,7 @@ CONSTANTS: dict[str, Any] = {
     "lithops.constants.JOBS_PREFIX": JOBS_PREFIX,
     "lithops.storage.utils.init_key_suffix": follow._INIT_SUFFIX,
     "lithops.storage.utils.status_key_suffix": follow._STATUS_NAME,
-    "lithops.utils._INJECTED_ARGS": frozenset(binding.INJECTED),
+    "lithops.utils._INJECTED_ARGS": frozenset(reserved.INJECTED),
 }
 
 

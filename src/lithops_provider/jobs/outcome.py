@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lithops_provider.jobs.binding import short_repr
 from lithops_provider.jobs.remote.outcomes import Outcome
+from lithops_provider.jobs.text import short_repr
 
 #: How many failures a message shows.
 _SHOWN = 5
