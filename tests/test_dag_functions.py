@@ -195,7 +195,7 @@ def test_the_payload_is_small_and_carries_no_airflow(dag: Any) -> None:
         (lambda dag: dag.uses_model, "to 'model.lock', of type _thread.lock, which can't be pickled"),
         (
             lambda dag: dag.uses_guarded,
-            r"Guarded\.predict, of the class of Guarded, refers in line \d+ of \S+ to 'lock'",
+            r"Guarded\.predict refers in line \d+ of \S+ to 'lock'",
         ),
     ],
     ids=[

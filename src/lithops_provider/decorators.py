@@ -19,7 +19,6 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from lithops_provider.jobs.binding import bind_function
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.reduce import bind_reduce
-from lithops_provider.jobs.reserved import INJECTED
 from lithops_provider.jobs.text import short_repr
 from lithops_provider.taskflow import (
     LithopsCallDecoratedOperator,
@@ -256,8 +255,6 @@ class LithopsTaskDecorator(_TaskDecorator):  # type: ignore[type-arg]
         :raises InvalidInputError: the items of a map are not among the arguments
         """
         given = {**self.kwargs.get("op_kwargs", {}), **map_kwargs}
-        for name in (name for name in INJECTED if name in given and name in self.function_signature.parameters):
-            raise InvalidInputError(f"expand() gives the parameter {name!r}, which Lithops fills in itself")
         self.operator_class.check_expand(self.function, given)
         return super().expand(**map_kwargs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -83,6 +84,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
         return args, kwargs
 
     @classmethod
+    @functools.cache
     def decorator_parameters(cls) -> frozenset[str]:
         """Returns the names of all parameters that the decorator takes."""
         names = {"multiple_outputs", "on_failure_fail_dagrun"}
@@ -210,7 +212,7 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         binding, items = bind_arguments(self.func, args, kwargs, parameter=self.custom_operator_name)
         if binding.takes_object:
             named = binding.with_object().bind_by_name(args, kwargs, f"the call of {binding.name}")
-            binding, items = bind_object(client, self.func, named)
+            return self._with_references(client, *bind_object(client, self.func, named))
         return self._with_references(client, binding, items)
 
 
@@ -277,6 +279,11 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
         with failing_on_bad_input():
             binding = bind_function(self.map_function, parameter=self.custom_operator_name)
             items, shared = self.split_call(binding, list(self.op_args), dict(self.op_kwargs))
+            if items is None:
+                raise InvalidInputError(
+                    f"the items of {binding.name} are None: the task whose output they are was skipped, returned None, "
+                    "or pushes no XCom; have it return a list"
+                )
         self.map_iterdata = in_full(items)
         self.extra_args = in_full(shared) or None
 

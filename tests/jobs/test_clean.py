@@ -3,9 +3,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from lithops_provider.jobs.binding import bind_items
-from lithops_provider.jobs.clean import clean_job, clean_older_than
+from lithops_provider.jobs.clean import TEMP_PREFIX, clean_job, clean_older_than
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import runner_pids
@@ -55,6 +58,75 @@ def test_all_rounds_and_all_that_was_stored_for_the_job_are_deleted(client: Lith
     assert client.get(job.bucket, job.owner_key) is None
     assert len(client.keys(client.bucket, f"lithops.jobs/{alike.executor_id}-M")) == 2
     assert client.get(job.bucket, alike.owner_key) == b"me"
+
+
+def store_some(x: int, storage: Any) -> str:
+    """Stores an object without a key, in a way that can't be told from the user's other objects, and one with a key."""
+    storage.put_cloudobject(f"value {x}", key=f"kept/{x}")
+    return str(storage.put_cloudobject(f"value {x}").key)
+
+
+def cloud_objects(client: LithopsClient) -> list[str]:
+    return [key for key in client.keys(client.bucket, "lithops.jobs/tmp/") if "/cloudobject_" in key]
+
+
+def test_where_lithops_keeps_objects_without_a_key() -> None:
+    from lithops.constants import TEMP_PREFIX as LITHOPS_PREFIX
+
+    assert TEMP_PREFIX == LITHOPS_PREFIX
+
+
+@pytest.mark.parametrize("sweep", [False, True], ids=["clean_job", "clean_older_than"])
+def test_cloud_objects_without_a_key_are_deleted_with_their_job(
+    client: LithopsClient, run_map: MapStarter, sweep: bool
+) -> None:
+    others = run_map(store_some, [1]).results()
+    run = run_map(store_some, [2, 3, 4], batch_size=2)
+    keys = run.results()
+    assert set(cloud_objects(client)) >= {*keys, *others}
+    assert len(set(keys)) == 3
+
+    if sweep:
+        client.put("lithops.jobs/tmp/0123ab-0-M000-00000/cloudobject_0", b"of Lithops itself")
+        clean_older_than(client, 3600)
+        assert set(cloud_objects(client)) >= {*keys, *others}
+        clean_older_than(client, -1)
+        assert cloud_objects(client) == ["lithops.jobs/tmp/0123ab-0-M000-00000/cloudobject_0"]
+    else:
+        clean_job(client, run.job)
+        assert not {*keys} & {*cloud_objects(client)}
+        assert {*others} <= {*cloud_objects(client)}
+    assert client.get(client.bucket, "kept/2") == b"value 2"
+
+
+def test_cloud_objects_of_a_job_whose_own_objects_are_gone_are_swept(client: LithopsClient) -> None:
+    key = f"lithops.jobs/tmp/{LithopsJob.new_executor_id()}-M000-00000/cloudobject_0"
+    client.put(key, b"value")
+
+    assert clean_older_than(client, 3600) >= 1
+    assert client.get(client.bucket, key) is None
+
+
+def nested(x: int) -> Any:
+    import lithops
+
+    def store(y: int, storage: Any) -> str:
+        return str(storage.put_cloudobject(f"value {y}").key)
+
+    executor = lithops.FunctionExecutor(backend="localhost", storage="localhost")
+    return executor.executor_id, executor.get_result(executor.call_async(store, {"y": x}))
+
+
+def test_what_an_executor_within_a_function_left_is_deleted(client: LithopsClient, run_map: MapStarter) -> None:
+    run = run_map(nested, [1])
+    ((executor_id, key),) = run.results()
+    client.put(f"lithops.jobs/{executor_id}-A000/aggdata.pickle", b"left by a process that died")
+    assert key in cloud_objects(client)
+
+    clean_job(client, run.job)
+
+    assert key not in cloud_objects(client)
+    assert [key for key in client.keys(client.bucket, "lithops.jobs/") if executor_id in key] == []
 
 
 def test_nothing_of_it_is_left_on_this_machine(client: LithopsClient, run_map: MapStarter) -> None:

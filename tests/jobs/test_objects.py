@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.objects import bind_object, bind_objects
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import ItemsRunner
+from tests.jobs.web_server import WebServer, serve
 
 DATA = {
     "test-data/b": b"b1\nb2\nb3\n",
@@ -138,7 +137,7 @@ def test_the_path_need_not_be_the_first_argument(client: LithopsClient, bucket: 
 
     path = f"{bucket}/test-data/a"
 
-    assert found(client, [path, (path, 1), {"obj": path}], f) == ["test-data/a"] * 3
+    assert found(client, [path, {"obj": path, "x": 1}, {"obj": path}], f) == ["test-data/a"] * 3
     assert found(client, [path], f, argument="obj") == ["test-data/a"]
 
 
@@ -238,38 +237,52 @@ def test_a_file_of_this_machine_is_no_use_to_functions_elsewhere(client: Lithops
         bind_objects(client, size, __file__)
 
 
-class _Server(http.server.BaseHTTPRequestHandler):
-    def do_HEAD(self) -> None:
-        self.send_response(404 if self.path == "/missing" else 200)
-        if self.path != "/endless":
-            self.send_header("Content-Length", "5")
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None: ...
-
-
 @pytest.fixture
-def server() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server) as running:
-        threading.Thread(target=running.serve_forever).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
+def server() -> Iterator[WebServer]:
+    with serve({"/file": b"one\ntwo\n", "/empty": b""}) as running:
+        yield running
 
 
-def test_a_url_must_be_there_and_tell_its_size(client: LithopsClient, server: str) -> None:
-    assert found(client, [f"{server}/file"]) == [f"{server}/file"]
+def test_a_url_must_be_there_and_tell_its_size(client: LithopsClient, server: WebServer) -> None:
+    assert found(client, [f"{server.url}/file"]) == [f"{server.url}/file"]
     with pytest.raises(InvalidInputError, match=r"item 0: .*/missing can't be read: 404"):
-        bind_objects(client, size, [f"{server}/missing"])
-    with pytest.raises(InvalidInputError, match="/endless doesn't tell its size"):
-        bind_objects(client, size, [f"{server}/endless"])
+        bind_objects(client, size, [f"{server.url}/missing"])
+    server.tells_size = False
+    with pytest.raises(InvalidInputError, match="/file doesn't tell its size"):
+        bind_objects(client, size, [f"{server.url}/file"])
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_url_needs_no_head(client: LithopsClient, server: WebServer, ranges: bool) -> None:
+    """Presigned URLs allow only the method that they were made for."""
+    server.ranges = ranges
+
+    _, items, _ = bind_objects(client, size, [f"{server.url}/file", f"{server.url}/empty"])
+
+    assert [special["object"][1]["size"] for _, _, special in items] == [8, 0]
+    assert {method for method, _, _ in server.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("limits", [{"chunk_size": 4}, {"chunk_number": 2}])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_url_whose_server_has_no_ranges_is_one_item_and_one_download(
+    client: LithopsClient, server: WebServer, batch: BatchRunner, limits: dict[str, int], ranges: bool
+) -> None:
+    server.ranges = ranges
+    binding, items, counts = bind_objects(client, size, [f"{server.url}/file"], **limits)
+    server.requests.clear()
+
+    assert batch(bound=(binding, items)).results() == ({0: 4, 1: 4} if ranges else {0: 8})
+    assert counts == [len(items)]
+    assert ranges or len(server.requests) == 1
 
 
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("pair", [("key", "file"), ("key", "url"), ("file", "url")])
 def test_a_mix_of_kinds_is_an_error_that_shows_both(
-    client: LithopsClient, bucket: str, server: str, pair: tuple[str, str], order: int
+    client: LithopsClient, bucket: str, server: WebServer, pair: tuple[str, str], order: int
 ) -> None:
-    paths = {"key": f"{bucket}/test-data/a", "file": __file__, "url": f"{server}/file"}
+    paths = {"key": f"{bucket}/test-data/a", "file": __file__, "url": f"{server.url}/file"}
     items = [paths[kind] for kind in pair][::order]
 
     with pytest.raises(InvalidInputError) as caught:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import functools
-import importlib.machinery
-import importlib.util
 import json
 import pickle
-import subprocess
 import sys
 import threading
 import uuid
@@ -25,6 +22,7 @@ from lithops_provider.jobs.payload import dump_function, dump_items, underlying_
 from lithops_provider.jobs.spec import make_spec
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import MapStarter
+from tests.jobs.dag_modules import in_a_fresh_process, load
 
 DAG_FILE = """
 import functools
@@ -98,22 +96,14 @@ def locks(x):
 def calls_what_locks(x):
     return locks(x)
 
+def fails(x):
+    raise ValueError(f"no {x}")
+
 class Locking:
     def __call__(self, x):
         with lock:
             return x
 """
-
-
-def load(path: Path, name: str) -> ModuleType:
-    """Loads a file as Airflow does a DAG's: under a name that only this process knows."""
-    loader = importlib.machinery.SourceFileLoader(name, str(path))
-    spec = importlib.util.spec_from_loader(name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(params=["unusual_prefix_1234_dag", "made_by_hand"])
@@ -123,22 +113,6 @@ def dag(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     path.write_text(DAG_FILE)
     yield load(path, name)
     del sys.modules[name]
-
-
-def in_a_fresh_process(function: Any, item: Any, extra_args: Any = None) -> Any:
-    """Calls a function as it was sent, in a process that knows nothing of this one."""
-    script = (
-        "import pickle, sys, cloudpickle\n"
-        "blob, item = pickle.load(sys.stdin.buffer)\n"
-        "function, more, shared, _ = pickle.loads(blob)\n"
-        "args, kwargs, _ = pickle.loads(item)\n"
-        "sys.stdout.buffer.write(cloudpickle.dumps(function(*args, *more, **kwargs, **shared)))\n"
-    )
-    binding, items = bind_items(function, [item], extra_args)
-    sent = pickle.dumps((dump_function(binding), *dump_items(binding, items)))
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, cwd="/", check=True)
-    return pickle.loads(done.stdout)
 
 
 # -- functions that a fresh process can't import ---------------------------------------------------------------
@@ -329,3 +303,17 @@ def test_the_plain_functions_behind_a_function_are_found() -> None:
 def test_modules_that_a_fresh_process_can_import_are_known() -> None:
     assert payload._importable(sys.modules["lithops_provider.jobs.payload"])
     assert not payload._importable(ModuleType("unusual_prefix_1234_dag"))
+
+
+# -- tracebacks ------------------------------------------------------------------------------------------------
+
+
+def test_tracebacks_name_the_file_and_the_line(dag: Any, run_map: MapStarter) -> None:
+    """Also with cloudpickle 3.1.3, which leaves file names out."""
+    run = run_map(dag.fails, [1])
+    run.results()
+    (failure,) = run.failures()
+    line = DAG_FILE.splitlines().index('    raise ValueError(f"no {x}")') + 1
+
+    assert f'File "{dag.__file__}", line {line}, in fails' in failure.traceback
+    assert 'raise ValueError(f"no {x}")' in failure.traceback

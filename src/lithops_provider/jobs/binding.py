@@ -112,6 +112,8 @@ class Binding:
         """Returns the parameter that an item becomes which is no tuple and no dict; None if it has no name."""
         if self.takes_object or self.signature is None:
             return "obj" if self.takes_object else None
+        if self.barrier is not None and self.barrier.after == 0:
+            return None
         first = next(iter(self.signature.parameters.values()), None)
         named = first is not None and first.kind not in (first.VAR_POSITIONAL, first.VAR_KEYWORD)
         return first.name if first is not None and named else None

@@ -13,8 +13,20 @@ from typing import Any
 
 from lithops_provider.jobs import remote
 
+#: In the order in which they import each other.
 _MODULES = (
-    *("frames", "parts", "output", "outcomes", "modules", "results", "objects", "storages", "injection", "items"),
+    "by_value",
+    "frames",
+    "parts",
+    "output",
+    "outcomes",
+    "modules",
+    "results",
+    "sources",
+    "objects",
+    "storages",
+    "injection",
+    "items",
     "batch",
 )
 

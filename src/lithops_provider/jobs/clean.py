@@ -12,23 +12,25 @@ import time
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.liveness import is_local
-from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
+from lithops_provider.jobs.remote.results import JOBS_PREFIX
 
-#: The executor ids that we choose, see `LithopsJob.new_executor_id`; Lithops's own look different.
-_OURS = re.compile(rf"{re.escape(JOBS_PREFIX)}/([0-9a-f]{{16}}-0)(?:-[AMR]\d+)?/")
+#: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).
+TEMP_PREFIX = f"{JOBS_PREFIX}/tmp"  # noqa: S108 - no path of this machine
+#: Keys of the objects of a job. The executor ids that we choose, see `LithopsJob.new_executor_id`, look different from
+#: Lithops's own. Executors that functions make themselves have ids that begin with that of the function's call.
+_OURS = re.compile(rf"{re.escape(JOBS_PREFIX)}/(?:tmp/)?([0-9a-f]{{16}}-0)(?:-[^/]+)?/")
 
 
 def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     """
-    Deletes exactly a job's objects.
+    Deletes exactly a job's objects: its own, the CloudObjects that its functions stored in its bucket without a key,
+    and what executors that its functions made have left there.
 
     :param client: where the job ran
     :param job: its value
     :returns: how many objects there were
     """
-    prefixes = [job_prefix(job.executor_id, job_id) for job_id in job.job_ids]
-    prefixes.append(f"{JOBS_PREFIX}/{job.executor_id}")
-    keys = [key for prefix in prefixes for key in client.keys(job.bucket, f"{prefix}/")]
+    keys = [key for prefix in _prefixes(job.executor_id) for key in client.keys(job.bucket, prefix)]
     client.delete(job.bucket, keys)
     client.delete_messages(job.executor_id)
     if is_local(job):
@@ -36,6 +38,11 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
             _clean_local(job.bucket, f"{job.executor_id}-{job_id}")
         _remove(job.bucket, JOBS_PREFIX, job.executor_id)
     return len(keys)
+
+
+def _prefixes(executor_id: str) -> list[str]:
+    """Returns the prefixes of all objects of a job. No other job's executor id goes on with a dash or a slash."""
+    return [f"{JOBS_PREFIX}/{executor_id}/", f"{JOBS_PREFIX}/{executor_id}-", f"{TEMP_PREFIX}/{executor_id}-"]
 
 
 def clean_older_than(client: LithopsClient, seconds: float) -> int:
@@ -56,7 +63,7 @@ def clean_older_than(client: LithopsClient, seconds: float) -> int:
         client.delete(client.bucket, jobs[executor_id])
         client.delete_messages(executor_id)
         if client.backend == "localhost":
-            for folder in {key.split("/")[1] for key in jobs[executor_id]}:
+            for folder in {key.split("/")[1] for key in jobs[executor_id] if not key.startswith(TEMP_PREFIX)}:
                 _clean_local(client.bucket, folder)
     return len(old)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from lithops_provider.jobs.binding import is_task_decorator
 from lithops_provider.jobs.pickler import NOT_IN_RUNTIME, NotInRuntimeError, describe
+from lithops_provider.jobs.reductions import is_dispatcher
 from lithops_provider.jobs.text import function_name
 
 #: Returns why a value can't be pickled, or None.
@@ -57,29 +59,64 @@ def _inside(reference: Reference, seen: set[int], problem: Problem) -> str | Non
     """Looks into something that can't be pickled because of what it holds itself."""
     name, where, value = reference
     seen.add(id(value))
-    inner = value.function if is_task_decorator(value) else inspect.unwrap(value) if callable(value) else value
-    if isinstance(inner, FunctionType) and _is_users(inner.__module__):
-        return _search(inner, f"{name}, which it calls,", seen, problem)
-    holder = value if isinstance(value, type) else type(value)
-    if _is_users(holder.__module__):
-        for key, attribute in vars(holder).items():
-            method = getattr(attribute, "__func__", attribute)
-            if isinstance(method, FunctionType) and id(method) not in seen:
-                found = _search(method, f"{holder.__qualname__}.{key}, of the class of {name},", seen, problem)
-                if found is not None:
-                    return found
-    parts: Iterator[tuple[str, Any]] = iter(())
-    if isinstance(value, dict):
-        parts = ((f"{name}[{key!r}]", part) for key, part in value.items())
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        parts = ((f"{name}[{index}]", part) for index, part in enumerate(value))
-    elif not isinstance(value, (type, ModuleType)) and _is_users(holder.__module__):
-        parts = ((f"{name}.{key}", part) for key, part in getattr(value, "__dict__", {}).items())
-    for label, part in parts:
+    if functions := [function for function in _functions_behind(value) if _is_users(function.__module__)]:
+        return _search_all(functions, f"{name}, which it calls,", seen, problem)
+    classes = [cls for cls in _class_of(value).__mro__ if _is_users(cls.__module__)]
+    of_class = "" if isinstance(value, type) else f", of the class of {name},"
+    for cls in classes:
+        for key, attribute in vars(cls).items():
+            methods = [method for method in _functions_behind(attribute) if id(method) not in seen]
+            found = _search_all(methods, f"{cls.__qualname__}.{key}{of_class}", seen, problem)
+            if found is not None:
+                return found
+    for label, part in _parts(name, value, classes):
         if id(part) not in seen and (error := problem(part)) is not None:
             deeper = _inside(Reference(label, where, part), seen, problem)
             return deeper or f"it refers {where}to {label!r}, {_reason(part, error, 'the function')}"
     return None
+
+
+def _search_all(functions: list[FunctionType], subject: str, seen: set[int], problem: Problem) -> str | None:
+    return next((found for function in functions if (found := _search(function, subject, seen, problem))), None)
+
+
+def _class_of(value: Any) -> type:
+    return value if isinstance(value, type) else type(value)
+
+
+def _functions_behind(value: Any) -> list[FunctionType]:
+    """Returns the functions that a decorator made something else of: a task, a property, a dispatcher, a cache."""
+    behind: tuple[Any, ...] = ()
+    if is_task_decorator(value):
+        behind = (value.function,)
+    elif isinstance(value, property):
+        behind = (value.fget, value.fset, value.fdel)
+    elif isinstance(value, functools.cached_property):
+        behind = (value.func,)
+    elif isinstance(value, functools.singledispatchmethod):
+        behind = tuple(value.dispatcher.registry.values())
+    elif is_dispatcher(value):
+        behind = tuple(value.registry.values())
+    elif isinstance(value, (classmethod, staticmethod)) or (callable(value) and not isinstance(value, type)):
+        behind = (getattr(value, "__func__", value),)
+    unwrapped = [inspect.unwrap(function) for function in behind if function is not None]
+    return [function for function in unwrapped if isinstance(function, FunctionType)]
+
+
+def _parts(name: str, value: Any, classes: list[type]) -> Iterator[tuple[str, Any]]:
+    """Yields what a value holds, each with what to call it: elements, or attributes of it and of the user's classes."""
+    if isinstance(value, dict):
+        yield from ((f"{name}[{key!r}]", part) for key, part in value.items())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from ((f"{name}[{index}]", part) for index, part in enumerate(value))
+    elif not isinstance(value, ModuleType) and classes:
+        if not isinstance(value, type):
+            yield from ((f"{name}.{key}", part) for key, part in getattr(value, "__dict__", {}).items())
+        for cls in classes:
+            for key, part in vars(cls).items():
+                internal = key.startswith("_") and key.endswith("_") and key != "__annotations__"
+                if not internal and key != "_abc_impl" and not _functions_behind(part):
+                    yield f"{cls.__qualname__}.{key}", part
 
 
 def references(function: Any) -> Iterator[Reference]:
@@ -96,7 +133,9 @@ def references(function: Any) -> Iterator[Reference]:
             yield Reference(name, f"in line {line} of {file} ", function.__globals__[name])
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
-            yield Reference(name, f"in {function.__qualname__} ", cell.cell_contents)
+            value = cell.cell_contents
+            name = value.__qualname__ if name == "__class__" else name  # `super()` refers to its class by that
+            yield Reference(name, f"in {function.__qualname__} ", value)
         except ValueError:  # the variable has no value yet
             continue
     defaults = function.__defaults__ or ()

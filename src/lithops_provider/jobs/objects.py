@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.items import MAX_ITEMS, as_items, item_arguments, too_many_items
 from lithops_provider.jobs.text import short_repr
+
+logger = logging.getLogger(__name__)
 
 ObjectItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 Description = dict[str, Any]
@@ -159,15 +162,20 @@ def _find(client: LithopsClient, path: str, where: str) -> list[Description]:
 def _url(url: str, where: str) -> Description:
     import requests
 
+    # Not HEAD: whether ranges work is what matters, and presigned URLs allow one method alone.
+    headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
     try:
-        response = requests.head(url, headers={"Accept-Encoding": "identity"}, allow_redirects=True, timeout=30)
-        response.raise_for_status()
+        with requests.get(url, headers=headers, timeout=30, stream=True) as response:
+            total = response.headers.get("content-range", "").rpartition("/")[2]
+            if response.status_code != 416 or total != "0":  # as an empty file is answered for
+                response.raise_for_status()
+            ranges = response.status_code != 200
+            size = total if ranges else response.headers.get("content-length", "")
     except requests.RequestException as error:
         raise InvalidInputError(f"{where}: {url} can't be read: {error}") from error
-    size = response.headers.get("content-length")
-    if size is None:
+    if not size.isdigit():
         raise InvalidInputError(f"{where}: {url} doesn't tell its size, which is needed to read it in chunks")
-    return {"backend": "url", "url": url, "size": int(size)}
+    return {"backend": "url", "url": url, "size": int(size), "whole": not ranges}
 
 
 def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
@@ -246,7 +254,11 @@ def _chunks(
     description: Description, chunk_size: int | None, chunk_number: int | None, newline: str | None
 ) -> list[Description]:
     size = description["size"]
-    if chunk_number and size:
+    described = {key: value for key, value in description.items() if key != "whole"}
+    if size and description.get("whole") and (chunk_size or chunk_number):
+        logger.warning("%s is not split: its server has no ranges", description["url"])
+        bounds = [(0, size)]
+    elif chunk_number and size:
         bounds = [(piece.start, piece.stop) for piece in split_evenly(size, min(chunk_number, size))]
     elif chunk_size and size:
         bounds = [(start, min(start + chunk_size, size)) for start in range(0, size, chunk_size)]
@@ -254,7 +266,7 @@ def _chunks(
         bounds = [(0, size)]
     return [
         {
-            **description,
+            **described,
             "start": start,
             "end": end,
             "part": part,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+from lithops_provider.jobs import rebuilt
 from lithops_provider.jobs.binding import Binding
 from lithops_provider.jobs.culprit import find_culprit
 from lithops_provider.jobs.errors import NotPortableError
@@ -114,7 +115,7 @@ def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
 
 
 def _modules_of(function: Callable[..., Any]) -> list[ModuleType]:
-    """Returns the loaded modules that define the function and that its workers can't import."""
+    """Returns the loaded modules that define the function, and what rebuilds it, that its workers can't import."""
     owner = getattr(function, "__self__", None)
     names = {getattr(entry, "__module__", None) for entry in (function, type(owner), *underlying_functions(function))}
     names |= {
@@ -122,7 +123,7 @@ def _modules_of(function: Callable[..., Any]) -> list[ModuleType]:
         *(name for name in sys.modules if name.startswith(_DAG_MODULE_PREFIX)),
     }
     modules = (sys.modules.get(name) for name in names if name is not None)
-    return [module for module in modules if module is not None and not _importable(module)]
+    return [rebuilt, *(module for module in modules if module is not None and not _importable(module))]
 
 
 def _importable(module: ModuleType) -> bool:

@@ -7,10 +7,13 @@ import functools
 import hashlib
 import io
 import sys
+from collections.abc import Collection
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from lithops_provider.jobs.binding import is_task_decorator
+from lithops_provider.jobs.reductions import REDUCED, reduce_functools
+from lithops_provider.jobs.remote.by_value import reduce_code
 
 #: Packages that the functions' runtime doesn't have.
 NOT_IN_RUNTIME = ("airflow", "lithops_provider")
@@ -45,22 +48,29 @@ def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None) -> Any:
         def reducer_override(self, obj: Any) -> Any:
             if is_task_decorator(obj):
                 return _as_plain(obj).__reduce__()
-            if _not_in_runtime(obj):
+            if isinstance(obj, CodeType):
+                return reduce_code(obj, self.dispatch_table)
+            if _not_in_runtime(obj) and getattr(obj, "__module__", None) not in by_value:
                 raise NotInRuntimeError(obj)
+            if isinstance(obj, REDUCED) and not _goes_by_reference(obj, by_value):
+                reduced = reduce_functools(obj)
+                if reduced is not None:
+                    return reduced
             if isinstance(obj, ModuleType):
                 found.add(obj.__name__)
             elif isinstance(obj, type) or callable(obj):
-                module = getattr(obj, "__module__", None)
-                if isinstance(obj, functools._lru_cache_wrapper) and module in by_value:
-                    unbounded = obj.cache_parameters()["maxsize"] is None
-                    return (functools.cache if unbounded else functools.lru_cache), (obj.__wrapped__,)
-                if isinstance(obj, FunctionType):
-                    found.update(_imports(obj.__code__))
-                if isinstance(obj, type) and module in by_value and (name := _stable_name(obj)) is not None:
-                    internal._lookup_class_or_track(name, obj)
-                if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
-                    found.add(module)
+                self._note(obj)
             return super().reducer_override(obj)
+
+        def _note(self, obj: Any) -> None:
+            """Notes which modules have to be there to unpickle a class, a function or another callable."""
+            module = getattr(obj, "__module__", None)
+            if isinstance(obj, FunctionType):
+                found.update(_imports(obj.__code__))
+            if isinstance(obj, type) and module in by_value and (name := _stable_name(obj)) is not None:
+                internal._lookup_class_or_track(name, obj)
+            if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
+                found.add(module)
 
     return Pickler(buffer)
 
@@ -94,6 +104,14 @@ def _not_in_runtime(value: Any) -> bool:
     return isinstance(name, str) and name.partition(".")[0] in NOT_IN_RUNTIME
 
 
+def _goes_by_reference(value: Any, by_value: Collection[str]) -> bool:
+    """Tells whether something that has a name is imported by it where the functions run."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or module in by_value:
+        return False
+    return _found_in_module(value)
+
+
 def _imports(code: CodeType) -> set[str]:
     """Returns the modules that code imports when it runs."""
     names = {entry.argval for entry in dis.get_instructions(code) if entry.opname == "IMPORT_NAME"}
@@ -112,7 +130,7 @@ def _stable_name(cls: type) -> str | None:
     return f"{digest}:{cls.__module__}:{cls.__qualname__}" if digest is not None and _found_in_module(cls) else None
 
 
-def _found_in_module(value: type | FunctionType) -> bool:
+def _found_in_module(value: Any) -> bool:
     """Tells whether a class or function is in its module under its name; else cloudpickle sends it by value."""
     found: Any = sys.modules.get(value.__module__)
     for part in value.__qualname__.split("."):

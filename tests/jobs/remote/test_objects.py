@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import http.server
 import io
-import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.objects import _chunks
-from lithops_provider.jobs.remote import objects as module
+from lithops_provider.jobs.remote import sources
 from lithops_provider.jobs.remote.objects import open_chunk
 
 KEY = "test-objects/object"
@@ -83,9 +80,9 @@ def test_blocks_that_cut_newlines_do_no_harm(
     client: LithopsClient, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     for data, newline in DOCUMENTS.values():
-        monkeypatch.setattr(module, "_BLOCK", 1 << 20)
+        monkeypatch.setattr(sources, "BLOCK", 1 << 20)
         expected = [chunk.data_stream.read() for chunk in chunks(client, data, size=5, newline=newline)]
-        monkeypatch.setattr(module, "_BLOCK", block)
+        monkeypatch.setattr(sources, "BLOCK", block)
 
         assert [chunk.data_stream.read() for chunk in chunks(client, data, size=5, newline=newline)] == expected
 
@@ -123,7 +120,7 @@ TEXT = b"".join(b"line %d\n" % number for number in range(200))
 
 @pytest.fixture(params=[None, 37, 1000], ids=["whole", "small chunks", "chunks"])
 def parts(request: pytest.FixtureRequest, client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setattr(module, "_BLOCK", 64)  # so that reading takes several requests
+    monkeypatch.setattr(sources, "BLOCK", 64)  # so that reading takes several requests
     return chunks(client, TEXT, size=request.param)
 
 
@@ -181,16 +178,16 @@ def test_it_can_be_read_as_text_and_as_csv(parts: list[Any]) -> None:
 def test_a_chunk_is_read_as_needed_not_as_a_whole(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
     (chunk,) = chunks(client, bytes(10 << 20), newline=None)
     read: list[int] = []
-    original = module._Source.read
+    original = sources.Source.read
 
     def note(self: Any, start: int, end: int) -> bytes:
         read.append(end - start)
         return original(self, start, end)
 
-    monkeypatch.setattr(module._Source, "read", note)
+    monkeypatch.setattr(sources.Source, "read", note)
     chunk.data_stream.read(10)
 
-    assert read == [module._BLOCK]
+    assert read == [sources.BLOCK]
 
 
 def test_the_attributes_are_those_of_lithops(client: LithopsClient) -> None:
@@ -215,41 +212,6 @@ def test_a_file_of_this_machine(tmp_path: Path, client: LithopsClient) -> None:
 
     assert b"".join(chunk.data_stream.read() for chunk in opened) == TEXT
     assert opened[0].path == str(path)
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    ranges = True
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        data, status = TEXT, 200
-        if asked and self.ranges:
-            first, last = asked.removeprefix("bytes=").split("-")
-            data, status = TEXT[int(first) : int(last) + 1], 206
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: Any) -> None: ...
-
-
-@pytest.fixture(params=[True, False], ids=["ranges", "no ranges"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    handler = type("Handler", (_Handler,), {"ranges": request.param})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/text"
-        server.shutdown()
-
-
-def test_a_url_whether_or_not_its_server_knows_ranges(url: str, client: LithopsClient) -> None:
-    pieces = _chunks({"backend": "url", "url": url, "size": len(TEXT)}, 500, None, "\n")
-
-    opened = [open_chunk(client.storage, piece) for piece in pieces]
-
-    assert b"".join(chunk.data_stream.read() for chunk in opened) == TEXT
-    assert opened[0].url == url
 
 
 def test_an_object_that_shrank_is_an_error_not_an_endless_search(client: LithopsClient) -> None:

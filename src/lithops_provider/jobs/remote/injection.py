@@ -35,6 +35,7 @@ class Injection:
         names: tuple[str, ...],
         places: tuple[tuple[str, int], ...],
         barrier: tuple[int, str] | None = None,
+        *,
         config: dict[str, Any] | None = None,
     ) -> None:
         self.names = names

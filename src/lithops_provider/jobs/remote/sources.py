@@ -1,0 +1,169 @@
+"""Byte ranges of an object, wherever it is: in a storage, at a URL or on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import weakref
+from typing import Any
+
+#: Bytes that are read in one request.
+BLOCK = 1 << 20
+
+
+def open_source(storage: Any, description: dict[str, Any]) -> Source:
+    """
+    Returns what reads an object.
+
+    :param storage: a Lithops Storage of the object's backend; None for a path or a URL
+    :param description: ``backend``, ``bucket`` and ``key``, or ``path``, or ``url``; ``size`` of the object
+    """
+    if description["backend"] == "path":
+        return _File(description["path"], description["size"])
+    if description["backend"] == "url":
+        return _Url(description["url"], description["size"])
+    return _StoredObject(storage, description["bucket"], description["key"], description["size"])
+
+
+class Source:
+    """
+    An object that byte ranges can be read of.
+
+    :param name: what errors call it
+    :param size: the bytes that it had when the job was sent
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+
+    def read(self, start: int, end: int) -> bytes:
+        """
+        Returns the bytes from ``start`` to before ``end``.
+
+        :raises OSError: there are fewer
+        """
+        if end <= start:
+            return b""
+        data = self._fetch(start, end)
+        if len(data) < end - start:
+            raise OSError(f"{self.name} is shorter than the {self.size} bytes it had when the job was sent")
+        return data[: end - start]
+
+    def stream(self, start: int, end: int, block: int | None = None) -> io.BufferedReader:
+        """
+        Returns a range as a buffered binary file, which is fetched as it is read.
+
+        :param start: number of its first byte
+        :param end: number of the byte behind its last
+        :param block: bytes that are fetched at once, at the least
+        """
+        return io.BufferedReader(_RangeStream(self, start, end), buffer_size=block or BLOCK)
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        raise NotImplementedError
+
+
+class _File(Source):
+    """A file of this machine."""
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        with open(self.name, "rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+
+class _StoredObject(Source):
+    """An object in a storage."""
+
+    def __init__(self, storage: Any, bucket: str, key: str, size: int) -> None:
+        super().__init__(key, size)
+        self._storage = storage
+        self._bucket = bucket
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        # Storages refuse, or answer with another status, a range that is all of an empty or a small object.
+        extra = {} if (start, end) == (0, self.size) else {"Range": f"bytes={start}-{end - 1}"}
+        return bytes(self._storage.get_object(self._bucket, self.name, extra_get_args=extra))
+
+
+class _Url(Source):
+    """What a URL leads to. A server that has no ranges answers with all of it: then it is downloaded, once."""
+
+    def __init__(self, url: str, size: int) -> None:
+        super().__init__(url, size)
+        self._download: _Download | None = None
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        import requests
+
+        if self._download is None:
+            # The bytes as they are stored are counted, so nothing on the way may be encoded or decoded.
+            headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+            response = requests.get(self.name, headers=headers, timeout=60, stream=True)
+            response.raise_for_status()
+            if response.status_code == 206:
+                total = response.headers.get("content-range", "").rpartition("/")[2]
+                if total.isdigit() and int(total) != self.size:
+                    raise OSError(f"{self.name} has {total} bytes; when the job was sent it had {self.size}")
+                data: bytes = response.raw.read(decode_content=False)
+                return data
+            self._download = _Download(response)
+        return self._download.read(start, end)
+
+
+class _Download:
+    """The answer to a request, kept in a temporary file as far as it has been read: one can go back in it."""
+
+    def __init__(self, response: Any) -> None:
+        resources = contextlib.ExitStack()
+        resources.callback(response.close)
+        weakref.finalize(self, resources.close)  # functions don't close their obj
+        self._response = response
+        self._file = resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
+        self._size = 0
+
+    def read(self, start: int, end: int) -> bytes:
+        while self._size < end and (block := self._response.raw.read(BLOCK, decode_content=False)):
+            self._file.seek(self._size)
+            self._file.write(block)
+            self._size += len(block)
+        self._file.seek(start)
+        return self._file.read(end - start)
+
+
+class _RangeStream(io.RawIOBase):
+    """The bytes of a range as a file, fetched block by block."""
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        super().__init__()
+        self.source = source
+        self.start = start
+        self.end = max(start, end)
+        self.position = start
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position - self.start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: self.start, io.SEEK_CUR: self.position, io.SEEK_END: self.end}[whence]
+        self.position = min(max(base + offset, self.start), self.end)
+        return self.tell()
+
+    def readall(self) -> bytes:
+        data = self.source.read(self.position, self.end)
+        self.position += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.source.read(self.position, min(self.end, self.position + len(buffer)))
+        buffer[: len(data)] = data
+        self.position += len(data)
+        return len(data)
