@@ -66,7 +66,8 @@ class DurableState:
         """
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.job import LithopsJob
-        from lithops_provider.jobs.submit import load_plan
+        from lithops_provider.jobs.spec import same_items
+        from lithops_provider.jobs.submit import load_items, load_plan
 
         entry = self.load().get(phase)
         if entry is None:
@@ -79,7 +80,7 @@ class DurableState:
             reason = f"it runs on {job.backend}, not on {client.backend}"
         elif load_plan(client, job, 0) is None:
             reason = "nothing of it was sent, or its data is gone"
-        elif known["items"] != now["items"] and not _same_items(client, job, spec):
+        elif known["items"] != now["items"] and not same_items(load_items(client, job) or [], spec.items):
             reason = "the items have changed"
         elif known["shared"] != now["shared"]:
             reason = "the arguments that all items share have changed"
@@ -95,21 +96,3 @@ class DurableState:
         if (job.storage, job.bucket) == (client.storage_backend, client.bucket):
             cancel_job(client, job)
         return None
-
-
-def _same_items(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> bool:
-    """Compares items whose bytes differ: equal sets, for instance, are pickled in another order in another process."""
-    import pickle
-
-    from lithops_provider.jobs.submit import load_items
-
-    stored = load_items(client, job)
-    if stored is None or len(stored) != len(spec.items):
-        return False
-    try:
-        return all(
-            old == new or bool(pickle.loads(old) == pickle.loads(new))
-            for old, new in zip(stored, spec.items, strict=True)
-        )
-    except Exception:  # what can't be compared is not the same
-        return False
