@@ -22,11 +22,11 @@ assert "site-packages" in sys.modules["lithops_provider.operators"].__file__
 """
 JOB = """
 from importlib.metadata import version
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.spec import make_spec
+from lithops_provider.jobs.submit.spec import make_spec
 
 def half(x):
     if x % 2:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from lithops_provider import arguments, upstream
-from lithops_provider.base import LithopsBaseOperator
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.task import arguments, upstream
+from lithops_provider.task.base import LithopsBaseOperator
+from lithops_provider.task.generators import freeze_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
-    from lithops_provider.jobs.binding import Binding
+    from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
 
@@ -54,9 +54,9 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.binding import bind_call
-        from lithops_provider.jobs.objects import bind_object
-        from lithops_provider.jobs.references import is_reference
+        from lithops_provider.jobs.binding.function import bind_call
+        from lithops_provider.jobs.inputs.objects import bind_object
+        from lithops_provider.jobs.inputs.references import is_reference
 
         data = upstream.pull_data(self, context, self.data, self.data_from_task)
         if is_reference(data):
@@ -65,7 +65,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         return self._with_references(client, *bind(self.func, data))
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
-        from lithops_provider.jobs.objects import object_paths
+        from lithops_provider.jobs.inputs.objects import object_paths
 
         if not self.data or not self._bind_function("call").takes_object:
             return [], []
@@ -75,14 +75,14 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         """Has the function read the results of jobs whose values are among its arguments."""
-        from lithops_provider.jobs.references import fill_references
+        from lithops_provider.jobs.inputs.references import fill_references
 
         settings = self.settings()
         failures, timeout = settings["upstream_failures"], settings["job_timeout"]
         return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.binding import bind_function
+        from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.func, parameter="func")
 
@@ -181,9 +181,9 @@ class LithopsMapOperator(LithopsBaseOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.binding import bind_items
-        from lithops_provider.jobs.objects import bind_objects
-        from lithops_provider.jobs.references import bind_references, check_not_expanded, is_reference
+        from lithops_provider.jobs.binding.function import bind_items
+        from lithops_provider.jobs.inputs.objects import bind_objects
+        from lithops_provider.jobs.inputs.references import bind_references, check_not_expanded, is_reference
 
         number = arguments.number
         extra_args = arguments.resolve(self, "extra_args")
@@ -226,7 +226,7 @@ class LithopsMapOperator(LithopsBaseOperator):
         return binding, items
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.binding import bind_function
+        from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.map_function, arguments.resolve(self, "extra_args"), parameter="map_function")
 
@@ -272,9 +272,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         return upstream.without_skipped(items)
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        from lithops_provider.jobs.inputs.objects import object_paths
+        from lithops_provider.jobs.inputs.references import is_reference
         from lithops_provider.jobs.job import LithopsJob
-        from lithops_provider.jobs.objects import object_paths
-        from lithops_provider.jobs.references import is_reference
 
         iterdata = self.map_iterdata
         if is_reference(iterdata):
@@ -291,31 +291,6 @@ class LithopsMapOperator(LithopsBaseOperator):
                 "invoke_pool_threads", self.invoke_pool_threads, whole=True, least=1
             ),
         }
-
-
-def freeze_generator(value: Any) -> Any:
-    """Returns the value; a generator as something with a text that stays the same."""
-    return _Generator(value) if isinstance(value, GeneratorType) else value
-
-
-class _Generator:
-    """
-    A generator as ``map_iterdata``. The text of a generator has its address, so Airflow would take the DAG for another
-    one, and store another version of it, each time it parses the file.
-    """
-
-    def __init__(self, generator: Iterator[Any]) -> None:
-        self._generator = generator
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._generator
-
-    def serialize(self) -> str:
-        """Returns the text that Airflow stores and shows."""
-        return "<generator>"
-
-    def __repr__(self) -> str:
-        return self.serialize()  # Airflow 3.1 asks for this one within lists
 
 
 class LithopsMapReduceOperator(LithopsMapOperator):
@@ -371,8 +346,8 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        from lithops_provider.jobs.inputs.reduce import reduce_items
         from lithops_provider.jobs.job import LithopsJob
-        from lithops_provider.jobs.reduce import reduce_items
 
         reduce_binding = self._bind_function(
             "reduce"
@@ -388,7 +363,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         return binding, items
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.reduce import bind_reduce
+        from lithops_provider.jobs.inputs.reduce import bind_reduce
 
         if phase == "map":
             return super()._bind_function(phase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,18 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
-from lithops_provider.bad_input import failing_on_bad_input
+from lithops_provider.task.bad_input import failing_on_bad_input
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.errors import ItemsFailedError
+    from lithops_provider.jobs.follow.follower import Progress
 
 __all__ = ["LithopsJobSensor"]
+
+#: Seconds between looks before the sensor is deferred.
+_WORKER_POLL = 1.0
 
 
 class LithopsJobSensor(BaseSensorOperator):
@@ -56,6 +61,8 @@ class LithopsJobSensor(BaseSensorOperator):
         self.min_success_ratio = min_success_ratio
         self.poll_interval = poll_interval
         self.deferrable = deferrable
+        #: How far the job was at the last look.
+        self._progress: Progress | None = None
 
     def execute(self, context: Context) -> Any:
         """Waits; see the class."""
@@ -65,10 +72,14 @@ class LithopsJobSensor(BaseSensorOperator):
     def _wait(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        found = self.poke(context)
+        from lithops_provider.task.deferral import WorkerWait, defer_at_least
+        from lithops_provider.triggers import LithopsJobTrigger, without_credentials
+
+        wait = WorkerWait()
+        while not (found := self.poke(context)) and not wait.enough(self._progress):
+            time.sleep(_WORKER_POLL)
         if found:
             return found.xcom_value
-        from lithops_provider.triggers import LithopsJobTrigger, without_credentials
 
         return self.defer(
             trigger=LithopsJobTrigger(
@@ -76,6 +87,7 @@ class LithopsJobSensor(BaseSensorOperator):
                 job=dict(self.job),
                 poll_interval=self.poll_interval,
                 lithops_config=without_credentials(self.lithops_config, self.lithops_conn_id),
+                first_look=min(defer_at_least(), self.timeout / 2),
             ),
             method_name="resume",
             timeout=self.timeout,
@@ -85,13 +97,14 @@ class LithopsJobSensor(BaseSensorOperator):
         """Looks at the job once."""
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.wait import look_at_job
-        from lithops_provider.progress import describe
+        from lithops_provider.task.progress import describe
 
         if self.job == []:
             self.log.info("The task that was to send the job had no items, so there is none.")
             return PokeReturnValue(True, [])
         job = LithopsJob.from_dict(self.job)
         over, progress = look_at_job(self._hook().get_client(), job)
+        self._progress = progress
         self.log.info("Job %s: %s", job.executor_id, describe(progress, 0.0))
         return PokeReturnValue(over, self._result(context) if over else None)
 
@@ -106,7 +119,7 @@ class LithopsJobSensor(BaseSensorOperator):
 
     def _result(self, context: Context) -> Any:
         from lithops_provider.jobs.errors import ItemsFailedError
-        from lithops_provider.xcom import check_pushable
+        from lithops_provider.task.xcom import check_pushable
 
         judge = self._hook().gather_job if self.get_result else self._hook().check_job
         try:
@@ -126,8 +139,8 @@ class LithopsJobSensor(BaseSensorOperator):
         """Sums up the job: the task that has sent it was over before it."""
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.errors import LithopsJobError
-        from lithops_provider.jobs.told import read_told
-        from lithops_provider.summaries import sum_up
+        from lithops_provider.jobs.gather.tally import read_told
+        from lithops_provider.report.summary import sum_up
 
         client, job = self._hook().get_client(), LithopsJob.from_dict(self.job)
         try:

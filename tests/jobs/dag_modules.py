@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lithops_provider.jobs.binding import bind_items
-from lithops_provider.jobs.payload import dump_function, dump_items
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.submit.payload import dump_function, dump_items
 
 
 def load(path: Path, name: str) -> ModuleType:

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import follow
 from lithops_provider.jobs import run as module
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
-from lithops_provider.jobs.follow import Progress
+from lithops_provider.jobs.follow import follower as follow
+from lithops_provider.jobs.follow.follower import Progress
+from lithops_provider.jobs.gather.failures import Failure
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.outcome import Failure
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.spec import Options, make_spec
+from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started, wait_for
 from tests.jobs.failures import BLAMED, FAILURES, TIMEOUT, Tally, fail_as_told, fail_at_first, leave_mark
@@ -69,6 +69,37 @@ def test_progress_ends_with_everything_done(client: LithopsClient) -> None:
 
     assert (told[-1].total, told[-1].done, told[-1].failed, told[-1].ended) == (3, 3, 1, 2)
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+
+
+def test_waiting_can_be_left_off_and_taken_up_again(client: LithopsClient, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+
+    def wait_for_go(item: int) -> int:
+        while not go.exists():
+            time.sleep(0.05)
+        return item
+
+    run = run_of(client, wait_for_go, range(3))
+    run.submit()
+    assert run.finish(lambda: True) is False
+    assert run.progress is not None
+    assert (run.progress.done, run.progress.total) == (0, 3)
+    go.touch()
+    assert run.finish() is True
+    assert run.results() == [0, 1, 2]
+
+
+def test_the_last_look_is_after_the_waiting(client: LithopsClient) -> None:
+    """However rare looks are: a job that is over meanwhile is not left."""
+    run = run_of(client, lambda x: x, range(3))
+    run.poll_interval = 600
+    run.submit()
+    assert run.finish(lambda: _has_ended(client, run.job)) is True
+
+
+def _has_ended(client: LithopsClient, job: LithopsJob) -> bool:
+    keys = client.keys(job.bucket, job.round_prefix())
+    return sum(key.endswith("status.json") for key in keys) == job.rounds[-1].calls
 
 
 def test_results_need_not_be_read(start_map: MapStarter, monkeypatch: pytest.MonkeyPatch) -> None:

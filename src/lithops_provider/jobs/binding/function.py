@@ -1,0 +1,349 @@
+"""Binds items to a function's parameters before anything is sent, so that what doesn't fit is found here."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lithops_provider.jobs.binding import reserved
+from lithops_provider.jobs.binding.items import MAX_ITEMS, Item, as_items, item_arguments, keyword, spread
+from lithops_provider.jobs.binding.reserved import INJECTED, Barrier
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.text import function_name, looks_like_path, short_repr
+
+
+@dataclass(frozen=True)
+class Binding:
+    """
+    A function with what all its items share.
+
+    :param function: the user's function
+    :param name: its name, for messages
+    :param args: positional arguments that come after the item's own
+    :param kwargs: keyword arguments
+    :param injected: the reserved names that the function takes
+    :param takes_object: whether it has a parameter ``obj``
+    :param signature: without what is filled in; None if the function has none that can be read
+    :param places: the positional parameters that are filled in, and how many come before each
+    :param barrier: the reserved parameter that positional arguments must not pass
+    """
+
+    function: Callable[..., Any]
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    injected: tuple[str, ...]
+    takes_object: bool
+    signature: inspect.Signature | None
+    places: tuple[tuple[str, int], ...] = ()
+    barrier: Barrier | None = None
+
+    def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> None:
+        """
+        Checks that the function takes these arguments beside the shared ones.
+
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: it doesn't
+        """
+        twice = sorted(set(kwargs) & set(self.kwargs))
+        if twice:
+            raise InvalidInputError(
+                f"{where} and extra_args both give the parameter {twice[0]!r} of {self.shown()}; give it once"
+            )
+        if self.signature is None:
+            return
+        named = {**kwargs, **self.kwargs}
+        try:
+            self.signature.bind(*args, *self.args, **reserved.keywords_left(named, self.injected))
+        except TypeError as error:
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}{self._hint(args, kwargs)}") from None
+        self.check_positions(len(args) + len(self.args), named, where)
+
+    def check_positions(self, count: int, kwargs: Mapping[str, Any], where: str) -> None:
+        """
+        Checks that positional arguments don't pass a parameter that is filled in.
+
+        :param count: how many there are
+        :param kwargs: the others
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: they do
+        """
+        if self.barrier is not None and count > self.barrier.after and self.barrier.name not in kwargs:
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {self.barrier.problem()}")
+
+    def check_item(self, element: Any, index: int, argument: str | None = None) -> Item:
+        """
+        Checks that the function takes an item of a map. Returns the arguments that it stands for.
+
+        :raises InvalidInputError: it doesn't
+        """
+        where = f"item {index}, {short_repr(element)},"
+        args, kwargs = item_arguments(self.signature, element, index, argument)
+        try:
+            self.check(args, kwargs, where)
+        except InvalidInputError as error:
+            if argument is None and isinstance(element, list) and self._fits(tuple(element)):
+                raise InvalidInputError(
+                    f"{error}; a list is a single argument: to give several, make the item a tuple, {where[:-1]} as "
+                    f"{short_repr(tuple(element))}"
+                ) from None
+            raise
+        return args, kwargs
+
+    def check_shared(self, kwargs: Mapping[str, Any], where: str) -> None:
+        """
+        Checks the names of keyword arguments that items share, before there are items.
+
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: the function has no such parameter
+        """
+        try:
+            if self.signature is not None:
+                self.signature.bind_partial(**reserved.keywords_left(kwargs, self.injected))
+        except TypeError as error:
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}") from None
+
+    def items_parameter(self) -> str | None:
+        """Returns the parameter that an item becomes which is no tuple and no dict; None if it has no name."""
+        if self.takes_object or self.signature is None:
+            return "obj" if self.takes_object else None
+        if self.barrier is not None and self.barrier.after == 0:
+            return None
+        first = next(iter(self.signature.parameters.values()), None)
+        named = first is not None and first.kind not in (first.VAR_POSITIONAL, first.VAR_KEYWORD)
+        return first.name if first is not None and named else None
+
+    def with_object(self) -> Binding:
+        """Returns the binding as of a function whose ``obj`` is given, too."""
+        if not self.takes_object:
+            return self
+        full = inspect.signature(self.function)
+        return dataclasses.replace(
+            self,
+            signature=reserved.without(full, self.injected),
+            barrier=reserved.find_barrier(full, self.injected),
+        )
+
+    def bind_by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """
+        Returns the arguments of a call, which need not be complete, each by its name.
+
+        :param args: positional arguments
+        :param kwargs: keyword arguments
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: the function doesn't take one of them
+        """
+        signature = self.signature
+        assert signature is not None
+        try:
+            bound = signature.bind_partial(*args, **reserved.keywords_left(kwargs, self.injected)).arguments
+        except TypeError as error:
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}") from None
+        self.check_positions(len(args), kwargs, where)
+        named = {name: value for name, value in kwargs.items() if name in self.injected}
+        for name, value in bound.items():
+            kind = signature.parameters[name].kind
+            named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+        return named
+
+    def shown(self) -> str:
+        """Returns the function's name and signature, in which each parameter that is filled in says with what."""
+        if self.signature is None:
+            return f"{self.name}(...)"
+        filled = (*self.injected, *(("obj",) if self.takes_object else ()))
+        return f"{self.name}{reserved.show_signature(inspect.signature(self.function), filled)}"
+
+    def injection(self) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...], tuple[int, str] | None]:
+        """Returns the arguments with which `lithops_provider.jobs.remote.injection.Injection` is made."""
+        barrier = self.barrier
+        return self.injected, self.places, None if barrier is None else (barrier.after, barrier.problem())
+
+    def _fits(self, args: tuple[Any, ...]) -> bool:
+        try:
+            self.check(args, {}, "")
+        except InvalidInputError:
+            return False
+        return True
+
+    def _hint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        if self.signature is None:
+            return ""
+        if kwargs and len(self.signature.parameters) == 1:
+            return "; a dict gives keyword arguments: to pass the dict itself, make it a tuple of one, (item,)"
+        if len(args) == 1 and isinstance(args[0], str) and looks_like_path(args[0]):
+            return "; if it is a path in storage, name the parameter that takes it 'obj'"
+        return ""
+
+
+def is_task_decorator(value: Any) -> bool:
+    """Tells whether a value is a function under one of Airflow's decorators (airflow.sdk.bases.decorator)."""
+    return bool(getattr(type(value), "_airflow_is_task_decorator", False))
+
+
+def _plain_function(function: Any) -> Any:
+    """Returns the function itself of one that is decorated as a task."""
+    if isinstance(function, functools.partial) and is_task_decorator(function.func):
+        return functools.partial(_plain_function(function.func), *function.args, **function.keywords)
+    return function.function if is_task_decorator(function) else function
+
+
+def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "function") -> Binding:
+    """
+    Checks a function and binds what all items share.
+
+    :param function: plain, partial, lambda, bound method or callable object
+    :param extra_args: a dict of keyword arguments, or a list or tuple of positional ones, for every call
+    :param parameter: the name under which the user gave the function, for messages
+    :raises InvalidInputError: it can't be called, or not in this way
+    """
+    if not callable(function):
+        raise InvalidInputError(
+            f"{parameter} must be a function, got {type(function).__name__}: {short_repr(function)}"
+        )
+    function = _plain_function(function)
+    name = function_name(function)
+    target = function.func if isinstance(function, functools.partial) else function
+    called = (target, getattr(type(target), "__call__", None))  # noqa: B004 - the method itself is wanted
+    if any(inspect.isgeneratorfunction(entry) or inspect.isasyncgenfunction(entry) for entry in called):
+        raise InvalidInputError(
+            f"{parameter}: {name} is a generator function; its items can't leave the process it runs in. "
+            "Return a list instead"
+        )
+    if any(inspect.iscoroutinefunction(entry) for entry in called):
+        raise InvalidInputError(
+            f"{parameter}: {name} is an async function; write a plain one that calls asyncio.run(...)"
+        )
+    args, kwargs = _as_arguments(extra_args, "extra_args")
+    try:
+        full = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none: then Python itself checks, in the function
+        return Binding(function, name, args, kwargs, (), False, None)
+    given = function.keywords if isinstance(function, functools.partial) else ()
+    filled = reserved.filled_in(full, given)
+    return Binding(
+        function=function,
+        name=name,
+        args=args,
+        kwargs=kwargs,
+        injected=tuple(key for key in INJECTED if key in filled),
+        takes_object="obj" in filled,
+        signature=reserved.without(full, filled),
+        places=reserved.places_of(full, filled),
+        barrier=reserved.find_barrier(full, filled),
+    )
+
+
+def _as_arguments(extra: Any, parameter: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if extra is None:
+        return (), {}
+    if isinstance(extra, Mapping):
+        return (), {keyword(key, parameter): value for key, value in extra.items()}
+    if isinstance(extra, (list, tuple)):
+        return tuple(extra), {}
+    raise InvalidInputError(
+        f"{parameter} must be a dict of keyword arguments or a list or tuple of positional ones, "
+        f"got {type(extra).__name__}: {short_repr(extra)}"
+    )
+
+
+def bind_call(function: Any, data: Any = (), *, parameter: str = "func") -> tuple[Binding, list[Item]]:
+    """
+    Binds the arguments of a single call.
+
+    :param function: the user's function
+    :param data: a dict of keyword arguments, a list or tuple of positional ones, or any other single argument; None
+        is one, too, as in Lithops, unless the function has no parameter that could take it
+    :param parameter: the name under which the user gave the function, for messages
+    :raises InvalidInputError: the function doesn't take them
+    """
+    binding = bind_function(function, parameter=parameter)
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    if isinstance(data, Mapping):
+        args, kwargs = spread(binding.signature, _as_arguments(data, "data")[1], "data")
+    elif isinstance(data, (list, tuple)):
+        args = tuple(data)
+    elif data is not None or binding.signature is None or binding.signature.parameters:
+        args = (data,)
+    binding.check(args, kwargs, "data")
+    return binding, [(args, kwargs)]
+
+
+def bind_arguments(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, parameter: str = "func"
+) -> tuple[Binding, list[Item]]:
+    """
+    Binds the arguments of a single call that are given as in Python.
+
+    :param function: the user's function
+    :param args: positional arguments
+    :param kwargs: keyword arguments; ``obj`` may be among them
+    :param parameter: the name under which the user gave the function, for messages
+    :raises InvalidInputError: the function doesn't take them
+    """
+    binding = bind_function(function, parameter=parameter)
+    binding.with_object().check(tuple(args), kwargs, f"the call of {binding.name}")
+    return binding, [(tuple(args), dict(kwargs))]
+
+
+def bind_items(
+    function: Any,
+    iterdata: Any,
+    extra_args: Any = None,
+    *,
+    argument: str | None = None,
+    parameter: str = "map_function",
+    max_items: int = MAX_ITEMS,
+) -> tuple[Binding, list[Item]]:
+    """
+    Binds every item of a map.
+
+    A tuple gives positional arguments, a dict keyword arguments (see `spread` for both), anything else the first
+    argument, as in Lithops.
+
+    :param function: the user's function
+    :param iterdata: the items: any iterable, a generator too. A str, bytes or dict is one item, as in Lithops.
+    :param extra_args: see `bind_function`
+    :param argument: if given, each item becomes this keyword argument, whatever its type
+    :param parameter: the name under which the user gave the function, for messages
+    :param max_items: how many there may be
+    :raises InvalidInputError: the function doesn't take an item; the message names the item and the parameter. Or
+        there are too many
+    """
+    binding = bind_function(function, extra_args, parameter=parameter)
+    items: list[Item] = []
+    shapes: set[object] = set()
+    for index, element in enumerate(as_items(iterdata, max_items)):
+        args, kwargs = item_arguments(binding.signature, element, index, argument)
+        shape = (len(args), *kwargs) if kwargs else len(args)
+        if shape not in shapes:  # items of one shape fit alike: 100,000 of them are checked once
+            binding.check_item(element, index, argument)
+            shapes.add(shape)
+        items.append((args, kwargs))
+    return binding, items
+
+
+def split_evenly(count: int, parts: int) -> list[range]:
+    """
+    Splits ``range(count)`` into consecutive ranges whose lengths differ by one at most.
+
+    :param count: number of items
+    :param parts: number of ranges, at most ``count``
+    """
+    bounds = [count * number // parts for number in range(parts + 1)]
+    return [range(low, high) for low, high in itertools.pairwise(bounds)]
+
+
+def chunked(indices: Sequence[int], parts: int) -> list[Sequence[int]]:
+    """
+    Splits indices into consecutive pieces whose lengths differ by one at most.
+
+    :param indices: the indices
+    :param parts: number of pieces
+    """
+    return [indices[piece.start : piece.stop] for piece in split_evenly(len(indices), parts)]

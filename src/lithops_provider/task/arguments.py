@@ -1,0 +1,146 @@
+"""Reads an operator's arguments: aliases of the original plugin, and values that come out of templates as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lithops_provider.jobs.errors import InvalidInputError
+
+#: Names that the original plugin and its examples used, and the canonical name of each.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "extra_args": ("extra_params",),
+    "iterdata_from_task": ("iterdata_form_task",),
+    "lithops_config": ("config",),
+    "mode": ("type",),
+    "obj_chunk_number": ("chunk_n",),
+    "obj_chunk_size": ("chunk_size",),
+    "obj_reduce_by_key": ("reducer_one_per_object",),
+    "reduce_function": ("reduce_funtion",),
+    "remote_invoker": ("remote_invocation",),
+}
+
+
+def resolve(operator: object, name: str) -> Any:
+    """
+    Returns the value of a parameter that may have been given under an alias; None if it was not given.
+
+    :param operator: holds each name as an attribute
+    :param name: the canonical name
+    :raises InvalidInputError: it was given under two names
+    """
+    given = [key for key in (name, *ALIASES.get(name, ())) if getattr(operator, key, None) is not None]
+    if len(given) > 1:
+        raise InvalidInputError(f"{given[1]} is an alias of {given[0]}: give one of them, not both")
+    return getattr(operator, given[0]) if given else None
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """
+    Reads one of a few words.
+
+    :param name: the parameter, for the message
+    :param value: what was given
+    :param choices: the words
+    :raises InvalidInputError: it is none of them
+    """
+    if value not in choices:
+        raise InvalidInputError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r:.100}")
+    return str(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """
+    Reads a yes or no, which a template may have made text: the text "False" would count as true.
+
+    :param name: the parameter, for the message
+    :param value: a bool, or its text
+    :raises InvalidInputError: it is something else
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise InvalidInputError(f"{name} must be True or False, got {value!r:.100}")
+
+
+def number(name: str, value: Any, *, whole: bool = False, least: float | None = None, above: float | None = None,
+           most: float | None = None) -> Any:  # fmt: skip
+    """
+    Reads a number, which a template may have made text.
+
+    :param name: the parameter, for the message
+    :param value: a number, its text, or None
+    :param whole: whether it must be an int
+    :param least: the smallest it may be
+    :param above: what it must be greater than
+    :param most: the greatest it may be
+    :returns: None for None
+    :raises InvalidInputError: it is something else
+    """
+    if value is None:
+        return None
+    read = value
+    if isinstance(value, str):
+        try:
+            read = int(value) if whole else float(value)
+        except ValueError:
+            read = None
+    kind = (int,) if whole else (int, float)
+    fits = isinstance(read, kind) and not isinstance(read, bool)
+    fits = fits and (least is None or read >= least) and (above is None or read > above)
+    if not fits or (most is not None and read > most):
+        wanted = ["an int" if whole else "a number"]
+        wanted += [f"at least {least:g}"] if least is not None else []
+        wanted += [f"greater than {above:g}"] if above is not None else []
+        wanted += [f"at most {most:g}"] if most is not None else []
+        raise InvalidInputError(f"{name} must be {', '.join(wanted)}; got {value!r}")
+    return read
+
+
+def environment(extra_env: Any) -> dict[str, str]:
+    """
+    Reads environment variables. A value that is no str becomes one: a call with any other never reports.
+
+    :param extra_env: a dict, or None
+    :raises InvalidInputError: it is something else, or a value is None
+    """
+    if extra_env is None:
+        return {}
+    if not isinstance(extra_env, Mapping):
+        raise InvalidInputError(f"extra_env must be a dict, got {type(extra_env).__name__}: {extra_env!r:.100}")
+    for name, value in extra_env.items():
+        if not isinstance(name, str) or not name or "=" in name:
+            raise InvalidInputError(f"extra_env: {name!r} can't be the name of an environment variable")
+        if value is None:
+            raise InvalidInputError(f"extra_env[{name!r}] is None; leave it out, or give an empty str")
+    return {name: str(value) for name, value in extra_env.items()}
+
+
+def module_names(name: str, value: Any) -> list[str] | None:
+    """
+    Reads a list of modules. None has a meaning of its own in Lithops: ship none.
+
+    :param name: the parameter, for the message
+    :param value: a list or tuple of str, or None
+    :raises InvalidInputError: it is something else
+    """
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple, set)) and all(isinstance(entry, str) for entry in value):
+        return list(value)
+    raise InvalidInputError(f"{name} must be a list of names of modules, got {value!r:.100}")
+
+
+def max_items() -> int:
+    """
+    Returns how many items a job may have: ``[lithops] max_items`` of Airflow's configuration.
+
+    :raises InvalidInputError: that is no positive number
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    from lithops_provider.jobs.binding.items import MAX_ITEMS
+
+    given = conf.get("lithops", "max_items", fallback=str(MAX_ITEMS))
+    return int(number("[lithops] max_items", given, whole=True, least=1))
