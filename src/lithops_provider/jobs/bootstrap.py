@@ -15,7 +15,7 @@ from lithops_provider.jobs import remote
 
 _MODULES = (
     *("frames", "parts", "output", "outcomes", "modules", "results", "sources", "objects"),
-    *("storages", "injection", "items", "batch"),
+    *("whole_files", "storages", "injection", "items", "batch"),
 )
 
 

@@ -35,6 +35,7 @@ from .items import (
 from .output import take_output
 from .parts import PartBuilder, PartName, part_key
 from .storages import open_storage
+from .whole_files import with_whole_files
 
 #: Seconds between looks at the child when it is silent.
 _TICK = 0.2
@@ -90,7 +91,7 @@ def _own_storage(storage: Any) -> Any:
     goes on using itself.
     """
     if storage.backend == "localhost":
-        return storage
+        return with_whole_files(storage)
     return open_storage(storage_config=storage.get_storage_config())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .whole_files import with_whole_files
+
 
 def open_storage(**options: Any) -> Any:
     """
@@ -13,7 +15,7 @@ def open_storage(**options: Any) -> Any:
     """
     from lithops.storage import Storage
 
-    storage = Storage(**options)
+    storage = with_whole_files(Storage(**options))
     if storage.backend == "swift":
         from .swift import mended  # comes only with jobs that may need it
 
