@@ -39,7 +39,7 @@ def measure() -> dict[str, Any]:
 async def scenario() -> dict[str, Any]:
     """Let the jobs end one after another, and return what `measure` does."""
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.config import resolve_config
+    from lithops_provider.jobs.config.resolve import resolve_config
     from lithops_provider.triggers import LithopsJobTrigger
 
     client = LithopsClient(resolve_config(), patience=0.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.jobs.config import compute_backends, monitoring_backends, storage_backends
+from lithops_provider.jobs.config.resolve import compute_backends, monitoring_backends, storage_backends
 from tests.backends.backends import BACKENDS
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "backends.md").read_text()

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from lithops.job.serialize import create_module_data, write_module_data  # noqa: TID253
 
-from lithops_provider.jobs.binding import bind_function, bind_items
+from lithops_provider.jobs.adapter.modules import module_paths
+from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.errors import NotPortableError
-from lithops_provider.jobs.lithops_modules import module_paths
-from lithops_provider.jobs.payload import dump_function, dump_wrapper
-from lithops_provider.jobs.spec import JobSpec, make_spec
+from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
+from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from tests.dag_file import DAG_FILE, FILES
-from tests.jobs.test_payload import load
+from tests.jobs.submit.test_payload import load
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,9 @@ def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any,
         "import pickle, sys\n"
         "sys.path[:0] = {path!r}\n"
         "from pathlib import Path\n"
-        "from tests.jobs.test_payload import load\n"
-        "from lithops_provider.jobs.spec import make_spec\n"
-        "from lithops_provider.jobs.binding import bind_items\n"
+        "from tests.jobs.submit.test_payload import load\n"
+        "from lithops_provider.jobs.submit.spec import make_spec\n"
+        "from lithops_provider.jobs.binding.function import bind_items\n"
         "dag = load(Path({file!r}), {module!r})\n"
         "spec = make_spec('map', *bind_items({function}, [3]))\n"
         "sys.stdout.buffer.write(spec.function)\n"
@@ -195,7 +195,7 @@ def test_the_payload_is_small_and_carries_no_airflow(dag: Any) -> None:
         (lambda dag: dag.uses_model, "to 'model.lock', of type _thread.lock, which can't be pickled"),
         (
             lambda dag: dag.uses_guarded,
-            r"Guarded\.predict, of the class of Guarded, refers in line \d+ of \S+ to 'lock'",
+            r"Guarded\.predict refers in line \d+ of \S+ to 'lock'",
         ),
     ],
     ids=[

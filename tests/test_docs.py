@@ -128,7 +128,7 @@ def test_a_script_sends_and_stays(scripts: Path) -> None:
 def test_an_extra_is_one(snippet: Snippet) -> None:
     from airflow.sdk import Connection
 
-    from lithops_provider.connection import connection_config
+    from lithops_provider.connection.extra import connection_config
 
     connection = Connection(conn_id="lithops_default", conn_type="lithops", extra=snippet.text)
     given = json.loads(snippet.text)
@@ -189,7 +189,7 @@ def test_every_module_is_in_the_tree_and_every_one_in_the_tree_exists() -> None:
 
 def parameters() -> list[str]:
     from lithops_provider import operators, sensors
-    from lithops_provider.base import LithopsBaseOperator
+    from lithops_provider.task.base import LithopsBaseOperator
 
     classes = [LithopsBaseOperator, sensors.LithopsJobSensor, *(getattr(operators, name) for name in operators.__all__)]
     names = [name for each in classes for name in inspect.signature(each.__init__).parameters]
@@ -212,7 +212,7 @@ def test_every_templated_field_is_documented() -> None:
 
 
 def test_aliases_are_in_brackets_behind_their_canonical_names() -> None:
-    from lithops_provider.arguments import ALIASES
+    from lithops_provider.task.arguments import ALIASES
 
     page = (ROOT / "docs" / "operators.md").read_text()
     assert [name for name, (alias,) in ALIASES.items() if f"| `{name}` (`{alias}`) |" not in page] == []

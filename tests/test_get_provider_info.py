@@ -13,10 +13,10 @@ from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Connection
 
-from lithops_provider.connection import connection_config
+from lithops_provider.connection.extra import connection_config
 from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.hooks import LithopsHook
-from lithops_provider.jobs.config import compute_backends, storage_backends
+from lithops_provider.jobs.config.resolve import compute_backends, storage_backends
 from tests.airflow_version import needs_airflow
 
 DISTRIBUTION = "airflow-provider-lithops"

@@ -15,9 +15,9 @@ from lithops_provider import listener
 from lithops_provider.jobs import LithopsJob
 from lithops_provider.jobs.cancel import set_owner
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.triggers import LithopsJobTrigger
-from tests.jobs.test_follow import elsewhere
+from tests.jobs.follow.test_follower import elsewhere
 
 
 class Base(DeclarativeBase):
@@ -132,7 +132,7 @@ def test_the_users_request_does_not_wait(session: Session, job: LithopsJob, monk
 def test_whoever_waits_no_longer_stops_nothing(
     waits: str, stops: bool, client: LithopsClient, job: LithopsJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lithops_provider.servers.connect", lambda way: client)
+    monkeypatch.setattr("lithops_provider.status.storage.connect", lambda way: client)
     set_owner(client, job, waits)
     pushed: dict[str, Any] = {}
     task: Any = SimpleNamespace(dag_id="d", task_id="t", xcom_push=lambda key, value: pushed.update({key: value}))
@@ -147,7 +147,7 @@ def test_a_job_that_cannot_be_reached_is_told(
     def connect(way: Any) -> LithopsClient:
         raise ConnectionError("no route")
 
-    monkeypatch.setattr("lithops_provider.servers.connect", connect)
+    monkeypatch.setattr("lithops_provider.status.storage.connect", connect)
     listener._stop(listener._EndedTask("d", "r", "t", -1), {"job": job.to_dict(), "owner": "me/1"})
     assert f"Job {job.executor_id} could not be stopped" in caplog.text
     assert "no route" in caplog.text

@@ -14,7 +14,7 @@ import pytest
 from airflow.plugins_manager import AirflowPlugin
 
 from lithops_provider import plugin
-from lithops_provider.jobs.secrets import HIDDEN_NAMES, is_secret_key
+from lithops_provider.jobs.config.secrets import HIDDEN_NAMES, is_secret_key
 from lithops_provider.plugin import LithopsPlugin, hide_credentials
 
 STATIC = Path(plugin.__file__).parent / "ui" / "static"

@@ -1,4 +1,7 @@
-"""Install the built wheel into a fresh environment, and see that Airflow finds the provider there."""
+"""
+Install the built wheel into a fresh environment as users do: without constraints, with the newest release of all that
+it depends on. See that Airflow finds the provider there, that a job runs, and that its tracebacks say where.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,29 @@ from lithops_provider.hooks import LithopsHook
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 assert "site-packages" in sys.modules["lithops_provider.operators"].__file__
 """
+JOB = """
+from importlib.metadata import version
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.submit.spec import make_spec
+
+def half(x):
+    if x % 2:
+        raise ValueError(f"{x} is odd")
+    return x // 2
+
+if __name__ == "__main__":
+    client = LithopsClient(resolve_config({"lithops": {"backend": "localhost"}}))
+    run = JobRun(client, make_spec("map", *bind_items(half, [4, 5])))
+    run.submit()
+    run.finish()
+    assert run.results() == [2, None], run.results()
+    (failure,) = run.failures()
+    assert f'File "{__file__}", line 11, in half' in failure.traceback, failure.traceback
+    print(*(f"{name} {version(name)}" for name in ("apache-airflow", "lithops", "cloudpickle")), sep=", ")
+"""
 
 
 def main() -> None:
@@ -24,7 +50,6 @@ def main() -> None:
     (wheel,) = (ROOT / "dist").glob("*.whl")
     (sdist,) = (ROOT / "dist").glob("*.tar.gz")
     print(f"   {wheel.relative_to(ROOT)}, {sdist.relative_to(ROOT)}")
-    constraints = ROOT / ("constraints.txt" if sys.version_info >= (3, 11) else "constraints-3.10.txt")
     with tempfile.TemporaryDirectory(prefix="airflow-lithops-wheel-") as folder:
         python = f"{folder}/venv/bin/python"
         env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
@@ -36,10 +61,10 @@ def main() -> None:
                 sys.exit(f"{' '.join(command)} ended with status {done.returncode}.\n{done.stdout}")
             return done.stdout
 
-        say("Installing the wheel into a fresh environment")
+        say("Installing the wheel into a fresh environment, without constraints")
         del env["HOME"]  # uv's cache is there
         run(UV, "venv", "--quiet", "--python", sys.executable, f"{folder}/venv")
-        run(UV, "pip", "install", "--quiet", "--python", python, "--constraint", str(constraints), str(wheel))
+        run(UV, "pip", "install", "--quiet", "--python", python, str(wheel))
         env["HOME"] = folder
         run(python, "-c", CHECK)
         providers = run(python, "-m", "airflow", "providers", "list", "--output", "plain")
@@ -47,6 +72,9 @@ def main() -> None:
         if not found:
             sys.exit(f"`airflow providers list` does not show the wheel:\n{providers}")
         print(f"   airflow providers list: {found[0]}")
+        script = Path(folder, "job.py")
+        script.write_text(JOB)
+        print(f"   a job with {run(python, str(script)).strip()}")
 
 
 if __name__ == "__main__":

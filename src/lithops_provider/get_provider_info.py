@@ -111,7 +111,7 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def _connection_fields() -> dict[str, Any]:
-    """Returns the fields that the form writes flat into the extra, see lithops_provider.connection."""
+    """Returns the fields that the form writes flat into the extra, see lithops_provider.connection.extra."""
     text, number = ["string", "null"], ["integer", "null"]
     fields = [
         ("backend", "Compute backend", {"type": text, "enum": _BACKENDS}, "Where functions run."),

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
-from lithops_provider.connection import connection_config
+from lithops_provider.connection.extra import connection_config
 from lithops_provider.get_provider_info import get_provider_info
+from lithops_provider.jobs.config.secrets import secret_values
 from lithops_provider.jobs.errors import ConfigurationError
-from lithops_provider.jobs.secrets import secret_values
 
 if TYPE_CHECKING:
     import functools
@@ -42,7 +42,7 @@ class LithopsHook(BaseHook):
     :param lithops_conn_id: the connection. ``lithops_default`` may be missing: then Lithops's own
         configuration files apply, and without these, localhost
     :param lithops_config: Lithops configuration over the connection's, merged section by section
-    :param arguments: settings over both, see `lithops_provider.jobs.config.ARGUMENTS`; None means not given
+    :param arguments: settings over both, see `lithops_provider.jobs.config.resolve.ARGUMENTS`; None means not given
     """
 
     conn_name_attr = "lithops_conn_id"
@@ -260,7 +260,7 @@ class LithopsHook(BaseHook):
         return secret_values({"connection": given, "lithops_config": self.lithops_config or {}})
 
     def _resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        from lithops_provider.jobs.config import resolve_config
+        from lithops_provider.jobs.config.resolve import resolve_config
 
         source = f"connection {self.lithops_conn_id!r}"
         return resolve_config(given, self.lithops_config, self.arguments, source=source)
@@ -302,7 +302,7 @@ def _check(config: dict[str, Any]) -> str:
     from lithops import __version__
     from lithops.constants import TEMP_PREFIX
 
-    from lithops_provider.jobs.lithops_storage import open_internal_storage
+    from lithops_provider.jobs.adapter.storage import open_internal_storage
 
     backend, storage = config["lithops"]["backend"], config["lithops"]["storage"]
     where = _interpreter(config["localhost"]["runtime"]) if backend == "localhost" else f"on {backend}"

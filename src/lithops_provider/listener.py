@@ -131,10 +131,10 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     """
     from lithops_provider.jobs.cancel import cancel_job
     from lithops_provider.jobs.errors import JobCancelledError
+    from lithops_provider.jobs.gather.tally import read_told
     from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.jobs.told import read_told
-    from lithops_provider.servers import connect
-    from lithops_provider.summaries import sum_up
+    from lithops_provider.report.summary import sum_up
+    from lithops_provider.status.storage import connect
 
     job = LithopsJob.from_dict(kwargs["job"])
     stopped = False

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from lithops_provider import arguments, upstream
-from lithops_provider.base import LithopsBaseOperator
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.task import arguments, upstream
+from lithops_provider.task.base import LithopsBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from airflow.sdk.definitions.context import Context
 
-    from lithops_provider.jobs.binding import Binding
+    from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
 
@@ -53,9 +53,9 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.binding import bind_call
-        from lithops_provider.jobs.objects import bind_object
-        from lithops_provider.jobs.references import is_reference
+        from lithops_provider.jobs.binding.function import bind_call
+        from lithops_provider.jobs.inputs.objects import bind_object
+        from lithops_provider.jobs.inputs.references import is_reference
 
         data = upstream.pull_data(self, context, self.data, self.data_from_task)
         if is_reference(data):
@@ -64,7 +64,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         return self._with_references(client, *bind(self.func, data))
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
-        from lithops_provider.jobs.objects import object_paths
+        from lithops_provider.jobs.inputs.objects import object_paths
 
         if self.data is None or not self._bind_function("call").takes_object:
             return [], []
@@ -74,14 +74,14 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         """Has the function read the results of jobs whose values are among its arguments."""
-        from lithops_provider.jobs.references import fill_references
+        from lithops_provider.jobs.inputs.references import fill_references
 
         settings = self.settings()
         failures, timeout = settings["upstream_failures"], settings["job_timeout"]
         return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.binding import bind_function
+        from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.func, parameter="func")
 
@@ -177,9 +177,9 @@ class LithopsMapOperator(LithopsBaseOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.binding import bind_items
-        from lithops_provider.jobs.objects import bind_objects
-        from lithops_provider.jobs.references import bind_references, check_not_expanded, is_reference
+        from lithops_provider.jobs.binding.function import bind_items
+        from lithops_provider.jobs.inputs.objects import bind_objects
+        from lithops_provider.jobs.inputs.references import bind_references, check_not_expanded, is_reference
 
         number = arguments.number
         extra_args = arguments.resolve(self, "extra_args")
@@ -219,7 +219,7 @@ class LithopsMapOperator(LithopsBaseOperator):
         return binding, items
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.binding import bind_function
+        from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.map_function, arguments.resolve(self, "extra_args"), parameter="map_function")
 
@@ -238,9 +238,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         return self.map_iterdata, None
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        from lithops_provider.jobs.inputs.objects import object_paths
+        from lithops_provider.jobs.inputs.references import is_reference
         from lithops_provider.jobs.job import LithopsJob
-        from lithops_provider.jobs.objects import object_paths
-        from lithops_provider.jobs.references import is_reference
 
         iterdata = self.map_iterdata
         if is_reference(iterdata):
@@ -337,8 +337,8 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        from lithops_provider.jobs.inputs.reduce import reduce_items
         from lithops_provider.jobs.job import LithopsJob
-        from lithops_provider.jobs.reduce import reduce_items
 
         reduce_binding = self._bind_function(
             "reduce"
@@ -352,7 +352,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         return binding, items
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.reduce import bind_reduce
+        from lithops_provider.jobs.inputs.reduce import bind_reduce
 
         if phase == "map":
             return super()._bind_function(phase)

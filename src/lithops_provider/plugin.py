@@ -7,7 +7,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from lithops_provider import listener
-from lithops_provider.jobs.secrets import HIDDEN_NAMES
+from lithops_provider.jobs.config.secrets import HIDDEN_NAMES
 from lithops_provider.links import PAGE_ROUTE
 
 #: Where the API server mounts the app, under its own address.

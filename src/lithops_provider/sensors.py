@@ -10,13 +10,13 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
-from lithops_provider.bad_input import failing_on_bad_input
+from lithops_provider.task.bad_input import failing_on_bad_input
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.errors import ItemsFailedError
-    from lithops_provider.jobs.follow import Progress
+    from lithops_provider.jobs.follow.follower import Progress
 
 __all__ = ["LithopsJobSensor"]
 
@@ -72,7 +72,7 @@ class LithopsJobSensor(BaseSensorOperator):
     def _wait(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        from lithops_provider.deferral import WorkerWait, defer_at_least
+        from lithops_provider.task.deferral import WorkerWait, defer_at_least
         from lithops_provider.triggers import LithopsJobTrigger, without_credentials
 
         wait = WorkerWait()
@@ -97,7 +97,7 @@ class LithopsJobSensor(BaseSensorOperator):
         """Looks at the job once."""
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.wait import look_at_job
-        from lithops_provider.progress import describe
+        from lithops_provider.task.progress import describe
 
         if self.job == []:
             self.log.info("The task that was to send the job had no items, so there is none.")
@@ -119,7 +119,7 @@ class LithopsJobSensor(BaseSensorOperator):
 
     def _result(self, context: Context) -> Any:
         from lithops_provider.jobs.errors import ItemsFailedError
-        from lithops_provider.xcom import check_pushable
+        from lithops_provider.task.xcom import check_pushable
 
         judge = self._hook().gather_job if self.get_result else self._hook().check_job
         try:
@@ -139,8 +139,8 @@ class LithopsJobSensor(BaseSensorOperator):
         """Sums up the job: the task that has sent it was over before it."""
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.errors import LithopsJobError
-        from lithops_provider.jobs.told import read_told
-        from lithops_provider.summaries import sum_up
+        from lithops_provider.jobs.gather.tally import read_told
+        from lithops_provider.report.summary import sum_up
 
         client, job = self._hook().get_client(), LithopsJob.from_dict(self.job)
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.follow import Follower
+    from lithops_provider.jobs.follow.follower import Follower
     from lithops_provider.jobs.job import LithopsJob
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
@@ -41,8 +41,8 @@ def without_credentials(lithops_config: Mapping[str, Any] | None, lithops_conn_i
     :param lithops_conn_id: where credentials belong, for the message
     :raises InvalidInputError: there are credentials in it
     """
+    from lithops_provider.jobs.config.secrets import secret_values
     from lithops_provider.jobs.errors import InvalidInputError
-    from lithops_provider.jobs.secrets import secret_values
 
     if not lithops_config:
         return None
@@ -67,8 +67,9 @@ class LithopsJobTrigger(BaseTrigger):
     :param owner: who waits, see `lithops_provider.jobs.cancel.set_owner`; None for somebody who only looks on, and
         stops nothing when killed
     :param state: comes back with the event
-    :param interrupted: see `lithops_provider.jobs.follow.Follower`
-    :param first_look: seconds to the first look, before which there is no event, see `lithops_provider.deferral`
+    :param interrupted: see `lithops_provider.jobs.follow.follower.Follower`
+    :param first_look: seconds to the first look, before which there is no event, see
+        `lithops_provider.task.deferral`
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class LithopsJobTrigger(BaseTrigger):
         reported are given up, ``dead`` whether they can't report any more, ``message`` what the error is, ``state`` is
         what the trigger was given.
         """
-        from lithops_provider.jobs.follow import Follower
+        from lithops_provider.jobs.follow.follower import Follower
         from lithops_provider.jobs.job import LithopsJob
 
         await asyncio.sleep(self.first_look)  # from now on: the deferral was before this in any case

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from lithops_provider.arguments import ALIASES
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import LithopsMapOperator
+from lithops_provider.task.arguments import ALIASES
 from tests.airflow.dags.seed_bad_rows import BAD
 from tests.airflow.ledgers import job_processes
 from tests.airflow.seed import Storage, executor_ids, messages

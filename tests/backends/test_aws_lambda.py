@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import lithops_faas
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.adapter import faas as lithops_faas
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.errors import SubmitError
 from tests.backends.backends import Servers
 from tests.backends.conftest import Connected, add_connection, connect

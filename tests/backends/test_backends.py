@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from lithops_provider.hooks import LithopsHook
-from lithops_provider.jobs.binding import bind_call, bind_items
+from lithops_provider.jobs.binding.function import bind_call, bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.secrets import secret_values
 from lithops_provider.jobs.errors import JobCancelledError, LithopsJobError
+from lithops_provider.jobs.follow.processes import is_local, runner_pids
+from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
 from lithops_provider.jobs.job import JobKind
-from lithops_provider.jobs.liveness import is_local, runner_pids
-from lithops_provider.jobs.reduce import bind_reduce, reduce_items
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.secrets import secret_values
-from lithops_provider.jobs.spec import Options, make_spec
+from lithops_provider.jobs.submit.spec import Options, make_spec
 from lithops_provider.triggers import LithopsJobTrigger
 from tests.backends.backends import Servers
 from tests.backends.conftest import CONN_ID, Connected, add_connection, connect, with_wrong_keys

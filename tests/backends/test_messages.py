@@ -9,7 +9,7 @@ import pika
 import pika.exceptions
 import pytest
 
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from tests.backends.azurite import Azurite
 from tests.backends.backends import Servers
 from tests.backends.conftest import Connected, backend_params, connect

@@ -11,8 +11,8 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, StorageRefusedError
-from lithops_provider.jobs.objects import bind_objects
-from lithops_provider.jobs.reduce import bind_reduce, reduce_items
+from lithops_provider.jobs.inputs.objects import bind_objects
+from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
 from tests.backends.backends import Servers
 from tests.backends.conftest import Connected, add_connection, backend_params, connect, with_wrong_keys
 from tests.backends.functions import count_zipped, describe, gather, size

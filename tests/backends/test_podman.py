@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import SubmitError
-from lithops_provider.jobs.liveness import runner_pids
+from lithops_provider.jobs.follow.processes import runner_pids
 from tests.backends.backends import Servers
 from tests.backends.conftest import Connected, connect
 from tests.backends.functions import add

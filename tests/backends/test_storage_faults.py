@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from lithops_provider import triggers
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.spec import Options, make_spec
+from lithops_provider.jobs.submit.spec import Options, make_spec
 from lithops_provider.triggers import LithopsJobTrigger
 from tests.backends.backends import Servers
 from tests.backends.faulty_proxy import Fault, FaultyProxy

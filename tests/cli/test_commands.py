@@ -6,7 +6,7 @@ from argparse import Namespace
 import pytest
 
 from lithops_provider.cli import commands
-from lithops_provider.cli.found import find_job
+from lithops_provider.cli.lookup import find_job
 from lithops_provider.jobs.errors import InvalidInputError
 
 

@@ -15,13 +15,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from lithops_provider.jobs.binding import Binding, bind_items
+from lithops_provider.jobs.binding.function import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.payload import dump_function, dump_items
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.batch import run_batch
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
+from lithops_provider.jobs.submit.payload import dump_function, dump_items
 
 #: Seconds after which a batch that should be long done is taken for hanging.
 HANGS = 60

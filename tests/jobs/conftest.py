@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from lithops_provider.jobs import lithops_localhost
-from lithops_provider.jobs.binding import Binding, bind_items
+from lithops_provider.jobs.adapter import localhost as lithops_localhost
+from lithops_provider.jobs.binding.function import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.spec import Options, make_spec
+from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.batches import batch  # noqa: F401 - a fixture
 from tests.jobs.failures import Tally

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.config import storage_backends
+from lithops_provider.jobs.config.resolve import storage_backends
 
 SOURCE = "connection 'lithops_default'"
 AWS = {"region": "eu-west-1", "access_key_id": "AKIA", "secret_access_key": "secret"}

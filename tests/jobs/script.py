@@ -18,11 +18,11 @@ def square(x: int, delay: float = 0.0) -> int:
 
 
 def submit(end: str, count: int, delay: float) -> None:
-    from lithops_provider.jobs.binding import bind_items
+    from lithops_provider.jobs.binding.function import bind_items
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.config import resolve_config
+    from lithops_provider.jobs.config.resolve import resolve_config
     from lithops_provider.jobs.run import JobRun
-    from lithops_provider.jobs.spec import make_spec
+    from lithops_provider.jobs.submit.spec import make_spec
 
     binding, items = bind_items(square, range(count), {"delay": delay})
     job = JobRun(LithopsClient(resolve_config()), make_spec("map", binding, items)).submit()
@@ -36,7 +36,7 @@ def submit(end: str, count: int, delay: float) -> None:
 def job_and_client() -> Any:
     from lithops_provider.jobs import LithopsJob
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.config import resolve_config
+    from lithops_provider.jobs.config.resolve import resolve_config
 
     return LithopsClient(resolve_config()), LithopsJob.from_dict(json.load(sys.stdin))
 

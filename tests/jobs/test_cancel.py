@@ -11,16 +11,16 @@ from typing import Any
 import psutil
 import pytest
 
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job, is_owner, set_owner
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import runner_pids
 from tests.jobs import process_faas
 from tests.jobs.conftest import FaasMaker, MapStarter, started, wait_for
 from tests.jobs.failures import Tally, leave_mark
-from tests.jobs.test_follow import elsewhere
-from tests.jobs.test_submit import SCRIPT
+from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.submit.test_send import SCRIPT
 
 #: Seconds after which no process of a cancelled localhost job may be left.
 GONE_WITHIN = 5.0

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.clean import TEMP_PREFIX, clean_job, clean_older_than
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import runner_pids
 from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
 from tests.jobs.failures import leave_mark
-from tests.jobs.test_follow import elsewhere
+from tests.jobs.follow.test_follower import elsewhere
 
 
 def traces(job: LithopsJob) -> list[str]:

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs import follow
 from lithops_provider.jobs import run as module
-from lithops_provider.jobs.binding import bind_items
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.config import resolve_config
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
-from lithops_provider.jobs.follow import Progress
+from lithops_provider.jobs.follow import follower as follow
+from lithops_provider.jobs.follow.follower import Progress
+from lithops_provider.jobs.gather.failures import Failure
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.outcome import Failure
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.spec import Options, make_spec
+from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started, wait_for
 from tests.jobs.failures import BLAMED, FAILURES, TIMEOUT, Tally, fail_as_told, fail_at_first, leave_mark

@@ -10,12 +10,12 @@ from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from airflow.utils.session import create_session
 
-from lithops_provider.cli.found import find_job
-from lithops_provider.cli.shown import plain_text, show_fields, show_rows
+from lithops_provider.cli.lookup import find_job
+from lithops_provider.cli.output import plain_text, show_fields, show_rows
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
-from lithops_provider.servers import connect, connection_of
-from lithops_provider.ui import answers
-from lithops_provider.ui.records import recent_tasks
+from lithops_provider.status import answers
+from lithops_provider.status.records import recent_tasks
+from lithops_provider.status.storage import connect, connection_of
 
 if TYPE_CHECKING:
     from argparse import Namespace

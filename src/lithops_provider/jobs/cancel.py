@@ -7,11 +7,11 @@ import os
 import signal
 import time
 
+from lithops_provider.jobs.adapter.compute import STOPPING_BACKENDS
 from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.lithops_api import STOPPING_BACKENDS
-from lithops_provider.jobs.liveness import is_local, runner_pids
 
 #: What the stop marker holds if calls that have begun may go on.
 BEGIN_NOTHING = b"begin nothing"
@@ -28,7 +28,9 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
     :param job: its value
     :param owner: who wants it stopped; if somebody else waits for it by now, it goes on
     :returns: whether it was stopped
+    :raises StorageUnavailableError: the client looks elsewhere than where the job is
     """
+    client.check_holds(job)
     if not job.rounds:
         return False
     if owner is not None and not is_owner(client, job, owner):

@@ -9,8 +9,8 @@ import shutil
 import time
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import is_local
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
 
 #: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).
@@ -28,7 +28,9 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     :param client: where the job ran
     :param job: its value
     :returns: how many objects there were
+    :raises StorageUnavailableError: the client looks elsewhere than where the job is
     """
+    client.check_holds(job)
     keys = [key for prefix in _prefixes(job.executor_id) for key in client.keys(job.bucket, prefix)]
     client.delete(job.bucket, keys)
     client.delete_messages(job.executor_id)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from lithops_provider.jobs import lithops_api, lithops_storage
+from lithops_provider.jobs.adapter import compute as lithops_api
+from lithops_provider.jobs.adapter import storage as lithops_storage
+from lithops_provider.jobs.adapter.queues import delete_queue
 from lithops_provider.jobs.errors import (
     ConfigurationError,
     LithopsJobError,
@@ -18,7 +20,6 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.lithops_messages import delete_queue
 from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class LithopsClient:
     Talks to the backends of a configuration. Opening one costs a few milliseconds on localhost and a request or two
     elsewhere; the compute backend is only opened for submitting.
 
-    :param config: complete configuration, from `lithops_provider.jobs.config.resolve_config`
+    :param config: complete configuration, from `lithops_provider.jobs.config.resolve.resolve_config`
     :param patience: seconds for which a storage that fails is asked again; 0 leaves that to the caller
     :param request_seconds: seconds after which a request without an answer counts as failed; large objects get more
     """

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lithops_provider.jobs.outcome import Failure
+    from lithops_provider.jobs.gather.failures import Failure
 
 
 class LithopsJobError(Exception):

@@ -14,16 +14,16 @@ from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError
-from lithops_provider.jobs.follow import LOST, Follower, Progress, follow, pause
-from lithops_provider.jobs.gather import find_missing, gather_outcomes
+from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
+from lithops_provider.jobs.follow.processes import is_local
+from lithops_provider.jobs.gather.failures import Failure, load_results, make_failure
+from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import is_local
-from lithops_provider.jobs.outcome import Failure, load_results, make_failure
-from lithops_provider.jobs.planning import BatchSize
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
-from lithops_provider.jobs.spec import JobSpec
-from lithops_provider.jobs.submit import Record, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.batching import BatchSize
+from lithops_provider.jobs.submit.send import Record, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
-from lithops_provider.jobs.follow import Follower, Progress, follow
-from lithops_provider.jobs.gather import find_missing, gather_outcomes
+from lithops_provider.jobs.follow.follower import Follower, Progress, follow
+from lithops_provider.jobs.follow.processes import runner_is_gone
+from lithops_provider.jobs.gather.failures import failure_message, load_results, make_failure, too_many
+from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.liveness import runner_is_gone
-from lithops_provider.jobs.outcome import failure_message, load_results, make_failure, too_many
 from lithops_provider.jobs.remote.outcomes import Outcomes, lost_outcome
-from lithops_provider.jobs.submit import load_items, load_plan
+from lithops_provider.jobs.submit.send import load_items, load_plan
 
 
 def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:
@@ -24,6 +24,7 @@ def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]
     :param job: its value
     :returns: whether its last round is over, and how far it is
     """
+    _check_can_be_looked_at(client, job)
     gone = runner_is_gone(job)  # before the listing, so that what it wrote at its end is in there
     follower = Follower(client, job, 1.0)
     progress = follower.poll()
@@ -42,6 +43,7 @@ def wait_for_job(
     :param timeout: seconds to wait at most
     :raises JobTimeoutError: it isn't over by then; it goes on
     """
+    _check_can_be_looked_at(client, job)
     interval = poll_interval or float(client.config["lithops"]["monitoring_interval"])
     deadline = None if timeout is None else time.time() + timeout
     return follow(Follower(client, job, interval), lambda progress: None, deadline)
@@ -73,8 +75,14 @@ def check_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: 
     _judge(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
 
 
-def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> Outcomes:
+def _check_can_be_looked_at(client: LithopsClient, job: LithopsJob) -> None:
     client.check_holds(job)
+    if not job.rounds:
+        raise StorageUnavailableError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
+
+
+def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> Outcomes:
+    _check_can_be_looked_at(client, job)
     plan = load_plan(client, job)
     if plan is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")

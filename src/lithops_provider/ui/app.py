@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Req
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from lithops_provider.jobs.item_table import STATES
-from lithops_provider.jobs.job_view import JobView, Snapshot
-from lithops_provider.servers import connection_of
-from lithops_provider.ui import answers
+from lithops_provider.jobs.view.item_table import STATES
+from lithops_provider.jobs.view.job_view import JobView, Snapshot
+from lithops_provider.status import answers
+from lithops_provider.status.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
+from lithops_provider.status.storage import connection_of
 from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
-from lithops_provider.ui.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
-from lithops_provider.ui.views import JobViews
+from lithops_provider.ui.view_cache import JobViews
 
 _STATIC = FilePath(__file__).parent / "static"
 #: Seconds that an answer waits for the storage: when there is nothing to show yet, and when there is.

@@ -59,7 +59,7 @@ class ShortDeferral(LithopsMapOperator):
 
     def execute(self, context: Any) -> Any:
         """Send and defer."""
-        from lithops_provider import task_run
+        from lithops_provider.task import run as task_run
 
         task_run._TIMEOUT_SLACK = -55.0
         return super().execute(context)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.binding import bind_function, bind_items
+from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote.injection import Injection
 from tests.jobs.batches import BatchRunner

@@ -309,7 +309,10 @@ def test_a_result_that_cannot_be_pickled_by_name_goes_by_value() -> None:
     def inner(x: int) -> int:
         return x + 1
 
-    assert pickle.loads(dump_result(inner))(1) == 2
+    arrived = pickle.loads(dump_result(inner))
+
+    assert arrived(1) == 2
+    assert arrived.__code__.co_filename == __file__, "tracebacks of it name its file"
 
 
 @pytest.mark.parametrize(

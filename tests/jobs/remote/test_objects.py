@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.objects import _chunks
+from lithops_provider.jobs.inputs.objects import _chunks
 from lithops_provider.jobs.remote import sources
 from lithops_provider.jobs.remote.objects import open_chunk
 

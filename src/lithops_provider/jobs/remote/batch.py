@@ -34,8 +34,7 @@ from .items import (
 )
 from .output import take_output
 from .parts import PartBuilder, PartName, part_key
-from .storages import open_storage
-from .whole_files import with_whole_files
+from .storages import own_storage
 
 #: Seconds between looks at the child when it is silent.
 _TICK = 0.2
@@ -69,7 +68,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     :raises MemoryError: the call has run before, and died
     """
     begin = time.monotonic()
-    storage = _own_storage(storage)
+    storage = own_storage(storage)
     batch = _Batch(call, storage, settings, begin)
     if batch.cancelled(begun=False):
         return batch.summary()
@@ -83,16 +82,6 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
     return batch.summary()
-
-
-def _own_storage(storage: Any) -> Any:
-    """
-    Returns a client that no other process uses. The worker forked this process with clients whose connections it
-    goes on using itself.
-    """
-    if storage.backend == "localhost":
-        return with_whole_files(storage)
-    return open_storage(storage_config=storage.get_storage_config())
 
 
 class _Batch:

@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from . import results
-from .modules import load_result
 from .objects import open_chunk
+from .shipped_modules import load_result
 from .storages import open_storage
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.

@@ -16,6 +16,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
+from .by_value import dump_by_value
 from .output import CapturedOutput
 
 if TYPE_CHECKING:
@@ -74,10 +75,8 @@ def dump_result(value: Any) -> bytes:
     try:
         return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception:
-        import cloudpickle
-
         try:
-            return bytes(cloudpickle.dumps(value))
+            return dump_by_value(value)
         except Exception as error:
             kind = type(value).__qualname__
             hint = "; return list(...) of it instead" if hasattr(value, "__next__") else ""

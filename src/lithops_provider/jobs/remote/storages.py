@@ -21,3 +21,15 @@ def open_storage(**options: Any) -> Any:
 
         return mended(storage)
     return storage
+
+
+def own_storage(storage: Any) -> Any:
+    """
+    Returns a client that no other process uses. The worker forked this process with clients whose connections it
+    goes on using itself.
+
+    :param storage: the Lithops Storage that the worker injects
+    """
+    if storage.backend == "localhost":
+        return with_whole_files(storage)
+    return open_storage(storage_config=storage.get_storage_config())

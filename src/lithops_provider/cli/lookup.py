@@ -1,0 +1,108 @@
+"""Finds the job that somebody names on the command line, and looks at it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow.utils.session import create_session
+
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
+from lithops_provider.jobs.view.job_view import JobView
+from lithops_provider.status.records import failures_shown, summary_of, tasks_of_job
+from lithops_provider.status.storage import connect
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.view.job_view import Snapshot
+    from lithops_provider.status.records import TaskRecord
+
+#: An executor id, or its beginning.
+_NAMED = re.compile(r"[0-9a-f]{1,16}(-0?)?", re.ASCII)
+#: Seconds that a look at a job may take.
+_PATIENCE = 300.0
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """
+    A job, and the task instance that has published it.
+
+    :param record: the task instance
+    :param phase: the job's phase in it
+    :param shown: the XCom ``lithops_failures``
+    :param summary: the job's, if a task has waited for its end
+    """
+
+    record: TaskRecord
+    phase: str
+    shown: dict[str, Any]
+    summary: dict[str, Any] | None
+
+    @property
+    def job(self) -> LithopsJob:
+        """The job's value."""
+        return self.record.jobs[self.phase]
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """The XCom ``lithops_job``."""
+        return self.record.published or {}
+
+    def client(self) -> LithopsClient:
+        """
+        Returns the client for the job's storage.
+
+        :raises ConfigurationError: the connection is missing, or wrong
+        """
+        client = connect(self.published)
+        client.check_holds(self.job)
+        return client
+
+    def look(self) -> tuple[JobView, Snapshot]:
+        """
+        Reads all that there is to be known of the job's items.
+
+        :raises StorageUnavailableError: the storage does not answer
+        """
+        view = JobView(self.job, self.client)
+        end = time.monotonic() + _PATIENCE
+        view.refresh(self.job, _PATIENCE)
+        while view.error is None and (view.snapshot is None or view.snapshot.unread) and time.monotonic() < end:
+            view.refresh(self.job, 1.0)
+        if view.snapshot is None:
+            raise StorageUnavailableError(view.error or f"the storage has not answered within {_PATIENCE:g} s")
+        return view, view.snapshot
+
+
+def find_job(named: str) -> FoundJob:
+    """
+    Returns a job that a task has published.
+
+    :param named: its executor id, or the beginning of it
+    :raises InvalidInputError: there is none, or several
+    """
+    if not _NAMED.fullmatch(named):
+        raise InvalidInputError(
+            f"JOB must be an executor id, as `airflow lithops jobs list` shows it, or its beginning; got {named!r}"
+        )
+    with create_session() as session:
+        found = [
+            FoundJob(record, phase, failures_shown(session, record.key), summary_of(session, record.key, job))
+            for record in tasks_of_job(session, named)
+            for phase, job in record.jobs.items()
+            if job.executor_id.startswith(named)
+        ]
+    if len({entry.job.executor_id for entry in found}) > 1:
+        raise InvalidInputError(f"several jobs begin with {named!r}; give more of the executor id")
+    if not found:
+        raise InvalidInputError(
+            f"no task has published a job {named!r}: it is forgotten when a task is run again, and when XComs are "
+            "deleted; `airflow lithops jobs list` shows those that are known"
+        )
+    return found[0]

@@ -1,0 +1,1 @@
+"""The Lithops configuration that a connection holds."""

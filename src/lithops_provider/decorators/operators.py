@@ -1,0 +1,311 @@
+"""The operators behind the decorators: their function is the decorated one, their arguments come from its call."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.bases.decorator import DecoratedOperator
+from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
+
+from lithops_provider.jobs.binding.function import bind_arguments, bind_function, by_name
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.operators import (
+    LithopsCallAsyncOperator,
+    LithopsMapOperator,
+    LithopsMapReduceOperator,
+    freeze_generator,
+)
+from lithops_provider.task.bad_input import failing_on_bad_input
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from lithops_provider.jobs.binding.function import Binding
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import JobKind
+    from lithops_provider.task.base import LithopsBaseOperator
+
+#: Of items that are there when the DAG is parsed, so many are checked then; the rest when the task runs.
+_CHECKED_ITEMS = 100
+
+
+def _fields(operator: type[LithopsBaseOperator], call_parameters: frozenset[str]) -> tuple[str, ...]:
+    """Returns the templated fields of an operator whose function is decorated."""
+    return ("op_args", "op_kwargs", *(name for name in operator.template_fields if name not in call_parameters))
+
+
+class LithopsDecoratedOperator(DecoratedOperator):
+    """
+    What the decorated operators share. Goes before one of the operators among the bases.
+
+    :param python_callable: the function
+    :param op_args: positional arguments of its call; templated
+    :param op_kwargs: keyword arguments of its call; templated
+    :param kwargs: see the operator
+    :raises InvalidInputError: the call doesn't fit the function
+    """
+
+    shallow_copy_attrs: Sequence[str] = ("python_callable", "func", "map_function", "reduce_function")
+    custom_operator_name: str = ""
+
+    #: The operator's parameter that is the function, and those that the call gives.
+    function_parameter: ClassVar[str] = ""
+    call_parameters: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        op_args = [freeze_generator(value) for value in op_args or ()]
+        op_kwargs = {name: freeze_generator(value) for name, value in (op_kwargs or {}).items()}
+        if not getattr(self, "_BaseOperator__from_mapped", False):  # then it runs, and is checked as it is bound
+            self._check_context_names(python_callable, op_kwargs, op_args)
+            self.check_call(python_callable, op_args, op_kwargs)
+        # Airflow would check the arguments against the function as if it were called with them: a map's are items.
+        super().__init__(
+            python_callable=_anything,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            kwargs_to_upstream={self.function_parameter: python_callable},
+            **kwargs,
+        )
+        self.python_callable = python_callable
+
+    def _hook_apply_defaults(self, *args: Any, **kwargs: Any) -> Any:
+        """Airflow's own takes arguments of the function from ``default_args``, whose names are the operator's."""
+        return args, kwargs
+
+    @classmethod
+    def decorator_parameters(cls) -> frozenset[str]:
+        """Returns the names of all parameters that the decorator takes."""
+        names = {"multiple_outputs", "on_failure_fail_dagrun"}
+        for base in cls.__mro__[:-1]:
+            if "__init__" in vars(base):
+                names |= set(inspect.signature(base.__init__).parameters)  # type: ignore[misc]
+        taken = {"self", "args", "kwargs", "kwargs_to_upstream", "python_callable", "op_args", "op_kwargs"}
+        return frozenset(names - taken - cls.call_parameters - {cls.function_parameter})
+
+    @classmethod
+    def check_parameters(cls, function: str, given: Mapping[str, Any]) -> None:
+        """
+        Checks the names of a decorator's parameters.
+
+        :param function: name of the decorated function
+        :param given: the parameters
+        :raises InvalidInputError: there is no such parameter
+        """
+        if given.get("multiple_outputs") and issubclass(cls, LithopsMapOperator) and len(cls.phases) == 1:
+            raise InvalidInputError(f"{cls.custom_operator_name} returns a list, which has no multiple_outputs")
+        allowed = cls.decorator_parameters()
+        for name in sorted(set(given) - allowed):
+            if name in cls.call_parameters or name == cls.function_parameter:
+                raise InvalidInputError(
+                    f"{cls.custom_operator_name} takes no parameter {name!r}: the function is the decorated one, and "
+                    f"its arguments are given in the call: {cls.example(function)}"
+                )
+            close = difflib.get_close_matches(name, allowed, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InvalidInputError(f"{cls.custom_operator_name} takes no parameter {name!r}{hint}")
+
+    @classmethod
+    def example(cls, function: str) -> str:
+        """Returns how a function is called."""
+        raise NotImplementedError
+
+    @classmethod
+    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+        """
+        Checks a call's arguments, as far as they are known when the DAG is parsed.
+
+        :raises InvalidInputError: they don't fit the function
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def check_expand(cls, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+        """
+        Checks the arguments of partial() and expand() together.
+
+        :raises InvalidInputError: one is missing that the task can't do without
+        """
+
+    def _check_context_names(self, function: Callable[..., Any], kwargs: Mapping[str, Any], args: list[Any]) -> None:
+        """Says that Airflow's context isn't given to the functions, before it is missed."""
+        parameters = list(inspect.signature(function).parameters.values())[len(args) :]
+        for parameter in parameters:
+            missed = parameter.default is parameter.empty and parameter.name not in kwargs
+            if missed and parameter.name in KNOWN_CONTEXT_KEYS:
+                raise InvalidInputError(
+                    f"{self.custom_operator_name}: the parameter {parameter.name!r} of {function.__name__} has the "
+                    "name of something in Airflow's context, which doesn't reach the functions. Give it as an "
+                    f'argument, for instance {parameter.name}="{{{{ {parameter.name} }}}}"'
+                )
+
+    def execute(self, context: Context) -> Any:
+        """Runs the job. Returns and raises what the operator does."""
+        self._take_arguments()
+        return super().execute(context)
+
+    def resume(self, context: Context, event: dict[str, Any]) -> Any:
+        """Goes on after the trigger has seen the job's end. Returns and raises what the operator does."""
+        self._take_arguments()
+        return super().resume(context, event)  # type: ignore[misc]
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Returns for OpenLineage what the operator does, of the call's arguments."""
+        self._take_arguments()
+        return super().get_openlineage_facets_on_start()  # type: ignore[misc]
+
+    def _take_arguments(self) -> None:
+        """Takes over the call's arguments, which are rendered by now."""
+
+
+class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOperator):
+    """Behind ``@task.lithops``."""
+
+    custom_operator_name = "@task.lithops"
+    function_parameter = "func"
+    call_parameters = frozenset({"data", "data_from_task"})
+    template_fields: Sequence[str] = _fields(LithopsCallAsyncOperator, call_parameters)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **LithopsCallAsyncOperator.template_fields_renderers,
+        **DecoratedOperator.template_fields_renderers,
+    }
+
+    @classmethod
+    def example(cls, function: str) -> str:
+        """Returns how a function is called."""
+        return f"{function}(1, y=2)"
+
+    @classmethod
+    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Checks that the function can be called with the arguments."""
+        bind_arguments(function, args, kwargs, parameter=cls.custom_operator_name)
+
+    def _take_arguments(self) -> None:
+        self._arguments = tuple(in_full(list(self.op_args))), in_full(dict(self.op_kwargs))
+
+    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        from lithops_provider.jobs.inputs.objects import object_paths
+
+        args, kwargs = self._arguments
+        binding = bind_function(self.func, parameter=self.custom_operator_name)
+        return (object_paths(self.func, [by_name(binding, args, kwargs)]) if binding.takes_object else []), []
+
+    def _bind(
+        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        from lithops_provider.jobs.inputs.objects import bind_object
+
+        args, kwargs = self._arguments
+        binding, items = bind_arguments(self.func, args, kwargs, parameter=self.custom_operator_name)
+        if binding.takes_object:
+            return self._with_references(client, *bind_object(client, self.func, by_name(binding, args, kwargs)))
+        return self._with_references(client, binding, items)
+
+
+class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
+    """Behind ``@task.lithops_map``."""
+
+    custom_operator_name = "@task.lithops_map"
+    function_parameter = "map_function"
+    call_parameters = frozenset(
+        {"map_iterdata", "iterdata_from_task", "iterdata_form_task", "extra_args", "extra_params"}
+    )
+    template_fields: Sequence[str] = _fields(LithopsMapOperator, call_parameters)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **LithopsMapOperator.template_fields_renderers,
+        **DecoratedOperator.template_fields_renderers,
+    }
+
+    @classmethod
+    def example(cls, function: str) -> str:
+        """Returns how a function is called."""
+        return f"{function}(items, factor=3), the items first, then what all of them share as keyword arguments"
+
+    @classmethod
+    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Checks that there are items, and that the function takes what is known of them and what they share."""
+        binding = bind_function(function, parameter=cls.custom_operator_name)
+        items, shared = cls.split_call(binding, args, kwargs)
+        binding.check_shared(shared, f"the call of {binding.name}")
+        if isinstance(items, (list, tuple, range)) and not binding.takes_object:
+            shared_binding = bind_function(function, shared, parameter=cls.custom_operator_name)
+            for index, item in enumerate(items[:_CHECKED_ITEMS]):
+                if not _known_later(item):
+                    shared_binding.check_item(item, index)
+
+    @classmethod
+    def split_call(cls, binding: Binding, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """
+        Returns the items of a call, and its other arguments.
+
+        :raises InvalidInputError: it has no items, or more positional arguments
+        """
+        first = binding.items_parameter()
+        if len(args) == 1:
+            return args[0], kwargs
+        if not args and first in kwargs:  # as in .expand(x=...), which takes no positional arguments
+            return kwargs[first], {name: value for name, value in kwargs.items() if name != first}
+        problem = "no items were given" if not args else f"{len(args)} positional arguments were given"
+        raise InvalidInputError(f"{cls.custom_operator_name}: {problem}; write {cls.example(binding.name)}")
+
+    @classmethod
+    def check_expand(cls, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+        """Checks that the items are among the arguments."""
+        first = bind_function(function, parameter=cls.custom_operator_name).items_parameter()
+        name = function.__name__
+        if first is None:
+            raise InvalidInputError(f"{name} has no first parameter by whose name expand() could be given the items")
+        if first not in given:
+            raise InvalidInputError(
+                f"expand(): {name} is a map, and its items are not given. They have the name of its first parameter: "
+                f"{name}.partial({first}=items).expand(...), or {name}.expand({first}=[items of one task, ...])"
+            )
+
+    def _take_arguments(self) -> None:
+        with failing_on_bad_input():
+            binding = bind_function(self.map_function, parameter=self.custom_operator_name)
+            items, shared = self.split_call(binding, list(self.op_args), dict(self.op_kwargs))
+        self.map_iterdata = in_full(items)
+        self.extra_args = in_full(shared) or None
+
+
+class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapReduceOperator):
+    """Behind ``@task.lithops_map_reduce``."""
+
+    custom_operator_name = "@task.lithops_map_reduce"
+    template_fields: Sequence[str] = _fields(LithopsMapReduceOperator, LithopsMapDecoratedOperator.call_parameters)
+
+
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Has a signature that every call fits."""
+
+
+def _known_later(item: Any) -> bool:
+    """Tells whether an item is another task's output, or a template, of which nobody knows what it will be."""
+    return hasattr(item, "resolve") or (isinstance(item, str) and "{" in item)
+
+
+def in_full(value: Any) -> Any:
+    """
+    Returns a value with the outputs of mapped tasks in it as lists: Airflow gives them as what reads the database.
+
+    :param value: anything; looks into lists, tuples and dicts
+    """
+    from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
+
+    if isinstance(value, LazyXComSequence):
+        return list(value)
+    if type(value) in (list, tuple):
+        return type(value)(in_full(entry) for entry in value)
+    if type(value) is dict:
+        return {key: in_full(entry) for key, entry in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""All that this package uses of Lithops beyond its documented interface."""

@@ -1,0 +1,248 @@
+"""
+With the other modules whose name begins with lithops_, all that is used of Lithops beyond its documented interface.
+tests/jobs/adapter/test_compute.py fails when a release of Lithops moves any of it.
+
+Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
+starts threads that the end of an Airflow task cuts off, and sets up logging. Its parts do what is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from lithops_provider.jobs.adapter.faas import detached_faas_invoker
+from lithops_provider.jobs.adapter.localhost import detached_localhost_handler
+from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
+from lithops_provider.jobs.adapter.queues import make_queue
+from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.remote.results import job_prefix
+
+#: Calls that each process of the localhost backend gets, so that a slow one doesn't hold up the others.
+_LOCAL_CALLS_PER_PROCESS = 4
+
+#: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
+STOPPING_BACKENDS = ("k8s", "code_engine")
+
+
+@dataclass(frozen=True)
+class CallBatch:
+    """
+    What is sent to the backend in one go.
+
+    :param executor_id: our executor id
+    :param job_id: Lithops's job id
+    :param function: the pickled wrapper
+    :param function_name: shown in logs and by backends
+    :param modules: names of the modules that have to be imported to unpickle the function and the arguments
+    :param calls: one pickled argument a call
+    :param timeout: seconds that a call has
+    :param runtime_memory: MB, or None for the configured
+    :param extra_env: environment variables
+    :param include_modules: see Lithops's `FunctionExecutor.map`; None ships no module
+    :param exclude_modules: the same
+    """
+
+    executor_id: str
+    job_id: str
+    function: bytes
+    function_name: str
+    modules: Collection[str]
+    calls: list[bytes]
+    timeout: int
+    runtime_memory: int | None
+    extra_env: dict[str, str]
+    include_modules: list[str] | None
+    exclude_modules: list[str]
+
+
+def quiet_lithops(level: int = logging.WARNING) -> None:
+    """Keeps Lithops's chatter out of the log, unless somebody set a level for its logger."""
+    logger = logging.getLogger("lithops")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level)
+
+
+class Compute:
+    """
+    The compute backend of a configuration.
+
+    :param config: complete configuration
+    :param internal_storage: see `lithops_provider.jobs.adapter.storage.open_internal_storage`
+    """
+
+    def __init__(self, config: dict[str, Any], internal_storage: Any) -> None:
+        self.config = config
+        self.internal_storage = internal_storage
+        self.backend: str = config["lithops"]["backend"]
+        self.mode: str = config["lithops"]["mode"]
+        self.handler = self._make_handler()
+        config["lithops"]["backend_type"] = self.handler.get_backend_type()
+        self.invoker = self._make_invoker()
+        self.runtime: str = self.invoker.runtime_name
+
+    def _make_handler(self) -> Any:
+        from lithops import config as lithops_config
+        from lithops.constants import LOCALHOST, SERVERLESS
+
+        if self.mode == LOCALHOST:
+            return detached_localhost_handler(
+                lithops_config.extract_localhost_config(self.config), self.config["lithops"]["storage"]
+            )
+        if self.mode == SERVERLESS:
+            from lithops.serverless import ServerlessHandler
+
+            return ServerlessHandler(lithops_config.extract_serverless_config(self.config), self.internal_storage)
+        from lithops.standalone import StandaloneHandler
+
+        return StandaloneHandler(lithops_config.extract_standalone_config(self.config))
+
+    def _make_invoker(self) -> Any:
+        from lithops.invokers import BatchInvoker
+
+        class DetachedBatchInvoker(BatchInvoker):  # type: ignore[misc]
+            def _build_futures(self, job: SimpleNamespace) -> list[Any]:
+                return []
+
+        invoker = detached_faas_invoker() if self.is_faas else DetachedBatchInvoker
+        executor_id = "0000000000000000-0"  # each job brings its own
+        return invoker(self.config, executor_id, self.internal_storage, self.handler, None)
+
+    @property
+    def is_faas(self) -> bool:
+        """Whether each call is an invocation of its own, which the backend may repeat if it dies: AWS Lambda does."""
+        from lithops.utils import BackendType
+
+        return bool(self.handler.get_backend_type() == BackendType.FAAS.value)
+
+    def capacity(self) -> int:
+        """Returns how many calls the backend takes at once."""
+        processes = self.config[self.backend].get("worker_processes")
+        processes = processes if isinstance(processes, int) else 1  # standalone backends say "AUTO"
+        if self.mode == "localhost":
+            return processes * _LOCAL_CALLS_PER_PROCESS
+        return max(1, int(self.invoker.max_workers or 1) * max(processes, self.config["lithops"]["chunksize"] or 1))
+
+    def submit(self, batch: CallBatch) -> None:
+        """
+        Sends all calls. Nothing of this process is needed any more when it returns.
+
+        :param batch: the calls
+        :raises SubmitError: the backend did not take them
+        """
+        self._renew()
+        runtime_meta = self.invoker.select_runtime(batch.job_id, batch.runtime_memory)
+        job = self._make_job(batch, runtime_meta)
+        self._upload(batch, job, runtime_meta)
+        self._prepare_monitoring(batch.executor_id)
+        self.invoker._run_job(job)
+
+    def _renew(self) -> None:
+        """Opens the backend anew for each round if it keeps a connection to a broker, who closes it after a minute."""
+        connection = getattr(getattr(self.handler, "backend", None), "connection", None)
+        if connection is not None:
+            with contextlib.suppress(Exception):  # it is closed, or the broker is gone: the new one will tell
+                connection.close()
+            self.handler = self._make_handler()
+            self.invoker = self._make_invoker()
+
+    def stop(self, executor_id: str, job_id: str) -> None:
+        """
+        Stops the running calls of a job, on one of `STOPPING_BACKENDS`.
+
+        :param executor_id: the job's
+        :param job_id: the job's
+        """
+        from lithops.storage.utils import create_job_key
+
+        self.handler.clear([create_job_key(executor_id, job_id)])
+
+    def call_limit(self, wanted: int, job_id: str, runtime_memory: int | None) -> int:
+        """
+        Returns how many seconds the backend lets a call run.
+
+        :param wanted: seconds that the items of a call may need together
+        :param job_id: for Lithops's log
+        :param runtime_memory: MB, or None for the configured
+        """
+        job = SimpleNamespace(execution_timeout=wanted)
+        self._apply_limits(job, self.invoker.select_runtime(job_id, runtime_memory), runtime_memory)
+        return int(job.execution_timeout)
+
+    def more_memory(self, memory: int | None, limit: int | None) -> int | None:
+        """
+        Returns twice the memory, as far as the backend lets a job choose it.
+
+        :param memory: MB that the job has now, or None for the configured
+        :param limit: MB at most; None to leave it as it is
+        """
+        current = memory or self.config[self.backend].get("runtime_memory")
+        if self.mode != "serverless" or limit is None or not current:
+            return memory
+        return max(int(current), min(int(current) * 2, limit))
+
+    def _apply_limits(self, job: SimpleNamespace, runtime_meta: Any, runtime_memory: int | None) -> None:
+        from lithops.job.job import _apply_mode_limits
+
+        _apply_mode_limits(job, self.config, runtime_meta, runtime_memory)
+
+    def _make_job(self, batch: CallBatch, runtime_meta: Any) -> SimpleNamespace:
+        """Does what `lithops.job.job._create_job` does, which would pickle and inspect each item anew."""
+        from lithops.storage.utils import create_job_key
+
+        job = SimpleNamespace(
+            chunksize=self.config["lithops"]["chunksize"],
+            worker_processes=self.config[self.backend]["worker_processes"],
+            execution_timeout=batch.timeout,
+            backend=self.backend,
+            executor_id=batch.executor_id,
+            job_id=batch.job_id,
+            job_key=create_job_key(batch.executor_id, batch.job_id),
+            extra_env=dict(batch.extra_env),
+            function_name=batch.function_name,
+            total_calls=len(batch.calls),
+            metadata={"host_job_create_tstamp": time.time()},
+        )
+        self._apply_limits(job, runtime_meta, batch.runtime_memory)
+        return job
+
+    def _upload(self, batch: CallBatch, job: SimpleNamespace, runtime_meta: Any) -> None:
+        import pickle
+
+        from lithops.job.job import _attach_data
+        from lithops.job.serialize import SerializeIndependent, create_module_data
+
+        serializer = SerializeIndependent(runtime_meta["preinstalls"])
+        paths: set[str] = set()
+        includes = included(self.config, batch.include_modules)
+        if includes is not None:  # what is included comes on top of what is found; Lithops would ship only that
+            paths |= module_paths(
+                batch.modules, runtime_meta["preinstalls"], excluded(self.config, batch.exclude_modules)
+            )
+            paths |= serializer.module_paths([], sorted(includes), []) if includes else set()
+        code = pickle.dumps({"func": batch.function, "module_data": create_module_data(paths)}, -1)
+        job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/func.pickle"
+        self.internal_storage.put_func(job.func_key, code)
+        serialized = SimpleNamespace(data_strs=batch.calls)
+        _attach_data(self.config, self.internal_storage, job, serialized, job.metadata, batch.executor_id)
+
+    def _prepare_monitoring(self, executor_id: str) -> None:
+        """
+        Prepares the message queue that the workers report to if the user asked for one: publishing to a queue that
+        isn't there costs each call seconds of retries. The job itself is followed through storage.
+        """
+        monitoring = self.config["lithops"]["monitoring"]
+        if monitoring != "storage":
+            try:
+                make_queue(self.config, self.internal_storage, executor_id)
+            except Exception as error:
+                reason = str(error) or type(error).__name__
+                raise SubmitError(
+                    f"monitoring={monitoring!r}: its server can't be used: {reason}; check the section "
+                    f"{monitoring!r} of the configuration, or use monitoring='storage'"
+                ) from error

@@ -1,0 +1,63 @@
+"""Which modules travel with a job. Like compute.py, uses of Lithops what isn't documented."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from collections.abc import Collection
+from typing import Any
+
+from lithops_provider.jobs.submit.pickler import NOT_IN_RUNTIME
+
+
+def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set[str]) -> set[str]:
+    """
+    Returns the files and folders of modules that the runtime lacks, and of those that they import. Lithops finds the
+    modules by looking at the function, and misses those of classes, of items, and in folders without __init__.py.
+
+    :param modules: names of modules
+    :param preinstalls: what the runtime has: name, and whether it is a package
+    :param excludes: names of modules to leave out
+    """
+    from lithops.libs.multyvac.module_dependency import ModuleDependencyAnalyzer
+
+    analyzer = ModuleDependencyAnalyzer()
+    analyzer.ignore([*(name for name, _ in preinstalls), "lithops", *excludes, *sys.stdlib_module_names])
+    paths: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the analyzer leaves closing files to Python
+        for root in sorted({name.partition(".")[0] for name in modules} - {"__main__", "builtins"}):
+            if root in analyzer._modules_to_ignore:
+                continue
+            try:
+                spec = importlib.util.find_spec(root)
+            except (ImportError, ValueError):  # ValueError: it is loaded, but was never found
+                continue
+            if spec is None:
+                continue
+            if spec.origin is not None and spec.origin.endswith((".so", ".pyd")):
+                paths.add(spec.origin)  # it has no imports to be analysed
+            elif spec.origin is None and spec.submodule_search_locations is not None:
+                for folder in spec.submodule_search_locations:
+                    analyzer._deep_inspect_path(folder, root)
+                    paths.add(folder)
+                while analyzer._modules_to_inspect:
+                    analyzer._inspect(analyzer._modules_to_inspect.pop())
+            else:
+                analyzer.add(root)
+    paths |= analyzer.get_and_clear_paths()
+    return paths
+
+
+def included(config: dict[str, Any], include_modules: list[str] | None) -> set[str] | None:
+    """As `lithops.job.job._include_exclude_modules` reads it: None, here or in the configuration, ships nothing."""
+    configured = config["lithops"].get("include_modules", [])
+    if include_modules is None or (isinstance(configured, str) and not include_modules):
+        return None
+    return {*([] if isinstance(configured, str) else configured or []), *include_modules}
+
+
+def excluded(config: dict[str, Any], exclude_modules: list[str]) -> set[str]:
+    """Returns the names of the modules to leave out: the job's, and those of the configuration."""
+    return {*NOT_IN_RUNTIME, *(config["lithops"].get("exclude_modules") or []), *exclude_modules}

@@ -1,0 +1,1 @@
+"""Which arguments each item gives to a function."""

@@ -1,0 +1,1 @@
+"""The Lithops configuration of a job."""

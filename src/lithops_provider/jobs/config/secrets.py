@@ -1,0 +1,84 @@
+"""Finds what is secret in a Lithops configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+#: Parts of the names of keys whose values are secret: for Lithops 3.8.0's backends and the libraries that get
+#: a section as it is (redis, oci). tests/jobs/config/test_secrets.py compares them with Lithops's sources.
+_SECRET = (
+    *("access_key", "account_key", "api_key", "apikey", "private_key", "key_content"),
+    *("password", "passwd", "passphrase", "pass_phrase", "secret", "token"),
+    *("amqp_url", "connection_string", "authorization", "headers"),
+)
+_NOT_SECRET = ("token_expiry_time",)
+
+#: What Airflow has to add to the names that it hides by itself ("password", "secret", "token", "access_key").
+#: Its rule looks for these within the names of keys, anywhere in Airflow, so they must not be common words:
+#: ``otlp`` stands for the headers in that section.
+HIDDEN_NAMES = ("account_key", "amqp_url", "key_content", "pass_phrase", "otlp")
+
+
+def is_secret_key(name: str) -> bool:
+    """
+    Tells whether the value under a key of the configuration is secret.
+
+    :param name: the key, e.g. ``storage_account_key``
+    """
+    name = name.lower().replace("-", "_")
+    return name not in _NOT_SECRET and any(part in name for part in _SECRET)
+
+
+def secret_values(config: Mapping[str, Any]) -> list[str]:
+    """
+    Returns all secret values of a configuration: credentials, and the passwords within URLs.
+
+    :param config: a configuration, complete or not
+    """
+    return list(dict.fromkeys(value for value in _secrets(config, secret=False) if value))
+
+
+def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Returns a configuration without what is secret in it: those keys, and values that hold a password within a URL.
+
+    :param config: a configuration, complete or not
+    """
+    kept: dict[str, Any] = {}
+    for key, value in config.items():
+        if is_secret_key(str(key)):
+            continue
+        if isinstance(value, Mapping):
+            kept[key] = without_secrets(value)
+        elif not secret_values({key: value}):
+            kept[key] = value
+    return kept
+
+
+def _secrets(value: object, *, secret: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secrets(inner, secret=secret or is_secret_key(str(key)))
+    elif isinstance(value, str):
+        if secret:
+            yield value
+        yield from _password_in_url(value)
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        for inner in value:
+            yield from _secrets(inner, secret=secret)
+    elif secret and isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+def _password_in_url(value: str) -> Iterator[str]:
+    if "://" not in value or "@" not in value:
+        return
+    try:
+        password = urlsplit(value).password
+    except ValueError:
+        return
+    if password:
+        yield password
+        yield unquote(password)

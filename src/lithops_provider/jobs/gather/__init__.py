@@ -1,0 +1,1 @@
+"""Reads what has become of a job's items."""

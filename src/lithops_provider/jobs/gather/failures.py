@@ -1,0 +1,142 @@
+"""What became of a job: the outcome of each item, and what to say when too many failed."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lithops_provider.jobs.binding.function import short_repr
+from lithops_provider.jobs.remote.outcomes import Outcome
+
+#: How many failures a message shows.
+_SHOWN = 5
+_ITEM_REPR = 120
+
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    Why an item failed.
+
+    :param index: the item's index
+    :param item: its arguments, shortened
+    :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
+    :param message: the exception's text
+    :param traceback: of the function's process
+    """
+
+    index: int
+    item: str
+    type: str
+    message: str
+    traceback: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON."""
+        return asdict(self)
+
+
+def describe_item(blob: bytes) -> str:
+    """Returns the arguments of a pickled item, as short text."""
+    try:
+        args, kwargs, special = pickle.loads(blob)
+    except Exception as error:  # another process than the one that sent it may lack its class
+        return f"<arguments that can't be unpickled here: {short_repr(error)}>"
+    shown = [short_repr(value, _ITEM_REPR) for value in args]
+    shown += [f"{key}={short_repr(value, _ITEM_REPR)}" for key, value in kwargs.items()]
+    if special is not None and "object" in special:
+        name, where = special["object"]
+        shown.insert(0, f"{name}={where.get('key') or where.get('path') or where.get('url')}")
+    elif special is not None:
+        shown.insert(0, _describe_special(special))
+    text = ", ".join(shown)
+    return text if len(text) <= _ITEM_REPR else f"{text[: _ITEM_REPR - 3]}..."
+
+
+def _describe_special(special: dict[str, Any]) -> str:
+    if "result" in special:
+        (
+            argument,
+            index,
+            *_,
+        ) = special["result"]
+        name = f"<result of item {index} of another job>"
+        return name if argument is None else f"{argument}={name}"
+    return "<results of another job>"
+
+
+def make_failure(outcome: Outcome, blob: bytes) -> Failure:
+    """
+    Describes a failed item.
+
+    :param outcome: its outcome
+    :param blob: its pickled arguments
+    """
+    failure = outcome.failure or {}
+    return Failure(
+        index=outcome.item,
+        item=describe_item(blob),
+        type=str(failure.get("type", "Error")),
+        message=str(failure.get("message", "")),
+        traceback=str(failure.get("traceback", "")),
+    )
+
+
+def failure_message(name: str, failures: list[Failure], total: int, where: str) -> str:
+    """
+    Says how many items failed and shows the first few.
+
+    :param name: the function's name
+    :param failures: all failures, in order of the items
+    :param total: number of items
+    :param where: the job's name
+    """
+    lines = [f"{len(failures)} of {total} item(s) of {name} failed ({where})."]
+    for failure in failures[:_SHOWN]:
+        lines.append(f"  item {failure.index}: {name}({failure.item}): {failure.type}: {failure.message}")
+    if len(failures) > _SHOWN:
+        lines.append(f"  ... and {len(failures) - _SHOWN} more")
+    trace = next((failure.traceback for failure in failures if failure.traceback), "")
+    if trace:
+        lines.append("Remote traceback, or last output, of the first:")
+        lines.append(trace.rstrip())
+    return "\n".join(lines)
+
+
+def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]:
+    """
+    Unpickles results.
+
+    :param outcomes: in order of the items
+    :returns: the results, None where an item failed; and the outcomes of those whose result can't be unpickled here
+    """
+    results: list[Any] = []
+    broken: list[Outcome] = []
+    for outcome in outcomes:
+        value = None
+        if outcome.result is not None:
+            try:
+                value = pickle.loads(outcome.result)
+            except (Exception, SystemExit) as error:
+                failure = {
+                    "type": type(error).__name__,
+                    "message": f"the result can't be unpickled here: {error}",
+                    "traceback": "",
+                }
+                broken.append(outcome._replace(result=None, failure=failure))
+        results.append(value)
+    return results, broken
+
+
+def too_many(failed: int, total: int, min_success_ratio: float) -> bool:
+    """
+    Tells whether fewer items succeeded than have to.
+
+    :param failed: number of items that failed
+    :param total: number of items
+    :param min_success_ratio: share of items that have to succeed
+    """
+    # The tolerance is for ratios such as 0.9 of 10 items, which floats don't hit.
+    return (total - failed) / total + 1e-9 < min_success_ratio

@@ -1,0 +1,150 @@
+"""Reads the outcomes of a job, and finds out what became of items that have none."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import pickle
+import zlib
+from base64 import b64decode
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
+from lithops_provider.jobs.gather.headers import read_header_frame
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.outcomes import Outcomes, Part
+from lithops_provider.jobs.remote.parts import DamagedPartError
+from lithops_provider.jobs.remote.results import current_parts, read_outcomes
+
+logger = logging.getLogger(__name__)
+
+_LOG_TAIL = 2_000
+_READERS = 16
+#: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
+_FUNCTION_LOG = "---------------------- FUNCTION LOG ----------------------"
+
+
+@dataclass(frozen=True)
+class MissingItems:
+    """
+    Items of a call that have no outcome.
+
+    :param indices: the items
+    :param alone: whether the call had no other item
+    :param reason: why, or None if the call gave them back because its time was up
+    """
+
+    indices: list[int]
+    alone: bool
+    reason: dict[str, Any] | None
+
+
+def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1, *, results: bool = True) -> Outcomes:
+    """
+    Reads the outcomes that a round has stored.
+
+    :param client: where the job runs
+    :param job: the job
+    :param number: which of its rounds
+    :param results: whether to read the results, too, which may be large
+    """
+    prefix = job.round_prefix(number)
+
+    def read() -> Outcomes:
+        keys = current_parts(client.keys(job.bucket, f"{prefix}/"))
+        damaged: list[str] = []
+        if results:
+            outcomes = read_outcomes(client.storage, job.bucket, keys, damaged)
+        else:
+            outcomes = _read_headers(client, job.bucket, keys, damaged)
+        for key in damaged:
+            logger.warning("%s is damaged, cut off for instance, and is taken to be missing", key)
+        return outcomes
+
+    # Listed again each time: a call that still runs replaces its parts.
+    return client.patiently(read, f"reading the parts of {prefix}", READ_SECONDS)
+
+
+def _read_headers(client: LithopsClient, bucket: str, keys: list[str], damaged: list[str]) -> Outcomes:
+    outcomes = Outcomes()
+
+    def read(key: str) -> Part | None:
+        try:
+            frame = read_header_frame(client, bucket, key)
+            if frame is None:
+                raise FileNotFoundError(f"{key} is gone")
+            return Part(frame, results=False)
+        except DamagedPartError:
+            damaged.append(key)
+            return None
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        for part in pool.map(read, keys):
+            if part is not None:
+                outcomes.add_part(part)
+    return outcomes
+
+
+def find_missing(
+    client: LithopsClient,
+    job: LithopsJob,
+    plan: Sequence[Sequence[int]],
+    outcomes: Outcomes,
+    lost: str | None,
+) -> list[MissingItems]:
+    """
+    Finds out why items of the last round have no outcome.
+
+    :param client: where the job runs
+    :param job: the job
+    :param plan: the items of each call
+    :param outcomes: what was gathered
+    :param lost: why calls that never reported are given up
+    """
+    missing = []
+    for number, indices in enumerate(plan):
+        without = [index for index in indices if index not in outcomes]
+        if without:
+            reason = _why(client, job, f"{number:05d}", lost)
+            missing.append(MissingItems(without, len(indices) == 1, reason))
+    return missing
+
+
+def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None) -> dict[str, Any] | None:
+    status = client.get_json(job.bucket, f"{job.round_prefix()}/{call_id}/status.json")
+    if status is None:
+        message = lost or "the call never reported"
+        return {"type": "CallLostError", "message": f"call {call_id}: {message}", "traceback": ""}
+    if not status.get("exception"):
+        return None  # it ended well, and gave back what it had no time for
+    kind, message = _exception_of(status)
+    return {"type": kind, "message": f"call {call_id}: {message}", "traceback": _log_of(status)}
+
+
+def _exception_of(status: dict[str, Any]) -> tuple[str, str]:
+    """Reads Lithops's ``exc_info``: the repr of a pickled (type, value, traceback), or of a dict of texts."""
+    try:
+        info = pickle.loads(ast.literal_eval(status["exc_info"]))
+    except Exception as error:
+        return "Error", f"its exception can't be read here: {error}"
+    if isinstance(info, dict):
+        return str(info.get("exc_type", "Error")), str(info.get("exc_value", ""))
+    kind, value, _ = info
+    arguments: tuple[Any, ...] = getattr(value, "args", ())
+    # Lithops marks the errors of its handler so.
+    text = str(arguments[1]) if len(arguments) == 2 and arguments[0] == "HANDLER" else str(value)
+    return getattr(kind, "__name__", "Error"), text
+
+
+def _log_of(status: dict[str, Any]) -> str:
+    logs = status.get("logs")
+    if not isinstance(logs, str):
+        return ""
+    try:
+        text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
+    except (ValueError, zlib.error):
+        return ""
+    return text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:]

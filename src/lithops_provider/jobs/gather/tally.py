@@ -1,0 +1,80 @@
+"""What the calls of a job have told of its items, without their results."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Set
+from typing import TYPE_CHECKING, NamedTuple
+
+from lithops_provider.jobs.gather.outcomes import gather_outcomes
+from lithops_provider.jobs.remote.outcomes import Outcomes
+from lithops_provider.jobs.remote.parts import parse_part_name
+from lithops_provider.jobs.remote.results import current_parts
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import LithopsJob
+
+#: Parts whose headers are read at most, each in a request of its own.
+_PARTS = 1_000
+
+Columns = Iterable[tuple["array[int]", "array[float]", "array[int]"]]
+
+
+class Told(NamedTuple):
+    """
+    What the calls of a job have told of its items.
+
+    :param succeeded: items that succeeded in any try
+    :param failed: items that failed in all
+    :param columns: index, seconds and peak memory of all tries; None if nobody has read them
+    :param written: bucket and prefix of each place where items have written objects
+    :param ended: when the last try ended by its worker's clock, if that is known
+    """
+
+    succeeded: int
+    failed: int
+    columns: Columns | None
+    written: Set[tuple[str, str]] = frozenset()
+    ended: float | None = None
+
+
+def told_by(outcomes: Outcomes) -> Told:
+    """
+    Returns what outcomes tell that were read.
+
+    :param outcomes: of all items
+    """
+    columns = list(outcomes.columns())
+    return Told(outcomes.succeeded, len(outcomes.failed), columns, outcomes.written(), outcomes.ended())
+
+
+def read_told(client: LithopsClient, job: LithopsJob) -> Told:
+    """
+    Reads what a job's calls have told by now, without the results: the headers of its parts, or, if those are very
+    many, only their names.
+
+    :param client: where the job runs
+    :param job: its value
+    :raises StorageUnavailableError: the storage doesn't answer, or a part is damaged
+    """
+    rounds = range(len(job.rounds))
+    parts = [current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/")) for number in rounds]
+    if sum(map(len, parts)) > _PARTS:
+        return _told_by_names(parts)
+    outcomes = Outcomes()
+    for number in rounds:
+        outcomes.update(gather_outcomes(client, job, number, results=False))
+    return told_by(outcomes)
+
+
+def _told_by_names(parts: list[list[str]]) -> Told:
+    succeeded = failed = 0
+    for keys in parts:
+        latest: dict[str, tuple[int, int]] = {}
+        for folder, _, file_name in (key.rpartition("/") for key in keys):
+            if (name := parse_part_name(file_name)) is not None:
+                latest[folder] = max(latest.get(folder, (0, 0)), (name.done, name.failed))
+        failed = sum(entry[1] for entry in latest.values())
+        succeeded += sum(entry[0] for entry in latest.values()) - failed
+    return Told(succeeded, failed, None)

@@ -1,0 +1,1 @@
+"""Items that are in storage: objects, and results of other jobs."""

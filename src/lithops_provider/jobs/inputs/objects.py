@@ -1,0 +1,275 @@
+"""Objects in storage as items: finds them, splits them into chunks, and says so when there is nothing to find."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lithops_provider.jobs.adapter import storage as lithops_storage
+from lithops_provider.jobs.binding.function import Binding, as_items, bind_function, short_repr, split_evenly
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
+
+logger = logging.getLogger(__name__)
+
+ObjectItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
+Description = dict[str, Any]
+
+#: Storage backends that speak S3, to which a path with ``s3://`` leads if nothing is configured for AWS.
+_S3_BACKENDS = ("minio", "ceph")
+#: Lookups at a time: each is a request or more, and there may be thousands of paths.
+_LOOKUPS = 16
+_KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
+
+
+def bind_object(client: LithopsClient, function: Any, data: Any) -> tuple[Binding, list[ObjectItem]]:
+    """
+    Binds the arguments of a single call whose function takes an ``obj``.
+
+    :param client: whose storage is meant by a path without a scheme
+    :param function: the user's function
+    :param data: see `lithops_provider.jobs.binding.function.bind_call`
+    :raises InvalidInputError: see `bind_objects`; or it isn't exactly one object
+    """
+    element = tuple(data) if isinstance(data, list) else data
+    binding, items, _ = bind_objects(client, function, [element if element is not None else ()])
+    if len(items) != 1:
+        raise InvalidInputError(
+            f"{binding.name} is called once, but its obj stands for {len(items)} objects; use a map"
+        )
+    return binding, items
+
+
+def bind_objects(
+    client: LithopsClient,
+    function: Any,
+    iterdata: Any,
+    extra_args: Any = None,
+    *,
+    argument: str | None = None,
+    chunk_size: int | None = None,
+    chunk_number: int | None = None,
+    newline: str | None = "\n",
+) -> tuple[Binding, list[ObjectItem], list[int]]:
+    """
+    Finds the objects that items name, and splits them.
+
+    :param client: whose storage is meant by a path without a scheme
+    :param function: the user's function, which has a parameter ``obj``
+    :param iterdata: paths such as ``bucket/key``, ``bucket/prefix/`` or ``s3://bucket/key``, absolute paths, URLs,
+        CloudObjects, or dicts and tuples of arguments that include one as ``obj``
+    :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
+    :param argument: if given, each item becomes this argument
+    :param chunk_size: bytes per chunk
+    :param chunk_number: chunks per object, over ``chunk_size``
+    :param newline: chunks end with it; None for chunks of exactly the size
+    :returns: the binding, an item per chunk, and the number of chunks of each object
+    :raises InvalidInputError: an object is missing, a prefix is empty, or the items are of several kinds
+    """
+    for parameter, value in (("chunk_size", chunk_size), ("chunk_number", chunk_number)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise InvalidInputError(f"{parameter} must be a whole number of at least 1, got {value!r}")
+    items: list[ObjectItem] = []
+    chunks: list[int] = []
+    kinds: dict[str, str] = {}
+    binding, elements = _elements(function, iterdata, extra_args, argument)
+    with ThreadPoolExecutor(_LOOKUPS) as pool:
+        lookups = [pool.submit(_find, client, path, f"item {index}") for index, (path, _) in enumerate(elements)]
+        try:
+            looked_up = [lookup.result() for lookup in lookups]
+        finally:
+            pool.shutdown(cancel_futures=True)
+    for (path, others), descriptions in zip(elements, looked_up, strict=True):
+        for description in descriptions:
+            kind = description["backend"]
+            kinds.setdefault(kind if kind in ("path", "url") else "object", path)
+            kinds.setdefault(kind, path)
+            if len(kinds) > (1 if kind in ("path", "url") else 2):
+                shown = " and ".join(f"{entry!r}" for entry in dict.fromkeys(kinds.values()))
+                raise InvalidInputError(
+                    f"the items of one map are all of one kind and backend: {', '.join(_KINDS.values())}; got {shown}"
+                )
+            pieces = _chunks(description, chunk_size, chunk_number, newline)
+            items += [((), others, {"object": ("obj", piece)}) for piece in pieces]
+            chunks.append(len(pieces))
+    return binding, items, chunks
+
+
+def object_paths(function: Any, iterdata: Any, extra_args: Any = None) -> list[str]:
+    """
+    Returns the paths that items name, without looking for what is there; the parameters are those of `bind_objects`.
+
+    :raises InvalidInputError: an item names none
+    """
+    return [path for path, _ in _elements(function, iterdata, extra_args, None)[1]]
+
+
+def _elements(
+    function: Any, iterdata: Any, extra_args: Any, argument: str | None
+) -> tuple[Binding, list[tuple[str, dict[str, Any]]]]:
+    """Returns the bound function, and for each item the path that it names and its other arguments by name."""
+    import inspect
+
+    binding = bind_function(function, extra_args, parameter="map_function")
+    signature = inspect.signature(function)
+    signature = signature.replace(
+        parameters=[entry for name, entry in signature.parameters.items() if name not in binding.injected]
+    )
+    return binding, [
+        _split_element(binding, signature, index, element, argument) for index, element in enumerate(as_items(iterdata))
+    ]
+
+
+def _split_element(
+    binding: Binding, signature: Any, index: int, element: Any, argument: str | None
+) -> tuple[str, dict[str, Any]]:
+    """Returns the path that an item names, and its other arguments by name."""
+    where = f"item {index}, {short_repr(element)},"
+    if argument is not None:
+        bound: dict[str, Any] = {argument: element}
+    elif isinstance(element, Mapping):
+        bound = dict(element)
+    else:
+        try:
+            bound = dict(signature.bind_partial(*(element if isinstance(element, tuple) else (element,))).arguments)
+        except TypeError as error:
+            raise InvalidInputError(f"{where} does not fit {binding.name}{signature}: {error}") from None
+    if "obj" not in bound:
+        raise InvalidInputError(f"{where} does not give the parameter 'obj' of {binding.name}{signature}")
+    path = bound.pop("obj")
+    binding.check((), bound, where)
+    return _as_path(path, where), bound
+
+
+def _as_path(value: Any, where: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    if hasattr(value, "bucket") and hasattr(value, "key") and hasattr(value, "backend"):  # a CloudObject
+        return f"{value.backend}://{value.bucket}/{value.key}"
+    if isinstance(getattr(value, "url", None), str):  # a CloudObjectUrl
+        return str(value.url)
+    if isinstance(getattr(value, "path", None), str):  # a CloudObjectLocal
+        return str(value.path)
+    raise InvalidInputError(f"{where} gives as 'obj' {short_repr(value)}, which is no path of an object in storage")
+
+
+def _find(client: LithopsClient, path: str, where: str) -> list[Description]:
+    """Returns the objects that a path stands for, in the order of their keys."""
+    if path.startswith(("http://", "https://")):
+        return [_url(path, where)]
+    return list((_local_files if path.startswith("/") else _objects)(client, path, where))
+
+
+def _url(url: str, where: str) -> Description:
+    import requests
+
+    # Not HEAD: whether ranges work is what matters, and presigned URLs allow one method alone.
+    headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
+    try:
+        with requests.get(url, headers=headers, timeout=30, stream=True) as response:
+            total = response.headers.get("content-range", "").rpartition("/")[2]
+            if response.status_code != 416 or total != "0":  # as an empty file is answered for
+                response.raise_for_status()
+            ranges = response.status_code != 200
+            size = total if ranges else response.headers.get("content-length", "")
+    except requests.RequestException as error:
+        raise InvalidInputError(f"{where}: {url} can't be read: {error}") from error
+    if not size.isdigit():
+        raise InvalidInputError(f"{where}: {url} doesn't tell its size, which is needed to read it in chunks")
+    return {"backend": "url", "url": url, "size": int(size), "whole": not ranges}
+
+
+def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
+    if client.backend != "localhost":
+        raise InvalidInputError(
+            f"{where}: {path} is a path of this machine, which functions on {client.backend} can't read; "
+            "put it into the storage backend"
+        )
+    if os.path.isfile(path):
+        files = [path]
+    elif os.path.isdir(path):
+        files = [entry.path for entry in sorted(os.scandir(path), key=lambda entry: entry.name) if entry.is_file()]
+        if not files:
+            raise InvalidInputError(f"{where}: there are no files in {path}")
+    else:
+        raise InvalidInputError(f"{where}: there is no file or folder {path}")
+    for file in files:
+        yield {"backend": "path", "path": file, "size": os.path.getsize(file)}
+
+
+def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
+    from lithops.utils import split_object_url
+
+    if path.startswith(("file://", "://")):
+        raise InvalidInputError(f"{where}: {path}: write a file of this machine as an absolute path")
+    if path.count("://") > 1:
+        raise InvalidInputError(f"{where}: {path} is no path of an object in storage")
+    backend, bucket, prefix, name = split_object_url(path)
+    if path.startswith("s3://") and client.storage_backend in _S3_BACKENDS and not {"aws", "aws_s3"} & {*client.config}:
+        backend = client.storage_backend
+    backend = backend or client.storage_backend
+    try:
+        same = backend == client.storage_backend
+        storage = client.storage if same else lithops_storage.open_storage(client.config, backend)
+    except Exception as error:
+        raise InvalidInputError(f"{where}: {path}: the storage backend {backend!r} can't be used: {error}") from error
+    key = f"{prefix}/{name}" if prefix and name else prefix or name
+    try:
+        found = _list(storage, bucket, key, single=bool(name) and "*" not in key)
+    except Exception as error:
+        client.check_not_refused(error, f"looking for {path}", backend)
+        if isinstance(error, ValueError):  # a pattern
+            raise InvalidInputError(f"{where}: {path}: {error}") from error
+        raise
+    if not found:
+        hint = f"; for all objects under it, write {path}/" if name and "*" not in key else ""
+        raise InvalidInputError(f"{where}: there is no object {path} in the storage backend {backend}{hint}")
+    for entry in sorted(found, key=lambda entry: str(entry["Key"])):
+        yield {"backend": backend, "bucket": bucket, "key": entry["Key"], "size": int(entry["Size"])}
+
+
+def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str, Any]]:
+    try:
+        if single:
+            size = storage.head_object(bucket, key).get("content-length")
+            return [] if size is None else [{"Key": key, "Size": size}]
+        if "*" in key:
+            # Two of Lithops's backends take a pattern, the others ignore it.
+            found = storage.list_objects(bucket, key[: key.index("*")])
+            return [entry for entry in found if lithops_storage.matches(key, entry["Key"]) and entry["Key"][-1] != "/"]
+        found = storage.list_objects(bucket, f"{key}/" if key else None)
+    except Exception as error:
+        if lithops_storage.is_missing_key(error):
+            return []
+        raise
+    return [entry for entry in found if not entry["Key"].endswith("/")]
+
+
+def _chunks(
+    description: Description, chunk_size: int | None, chunk_number: int | None, newline: str | None
+) -> list[Description]:
+    size = description["size"]
+    described = {key: value for key, value in description.items() if key != "whole"}
+    if size and description.get("whole") and (chunk_size or chunk_number):
+        logger.warning("%s is not split: its server has no ranges", description["url"])
+        bounds = [(0, size)]
+    elif chunk_number and size:
+        bounds = [(piece.start, piece.stop) for piece in split_evenly(size, min(chunk_number, size))]
+    elif chunk_size and size:
+        bounds = [(start, min(start + chunk_size, size)) for start in range(0, size, chunk_size)]
+    else:
+        bounds = [(0, size)]
+    return [
+        {
+            **described,
+            "start": start,
+            "end": end,
+            "part": part,
+            "total_parts": len(bounds),
+            "newline": newline,
+        }
+        for part, (start, end) in enumerate(bounds, start=1)
+    ]

@@ -1,0 +1,222 @@
+"""
+Results of other jobs as items or arguments, by reference: only where they lie is read here, from the headers of parts.
+The results themselves go from storage to the functions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lithops_provider.jobs.binding.function import Binding, bind_function
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError, UpstreamFailedError
+from lithops_provider.jobs.gather.headers import Header, read_header
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.parts import DamagedPartError
+from lithops_provider.jobs.remote.results import current_parts
+from lithops_provider.jobs.submit.send import load_plan
+from lithops_provider.jobs.wait import look_at_job, wait_for_job
+
+logger = logging.getLogger(__name__)
+
+SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any] | None]
+
+#: What can be done about items that failed upstream.
+UPSTREAM_FAILURES = ("omit", "propagate")
+
+#: Bytes of results that a function reads at once: small ones need not a request each.
+_WINDOW = 256 << 10
+_READERS = 16
+_NO_OUTCOME = {"type": "CallLostError", "message": "it has no outcome"}
+
+
+def is_reference(value: object) -> bool:
+    """Tells whether a value stands for the results of jobs: a job's value, or a list of such."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(LithopsJob.is_value(entry) for entry in value)
+    return LithopsJob.is_value(value)
+
+
+def check_not_expanded(value: object) -> None:
+    """
+    Checks that items are no piece of a job's value, into which Airflow takes it apart in ``.expand``.
+
+    :raises InvalidInputError: they are
+    """
+    if isinstance(value, (list, tuple)) and len(value) == 2 and str(value[0]) in _VALUE_KEYS:
+        raise InvalidInputError(
+            f"the items are {value[0]!r} and its value, a piece of a Lithops job's value: .expand can't go over the "
+            "results of a job, which it doesn't know. Give the job's value as map_iterdata itself: its results become "
+            "the items, all in this one task"
+        )
+
+
+_VALUE_KEYS = frozenset({"lithops_job", *LithopsJob.__dataclass_fields__} - {"unknown"})
+
+
+def bind_references(
+    client: LithopsClient,
+    function: Callable[..., Any],
+    value: Any,
+    extra_args: Any = None,
+    *,
+    argument: str | None = None,
+    failures: str = "omit",
+    timeout: float | None = None,
+) -> tuple[Binding, list[SpecialItem]]:
+    """
+    Binds a map whose items are the results of other jobs, in the order of their items.
+
+    As items by value: a tuple gives positional arguments, a dict keyword arguments, anything else the first argument.
+
+    :param client: where the jobs are
+    :param function: the user's function
+    :param value: the value of a job, or a list of such
+    :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
+    :param argument: if given, each item becomes this keyword argument, whatever its type
+    :param failures: ``omit``: items that failed upstream are left out; ``propagate``: they fail here, too
+    :param timeout: seconds to wait at most for jobs that are not over
+    :raises InvalidInputError: the function takes objects, or not the argument
+    :raises JobTimeoutError: a job is not over in time
+    """
+    binding = bind_function(function, extra_args, parameter="map_function")
+    if binding.takes_object:
+        raise InvalidInputError(
+            f"{binding.name} has a parameter 'obj', so its items are paths, which have to be known before: give it the "
+            "upstream's results themselves (get_result=True), not its job"
+        )
+    if argument is not None:
+        binding.check((), {argument: None}, "each result of the upstream job")
+    items: list[SpecialItem] = []
+    for job in referenced_jobs(client, value, timeout):
+        for index, (where, failure) in enumerate(_locate(client, job)):
+            if failure is None:
+                items.append(((), {}, {"result": (argument, index, job.bucket, *where)}))
+            elif failures == "propagate":
+                text = f"item {index} of job {job.executor_id} failed: {failure.get('type')}: {failure.get('message')}"
+                items.append(((), {}, {"failed": text}))
+    return binding, items
+
+
+def fill_references(
+    client: LithopsClient, item: Sequence[Any], *, failures: str = "omit", timeout: float | None = None
+) -> SpecialItem:
+    """
+    Has the function read the results of other jobs that are among the arguments of a single call.
+
+    A job of one call becomes its result, any other the list of its results.
+
+    :param client: where the jobs are
+    :param item: from `lithops_provider.jobs.binding.function.bind_call`
+    :param failures: ``omit``: the results of items that failed are left out; ``propagate``: they are an error
+    :param timeout: see `bind_references`
+    :raises UpstreamFailedError: items failed
+    """
+    args, kwargs, *more = item
+    special: dict[str, Any] = dict(more[0] or {}) if more else {}
+    found = [(place, value) for place, value in (*enumerate(args), *kwargs.items()) if is_reference(value)]
+    if not found:
+        return (args, kwargs, special or None)
+    special["results"] = [
+        (place, *_as_results(referenced_jobs(client, value, timeout), client, failures)) for place, value in found
+    ]
+    places = {place for place, _ in found}
+    return (
+        tuple(value for place, value in enumerate(args) if place not in places),
+        {name: value for name, value in kwargs.items() if name not in places},
+        special,
+    )
+
+
+def referenced_jobs(client: LithopsClient, value: Any, timeout: float | None = None) -> list[LithopsJob]:
+    """
+    Returns the jobs that a value stands for, all of which are over.
+
+    :param client: where they are
+    :param value: the value of a job, or a list of such
+    :param timeout: seconds to wait at most for each
+    :raises StorageUnavailableError: one is elsewhere, or its data is gone
+    :raises JobTimeoutError: one is not over in time
+    """
+    jobs = [LithopsJob.from_dict(entry) for entry in (value if isinstance(value, (list, tuple)) else [value])]
+    for job in jobs:
+        client.check_holds(job)
+        if load_plan(client, job) is None:  # or all of its items would seem to have failed
+            raise StorageUnavailableError(
+                f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}: run its task again"
+            )
+        over, progress = look_at_job(client, job)
+        if not over:
+            logger.info("Waiting for job %s: %d of %d items are done", job.executor_id, progress.done, job.items)
+            wait_for_job(client, job, timeout=timeout)
+    return jobs
+
+
+def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) -> tuple[list[dict[str, Any]], bool]:
+    """Returns the references that a function reads a list from, and whether it is to be the only one in it."""
+    single = len(jobs) == 1 and jobs[0].items == 1 and jobs[0].kind != "map"
+    if single or failures == "propagate":
+        for job in jobs:
+            failed = [failure for _, failure in _locate(client, job) if failure is not None]
+            if failed:
+                raise UpstreamFailedError(
+                    f"{len(failed)} of {job.items} item(s) of the upstream job {job.executor_id} failed: "
+                    f"{failed[0].get('type')}: {failed[0].get('message')}"
+                )
+    return [job.reference() for job in jobs], single
+
+
+def _locate(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...], dict[str, Any] | None]]:
+    """Returns for each item where its result is: key, bytes to read at once, bytes of the result; or why it failed."""
+    found: list[tuple[tuple[Any, ...], dict[str, Any] | None]] = [((), _NO_OUTCOME)] * job.items
+    keys = [
+        key
+        for number in range(len(job.rounds))
+        for key in sorted(current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/")))
+    ]
+
+    def read(key: str) -> Header | None:
+        try:
+            return read_header(client, job.bucket, key, job.items)
+        except DamagedPartError as error:
+            raise UpstreamFailedError(
+                f"results of the upstream job {job.executor_id} can't be read, {key}: {error}; clear the task that "
+                "has sent it"
+            ) from error
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        headers = pool.map(read, keys)
+        for key, header in zip(keys, headers, strict=True):
+            for index, where in _results(key, header) if header is not None else ():
+                failure = None if where else (header.failures[index] if header is not None else None)
+                if where or found[index][1] is not None:
+                    found[index] = (where, failure)
+    return found
+
+
+def _results(key: str, header: Header) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yields each item of a part with where its result is, which is nowhere if it failed."""
+    window: list[tuple[int, int, int]] = []
+    position = header.results_start
+    for index, size in zip(header.index, header.size, strict=True):
+        if index in header.failures:
+            yield index, ()
+            continue
+        start = position + frames.packed_size(b"")
+        position = start + size
+        if window and position - window[0][1] > _WINDOW:
+            yield from _placed(key, window)
+            window = []
+        window.append((index, start, position))
+    yield from _placed(key, window)
+
+
+def _placed(key: str, window: list[tuple[int, int, int]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    if window:
+        span = (window[0][1], window[-1][2])
+        for index, start, end in window:
+            yield index, (key, span, (start, end))

@@ -1,0 +1,176 @@
+"""Pickles functions and items so that they arrive: by value whatever the functions' side can't import."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from lithops_provider.jobs.binding.function import Binding, short_repr
+from lithops_provider.jobs.errors import NotPortableError
+from lithops_provider.jobs.submit import rebuilt
+from lithops_provider.jobs.submit.pickler import NotInRuntimeError, make_pickler
+from lithops_provider.jobs.submit.unpicklable import find_culprit
+
+#: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
+_DAG_MODULE_PREFIX = "unusual_prefix_"
+
+#: cloudpickle's registry belongs to the whole process.
+_registry_lock = threading.RLock()
+
+
+def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """
+    Returns the plain functions behind a partial, a bound method or a callable object: those that have a
+    module and code to look at.
+    """
+    if isinstance(function, functools.partial):
+        nested = [value for value in (*function.args, *function.keywords.values()) if inspect.isfunction(value)]
+        return [*underlying_functions(function.func), *nested]
+    if inspect.ismethod(function):
+        return [function.__func__]
+    if inspect.isfunction(function):
+        return [function]
+    call = getattr(type(function), "__call__", None)  # noqa: B004 - the method itself is wanted
+    methods: list[Callable[..., Any]] = [value for _, value in inspect.getmembers(type(function), inspect.isfunction)]
+    return list(methods) if inspect.isfunction(call) else []
+
+
+def dump_function(binding: Binding, modules: set[str] | None = None) -> bytes:
+    """
+    Pickles a function with what all its items share.
+
+    :param binding: the function
+    :param modules: gets the names of the modules that have to be imported where it runs
+    :raises NotPortableError: something it refers to can't be pickled; the message names it
+    """
+    value = (binding.function, binding.args, binding.kwargs, (binding.injected, binding.places))
+    with _by_value(_modules_of(binding.function)):
+        try:
+            return _dumps(value, modules)
+        except Exception as error:
+            raise NotPortableError(
+                f"the function {binding.name} can't be shipped: {_culprit(binding) or error}"
+            ) from error
+
+
+def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[str] | None = None) -> list[bytes]:
+    """
+    Pickles items.
+
+    :param binding: their function, whose module may define their classes
+    :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
+    :param modules: gets the names of the modules that have to be imported where they arrive
+    :raises NotPortableError: an item can't be pickled; the message gives its index
+    """
+    buffer = io.BytesIO()
+    dumped = []
+    with _by_value(_modules_of(binding.function)):
+        pickler = make_pickler(buffer, modules)  # one for all: making one costs more than pickling an item
+        for index, item in enumerate(items):
+            full = item if len(item) == 3 else (*item, None)
+            try:
+                pickler.dump(full)
+            except Exception as error:
+                raise NotPortableError(
+                    f"item {index} can't be shipped: {short_repr(full[:2], 200)}: {error}"
+                ) from error
+            dumped.append(buffer.getvalue())
+            buffer.seek(0)
+            buffer.truncate()
+            pickler.clear_memo()
+    return dumped
+
+
+def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False) -> bytes:
+    """
+    Pickles what Lithops calls: our wrapper, with the function inside.
+
+    :param function: from `dump_function`
+    :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
+    :param swift: whether the function may use OpenStack Swift
+    """
+    import cloudpickle
+
+    from lithops_provider.jobs.submit import bootstrap
+
+    wrapper = functools.partial(
+        bootstrap.call_wrapper, code=bootstrap.remote_code(swift), function=function, settings=settings
+    )
+    with _by_value([bootstrap]):
+        return bytes(cloudpickle.dumps(wrapper))
+
+
+def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    make_pickler(buffer, modules).dump(value)
+    return buffer.getvalue()
+
+
+def _modules_of(function: Callable[..., Any]) -> list[ModuleType]:
+    """Returns the loaded modules that define the function, and what rebuilds it, that its workers can't import."""
+    owner = getattr(function, "__self__", None)
+    names = {getattr(entry, "__module__", None) for entry in (function, type(owner), *underlying_functions(function))}
+    names |= {
+        type(function).__module__,
+        *(name for name in sys.modules if name.startswith(_DAG_MODULE_PREFIX)),
+    }
+    modules = (sys.modules.get(name) for name in names if name is not None)
+    return [rebuilt, *(module for module in modules if module is not None and not _importable(module))]
+
+
+def _importable(module: ModuleType) -> bool:
+    """
+    Tells whether a fresh process could import the module. `importlib.util.find_spec` can't tell: it believes
+    `sys.modules`.
+    """
+    root = module.__name__.partition(".")[0]
+    if root == "__main__":
+        return True  # cloudpickle ships it by value on its own
+    for finder in sys.meta_path:
+        find_spec = getattr(finder, "find_spec", None)
+        with contextlib.suppress(Exception):
+            if find_spec is not None and find_spec(root, None) is not None:
+                return True
+    return False
+
+
+@contextlib.contextmanager
+def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    import cloudpickle
+
+    with _registry_lock:
+        registered = []
+        known = cloudpickle.list_registry_pickle_by_value()
+        for module in modules:
+            if module.__name__ not in known:
+                cloudpickle.register_pickle_by_value(module)
+                registered.append(module)
+        try:
+            yield
+        finally:
+            for module in registered:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+def _culprit(binding: Binding) -> str | None:
+    """Returns what of the function's surroundings can't be pickled, or None when no single thing stands out."""
+    for key, value in (*binding.kwargs.items(), *enumerate(binding.args)):
+        if (error := _problem(value)) is not None:
+            reason = str(error) if isinstance(error, NotInRuntimeError) else f"of type {type(value).__name__}"
+            return f"extra_args {key!r}, {reason}, can't be pickled"
+    return find_culprit(underlying_functions(binding.function), _problem)
+
+
+def _problem(value: Any) -> Exception | None:
+    try:
+        _dumps(value)
+    except Exception as error:
+        return error
+    return None

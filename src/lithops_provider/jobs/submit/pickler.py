@@ -1,0 +1,148 @@
+"""The pickler for functions and items: what cloudpickle's doesn't take, what it mustn't take, and what it refers to."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import hashlib
+import io
+import sys
+from collections.abc import Collection
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from lithops_provider.jobs.binding.function import is_task_decorator
+from lithops_provider.jobs.remote.by_value import reduce_code
+from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
+
+#: Packages that the functions' runtime doesn't have.
+NOT_IN_RUNTIME = ("airflow", "lithops_provider")
+
+
+class NotInRuntimeError(Exception):
+    """
+    An object is of a package that isn't where functions run.
+
+    :param value: the object
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        super().__init__(f"{describe(value)}, doesn't travel: the functions run without Airflow")
+
+
+def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None) -> Any:
+    """
+    Returns a pickler that writes into a buffer. To be used while modules are registered to go by value.
+
+    :param buffer: where the pickle goes
+    :param modules: gets the names of all modules that have to be imported to read the pickle
+    """
+    import cloudpickle
+    from cloudpickle import cloudpickle as internal
+
+    found = modules if modules is not None else set()
+    by_value = cloudpickle.list_registry_pickle_by_value()
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if is_task_decorator(obj):
+                return _as_plain(obj).__reduce__()
+            if isinstance(obj, CodeType):
+                return reduce_code(obj, self.dispatch_table)
+            if _not_in_runtime(obj) and getattr(obj, "__module__", None) not in by_value:
+                raise NotInRuntimeError(obj)
+            if isinstance(obj, REDUCED) and not _goes_by_reference(obj, by_value):
+                reduced = reduce_functools(obj)
+                if reduced is not None:
+                    return reduced
+            if isinstance(obj, ModuleType):
+                found.add(obj.__name__)
+            elif isinstance(obj, type) or callable(obj):
+                self._note(obj)
+            return super().reducer_override(obj)
+
+        def _note(self, obj: Any) -> None:
+            """Notes which modules have to be there to unpickle a class, a function or another callable."""
+            module = getattr(obj, "__module__", None)
+            if isinstance(obj, FunctionType):
+                found.update(_imports(obj.__code__))
+            if isinstance(obj, type) and module in by_value and (name := _stable_name(obj)) is not None:
+                internal._lookup_class_or_track(name, obj)
+            if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
+                found.add(module)
+
+    return Pickler(buffer)
+
+
+def _as_plain(decorated: Any) -> functools.partial[Any]:
+    """
+    Returns what a decorated function is inside functions: the function itself, which may be called by its name, also
+    by itself, and as ``name.function``.
+    """
+    plain = functools.partial(decorated.function)
+    plain.__dict__.update(function=decorated.function, __wrapped__=decorated.function)
+    return plain
+
+
+def describe(value: Any) -> str:
+    """Returns what a value is, for messages: the names of things that have one, else its type."""
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__}"
+    if isinstance(value, (type, FunctionType)):
+        return f"{value.__module__}.{value.__qualname__}"
+    return f"of type {type(value).__module__}.{type(value).__qualname__}"
+
+
+def _not_in_runtime(value: Any) -> bool:
+    if isinstance(value, ModuleType):
+        name = value.__name__
+    elif isinstance(value, (type, FunctionType)):
+        name = value.__module__
+    else:
+        name = type(value).__module__
+    return isinstance(name, str) and name.partition(".")[0] in NOT_IN_RUNTIME
+
+
+def _goes_by_reference(value: Any, by_value: Collection[str]) -> bool:
+    """Tells whether something that has a name is imported by it where the functions run."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or module in by_value:
+        return False
+    return _found_in_module(value)
+
+
+def _imports(code: CodeType) -> set[str]:
+    """Returns the modules that code imports when it runs."""
+    names = {entry.argval for entry in dis.get_instructions(code) if entry.opname == "IMPORT_NAME"}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _imports(constant)
+    return names
+
+
+def _stable_name(cls: type) -> str | None:
+    """
+    Returns a name under which cloudpickle knows a class again that it got from another process. By itself it makes up
+    names: then the class of a result would be another one than that of the next function that takes it.
+    """
+    digest = _digest_of(getattr(sys.modules.get(cls.__module__), "__file__", None))
+    return f"{digest}:{cls.__module__}:{cls.__qualname__}" if digest is not None and _found_in_module(cls) else None
+
+
+def _found_in_module(value: Any) -> bool:
+    """Tells whether a class or function is in its module under its name; else cloudpickle sends it by value."""
+    found: Any = sys.modules.get(value.__module__)
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(file: str | None) -> str | None:
+    """Returns what tells versions of a file apart. A file that is in use isn't changed in place: it was read before."""
+    try:
+        with open(file or "", "rb") as opened:
+            return hashlib.sha256(opened.read()).hexdigest()[:16]
+    except OSError:
+        return None

@@ -1,0 +1,118 @@
+"""What a job is to do, ready to be sent: bound, checked and pickled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lithops_provider.jobs.binding.function import Binding
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.job import JobKind
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
+from lithops_provider.jobs.submit.payload import dump_function, dump_items
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    How the functions are to run. Names and meaning as in Lithops's `FunctionExecutor.map`, where it has them.
+
+    :param batch_size: items per call, or "auto"
+    :param max_concurrency: calls at most; None for no limit
+    :param timeout: seconds that an item has; None for the configured ``execution_timeout``
+    :param runtime_memory: MB; None for the configured
+    :param extra_env: environment variables for the functions
+    :param include_modules: modules to ship; None ships none, an empty list what the function needs
+    :param exclude_modules: modules not to ship
+    """
+
+    batch_size: BatchSize = "auto"
+    max_concurrency: int | None = None
+    timeout: float | None = None
+    runtime_memory: int | None = None
+    extra_env: dict[str, str] = field(default_factory=dict)
+    include_modules: list[str] | None = field(default_factory=list)
+    exclude_modules: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """
+        Checks the values.
+
+        :raises InvalidInputError: one is wrong
+        """
+        check_batch_size(self.batch_size)
+        for name in ("timeout", "runtime_memory"):
+            value = getattr(self, name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+            if value is not None and not number:
+                unit = "seconds" if name == "timeout" else "MB"
+                raise InvalidInputError(f"{name} must be a positive number of {unit}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """
+    A job that is ready to be sent.
+
+    :param kind: what the user called it as
+    :param name: the function's name
+    :param function: pickled, with what all items share
+    :param items: pickled arguments, one an item
+    :param modules: names of the modules that have to be imported where it runs
+    :param options: how to run it
+    :param shared: digest of the arguments that all items share
+    """
+
+    kind: JobKind
+    name: str
+    function: bytes
+    items: list[bytes]
+    modules: set[str]
+    options: Options
+    shared: str = ""
+
+    def digests(self) -> dict[str, str]:
+        """Returns what tells whether the items, what they share, and the function are those of another time."""
+        return {
+            "items": _digest(frames.pack(self.items)),
+            "shared": self.shared,
+            "function": _digest(self.function),
+        }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def make_spec(
+    kind: JobKind,
+    binding: Binding,
+    items: Sequence[tuple[Any, ...]],
+    options: Options | None = None,
+    blobs: list[bytes] | None = None,
+) -> JobSpec:
+    """
+    Pickles a bound function and its items.
+
+    :param kind: ``call``, ``map`` or ``reduce``
+    :param binding: from `lithops_provider.jobs.binding.function`
+    :param items: from the same
+    :param options: how to run them
+    :param blobs: the pickled items, if they were pickled before
+    :raises InvalidInputError: an option is wrong, or something can't be pickled
+    """
+    options = options or Options()
+    options.check()
+    modules: set[str] = set()
+    return JobSpec(
+        kind=kind,
+        name=binding.name,
+        function=dump_function(binding, modules),
+        items=dump_items(binding, items, modules) if blobs is None else blobs,
+        modules=modules,
+        options=options,
+        shared=_digest(b"".join(dump_items(binding, [(binding.args, binding.kwargs)]))),
+    )

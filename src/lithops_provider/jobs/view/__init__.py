@@ -1,0 +1,1 @@
+"""A job as somebody sees it who only looks on."""

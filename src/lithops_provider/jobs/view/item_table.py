@@ -1,0 +1,174 @@
+"""All items of a job as a table that can be filtered, searched and sorted: what is known of each but its result."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from lithops_provider.jobs.gather.headers import Header
+
+#: States of an item, by number.
+STATES = ("waiting", "running", "succeeded", "failed")
+WAITING, RUNNING, SUCCEEDED, FAILED = range(len(STATES))
+
+#: Columns that the table can be sorted by.
+SORTS = ("index", "state", "attempts", "call", "started", "seconds", "peak_memory", "failure")
+
+#: Characters of a failure that the table keeps, and that can be searched.
+_FAILURE = 300
+
+
+class Part(NamedTuple):
+    """
+    What a part tells, as far as the table needs it.
+
+    :param round: number of its round
+    :param call: number of its call; -1 for what was found out about items whose call can't tell
+    :param key: its key in storage
+    :param header: its columns; of failures only type and message, of output nothing
+    """
+
+    round: int
+    call: int
+    key: str
+    header: Header
+
+    @classmethod
+    def of(cls, number: int, call: int, key: str, header: Header) -> Part:
+        """Keeps the short form of a header: tracebacks and output are read again when somebody wants to see them."""
+        short = {index: {"text": summary(failure)} for index, failure in header.failures.items()}
+        return cls(number, call, key, replace(header, failures=short, output={}))
+
+
+def summary(failure: dict[str, Any]) -> str:
+    """
+    Returns a failure as one line.
+
+    :param failure: ``type``, ``message``, ``traceback``
+    """
+    line = " ".join(f"{failure.get('type', 'Error')}: {failure.get('message', '')}"[: _FAILURE * 2].split())
+    return sys.intern(line if len(line) <= _FAILURE else f"{line[: _FAILURE - 3]}...")
+
+
+class ItemTable:
+    """
+    The table. It doesn't change: what is new makes another.
+
+    :param items: how many items the job has
+    :param parts: what its calls have told
+    """
+
+    def __init__(self, items: int, parts: Iterable[Part]) -> None:
+        self.items = items
+        self.state = bytearray(items)
+        self.attempts = array("H", bytes(2 * items))
+        self.round = array("H", bytes(2 * items))
+        self.call = array("l", [-1]) * items
+        self.started = array("d", bytes(8 * items))
+        self.seconds = array("d", bytes(8 * items))
+        self.peak_memory = array("q", bytes(8 * items))
+        self.failures: dict[int, str] = {}
+        self._orders: dict[tuple[Any, ...], Sequence[int]] = {}
+        for part in sorted(parts, key=lambda part: (part.round, part.key)):
+            self._take(part)
+
+    def _take(self, part: Part) -> None:
+        """Takes in a part. A success counts, else what came last."""
+        state, attempts, failures = self.state, self.attempts, part.header.failures
+        header = part.header
+        for position, index in enumerate(header.index):
+            attempts[index] += 1
+            if state[index] == SUCCEEDED:
+                continue
+            if index in failures:
+                state[index] = FAILED
+                self.failures[index] = failures[index]["text"]
+            else:
+                state[index] = SUCCEEDED
+                self.failures.pop(index, None)
+            self.round[index] = part.round
+            self.call[index] = part.call
+            self.started[index] = header.started[position]
+            self.seconds[index] = header.seconds[position]
+            self.peak_memory[index] = header.peak_memory[position]
+
+    def mark(self, index: int, state: int, number: int, call: int) -> None:
+        """
+        Says that an item waits or runs in a round. What it failed with before stays, to be seen.
+
+        :param index: the item
+        :param state: WAITING or RUNNING
+        :param number: number of the round
+        :param call: number of the call
+        """
+        if self.state[index] != SUCCEEDED:
+            self.state[index] = state
+            self.round[index], self.call[index] = number, call
+            self.started[index] = self.seconds[index] = 0.0
+
+    def counts(self) -> dict[str, int]:
+        """Returns how many items are in each state."""
+        return {name: self.state.count(number) for number, name in enumerate(STATES)}
+
+    def select(
+        self, *, sort: str = "index", descending: bool = False, states: Sequence[str] = (), search: str = ""
+    ) -> Sequence[int]:
+        """
+        Returns the indices of items, in order.
+
+        :param sort: one of SORTS
+        :param descending: the other way round
+        :param states: only items in one of these; none for all
+        :param search: only items whose failure has this text in it, in upper or lower case, or whose index it is
+        """
+        key = (sort, descending, tuple(states), search)
+        if key not in self._orders:
+            if len(self._orders) > 8:
+                self._orders.clear()
+            self._orders[key] = self._sorted(self._filtered(states, search), sort, descending)
+        return self._orders[key]
+
+    def _filtered(self, states: Sequence[str], search: str) -> Sequence[int]:
+        found: Iterable[int] = range(self.items)
+        if search:
+            text = search.casefold()
+            matches = {index for index, failure in self.failures.items() if text in failure.casefold()}
+            if search.isdecimal() and int(search) < self.items:
+                matches.add(int(search))
+            found = sorted(matches)
+        if states:
+            wanted = {STATES.index(name) for name in states}
+            found = [index for index in found if self.state[index] in wanted]
+        return found if isinstance(found, range) else list(found)
+
+    def _sorted(self, indices: Sequence[int], sort: str, descending: bool) -> Sequence[int]:
+        if sort == "index":
+            return indices[::-1] if descending else indices
+        if sort == "failure":
+            return sorted(indices, key=lambda index: self.failures.get(index, ""), reverse=descending)
+        if sort == "call":
+            return sorted(indices, key=lambda index: (self.round[index], self.call[index]), reverse=descending)
+        column: Any = getattr(self, sort)
+        return sorted(indices, key=column.__getitem__, reverse=descending)
+
+    def row(self, index: int) -> dict[str, Any]:
+        """
+        Returns what is known of an item, as plain JSON.
+
+        :param index: the item
+        """
+        known = self.seconds[index] > 0 or self.state[index] in (SUCCEEDED, FAILED)
+        return {
+            "index": index,
+            "state": STATES[self.state[index]],
+            "attempts": self.attempts[index],
+            "round": self.round[index],
+            "call": self.call[index],
+            "started": self.started[index] if known else None,
+            "seconds": self.seconds[index] if known else None,
+            "peak_memory": self.peak_memory[index] or None,
+            "failure": self.failures.get(index, ""),
+        }

@@ -1,0 +1,295 @@
+"""
+What somebody who looks on can know of a job: read from storage bit by bit, kept, and never unpickled.
+
+A look costs one LIST and the headers of the parts that are new since the last.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.secrets import secret_values
+from lithops_provider.jobs.follow.follower import CallState, read_calls
+from lithops_provider.jobs.gather.headers import read_header
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.parts import parse_part_name
+from lithops_provider.jobs.remote.results import current_parts
+from lithops_provider.jobs.submit.send import load_plan
+from lithops_provider.jobs.view.item_table import FAILED, RUNNING, WAITING, ItemTable, Part
+
+logger = logging.getLogger(__name__)
+
+#: Threads that look, for all jobs; and that read parts, for one job.
+_LOOKING, _READING = 4, 16
+#: Seconds between two looks at a job at least; and how much of the time they may take.
+_PAUSE, _DUTY = 1.0, 0.25
+#: Seconds after which what was read so far is shown, while more is.
+_SHOW = 1.0
+
+_lookers = ThreadPoolExecutor(_LOOKING, thread_name_prefix="lithops-look")
+
+
+@dataclass
+class RoundView:
+    """
+    What is known of a round.
+
+    :param calls: by call id, of those that have started
+    :param plan: the items of each call, once it is known
+    :param sent: whether all of it was sent
+    :param stopped: whether somebody has stopped it
+    :param objects: how many objects it has in storage
+    :param settled: whether nothing of it can change any more
+    :param deleted: whether its data was there once, and isn't any more
+    """
+
+    calls: dict[str, CallState] = field(default_factory=dict)
+    plan: list[Sequence[int]] | None = None
+    sent: bool = False
+    stopped: bool = False
+    objects: int = 0
+    settled: bool = False
+    deleted: bool = False
+
+    @property
+    def done(self) -> int:
+        """Items with an outcome, as the parts' names say."""
+        return sum(call.done for call in self.calls.values())
+
+    @property
+    def failed(self) -> int:
+        """Those of them that failed."""
+        return sum(call.failed for call in self.calls.values())
+
+    @property
+    def ended(self) -> int:
+        """Calls that have reported their end."""
+        return sum(call.ended for call in self.calls.values())
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    A job at a time.
+
+    :param version: another one means that something has changed
+    :param taken: seconds since the epoch
+    :param job: its value
+    :param rounds: one for each of the job's
+    :param parts: what calls have told
+    :param table: the items
+    :param unread: parts that are yet to be read
+    :param damaged: parts that can't be read
+    :param gone: whether its data was deleted, or never written
+    """
+
+    version: int
+    taken: float
+    job: LithopsJob
+    rounds: list[RoundView]
+    parts: list[Part]
+    table: ItemTable
+    unread: int
+    damaged: int
+    gone: bool
+
+    @property
+    def over(self) -> bool:
+        """Whether all calls of the last round have ended, or all its items have an outcome."""
+        last, known = self.job.rounds[-1], self.rounds[-1]
+        return known.ended >= last.calls or known.done >= last.items
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items are in each state; from the parts' names while not all parts are read."""
+        counts = self.table.counts()
+        if self.unread:
+            succeeded = max(counts["succeeded"], sum(entry.done - entry.failed for entry in self.rounds))
+            failed = self.rounds[-1].failed
+            waiting = max(self.job.items - succeeded - failed - counts["running"], 0)
+            counts = {**counts, "succeeded": succeeded, "failed": failed, "waiting": waiting}
+        return counts
+
+    @property
+    def state(self) -> str:
+        """One of waiting, running, stopping, cancelled, succeeded, failed; unknown if its data is gone."""
+        if self.gone and not self.parts:
+            return "unknown"
+        if self.rounds[-1].stopped:
+            return "cancelled" if self.over else "stopping"
+        if self.over:
+            return "succeeded" if self.counts["succeeded"] >= self.job.items else "failed"
+        return "running" if any(entry.calls for entry in self.rounds) else "waiting"
+
+
+class JobView:
+    """
+    Looks at a job whenever it is asked to, in a thread of its own: storages may be slow, and those who ask are not.
+
+    :param job: its value
+    :param connect: returns the client for its storage; called in the thread
+    """
+
+    def __init__(self, job: LithopsJob, connect: Callable[[], LithopsClient]) -> None:
+        self.job = job
+        self.snapshot: Snapshot | None = None
+        #: Why the last look failed.
+        self.error: str | None = None
+        self._connect = connect
+        self._client: LithopsClient | None = None
+        self._rounds: list[RoundView] = []
+        self._parts: dict[tuple[int, str, int], Part] = {}
+        self._damaged: set[str] = set()
+        self._version = 0
+        self._look: Future[None] | None = None
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def client(self) -> LithopsClient:
+        """
+        Returns the client for the job's storage.
+
+        :raises LithopsJobError: the configuration is wrong, or the storage not to be reached
+        """
+        if self._client is None:
+            client = self._connect()
+            client.check_holds(self.job)
+            self._client = client
+        return self._client
+
+    def refresh(self, job: LithopsJob, wait: float) -> None:
+        """
+        Has the job looked at, if it wasn't just now. Afterwards `snapshot` and `error` tell.
+
+        :param job: its value, which may have more rounds by now
+        :param wait: seconds to wait at most; the look goes on
+        """
+        with self._lock:
+            if len(job.rounds) > len(self.job.rounds):
+                self.job, self._next = job, 0.0
+            if (self._look is None or self._look.done()) and time.monotonic() >= self._next:
+                self._look = _lookers.submit(self._refresh)
+            look = self._look
+        if look is not None:
+            futures.wait([look], timeout=wait)
+
+    def _refresh(self) -> None:
+        begin = time.monotonic()
+        try:
+            self._look_at_all()
+            self.error = None
+        except Exception as error:  # whatever it is, those who look on have to be told
+            logger.warning("Looking at job %s failed", self.job.executor_id, exc_info=True)
+            self.error = self._without_secrets(str(error) or type(error).__name__)
+        now = time.monotonic()
+        self._next = now + max(_PAUSE, (now - begin) / _DUTY)
+
+    def _without_secrets(self, text: str) -> str:
+        config = self._client.config if self._client is not None else {}
+        for secret in sorted(secret_values(config), key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+    def _look_at_all(self) -> None:
+        client, job = self.client(), self.job
+        changed = self.snapshot is None
+        wanted: list[tuple[int, str]] = []
+        for number in range(len(job.rounds)):
+            if number == len(self._rounds):
+                self._rounds.append(RoundView())
+            if not self._rounds[number].settled:
+                changed |= self._list(client, job, number, wanted)
+        # Earlier rounds aren't listed again; a job's data is deleted as a whole.
+        gone = self._rounds[-1].deleted or not any(entry.objects for entry in self._rounds)
+        if self.snapshot is None or wanted:
+            self._show(job, len(wanted), gone)  # at once, from the parts' names
+        if wanted:
+            self._read(client, job, wanted, gone)
+        if changed or wanted or self.snapshot is None or self.snapshot.job is not job:
+            self._show(job, 0, gone)
+
+    def _list(self, client: LithopsClient, job: LithopsJob, number: int, wanted: list[tuple[int, str]]) -> bool:
+        """Lists a round, and adds the parts of it that are to be read. Returns whether something has changed."""
+        prefix = job.round_prefix(number)
+        keys = client.keys(job.bucket, f"{prefix}/")
+        known = self._rounds[number]
+        if known.objects and not keys:  # deleted by now: what was read is kept
+            known.settled = known.deleted = True
+            return True
+        names = {key[len(prefix) + 1 :] for key in keys if "/" not in key[len(prefix) + 1 :]}
+        now = RoundView(
+            calls=read_calls(keys, prefix),
+            plan=known.plan or load_plan(client, job, number),
+            sent="sent" in names,
+            stopped="stop" in names,
+            objects=len(keys),
+            settled=number < len(job.rounds) - 1,
+        )
+        have = {part.key for part in self._parts.values()}
+        wanted += [(number, key) for key in current_parts(keys) if key not in have and key not in self._damaged]
+        self._rounds[number] = now
+        return now != known
+
+    def _read(self, client: LithopsClient, job: LithopsJob, wanted: list[tuple[int, str]], gone: bool) -> None:
+        """Reads parts, and shows in between what there is."""
+        shown = time.monotonic()
+        with ThreadPoolExecutor(_READING, thread_name_prefix="lithops-read") as pool:
+            for left, (number, key, header) in zip(
+                range(len(wanted) - 1, -1, -1),
+                pool.map(lambda entry: (*entry, self._header(client, job, entry[1])), wanted),
+                strict=True,
+            ):
+                if header is not None:
+                    folder, _, name = key.rpartition("/")
+                    call_id, part_name = folder.rpartition("/")[2], parse_part_name(name)
+                    call = int(call_id) if call_id.isdecimal() else -1
+                    first = part_name.first if part_name is not None else 0
+                    self._parts[number, call_id, first] = Part.of(number, call, key, header)
+                if left and time.monotonic() - shown > _SHOW:
+                    self._show(job, left, gone)
+                    shown = time.monotonic()
+
+    def _header(self, client: LithopsClient, job: LithopsJob, key: str) -> Any:
+        try:
+            return read_header(client, job.bucket, key, job.items)
+        except ValueError:
+            logger.warning("The part %s can't be read", key, exc_info=True)
+            self._damaged.add(key)
+            return None
+
+    def _show(self, job: LithopsJob, unread: int, gone: bool) -> None:
+        parts = list(self._parts.values())
+        table = ItemTable(job.items, parts)
+        self._mark_running(job, table, parts)
+        self._version += 1
+        rounds = list(self._rounds)
+        damaged = len(self._damaged)
+        self.snapshot = Snapshot(
+            self._version, time.time(), job, rounds, parts, table, unread, damaged, gone
+        )  # fmt: skip
+
+    def _mark_running(self, job: LithopsJob, table: ItemTable, parts: list[Part]) -> None:
+        """Finds the items that are run again by the last round, and those that run now: the first of each call."""
+        number = len(job.rounds) - 1
+        known = self._rounds[number]
+        if known.plan is None or known.ended >= job.rounds[-1].calls:
+            return
+        told = {index for part in parts if part.round == number for index in part.header.index} if number else set()
+        for call, indices in enumerate(known.plan):
+            state = known.calls.get(f"{call:05d}")
+            if state is not None and state.ended:
+                continue
+            if number:
+                for index in indices:
+                    if index not in told and table.state[index] == FAILED:
+                        table.mark(index, WAITING, number, call)
+            if state is not None and state.done < len(indices) and indices[state.done] not in told:
+                table.mark(indices[state.done], RUNNING, number, call)

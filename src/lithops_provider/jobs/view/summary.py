@@ -1,0 +1,154 @@
+"""A job in a few numbers, once it is over."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from heapq import nlargest
+from typing import TYPE_CHECKING, Any
+
+from lithops_provider.jobs.errors import LithopsJobError
+from lithops_provider.jobs.submit.send import load_memory
+from lithops_provider.jobs.view.prices import Price, estimate
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.gather.tally import Columns, Told
+    from lithops_provider.jobs.job import LithopsJob
+
+logger = logging.getLogger(__name__)
+
+#: Items that are named as the slowest.
+_SLOWEST = 3
+#: Calls whose status is read at most, each in a request of its own: of more, some that are evenly spread.
+_STATUSES = 16
+
+
+def summarize(
+    client: LithopsClient,
+    job: LithopsJob,
+    told: Told,
+    prices: Mapping[str, Price],
+    *,
+    end: float | None = None,
+    stopped: bool = False,
+) -> dict[str, Any]:
+    """
+    Returns a job that is over, or was stopped, as plain JSON of less than a kilobyte.
+
+    :param client: where it ran
+    :param job: its value
+    :param told: of its items
+    :param prices: by backend
+    :param end: when it was over, in seconds since the epoch; None for now
+    :param stopped: whether it was stopped before that
+    :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``calls``, ``wall_seconds``; if there are
+        any, ``retried`` (items sent again, counted each time), and ``unfinished`` items, with whether the job was
+        ``stopped``; and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and
+        seconds), ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices,
+        and ``workers``, see `_workers`
+    """
+    calls = sum(entry.calls for entry in job.rounds)
+    unfinished = max(job.items - told.succeeded - told.failed, 0)
+    found: dict[str, Any] = {
+        "job": job.executor_id,
+        "items": job.items,
+        "succeeded": told.succeeded,
+        "failed": told.failed,
+        "calls": calls,
+        "wall_seconds": round((end or time.time()) - job.created, 3),
+    }
+    if len(job.rounds) > 1:
+        found["retried"] = sum(entry.items for entry in job.rounds[1:])
+    if unfinished:
+        found |= {"unfinished": unfinished, "stopped": stopped}
+    if told.columns is None:
+        return found
+    found |= _items(told.columns)
+    seconds = found["compute_seconds"]
+    settings = client.config.get(job.backend) or {}
+    memory = load_memory(client, job) or settings.get("runtime_memory")
+    # So many calls share an instance, and its time.
+    processes = max(int(settings.get("worker_processes") or 1), 1) if job.backend in prices else 1
+    gb = memory / 1024 if memory else None
+    if gb is not None:
+        found["gb_seconds"] = round(seconds / processes * gb, 3)
+    if job.backend in prices:
+        cost = estimate(
+            prices[job.backend],
+            seconds=seconds / processes,
+            gb=gb,
+            vcpus=settings.get("runtime_cpu"),
+            requests=math.ceil(calls / processes),
+        )
+        if cost is not None:
+            found["cost"] = cost
+    workers = _workers(client, job)
+    if workers:
+        found["workers"] = workers
+    return found
+
+
+def _items(columns: Columns) -> dict[str, Any]:
+    """Goes over columns, without an object for each item: of 100,000 it takes milliseconds."""
+    total, peak = 0.0, 0
+    slowest: dict[int, float] = {}
+    for index, seconds, peak_memory in columns:
+        total += sum(seconds)
+        peak = max(peak, max(peak_memory, default=0))
+        row, before = -1, None
+        for taken in nlargest(_SLOWEST, seconds):
+            row = seconds.index(taken, row + 1 if taken == before else 0)
+            before = taken
+            slowest[index[row]] = max(taken, slowest.get(index[row], 0.0))
+    ordered = nlargest(_SLOWEST, slowest.items(), key=lambda entry: entry[1])
+    found: dict[str, Any] = {
+        "compute_seconds": round(total, 3),
+        "slowest": [[item, round(taken, 3)] for item, taken in ordered],
+    }
+    if peak:
+        found["peak_memory"] = peak
+    return found
+
+
+def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
+    """
+    Returns what Lithops's workers have reported of the last round's calls, under Lithops's names: of how many
+    ``calls``, if not of all; sums of seconds (``worker_exec_time``, ``worker_func_exec_time``), the most bytes
+    (``worker_peak_memory_end``), and how many were a ``worker_cold_start``, if the backend tells.
+    """
+    calls = job.rounds[-1].calls
+    step = max(1, math.ceil(calls / _STATUSES))
+    keys = [f"{job.round_prefix()}/{call:05d}/status.json" for call in range(0, calls, step)]
+    try:
+        with ThreadPoolExecutor(len(keys)) as pool:
+            found_ones = pool.map(lambda key: client.get_json(job.bucket, key), keys)
+            statuses = [status for status in found_ones if status is not None]
+    except LithopsJobError:
+        logger.warning("The statuses of the calls of job %s can't be read", job.executor_id, exc_info=True)
+        return {}
+    if not statuses:
+        return {}
+    found: dict[str, Any] = {"calls": len(statuses)} if len(statuses) < calls else {}
+    for status in statuses:  # as Lithops's futures compute it
+        if "worker_end_tstamp" in status and "worker_start_tstamp" in status:
+            status["worker_exec_time"] = status["worker_end_tstamp"] - status["worker_start_tstamp"]
+    for name, together, digits in (
+        ("worker_exec_time", sum, 3),
+        ("worker_func_exec_time", sum, 3),
+        ("worker_peak_memory_end", max, None),
+    ):
+        values = list(_numbers(status.get(name) for status in statuses))
+        if values:
+            found[name] = round(together(values), digits)
+    cold = [status["worker_cold_start"] for status in statuses if "worker_cold_start" in status]
+    if cold:
+        found["worker_cold_start"] = sum(map(bool, cold))
+    return found
+
+
+def _numbers(values: Iterable[Any]) -> Iterable[float]:
+    return (value for value in values if isinstance(value, (int, float)))

@@ -1,0 +1,1 @@
+"""What a task tells others: the page, metrics, spans and lineage."""

@@ -1,0 +1,187 @@
+"""What OpenLineage is told of a task. Imports its provider, so nothing but the operators' facet methods imports it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import attr
+from airflow.providers.openlineage.extractors import OperatorLineage
+from airflow.providers.openlineage.extractors.manager import ExtractorManager
+from openlineage.client.event_v2 import Dataset
+from openlineage.client.facet_v2 import JobFacet, RunFacet, source_code_location_job
+
+from lithops_provider.jobs.remote.results import JOBS_PREFIX
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.task.base import LithopsBaseOperator
+
+#: Datasets up to which objects are told one by one, and up to which folders are; else buckets are.
+_MOST_OBJECTS, _MOST_FOLDERS = 20, 100
+#: Schemes of OpenLineage's naming rules by Lithops's storage backend; S3 is spoken by several. Others are their own.
+_SCHEMES = {"aws_s3": "s3", "aws": "s3", "minio": "s3", "ceph": "s3", "gcp_storage": "gs", "gcp": "gs"}
+#: What Lithops takes for backends in paths.
+_AZURE = ("azure_storage", "azure_blob", "azure")
+
+
+@attr.define
+class LithopsJobRunFacet(RunFacet):
+    """A job, as its value tells."""
+
+    executorId: str  # noqa: N815 - names of facets are written so
+    kind: str
+    function: str
+    items: int
+    calls: int
+    rounds: int
+    backend: str
+    storage: str
+    runtime: str
+
+
+@attr.define
+class LithopsFunctionJobFacet(JobFacet):
+    """The function that is called for each item."""
+
+    name: str
+    module: str
+    file: str
+    line: int
+
+
+def lineage(
+    operator: LithopsBaseOperator, job: LithopsJob | None, written: Iterable[Sequence[str]] = ()
+) -> OperatorLineage[Any, Any]:
+    """
+    Returns what is known of a task: objects that it reads and writes, results that it reads or leaves in storage,
+    outlets, its function and its job.
+
+    :param operator: the task, its fields rendered
+    :param job: its last job; None if it hasn't sent one
+    :param written: bucket and prefix of each place where its functions have written objects
+    """
+    from lithops_provider.jobs.job import LithopsJob
+
+    paths, references = operator._lineage_inputs()
+    config = functools.cache(lambda: _config(operator))  # only paths without a backend need it
+    inputs = object_datasets(paths, config)
+    inputs += [job_dataset(LithopsJob.from_dict(value), config) for value in references]
+    inputs += _declared(operator.inlets)
+    outputs = _declared(operator.outlets)
+    run_facets: dict[str, Any] = {}
+    if job is not None:
+        run_facets["lithops_job"] = _job_facet(job)
+        settings = operator.settings()
+        if settings["async_invoke"] or not settings["get_result"]:
+            outputs.append(job_dataset(job, config))
+        outputs += object_datasets((f"{job.storage}://{bucket}/{prefix}" for bucket, prefix in written), config)
+    return OperatorLineage(
+        inputs=inputs, outputs=outputs, run_facets=run_facets, job_facets=_function_facets(operator._function())
+    )
+
+
+def object_datasets(paths: Iterable[str], config: Callable[[], Mapping[str, Any]]) -> list[Dataset]:
+    """
+    Returns the datasets that paths stand for: each for itself if there are few, else their folders or buckets.
+
+    :param paths: as items name them
+    :param config: returns the Lithops configuration, for those that don't name a storage backend
+    """
+    found = dict.fromkeys(_name(path, config) for path in dict.fromkeys(paths))
+    if len(found) > _MOST_OBJECTS:
+        found = dict.fromkeys((space, name.rpartition("/")[0] or "/") for space, name in found)
+    if len(found) > _MOST_FOLDERS:
+        found = dict.fromkeys((space, "/") for space, _ in found)
+    return [Dataset(namespace=space, name=name) for space, name in found]
+
+
+def job_dataset(job: LithopsJob, config: Callable[[], Mapping[str, Any]]) -> Dataset:
+    """
+    Returns where the results of a job lie.
+
+    :param job: its value
+    :param config: returns the Lithops configuration
+    """
+    space, name = _located(job.storage, job.bucket, f"{JOBS_PREFIX}/{job.executor_id}", config)
+    return Dataset(namespace=space, name=name)
+
+
+def _name(path: str, config: Callable[[], Mapping[str, Any]]) -> tuple[str, str]:
+    if path.startswith(("http://", "https://")):
+        url = urlsplit(path)
+        return f"{url.scheme}://{url.hostname}{f':{url.port}' if url.port else ''}", url.path or "/"
+    if path.startswith("/"):
+        return "file", path.rstrip("/") or "/"
+    backend, separator, rest = path.partition("://")
+    if not separator:
+        backend, rest = str(config()["lithops"]["storage"]), path
+    bucket, _, key = rest.partition("/")
+    if "*" in key:
+        key = key[: key.index("*")].rpartition("/")[0]
+    return _located(backend, bucket, key, config)
+
+
+def _located(backend: str, bucket: str, key: str, config: Callable[[], Mapping[str, Any]]) -> tuple[str, str]:
+    """Returns namespace and name by OpenLineage's naming rules, as far as they know the storage."""
+    name = key.strip("/") or "/"
+    if backend == "localhost":
+        from lithops.constants import LITHOPS_TEMP_DIR
+
+        return "file", f"{LITHOPS_TEMP_DIR}/{bucket}/{name}".rstrip("/")
+    if backend in _AZURE:
+        account = (config().get("azure_storage") or {}).get("storage_account_name")
+        return f"wasbs://{bucket}@{account}" if account else f"wasbs://{bucket}", name
+    return f"{_SCHEMES.get(backend, backend)}://{bucket}", name
+
+
+def _declared(assets: Sequence[Any] | None) -> list[Dataset]:
+    """Returns the datasets of inlets or outlets, which Airflow's extractor adds only where there is nothing else."""
+    return [dataset for entry in assets or () if (dataset := ExtractorManager.convert_to_ol_dataset(entry)) is not None]
+
+
+def _config(operator: LithopsBaseOperator) -> Mapping[str, Any]:
+    from lithops_provider.hooks import LithopsHook
+    from lithops_provider.task import arguments
+
+    given = arguments.resolve(operator, "lithops_config")
+    return LithopsHook(operator.lithops_conn_id, given, **operator.hook_arguments()).get_config()
+
+
+def _job_facet(job: LithopsJob) -> LithopsJobRunFacet:
+    return LithopsJobRunFacet(
+        executorId=job.executor_id,
+        kind=job.kind,
+        function=job.function,
+        items=job.items,
+        calls=sum(entry.calls for entry in job.rounds),
+        rounds=len(job.rounds),
+        backend=job.backend,
+        storage=job.storage,
+        runtime=job.runtime,
+    )
+
+
+def _function_facets(function: Any) -> dict[str, Any]:
+    """Returns where a function is written. What has no Python code, such as a builtin, has a name alone."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    if not hasattr(function, "__name__"):  # a callable object
+        function = type(function).__call__
+    code = getattr(function, "__code__", None)
+    file, line = (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
+    name = getattr(function, "__qualname__", function.__name__)
+    facets: dict[str, Any] = {
+        "lithops_function": LithopsFunctionJobFacet(
+            name=name, module=str(getattr(function, "__module__", "")), file=file, line=line
+        )
+    }
+    if file:
+        facets["sourceCodeLocation"] = source_code_location_job.SourceCodeLocationJobFacet(
+            type="file", url=f"file://{file}#L{line}"
+        )
+    return facets

@@ -1,0 +1,72 @@
+"""Sums up a task's jobs, once they are over: the XCom for it, the prices, and whom else to tell."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from lithops_provider.jobs.errors import ConfigurationError, ItemsFailedError
+from lithops_provider.report import telemetry
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.gather.tally import Told
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.view.prices import Price
+
+logger = logging.getLogger(__name__)
+
+#: XCom with a summary of each of the task's jobs, by phase.
+SUMMARY_KEY = "lithops_summary"
+#: Where a later phase finds the summaries of earlier ones.
+SUMMARIES = "summaries"
+
+
+def sum_up(
+    ti: Any,
+    phase: str,
+    client: LithopsClient,
+    job: LithopsJob,
+    told: Told,
+    carried: dict[str, Any] | None = None,
+    *,
+    end: float | None = None,
+    error: BaseException | None = None,
+) -> None:
+    """
+    Sums up a job that is over, or was stopped: in an XCom, in metrics and in a span.
+
+    :param ti: the task instance
+    :param phase: the job's phase
+    :param client: where it ran
+    :param job: its value
+    :param told: of its items
+    :param carried: what phases leave for later ones
+    :param end: see `lithops_provider.jobs.view.summary.summarize`
+    :param error: what the task fails with
+    """
+    from lithops_provider.jobs.view.summary import summarize
+
+    carried = {} if carried is None else carried
+    stopped = error is not None and not isinstance(error, ItemsFailedError)
+    found = summarize(client, job, told, known_prices(), end=end, stopped=stopped)
+    carried[SUMMARIES] = {**carried.get(SUMMARIES, {}), phase: found}
+    ti.xcom_push(key=SUMMARY_KEY, value=carried[SUMMARIES])
+    telemetry.tell_of_end(ti, job, found, error)
+
+
+def known_prices() -> dict[str, Price]:
+    """Returns the prices of the package with those of ``[lithops] prices`` over them. A mistake there costs no task."""
+    from lithops_provider.jobs.view.prices import PRICES, merged_prices
+
+    try:
+        try:
+            given = conf.getjson("lithops", "prices", fallback={})
+        except Exception as error:  # AirflowConfigException, which has another place in each release
+            raise ConfigurationError(f"[lithops] prices isn't JSON: {error}") from error
+        return merged_prices(given or {})
+    except ConfigurationError as error:
+        logger.warning("%s; costs are estimated without it", error)
+        return dict(PRICES)

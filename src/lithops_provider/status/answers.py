@@ -1,0 +1,293 @@
+"""The page's data as plain JSON: a job, a page of its items, one item, all failures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from lithops_provider.jobs.gather.headers import read_header
+from lithops_provider.jobs.view import charts
+from lithops_provider.jobs.view.item_table import FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lithops_provider.jobs.gather.headers import Header
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.view.item_table import Part
+    from lithops_provider.jobs.view.job_view import JobView, Snapshot
+    from lithops_provider.status.records import TaskRecord
+
+#: Characters of a call's log that are shown, of its end.
+_LOG = 20_000
+#: What is shown of Lithops's status of a call, under Lithops's names.
+_STATUS = (
+    *("activation_id", "worker_cold_start", "worker_start_tstamp", "worker_end_tstamp", "worker_exec_time"),
+    *("worker_func_exec_time", "worker_func_cpu_usage", "worker_peak_memory_start", "worker_peak_memory_end"),
+)
+
+#: The plain numbers of a summary.
+_SUMMARY = (
+    *("items", "succeeded", "failed", "unfinished", "retried", "calls", "wall_seconds"),
+    *("compute_seconds", "gb_seconds", "peak_memory"),
+)
+
+
+def job_value(record: TaskRecord, phase: str) -> dict[str, Any]:
+    """
+    Returns what the job's value and Airflow say, which is known whatever the storage does.
+
+    :param record: the task instance
+    :param phase: one of its phases
+    """
+    job = record.jobs[phase]
+    return {
+        "executor_id": job.executor_id,
+        "kind": job.kind,
+        "function": job.function,
+        "items": job.items,
+        "backend": job.backend,
+        "storage": job.storage,
+        "bucket": job.bucket,
+        "runtime": job.runtime,
+        "timeout": job.timeout,
+        "host": job.host,
+        "created": job.created,
+        "rounds": [
+            {"job_id": entry.job_id, "items": entry.items, "calls": entry.calls, "submitted": entry.submitted}
+            for entry in job.rounds
+        ],
+    }
+
+
+def task_value(record: TaskRecord) -> dict[str, Any]:
+    """Returns what Airflow says of the task instance."""
+    return {
+        "dag_id": record.key.dag_id,
+        "run_id": record.key.run_id,
+        "task_id": record.key.task_id,
+        "map_index": record.key.map_index,
+        "state": record.state,
+        "try_number": record.try_number,
+        "started": record.started,
+        "ended": record.ended,
+        "operator": record.operator,
+    }
+
+
+def summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """
+    Returns the summary of a job, as far as it is what `lithops_provider.jobs.view.summary.summarize` returns: XComs can
+    be changed.
+
+    :param found: from the XCom ``lithops_summary``
+    """
+    if found is None:
+        return None
+    answer: dict[str, Any] = {name: found[name] for name in _SUMMARY if _is_number(found.get(name))}
+    slowest = found.get("slowest")
+    answer["slowest"] = [
+        entry
+        for entry in (slowest if isinstance(slowest, list) else [])[:10]
+        if isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is int and _is_number(entry[1])
+    ]
+    cost, workers = found.get("cost"), found.get("workers")
+    if isinstance(cost, dict) and _is_number(cost.get("estimate")):
+        words = {name: str(cost.get(name, ""))[:100] for name in ("currency", "region")}
+        answer["cost"] = {"estimate": cost["estimate"], **words}
+    if isinstance(workers, dict):
+        numbers = {str(name)[:40]: value for name, value in workers.items() if _is_number(value)}
+        answer["workers"] = dict(list(numbers.items())[:10])
+    return answer
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[str, Any]:
+    """
+    Returns what was seen of a job.
+
+    :param view: the job's
+    :param snapshot: what it showed last
+    :param with_charts: whether the timeline and the histogram are wanted
+    """
+    counts = snapshot.counts
+    job = snapshot.job
+    ended = counts["succeeded"] + counts["failed"]
+    speed = charts.rate(snapshot)
+    end = time.time()
+    if snapshot.over:
+        last = (part.header.started[-1] + part.header.seconds[-1] for part in snapshot.parts if part.header.started)
+        end = max(last, default=job.created)
+    answer: dict[str, Any] = {
+        "version": snapshot.version,
+        "age": round(time.time() - snapshot.taken, 1),
+        "state": snapshot.state,
+        "over": snapshot.over,
+        "gone": snapshot.gone,
+        "counts": counts,
+        "unread": snapshot.unread,
+        "damaged": snapshot.damaged,
+        "rate": speed,
+        "left": (job.items - ended) / speed if speed and not snapshot.over else None,
+        "seconds": end - job.created,
+        "rounds": [
+            {
+                "calls": len(entry.calls),
+                "ended": entry.ended,
+                "done": entry.done,
+                "failed": entry.failed,
+                "stopped": entry.stopped,
+            }
+            for entry in snapshot.rounds
+        ],
+        "retried": sum(number > 1 for number in snapshot.table.attempts),
+        "peak_memory": max(snapshot.table.peak_memory, default=0) or None,
+    }
+    if with_charts:
+        answer["histogram"] = charts.histogram(snapshot.table)
+        answer["timeline"] = charts.timeline(snapshot)
+    return answer
+
+
+def items(
+    snapshot: Snapshot, *, sort: str, descending: bool, states: list[str], search: str, first: int, count: int
+) -> dict[str, Any]:
+    """Returns a page of the table; the parameters are those of `ItemTable.select`."""
+    table = snapshot.table
+    found = table.select(sort=sort, descending=descending, states=states, search=search)
+    return {
+        "version": snapshot.version,
+        "total": len(found),
+        "first": first,
+        "rows": [table.row(index) for index in found[first : first + count]],
+    }
+
+
+def item(view: JobView, snapshot: Snapshot, index: int, shown: dict[str, Any], conn_id: str) -> dict[str, Any]:
+    """
+    Returns all that can be known of an item without unpickling anything.
+
+    :param view: the job's
+    :param snapshot: what it showed last
+    :param index: the item
+    :param shown: the XCom ``lithops_failures``, which has the arguments of the first items that failed
+    :param conn_id: the connection, for the snippet
+    """
+    job = snapshot.job
+    tries = []
+    for part in sorted(snapshot.parts, key=lambda part: part.round):
+        if index in part.header.index:
+            tries.append(_attempt(view, job, part, index))
+    arguments = None
+    if shown.get("job") == job.executor_id:
+        arguments = next((entry.get("item") for entry in shown.get("items") or [] if entry.get("index") == index), None)
+    return {
+        **snapshot.table.row(index),
+        "arguments": arguments,
+        "tries": tries,
+        "snippet": snippet(job, index, conn_id),
+    }
+
+
+def snippet(job: LithopsJob, index: int, conn_id: str) -> str:
+    """
+    Returns Python that runs an item again where somebody can debug it.
+
+    :param job: the job
+    :param index: the item
+    :param conn_id: the connection
+    """
+    value = json.dumps(job.to_dict())
+    return (
+        f"# Item {index} of {job.function}, job {job.executor_id}: runs it here, with the arguments that it had.\n"
+        "import json\n\n"
+        "from lithops_provider.hooks import LithopsHook\n\n"
+        f"job = json.loads({value!r})\n"
+        f"call = LithopsHook({conn_id!r}).load_item(job, {index})\n"
+        "print(call)  # the function and its arguments\n"
+        "result = call()\n"
+    )
+
+
+def failures(view: JobView, snapshot: Snapshot) -> Iterator[str]:
+    """
+    Yields the failures of the items that have failed for good so far, each as a line of JSON.
+
+    :param view: the job's
+    :param snapshot: what it showed last
+    """
+    table, job = snapshot.table, snapshot.job
+    for part in snapshot.parts:
+        wanted = [
+            index
+            for index in part.header.failures
+            if table.state[index] == FAILED and (table.round[index], table.call[index]) == (part.round, part.call)
+        ]
+        header = _read(view, job, part) if wanted else None
+        for index in sorted(wanted):
+            failure = header.failures.get(index) if header is not None else None
+            if failure is None:  # its data is gone by now: what is known of it
+                failure = {"type": "", "message": table.failures[index], "traceback": ""}
+            line = {
+                "index": index,
+                "type": failure.get("type"),
+                "message": failure.get("message"),
+                "traceback": failure.get("traceback"),
+                "job_id": job.rounds[part.round].job_id,
+                "call": part.call,
+                "seconds": table.seconds[index],
+            }
+            yield json.dumps(line) + "\n"
+
+
+def _attempt(view: JobView, job: LithopsJob, part: Part, index: int) -> dict[str, Any]:
+    header = _read(view, job, part)
+    position = part.header.index.index(index)
+    failure = header.failures.get(index) if header is not None else part.header.failures.get(index)
+    status = _status(view, job, part)
+    return {
+        "round": part.round,
+        "job_id": job.rounds[part.round].job_id,
+        "call": part.call,
+        "started": part.header.started[position],
+        "seconds": part.header.seconds[position],
+        "peak_memory": part.header.peak_memory[position] or None,
+        "failure": failure and {name: str(failure.get(name, "")) for name in ("type", "message", "traceback", "text")},
+        "output": header.output.get(index, "") if header is not None else "",
+        "status": {name: status[name] for name in _STATUS if isinstance(status.get(name), (str, int, float, bool))},
+        "log": _log(status),
+    }
+
+
+def _read(view: JobView, job: LithopsJob, part: Part) -> Header | None:
+    try:
+        return read_header(view.client(), job.bucket, part.key, job.items)
+    except ValueError:
+        return None
+
+
+def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
+    """Returns Lithops's status of a call. Its exception is pickled, and stays so."""
+    if part.call < 0:
+        return {}
+    key = f"{job.round_prefix(part.round)}/{part.call:05d}/status.json"
+    return view.client().get_json(job.bucket, key) or {}
+
+
+def _log(status: dict[str, Any]) -> str:
+    """Returns the end of what the worker of a call has logged."""
+    logs = status.get("logs")
+    if not isinstance(logs, str):
+        return ""
+    try:
+        data = zlib.decompressobj().decompress(base64.b64decode(logs), 1 << 20)
+    except (ValueError, zlib.error):
+        return ""
+    return data.decode("utf-8", "replace")[-_LOG:]

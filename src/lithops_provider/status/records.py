@@ -1,0 +1,215 @@
+"""What Airflow's database says of a task's jobs: a row of XCom and one of the task instance, however many items."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from sqlalchemy import Text, and_, cast, select, true
+
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.report.jobs import JOB_KEY
+from lithops_provider.report.summary import SUMMARY_KEY
+from lithops_provider.task.run import FAILURES_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy.orm import Session
+    from sqlalchemy.sql import Select
+
+#: Tasks of a run that have waited for the same job, of which the summary of one is enough.
+_MOST_SUMMARIES = 5
+
+
+@dataclass(frozen=True)
+class TaskKey:
+    """Names a task instance."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """
+    A task instance and the jobs that it has published.
+
+    :param key: names it
+    :param state: its state
+    :param try_number: number of its try
+    :param started: when the try began, ISO 8601
+    :param ended: when it ended
+    :param operator: name of the operator
+    :param published: the XCom ``lithops_job``, see `lithops_provider.report.jobs`; None if there is none (yet)
+    :param jobs: the jobs in it by phase
+    :param problem: why it can't be read
+    """
+
+    key: TaskKey
+    state: str | None
+    try_number: int
+    started: str | None
+    ended: str | None
+    operator: str | None
+    published: dict[str, Any] | None
+    jobs: dict[str, LithopsJob]
+    problem: str | None = None
+
+
+def find_task(session: Session, key: TaskKey) -> TaskRecord | None:
+    """
+    Returns a task instance, or None if there is none.
+
+    :param session: of Airflow's database
+    :param key: names it
+    """
+    query = _query(outer=True).where(
+        TaskInstance.dag_id == key.dag_id,
+        TaskInstance.run_id == key.run_id,
+        TaskInstance.task_id == key.task_id,
+        TaskInstance.map_index == key.map_index,
+    )
+    return next(_records(session, query), None)
+
+
+def recent_tasks(session: Session, dag_ids: Collection[str] | None, limit: int, offset: int) -> list[TaskRecord]:
+    """
+    Returns the task instances that have published a job, the last first.
+
+    :param session: of Airflow's database
+    :param dag_ids: only those of these DAGs; None for all
+    :param limit: how many at most
+    :param offset: how many to leave out
+    """
+    query = (
+        _query(outer=False)
+        .where(true() if dag_ids is None else XComModel.dag_id.in_(dag_ids))
+        .order_by(XComModel.timestamp.desc(), XComModel.dag_run_id, XComModel.task_id, XComModel.map_index)
+        .limit(limit)
+        .offset(offset)
+    )
+    return list(_records(session, query))
+
+
+def tasks_of_job(session: Session, named: str) -> list[TaskRecord]:
+    """
+    Returns the task instances whose jobs have an executor id with some text in it, and maybe others.
+
+    :param session: of Airflow's database
+    :param named: hexadecimal digits and ``-``
+    """
+    query = _query(outer=False).where(cast(XComModel.value, Text).contains(named, autoescape=True))
+    return list(_records(session, query))
+
+
+def failures_shown(session: Session, key: TaskKey) -> dict[str, Any]:
+    """
+    Returns the XCom with the first failures, which has the arguments of those items; empty if there is none.
+
+    :param session: of Airflow's database
+    :param key: names the task instance
+    """
+    query = select(XComModel.value).where(
+        XComModel.key == FAILURES_KEY,
+        XComModel.dag_id == key.dag_id,
+        XComModel.run_id == key.run_id,
+        XComModel.task_id == key.task_id,
+        XComModel.map_index == key.map_index,
+    )
+    value = _plain(session.scalar(query))
+    return value if isinstance(value, dict) else {}
+
+
+def summary_of(session: Session, key: TaskKey, job: LithopsJob) -> dict[str, Any] | None:
+    """
+    Returns the summary of a job: its task's own, or, if that hasn't waited for it, that of another task of the run.
+
+    :param session: of Airflow's database
+    :param key: names the task instance that has sent the job
+    :param job: its value
+    """
+    query = (
+        select(XComModel.value)
+        .where(
+            XComModel.key == SUMMARY_KEY,
+            XComModel.dag_id == key.dag_id,
+            XComModel.run_id == key.run_id,
+            cast(XComModel.value, Text).contains(job.executor_id, autoescape=True),
+        )
+        .limit(_MOST_SUMMARIES)
+    )
+    for value in map(_plain, session.scalars(query)):
+        for entry in value.values() if isinstance(value, dict) else ():
+            if isinstance(entry, dict) and entry.get("job") == job.executor_id:
+                return entry
+    return None
+
+
+def _query(*, outer: bool) -> Select[Any]:
+    same = and_(
+        XComModel.dag_id == TaskInstance.dag_id,
+        XComModel.run_id == TaskInstance.run_id,
+        XComModel.task_id == TaskInstance.task_id,
+        XComModel.map_index == TaskInstance.map_index,
+        XComModel.key == JOB_KEY,
+    )
+    # Columns: loading whole rows of task instances loads their pickled executor configuration, too.
+    columns = (
+        *(TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index),
+        *(TaskInstance.state, TaskInstance.try_number, TaskInstance.start_date, TaskInstance.end_date),
+        TaskInstance.operator,
+        XComModel.value,
+    )
+    return select(*columns).join(XComModel, same, isouter=outer)
+
+
+def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
+    for row in session.execute(query):
+        dag_id, run_id, task_id, map_index, state, try_number, started, ended, operator, value = row
+        published: dict[str, Any] | None = None
+        jobs: dict[str, LithopsJob] = {}
+        problem: str | None = None
+        try:
+            published, jobs = _read(_plain(value))
+        except InvalidInputError as error:
+            problem = str(error)
+        yield TaskRecord(
+            key=TaskKey(dag_id, run_id, task_id, map_index),
+            state=str(state) if state else None,
+            try_number=try_number,
+            started=started.isoformat() if started else None,
+            ended=ended.isoformat() if ended else None,
+            operator=operator,
+            published=published,
+            jobs=jobs,
+            problem=problem,
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Airflow's column is JSON, and what it holds JSON as text. Values in an XCom backend are of no use here."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+
+
+def _read(value: Any) -> tuple[dict[str, Any] | None, dict[str, LithopsJob]]:
+    if value is None:
+        return None, {}
+    if not isinstance(value, dict) or not isinstance(value.get("jobs"), dict):
+        raise InvalidInputError(f"the XCom {JOB_KEY} isn't what a task publishes")
+    jobs = {}
+    for phase, entry in value["jobs"].items():
+        job = LithopsJob.from_dict(entry)
+        if not job.rounds:
+            raise InvalidInputError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
+        jobs[str(phase)] = job
+    return value, jobs

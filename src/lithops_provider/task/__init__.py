@@ -1,0 +1,1 @@
+"""One try of a task, from the parameters of its operator to its result in XCom."""

@@ -1,0 +1,330 @@
+"""What all operators share: their common parameters, and how a job is run inside a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+from airflow.sdk import BaseOperator
+
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.links import LithopsJobLink
+from lithops_provider.task import arguments
+from lithops_provider.task.bad_input import failing_on_bad_input
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk.definitions.context import Context
+
+    from lithops_provider.jobs.binding.function import Binding
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import JobKind
+    from lithops_provider.jobs.submit.spec import Options
+
+
+class LithopsBaseOperator(BaseOperator):
+    """
+    Base of the operators. Every parameter below may be templated where a value may be computed at run time.
+
+    :param lithops_conn_id: connection whose extra is the Lithops configuration. Without a connection
+        ``lithops_default``, Lithops's own configuration file is used; without that, localhost
+    :param lithops_config: Lithops configuration over the connection's, merged section by section (alias: ``config``)
+    :param backend: compute backend, over ``lithops_config``
+    :param storage: storage backend, over ``lithops_config``
+    :param mode: ``localhost``, ``serverless`` or ``standalone`` (alias: ``type``)
+    :param monitoring: how the functions report: Lithops's name of a monitoring backend
+    :param rabbitmq_monitor: True is the same as ``monitoring="rabbitmq"``
+    :param runtime: name of the runtime
+    :param workers: how many functions run at once, at most
+    :param runtime_memory: MB; None for the configured, which is 256 on most serverless backends
+    :param timeout: seconds that an item has; None for the configured ``execution_timeout``
+    :param extra_env: environment variables for the functions
+    :param include_modules: modules to ship with the function; by default what it needs, None ships none
+    :param exclude_modules: modules not to ship with the function
+    :param async_invoke: don't wait: return the job's value as soon as everything is sent
+    :param get_result: if False, wait, but leave the results in storage and return the job's value
+    :param clean_data: delete the job's data from storage once its results are in XCom
+    :param batch_size: items per call; ``"auto"`` makes as many calls as the backend takes at once
+    :param max_concurrency: calls at most, over ``batch_size``; a call runs its items one after another
+    :param min_success_ratio: share of items that have to succeed for the task to; failed ones are None in the
+        result, and are listed in the XCom ``lithops_failures``
+    :param upstream_failures: what becomes of items that failed in a job whose results are read by reference: ``"omit"``
+        leaves them out, ``"propagate"`` has them fail here, too
+    :param item_retries: how often an item that failed is sent again within a try of the task, alone or with others
+        that failed, after a growing delay
+    :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it; serverless only
+    :param poll_interval: seconds between looks at the job while it changes, at most twice that while it doesn't.
+        None for Lithops's ``monitoring_interval``
+    :param job_timeout: seconds that the whole job has in a try; then it is cancelled and the task fails
+    :param deferrable: wait in the triggerer, without a worker slot
+    :param durable: remember the job, so that a retry keeps what succeeded, awaits what runs, and sends only the rest.
+        Needs the task state store of Airflow 3.3
+    """
+
+    template_fields: Sequence[str] = (
+        "lithops_conn_id",
+        "lithops_config",
+        "config",
+        "backend",
+        "storage",
+        "mode",
+        "type",
+        "runtime",
+        "workers",
+        "runtime_memory",
+        "timeout",
+        "extra_env",
+        "async_invoke",
+        "get_result",
+        "clean_data",
+        "batch_size",
+        "max_concurrency",
+        "min_success_ratio",
+        "upstream_failures",
+        "item_retries",
+        "max_runtime_memory",
+        "job_timeout",
+    )
+    template_fields_renderers = {"lithops_config": "json", "config": "json", "extra_env": "json"}  # noqa: RUF012
+    ui_color = "#e8f4ea"
+    operator_extra_links = (LithopsJobLink(),)
+
+    #: The jobs that the operator runs, one after another.
+    phases: tuple[JobKind, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        lithops_conn_id: str = "lithops_default",
+        lithops_config: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+        backend: str | None = None,
+        storage: str | None = None,
+        mode: str | None = None,
+        type: str | None = None,
+        monitoring: str | None = None,
+        rabbitmq_monitor: bool | None = None,
+        runtime: str | None = None,
+        workers: int | None = None,
+        runtime_memory: int | None = None,
+        timeout: float | None = None,
+        extra_env: Mapping[str, Any] | None = None,
+        include_modules: Sequence[str] | None = (),
+        exclude_modules: Sequence[str] | None = (),
+        async_invoke: bool = False,
+        get_result: bool = True,
+        clean_data: bool = False,
+        batch_size: int | str = "auto",
+        max_concurrency: int | None = None,
+        min_success_ratio: float = 1.0,
+        upstream_failures: str = "omit",
+        item_retries: int = 0,
+        max_runtime_memory: int | None = None,
+        poll_interval: float | None = None,
+        job_timeout: float | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        durable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.lithops_conn_id = lithops_conn_id
+        self.lithops_config = lithops_config
+        self.config = config
+        self.backend = backend
+        self.storage = storage
+        self.mode = mode
+        self.type = type
+        self.monitoring = monitoring
+        self.rabbitmq_monitor = rabbitmq_monitor
+        self.runtime = runtime
+        self.workers = workers
+        self.runtime_memory = runtime_memory
+        self.timeout = timeout
+        self.extra_env = extra_env
+        self.include_modules = include_modules
+        self.exclude_modules = exclude_modules
+        self.async_invoke = async_invoke
+        self.get_result = get_result
+        self.clean_data = clean_data
+        self.batch_size = batch_size
+        self.max_concurrency = max_concurrency
+        self.min_success_ratio = min_success_ratio
+        self.upstream_failures = upstream_failures
+        self.item_retries = item_retries
+        self.max_runtime_memory = max_runtime_memory
+        self.poll_interval = poll_interval
+        self.job_timeout = job_timeout
+        self.deferrable = deferrable
+        self.durable = durable
+
+    # What an operator has to say about itself
+
+    def _bind(
+        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        """
+        Returns the function of a phase and its items.
+
+        :param context: Airflow's
+        :param client: where it is to run
+        :param phase: one of `phases`
+        :param carried: what an earlier phase left for this one, and what this one leaves for a later one
+        :raises InvalidInputError: the function doesn't take the items
+        """
+        raise NotImplementedError
+
+    def _bind_function(self, phase: JobKind) -> Binding:
+        """Returns the function of a phase whose items are in storage already."""
+        raise NotImplementedError
+
+    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+        """Returns what the task returns, from the results of the last phase."""
+        return results
+
+    def _memory(self, phase: JobKind) -> Any:
+        """Returns the MB of a phase; None for the configured."""
+        return self.runtime_memory
+
+    def _backend_arguments(self) -> dict[str, Any]:
+        """Returns settings of the compute backend that only some operators have."""
+        return {}
+
+    # Running
+
+    def execute(self, context: Context) -> Any:
+        """
+        Runs the job.
+
+        :returns: its result or results, or its value if they are to stay in storage
+        :raises AirflowFailException: a parameter is wrong, which no retry mends
+        :raises ItemsFailedError: more items failed than ``min_success_ratio`` allows
+        """
+        from lithops_provider.task.run import TaskRun
+
+        with failing_on_bad_input():
+            self._task_run = TaskRun(self, context)
+            return self._task_run.execute()
+
+    def resume(self, context: Context, event: dict[str, Any]) -> Any:
+        """
+        Goes on after the trigger has seen the job's end. Returns and raises what `execute` does.
+
+        :param context: Airflow's
+        :param event: the trigger's
+        """
+        from lithops_provider.task.run import TaskRun
+
+        with failing_on_bad_input():
+            self._task_run = TaskRun(self, context)
+            return self._task_run.resume(event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Cancels the job before Airflow fails the task for a trigger that timed out or failed."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except BaseException as error:
+            if next_method == "__fail__":
+                from lithops_provider.task.run import TaskRun
+
+                TaskRun(self, context).cancel_known(error)
+            raise
+
+    def on_kill(self) -> None:
+        """Cancels the job when the task is killed: marked failed, cleared, or past its execution_timeout."""
+        task_run = getattr(self, "_task_run", None)
+        if task_run is not None:
+            task_run.cancel()
+
+    # Lineage
+
+    def _function(self) -> Any:
+        """Returns the user's function of the first phase."""
+        return self._bind_function(self.phases[0]).function
+
+    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
+        """Returns the paths of objects that items name, and the values of jobs whose results are read."""
+        return [], []
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Returns for OpenLineage what the task reads, its outlets, and its function."""
+        from lithops_provider.report.lineage import lineage
+
+        return lineage(self, None)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Returns for OpenLineage the same, the task's job, and what it and its functions leave in storage.
+
+        :param task_instance: Airflow's
+        """
+        from lithops_provider.report.lineage import lineage
+
+        task_run = getattr(self, "_task_run", None)
+        return lineage(self, None) if task_run is None else lineage(self, task_run.job, task_run.written)
+
+    # Arguments
+
+    def hook_arguments(self) -> dict[str, Any]:
+        """Returns the settings over the configuration."""
+        monitoring = self.monitoring
+        if self.rabbitmq_monitor:
+            if monitoring not in (None, "rabbitmq"):
+                raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
+            monitoring = "rabbitmq"
+        given = {
+            "backend": self.backend,
+            "storage": self.storage,
+            "mode": arguments.resolve(self, "mode"),
+            "monitoring": monitoring,
+            "runtime": self.runtime,
+            "workers": arguments.number("workers", self.workers, whole=True, least=1),
+            **self._backend_arguments(),
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def options(self, phase: JobKind) -> Options:
+        """
+        Returns how the functions of a phase are to run.
+
+        :raises InvalidInputError: a parameter is wrong
+        """
+        from lithops_provider.jobs.submit.spec import Options
+
+        batch_size = self.batch_size
+        if isinstance(batch_size, str) and batch_size.isdigit():
+            batch_size = int(batch_size)
+        options = Options(
+            batch_size=batch_size,
+            max_concurrency=arguments.number("max_concurrency", self.max_concurrency, whole=True, least=1),
+            timeout=arguments.number("timeout", self.timeout, above=0),
+            runtime_memory=arguments.number("runtime_memory", self._memory(phase), whole=True, above=0),
+            extra_env=arguments.environment(self.extra_env),
+            include_modules=arguments.module_names("include_modules", self.include_modules),
+            exclude_modules=arguments.module_names("exclude_modules", self.exclude_modules) or [],
+        )
+        options.check()
+        return options
+
+    def settings(self) -> dict[str, Any]:
+        """
+        Returns how the job is to be waited for and judged.
+
+        :raises InvalidInputError: a parameter is wrong
+        """
+        from lithops_provider.jobs.inputs.references import UPSTREAM_FAILURES
+
+        number = arguments.number
+        ratio = number("min_success_ratio", self.min_success_ratio, least=0, most=1)
+        return {
+            **{
+                name: arguments.flag(name, getattr(self, name)) for name in ("async_invoke", "get_result", "clean_data")
+            },
+            "upstream_failures": arguments.choice("upstream_failures", self.upstream_failures, UPSTREAM_FAILURES),
+            "min_success_ratio": 1.0 if ratio is None else ratio,
+            "item_retries": number("item_retries", self.item_retries, whole=True, least=0) or 0,
+            "max_runtime_memory": number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),
+            "poll_interval": number("poll_interval", self.poll_interval, above=0),
+            "job_timeout": number("job_timeout", self.job_timeout, above=0),
+        }

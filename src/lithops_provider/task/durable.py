@@ -1,0 +1,174 @@
+"""Remembers a task's jobs in Airflow's task state store, so that a later try goes on where one was cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lithops_provider.jobs.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.submit.spec import JobSpec
+    from lithops_provider.task.progress import Log
+
+#: Key in the task state store. Airflow keeps it over retries and Clear.
+KEY = "lithops_jobs"
+#: Key under which what can't be read is kept for whoever wants to know what it was.
+UNREADABLE_KEY = "lithops_jobs_unreadable"
+
+#: What to do for those who don't want a job to be gone on with.
+_FRESH = "To start afresh instead, delete the key 'lithops_jobs' from the task's state store, or set durable=False."
+
+
+#: What a job and its items are recognised by.
+_DIGESTS = ("items", "shared", "function")
+
+
+@dataclass(frozen=True)
+class KnownJob:
+    """
+    A job that an earlier try has sent.
+
+    :param job: its value
+    :param digests: of its items, of the arguments that they share, and of its function
+    """
+
+    job: LithopsJob
+    digests: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON."""
+        return {"job": self.job.to_dict(), "digests": self.digests}
+
+    @classmethod
+    def from_dict(cls, entry: Any) -> KnownJob:
+        """
+        Reads what `to_dict` returned.
+
+        :raises InvalidInputError: it is something else
+        """
+        from lithops_provider.jobs.job import LithopsJob
+
+        digests = entry.get("digests") if isinstance(entry, dict) else None
+        if not isinstance(digests, dict) or not all(isinstance(digests.get(name), str) for name in _DIGESTS):
+            raise InvalidInputError(f"a phase's entry must have a job, and digests of {', '.join(_DIGESTS)}")
+        return cls(LithopsJob.from_dict(entry.get("job")), digests)
+
+
+class DurableState:
+    """
+    The jobs of a task, by phase: ``call``, ``map``, ``reduce``.
+
+    :param context: Airflow's
+    :param enabled: the operator's ``durable``
+    :param log: the operator's
+    """
+
+    def __init__(self, context: Context, enabled: bool, log: Log) -> None:
+        self.log = log
+        self._store: Any = context.get("task_state_store") if enabled else None
+        if enabled and self._store is None:
+            log.info("This Airflow has no task state store (3.3 has), so a retry starts the job afresh.")
+
+    def load(self) -> dict[str, KnownJob]:
+        """
+        Returns what `save` stored, by phase. What can't be read is put aside: users may write to the store, and so may
+        another release of this package.
+        """
+        stored = self._store.get(KEY) if self._store is not None else None
+        if stored is None:
+            return {}
+        try:
+            return _read(stored)
+        except InvalidInputError as error:
+            self._store.set(UNREADABLE_KEY, stored)
+            self._store.delete(KEY)
+            self.log.warning(
+                f"What an earlier try has stored of its jobs can't be read: {error}. It is put aside in the task's "
+                f"state store as {UNREADABLE_KEY!r}, and the job is started afresh."
+            )
+            return {}
+
+    def save(self, phase: str, job: LithopsJob, digests: dict[str, str]) -> None:
+        """
+        Stores a phase's job, before anything of it is sent.
+
+        :param phase: the phase
+        :param job: its value
+        :param digests: of its items and function
+        """
+        if self._store is not None:
+            known = {**self.load(), phase: KnownJob(job, digests)}
+            self._store.set(KEY, {phase: entry.to_dict() for phase, entry in known.items()})
+
+    def forget(self) -> None:
+        """Has the next run of the task start afresh: it succeeded."""
+        if self._store is not None:
+            self._store.delete(KEY)
+
+    def find(self, phase: str, client: LithopsClient, spec: JobSpec) -> LithopsJob | None:
+        """
+        Returns the job that an earlier try sent for the same items.
+
+        :param phase: the phase
+        :param client: where it would be
+        :param spec: what is to be done now
+        :returns: None if there is none, or if it is about something else
+        """
+        from lithops_provider.jobs.cancel import cancel_job
+        from lithops_provider.jobs.submit.send import load_plan
+
+        entry = self.load().get(phase)
+        if entry is None:
+            return None
+        job, known, now = entry.job, entry.digests, spec.digests()
+        if (job.storage, job.bucket) != (client.storage_backend, client.bucket):
+            reason = f"it is in {job.storage}://{job.bucket}, not in {client.storage_backend}://{client.bucket}"
+        elif job.backend != client.backend:
+            reason = f"it runs on {job.backend}, not on {client.backend}"
+        elif load_plan(client, job, 0) is None:
+            reason = "nothing of it was sent, or its data is gone"
+        elif known["items"] != now["items"] and not _same_items(client, job, spec):
+            reason = "the items have changed"
+        elif known["shared"] != now["shared"]:
+            reason = "the arguments that all items share have changed"
+        else:
+            self.log.info(f"Going on with job {job.executor_id} of an earlier try. {_FRESH}")
+            if known["function"] != now["function"]:
+                self.log.warning(
+                    f"The function {job.function} has changed since. What had succeeded is kept; the rest runs with "
+                    f"the new one. {_FRESH}"
+                )
+            return job
+        self.log.warning(f"Job {job.executor_id} of an earlier try is not gone on with: {reason}.")
+        if (job.storage, job.bucket) == (client.storage_backend, client.bucket):
+            cancel_job(client, job)
+        return None
+
+
+def _read(stored: Any) -> dict[str, KnownJob]:
+    if not isinstance(stored, dict):
+        raise InvalidInputError(f"it must be a dict of phases, got {type(stored).__name__}")
+    return {str(phase): KnownJob.from_dict(entry) for phase, entry in stored.items()}
+
+
+def _same_items(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> bool:
+    """Compares items whose bytes differ: equal sets, for instance, are pickled in another order in another process."""
+    import pickle
+
+    from lithops_provider.jobs.submit.send import load_items
+
+    stored = load_items(client, job)
+    if stored is None or len(stored) != len(spec.items):
+        return False
+    try:
+        return all(
+            old == new or bool(pickle.loads(old) == pickle.loads(new))
+            for old, new in zip(stored, spec.items, strict=True)
+        )
+    except Exception:  # what can't be compared is not the same
+        return False

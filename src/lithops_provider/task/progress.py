@@ -1,0 +1,91 @@
+"""A job's progress and its functions' output in the task log, within bounds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.follow.follower import Progress
+
+#: Seconds between two lines at least.
+_INTERVAL = 5.0
+#: Characters of the functions' output that go into the task log at most, and of that of one item.
+_MAX_OUTPUT = 64_000
+_MAX_ITEM_OUTPUT = 8_000
+
+
+class Log(Protocol):
+    """What is needed of a logger; Airflow's is structlog's, a script's is the standard library's."""
+
+    @property
+    def info(self) -> Callable[..., Any]:
+        """Logs a line."""
+
+    @property
+    def warning(self) -> Callable[..., Any]:
+        """Logs a line that somebody should read."""
+
+
+class ProgressLog:
+    """
+    Says how far a job is, at most every few seconds, and when it is done.
+
+    :param log: where to
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._begin = time.monotonic()
+        self._next = self._begin + _INTERVAL
+        self._complete = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Takes the counts of a poll."""
+        now = time.monotonic()
+        complete = progress.done >= progress.total
+        if (complete and not self._complete) or now >= self._next:
+            self._next = now + _INTERVAL
+            self.log.info(describe(progress, now - self._begin))
+        self._complete = complete
+
+
+def describe(progress: Progress, seconds: float) -> str:
+    """
+    Returns a line such as ``1200/5000 items done, 3 failed, 240.0 items/s, about 16 s left``.
+
+    :param progress: the counts
+    :param seconds: how long it took so far
+    """
+    rate = progress.done / seconds if seconds > 0 else 0.0
+    line = f"{progress.done}/{progress.total} items done, {progress.failed} failed, {rate:.1f} items/s"
+    if progress.done >= progress.total:
+        return f"{line}, {seconds:.1f} s in all"
+    if rate:
+        return f"{line}, about {(progress.total - progress.done) / rate:.0f} s left"
+    return f"{line}, {progress.started}/{progress.calls} calls started"
+
+
+def log_output(log: Log, printed: Iterable[tuple[int, str]]) -> None:
+    """
+    Logs what the functions printed.
+
+    :param log: where to
+    :param printed: items with what they printed, in order
+    """
+    left = _MAX_OUTPUT
+    dropped = 0
+    for item, output in printed:
+        if left <= 0:
+            dropped += 1
+            continue
+        text = output.rstrip("\n")
+        limit = min(left, _MAX_ITEM_OUTPUT)
+        if len(text) > limit:
+            head = limit * 3 // 4  # the end says most about an error, and how much was dropped before it came here
+            text = f"{text[:head]}\n... {len(text) - limit} more characters ...\n{text[head - limit :]}"
+        left -= len(text)
+        log.info(f"Output of item {item}:\n{text}")
+    if dropped:
+        log.info(f"The output of {dropped} more item(s) is left out.")

@@ -1,0 +1,402 @@
+"""One try of a task: sends, waits or defers, and judges, phase by phase."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from lithops_provider.jobs.errors import (
+    ItemsFailedError,
+    JobCancelledError,
+    JobTimeoutError,
+    LithopsJobError,
+    StorageUnavailableError,
+)
+from lithops_provider.report import telemetry
+from lithops_provider.report.jobs import PublishedJobs
+from lithops_provider.report.summary import SUMMARIES, SUMMARY_KEY, sum_up
+from lithops_provider.task import arguments
+from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
+from lithops_provider.task.durable import DurableState
+from lithops_provider.task.progress import ProgressLog, log_output
+from lithops_provider.task.xcom import check_pushable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow.sdk.definitions.context import Context
+
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.gather.failures import Failure
+    from lithops_provider.jobs.job import JobKind, LithopsJob
+    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.submit.spec import JobSpec
+    from lithops_provider.task.base import LithopsBaseOperator
+
+#: XCom with the items that failed.
+FAILURES_KEY = "lithops_failures"
+#: Failures that it holds at most; all of them are in storage.
+_MAX_FAILURES = 100
+#: Where a later phase finds bucket and prefix of what functions of earlier ones have written; how many at most.
+_WRITTEN, _MAX_WRITTEN = "written", 200
+#: Characters of a failure's traceback in it.
+_MAX_TRACEBACK = 2_000
+#: States of a task that was marked or cleared while its process goes on.
+_ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
+#: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
+_TIMEOUT_SLACK = 60.0
+
+
+class TaskRun:
+    """
+    One try of a task.
+
+    :param operator: the task
+    :param context: Airflow's
+    """
+
+    def __init__(self, operator: LithopsBaseOperator, context: Context) -> None:
+        self.operator = operator
+        self.context = context
+        self.log = operator.log
+        self.settings = operator.settings()
+        self.state = DurableState(context, operator.durable, operator.log)
+        ti = context["ti"]
+        #: The same before and after a deferral, another one in the next try.
+        self.owner = f"{ti.id}/{ti.try_number}"
+        self.active: JobRun | None = None
+        #: What earlier phases have left.
+        self.carried: dict[str, Any] = {}
+        self.published = PublishedJobs(operator, ti)
+        job_timeout = self.settings["job_timeout"]
+        self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
+        limit = operator.execution_timeout
+        #: When ``execution_timeout`` is over: Airflow itself would count anew after each deferral.
+        self.end: float | None = None if limit is None else time.time() + limit.total_seconds()
+
+    def execute(self) -> Any:
+        """Does the operator's work from the beginning, or from where an earlier try was cut off."""
+        with self._ending_stopped():
+            return self._begin(self._client(), self.operator.phases[0], {})
+
+    def resume(self, event: Mapping[str, Any]) -> Any:
+        """
+        Goes on after a deferral.
+
+        :param event: the trigger's, with the state that `_defer` gave it
+        """
+        with self._ending_stopped():
+            return self._resume(event)
+
+    def _resume(self, event: Mapping[str, Any]) -> Any:
+        from lithops_provider.jobs.job import LithopsJob
+
+        state = event["state"]
+        phase, carried = state["phase"], state["carried"]
+        self.carried = carried
+        self.deadline, self.end = state["deadline"], state["end"]
+        job = LithopsJob.from_dict(state["job"])
+        client = self._client()
+        client.check_holds(job)
+        self.published.know({**carried, phase: state["job"]})
+        run = self._run(client, phase, self._stored_spec(client, phase, job))
+        run.attach(job, state["since"], state["memory"])
+        if event["status"] == "timeout":
+            raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and is cancelled")
+        if event["status"] == "error":
+            raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
+        if run.settle(event["lost"], dead=event["dead"]):
+            self._wait(run, phase, carried)
+        return self._conclude(run, phase, carried)
+
+    @property
+    def job(self) -> LithopsJob | None:
+        """The job that this try has sent last, or taken over."""
+        return None if self.active is None else vars(self.active).get("job")
+
+    @property
+    def written(self) -> list[tuple[str, str]]:
+        """Bucket and prefix of each place where the functions have written objects through ``storage``."""
+        written: list[tuple[str, str]] = self.carried.get(_WRITTEN, [])
+        return written
+
+    def cancel(self) -> None:
+        """Stops the job that is being run. Called in a signal handler, with seconds to live."""
+        if self.active is not None and not self.active.cancelled:
+            self.active.cancel()
+
+    def cancel_known(self, error: BaseException) -> None:
+        """
+        Stops the jobs that this task has sent, as far as it remembers.
+
+        :param error: what Airflow fails the task with
+        """
+        from lithops_provider.jobs.cancel import cancel_job
+
+        try:
+            known = [entry.job for entry in self.state.load().values()]
+            stopped = [job for job in known if cancel_job(self._client(), job, self.owner)]
+            if stopped:
+                ti = self.context["ti"]
+                told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
+                self.carried = {SUMMARIES: told or {}}
+                self._sum_up_stopped(self._client(), stopped[-1], error)
+        except Exception:  # what Airflow is about to fail the task for matters more
+            self.log.exception("The job could not be cancelled")
+
+    @contextmanager
+    def _ending_stopped(self) -> Iterator[None]:
+        """Stops the job when its time is over, and sums it up if it was stopped."""
+        try:
+            yield
+        except (JobTimeoutError, JobCancelledError, AirflowTaskTimeout) as error:
+            self.cancel()
+            if self.active is not None and self.job is not None:
+                self._sum_up_stopped(self.active.client, self.job, error)
+            raise
+
+    def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
+        """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
+        from lithops_provider.jobs.cancel import is_owner
+        from lithops_provider.jobs.client import LithopsClient
+        from lithops_provider.jobs.gather.tally import read_told
+
+        if self.carried.get(SUMMARIES, {}).get(job.kind, {}).get("job") == job.executor_id:
+            return  # it was over before
+        hasty = LithopsClient(client.config, patience=2.0)
+        try:
+            if is_owner(hasty, job, self.owner):  # else another try has taken it over
+                told = read_told(hasty, job)
+                sum_up(self.context["ti"], job.kind, hasty, job, told, self.carried, error=error)
+        except Exception:  # what the task fails for matters more
+            self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
+
+    def _begin(self, client: LithopsClient, phase: JobKind, carried: dict[str, Any]) -> Any:
+        from lithops_provider.jobs.submit.spec import make_spec
+
+        self.carried = carried
+        operator = self.operator
+        binding, items = operator._bind(self.context, client, phase, carried)
+        if not items:
+            self.log.info("There are no items, so nothing is sent.")
+            return []
+        spec = make_spec(phase, binding, items, operator.options(phase))
+        if operator.deferrable:  # say what is wrong before anything is sent
+            self._trigger_config()
+            defer_after()
+        known = self.state.find(phase, client, spec)
+        run = self._run(client, phase, spec)
+        if known is None:
+            run.submit()
+        else:
+            run.attach(known)
+            self.published.add(phase, run.job)
+        last = phase == operator.phases[-1]
+        if last and self.settings["async_invoke"]:
+            self._forget_on_success(None)
+            return run.job.to_dict()
+        self._wait(run, phase, carried)
+        return self._conclude(run, phase, carried)
+
+    def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
+        """Judges a phase that is over, and goes on to the next."""
+        operator = self.operator
+        last = phase == operator.phases[-1]
+        results = run.results() if run.read_results else []
+        log_output(self.log, run.printed())
+        error = self._judge(run)
+        self._sum_up(run, carried, error)
+        if error is not None:
+            raise error
+        if not last:
+            following = operator.phases[operator.phases.index(phase) + 1]
+            return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
+        if not self.settings["get_result"]:
+            self._forget_on_success(None)
+            return run.job.to_dict()
+        result = operator._result(results, carried)
+        if operator.do_xcom_push:
+            check_pushable(result, many=result is results)
+        self._forget_on_success([run.job, *_jobs(carried)])
+        return result
+
+    def _sum_up(self, run: JobRun, carried: dict[str, Any], error: ItemsFailedError | None) -> None:
+        from lithops_provider.jobs.gather.tally import told_by
+
+        job, told = run.job, told_by(run.outcomes)
+        written = {*map(tuple, carried.get(_WRITTEN, [])), *told.written}
+        carried[_WRITTEN] = sorted(written)[:_MAX_WRITTEN]
+        try:
+            sum_up(self.context["ti"], job.kind, run.client, job, told, carried, error=error)
+        except LithopsJobError:  # what came of it is known
+            self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
+
+    def _judge(self, run: JobRun) -> ItemsFailedError | None:
+        """Returns what the task fails with if too many items have failed, and tells of those that have."""
+        from lithops_provider.jobs.gather.failures import failure_message, too_many
+
+        failures = run.failures()
+        if not failures:
+            return None
+        message = failure_message(run.spec.name, failures, run.job.items, self._publish(run, failures))
+        if too_many(len(failures), run.job.items, self.settings["min_success_ratio"]):
+            return ItemsFailedError(message, failures, run.job.items)
+        self.log.warning(message)
+        return None
+
+    def _publish(self, run: JobRun, failures: list[Failure]) -> str:
+        """Stores all failures, and puts the first of them into an XCom. Returns where they are."""
+        key = f"{run.job.round_prefix()}/failures.json"
+        entries = [failure.to_dict() for failure in failures]
+        run.client.put(key, json.dumps(entries).encode())
+        shown = [{**entry, "traceback": entry["traceback"][-_MAX_TRACEBACK:]} for entry in entries[:_MAX_FAILURES]]
+        where = f"{run.job.storage}://{run.job.bucket}/{key}"
+        value = {"job": run.job.executor_id, "failed": len(entries), "items": shown, "all": where}
+        self.context["ti"].xcom_push(key=FAILURES_KEY, value=value)
+        return f"job {run.job.executor_id}; all of them are in the XCom {FAILURES_KEY} and in {where}"
+
+    def _wait(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+        """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
+        if not self.operator.deferrable:
+            run.finish()
+            return
+        wait = WorkerWait()
+        if not run.finish(lambda: wait.enough(run.progress)):
+            self._defer(run, phase, carried)
+
+    def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+        from lithops_provider.triggers import LithopsJobTrigger
+
+        self._check_wanted(run)
+        deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
+        settings = self._trigger_config()
+        left = None if deadline is None else max(deadline - time.time(), settings["first_look"])
+        self.active = None  # the trigger is in charge now
+        self.operator.defer(
+            trigger=LithopsJobTrigger(
+                lithops_conn_id=self.operator.lithops_conn_id,
+                job=run.job.to_dict(),
+                poll_interval=self.settings["poll_interval"],
+                deadline=deadline,
+                owner=self.owner,
+                interrupted=run.interrupted,
+                # Not as the method's arguments: `dag.test()` passes the event alone.
+                state={
+                    "phase": phase,
+                    "job": run.job.to_dict(),
+                    "carried": carried,
+                    "since": run.since,
+                    "memory": run.memory,
+                    "deadline": self.deadline,
+                    "end": self.end,
+                },
+                **settings,
+            ),
+            method_name="resume",
+            timeout=None if left is None else left + _TIMEOUT_SLACK,
+        )
+
+    def _check_wanted(self, run: JobRun) -> None:
+        """
+        Checks that nobody has ended the task while the job was sent: Airflow would refuse the deferral, too late for
+        the operator to hear of it.
+
+        :raises JobCancelledError: somebody has
+        """
+        ti = self.context["ti"]
+        states = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+        ).get(ti.run_id, {})
+        for state in states.values():
+            if state in _ENDED:
+                raise JobCancelledError(f"job {run.job.executor_id} is cancelled: its task is {state} by now")
+
+    def _trigger_config(self) -> dict[str, Any]:
+        """
+        Returns the settings that the trigger needs over the connection's.
+
+        :raises InvalidInputError: there are credentials among them
+        """
+        from lithops_provider.triggers import without_credentials
+
+        operator = self.operator
+        given = without_credentials(arguments.resolve(operator, "lithops_config"), operator.lithops_conn_id)
+        return {"arguments": operator.hook_arguments(), "lithops_config": given, "first_look": defer_at_least()}
+
+    def _client(self) -> LithopsClient:
+        from lithops_provider.hooks import LithopsHook
+        from lithops_provider.jobs.client import LithopsClient
+
+        operator = self.operator
+        hook = LithopsHook(
+            operator.lithops_conn_id, arguments.resolve(operator, "lithops_config"), **operator.hook_arguments()
+        )
+        return LithopsClient(hook.get_config())
+
+    def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
+        from lithops_provider.jobs.run import JobRun
+
+        digests = spec.digests() if self.operator.durable else {}
+
+        def record(job: LithopsJob) -> None:
+            self.state.save(phase, job, digests)
+            telemetry.count_sent(self.context["ti"], job)
+            self.published.add(phase, job)
+
+        self.active = JobRun(
+            client=client,
+            spec=spec,
+            record=record,
+            on_progress=ProgressLog(self.log),
+            poll_interval=self.settings["poll_interval"],
+            deadline=self.deadline,
+            item_retries=self.settings["item_retries"],
+            max_runtime_memory=self.settings["max_runtime_memory"],
+            owner=self.owner,
+            read_results=phase == self.operator.phases[-1] and self.settings["get_result"],
+        )
+        return self.active
+
+    def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
+        """Returns what a job does, its items as they were sent: computing them anew could give others."""
+        from lithops_provider.jobs.submit.send import load_items
+        from lithops_provider.jobs.submit.spec import make_spec
+
+        items = load_items(client, job)
+        if items is None:
+            raise StorageUnavailableError(
+                f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}"
+            )
+        return make_spec(phase, self.operator._bind_function(phase), [], self.operator.options(phase), items)
+
+    def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
+        """
+        Has the task's memory, and if wanted its jobs' data, deleted once the result is pushed: success callbacks run
+        after that.
+
+        :param cleaned: the jobs; None if their results stay in storage
+        """
+        client = self.active.client if self.active is not None else None
+        clean = cleaned if self.settings["clean_data"] else None
+
+        def after_push(context: Any) -> None:
+            from lithops_provider.jobs.clean import clean_job
+
+            self.state.forget()
+            for job in clean or []:
+                if client is not None:
+                    clean_job(client, job)
+
+        known: Any = self.operator.on_success_callback or []
+        callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
+        self.operator.on_success_callback = [*callbacks, after_push]
+
+
+def _jobs(carried: Mapping[str, Any]) -> list[LithopsJob]:
+    from lithops_provider.jobs.job import LithopsJob
+
+    return [LithopsJob.from_dict(value) for value in carried.values() if LithopsJob.is_value(value)]

@@ -1,0 +1,89 @@
+"""What Lithops writes on this machine for jobs on localhost: modules, and a copy of itself for other interpreters."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from lithops_provider.jobs.adapter.localhost import write_modules
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.follow.processes import is_local, runner_pids
+from tests.jobs.conftest import MapStarter, finished, started, wait_for
+from tests.jobs.looked_at import wait_for_file
+
+
+@pytest.fixture
+def interpreter(tmp_path: Path) -> str:
+    path = tmp_path / "python"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def client_of(interpreter: str) -> LithopsClient:
+    """Returns what a new process would get."""
+    from lithops.localhost import utils
+
+    utils._COPIED_PACKAGES.clear()
+    return LithopsClient(resolve_config({"lithops": {"backend": "localhost"}, "localhost": {"runtime": interpreter}}))
+
+
+def test_a_new_process_leaves_the_package_alone_that_runners_of_others_import_from(interpreter: str) -> None:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    first = finished(client_of(interpreter), *bind_items(abs, [-1])).results()
+    module = Path(LITHOPS_TEMP_DIR, "lithops", "version.py")
+    before = module.stat().st_ino
+    second = finished(client_of(interpreter), *bind_items(abs, [-2])).results()
+    kept = module.stat().st_ino
+    module.unlink()
+    third = finished(client_of(interpreter), *bind_items(abs, [-3])).results()
+
+    assert (first, second, third) == ([1], [2], [3])
+    assert kept == before
+    assert module.exists()
+
+
+def test_a_job_of_an_interpreter_that_is_found_by_its_name_is_stopped_with_its_processes(
+    interpreter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(interpreter).rename(tmp_path / "python3-other")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    client = client_of("python3-other")
+    run = started(client, *bind_items(wait_for_file, [str(tmp_path / "never")]), batch_size=1)
+    wait_for(lambda: bool(runner_pids(run.job)))
+    cancel_job(client, run.job)
+
+    assert is_local(run.job)
+    wait_for(lambda: not runner_pids(run.job))
+
+
+def look_at_own_module(x: int) -> tuple[str, int]:
+    return __file__, os.stat(__file__).st_mtime_ns
+
+
+def test_modules_that_came_with_a_job_are_not_written_again_by_each_call(run_map: MapStarter) -> None:
+    (seen,) = set(run_map(look_at_own_module, range(20), batch_size=1).results())
+
+    assert seen[0] != __file__, "the module came with the job"
+
+
+def test_modules_are_written_as_lithops_writes_them(tmp_path: Path) -> None:
+    from lithops.job.serialize import create_module_data, write_module_data
+
+    data = create_module_data({str(Path(__file__).parents[1]), __file__})
+    for write, folder in ((write_module_data, "theirs"), (write_modules, "ours"), (write_modules, "ours")):
+        write(str(tmp_path / folder), data)
+    theirs, ours = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "theirs", tmp_path / "ours")
+    )
+
+    assert ours == theirs
+    assert len(ours) > 10

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import JobTimeoutError, StorageUnavailableError
+from lithops_provider.jobs.follow import follower as module
+from lithops_provider.jobs.follow import processes as liveness
+from lithops_provider.jobs.follow.follower import Follower, Progress, follow, read_calls
+from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.parts import PartName, part_key
+from lithops_provider.jobs.wait import look_at_job
+from tests.jobs.conftest import POLL, MapStarter, wait_for
+from tests.jobs.failures import Tally, leave_mark
+from tests.jobs.standins import FailingStorage, times
+
+PREFIX = "lithops.jobs/0123456789abcdef-0-M000"
+
+
+def elsewhere(client: LithopsClient, items: int = 10, calls: int = 2, timeout: float = 60.0) -> LithopsJob:
+    """Returns a job of another machine, of whose processes nothing can be known from here."""
+    job = LithopsJob(
+        executor_id=f"{uuid.uuid4().hex[:16]}-0",
+        kind="map",
+        function="f",
+        items=items,
+        backend="aws_lambda",
+        storage="localhost",
+        bucket=client.bucket,
+        runtime="runtime",
+        timeout=timeout,
+        host="elsewhere",
+        created=time.time(),
+    )
+    return job.with_round(items, calls)
+
+
+# -- what keys tell --------------------------------------------------------------------------------------------
+
+
+def test_the_state_of_each_call_is_read_from_its_keys() -> None:
+    first, second = f"{PREFIX}/00000", f"{PREFIX}/00001"
+    keys = [
+        *[f"{first}/abc.init", part_key(first, PartName(0, 5, 1)), part_key(first, PartName(5, 8, 2))],
+        *[f"{first}/status.json", f"{second}/def.init", f"{PREFIX}/items", f"{PREFIX}/func.pickle"],
+        *["lithops.jobs/0123456789abcdef-0-M0001/00002/status.json", "lithops.jobs/other/00003/status.json"],
+    ]
+
+    for order in (1, -1):
+        calls = read_calls(keys[::order], PREFIX)
+        assert set(calls) == {"00000", "00001"}
+        assert (calls["00000"].ended, calls["00000"].done, calls["00000"].failed) == (True, 8, 2)
+        assert (calls["00001"].started, calls["00001"].ended, calls["00001"].done) == (True, False, 0)
+
+
+def test_progress_counts_items_and_calls(client: LithopsClient) -> None:
+    job = elsewhere(client, items=10, calls=3)
+    follower = Follower(client, job, POLL)
+
+    assert follower.poll() == Progress(total=10, done=0, failed=0, calls=3, started=0, ended=0)
+    client.put(part_key(f"{job.round_prefix()}/00000", PartName(0, 4, 1)), b"")
+    client.put(f"{job.round_prefix()}/00001/x.init", b"")
+    assert follower.poll() == Progress(total=10, done=4, failed=1, calls=3, started=2, ended=0)
+    assert not follower.over
+    for number in range(3):
+        client.put(f"{job.round_prefix()}/{number:05d}/status.json", b"")
+    assert follower.poll().ended == 3
+    assert (follower.over, follower.lost) == (True, None)
+
+
+def test_a_poll_is_one_listing_and_reads_nothing(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[str] = []
+    job = elsewhere(client, calls=3)
+    for number in range(3):
+        client.put(part_key(f"{job.round_prefix()}/{number:05d}", PartName(0, 1, 0)), b"")
+    follower = Follower(client, job, POLL)
+
+    def note(name: str, key: str) -> bool:
+        requests.append(name)
+        return False
+
+    monkeypatch.setattr(client._internal_storage, "storage", FailingStorage(client.storage, note))
+    follower.poll()
+
+    assert requests == ["list_keys"]
+
+
+def test_polls_become_rarer_while_nothing_changes(client: LithopsClient) -> None:
+    job = elsewhere(client)
+    follower = Follower(client, job, 10.0)
+    follower.poll()
+    delays = []
+    for _ in range(10):
+        follower.poll()
+        delays.append(follower.delay)
+    client.put(f"{job.round_prefix()}/00000/x.init", b"")
+    follower.poll()
+
+    assert delays == sorted(delays)
+    assert 10.0 < delays[-1] < 60.0
+    assert follower.delay == 10.0
+
+
+# -- ends ------------------------------------------------------------------------------------------------------
+
+
+def test_calls_that_have_stored_everything_need_not_report_their_end(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_END_GRACE", 0.1)
+    job = elsewhere(client, items=10, calls=2)
+    for number in range(2):
+        client.put(part_key(f"{job.round_prefix()}/{number:05d}", PartName(0, 5, 0)), b"")
+    follower = Follower(client, job, POLL)
+
+    last = follow(follower, lambda progress: None, time.time() + 60)
+
+    assert (last.done, last.ended, follower.lost) == (10, 0, None)
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["never started", "started and never reported"])
+def test_calls_that_are_not_heard_of_are_given_up(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, started: bool
+) -> None:
+    monkeypatch.setattr(module, "START_GRACE", 0.2)
+    job = elsewhere(client, timeout=0.2)
+    if started:
+        client.put(f"{job.round_prefix()}/00000/x.init", b"")
+    follower = Follower(client, job, POLL)
+
+    follow(follower, lambda progress: None, time.time() + 60)
+
+    assert follower.lost is not None
+    assert "nothing was heard of it for" in follower.lost
+    assert "more than its timeout of 0.2 s" in follower.lost
+
+
+def test_a_job_that_makes_progress_is_not_given_up(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "START_GRACE", 0.3)
+    job = elsewhere(client, items=100, calls=1, timeout=0.3)
+    follower = Follower(client, job, POLL)
+    begin = time.monotonic()
+    done = 0
+    while time.monotonic() - begin < 1.2:
+        done += 1
+        client.put(part_key(f"{job.round_prefix()}/00000", PartName(0, done, 0)), b"")
+        follower.poll()
+        assert not follower.over
+        time.sleep(0.05)
+
+
+def test_who_stops_the_waiting_need_not_wait_for_the_next_look(client: LithopsClient) -> None:
+    follower = Follower(client, elsewhere(client), poll_interval=3600.0)
+    end = time.monotonic() + 0.3
+
+    follow(follower, lambda progress: None, None, lambda: time.monotonic() > end)
+
+    assert not follower.over
+
+
+def test_the_deadline_ends_the_waiting_and_says_how_far_it_is(client: LithopsClient) -> None:
+    job = elsewhere(client, items=10)
+    client.put(part_key(f"{job.round_prefix()}/00000", PartName(0, 4, 0)), b"")
+
+    with pytest.raises(JobTimeoutError, match="not done within its job_timeout: 4 of 10 items"):
+        follow(Follower(client, job, POLL), lambda progress: None, time.time() + 0.2)
+
+
+def test_progress_is_told_after_each_poll(client: LithopsClient) -> None:
+    job = elsewhere(client)
+    told: list[Progress] = []
+
+    with pytest.raises(JobTimeoutError):
+        follow(Follower(client, job, POLL), told.append, time.time() + 0.3)
+
+    assert len(told) >= 2
+
+
+# -- the storage -----------------------------------------------------------------------------------------------
+
+
+def _with_storage(client: LithopsClient, fails: Callable[[str, str], bool], **limits: float) -> LithopsClient:
+    failing = LithopsClient(client.config, **limits)
+    failing._internal_storage.storage = FailingStorage(client.storage, fails)
+    return failing
+
+
+def test_a_storage_that_fails_in_passing_is_asked_again(client: LithopsClient) -> None:
+    job = elsewhere(client, calls=1)
+    client.put(f"{job.round_prefix()}/00000/status.json", b"")
+    failing = _with_storage(client, times(2, "list_keys"), patience=60)
+
+    assert Follower(failing, job, POLL).poll().ended == 1
+
+
+def test_a_storage_that_stays_away_is_an_error(client: LithopsClient) -> None:
+    failing = _with_storage(client, times(1_000_000, "list_keys"), patience=0.5)
+
+    with pytest.raises(StorageUnavailableError, match=r"'localhost' failed for 0.5 s, listing lithops.jobs/"):
+        Follower(failing, elsewhere(client), POLL).poll()
+
+
+def test_a_storage_that_hangs_is_an_error(client: LithopsClient) -> None:
+    never = threading.Event()
+
+    def hangs(name: str, key: str) -> bool:
+        return never.wait()
+
+    hanging = _with_storage(client, hangs, patience=0.5, request_seconds=0.2)
+
+    with pytest.raises(StorageUnavailableError, match=r"failed for 0.5 s.*no answer within 0\.2 s"):
+        Follower(hanging, elsewhere(client), POLL).poll()
+    never.set()
+
+
+# -- the processes of a localhost job --------------------------------------------------------------------------
+
+
+def test_a_runner_that_is_killed_is_found_and_what_it_left_is_run_one_by_one(
+    client: LithopsClient, start_map: MapStarter, tally: Tally
+) -> None:
+    path = tally.path
+
+    def sleep_at_first(x: int) -> int:
+        leave_mark(path, str(x))
+        time.sleep(600 if x == 1 and Path(path).read_text().split().count("1") == 1 else 0)
+        return x
+
+    run = start_map(sleep_at_first, range(3), batch_size=2)  # calls of one item and of two
+    wait_for(lambda: len(tally.read()) == 2)
+    wait_for(lambda: client.get(run.job.bucket, f"{run.job.round_prefix()}/00000/status.json") is not None)
+    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    run.finish()
+
+    assert (run.results(), run.failures()) == ([0, 1, 2], [])
+    assert sorted(tally.read()) == ["0", "1", "1", "2"]
+
+
+def test_an_item_that_was_alone_when_the_runner_was_killed_is_blamed(start_map: MapStarter, tally: Tally) -> None:
+    path = tally.path
+
+    def sleep(x: int) -> None:
+        leave_mark(path, str(x))
+        time.sleep(600)
+
+    run = start_map(sleep, [0])
+    wait_for(lambda: tally.read() == ["0"])
+    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    begin = time.monotonic()
+    run.finish()
+
+    assert time.monotonic() - begin < 60
+    assert run.results() == [None]
+    (failure,) = run.failures()
+    assert failure.type == "CallLostError"
+    assert "call 00000: the process that ran the calls on this machine is gone" in failure.message
+    assert tally.read() == ["0"]
+
+
+def test_calls_whose_runner_alone_was_killed_still_count(start_map: MapStarter, tally: Tally, tmp_path: Any) -> None:
+    gate = tmp_path / "gate"
+
+    def wait(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        while not gate.exists():
+            time.sleep(0.02)
+        return x
+
+    run = start_map(wait, range(2), batch_size=2)
+    wait_for(lambda: tally.read() != [])
+    os.kill(min(runner_pids(run.job)), signal.SIGKILL)
+    gate.touch()
+    run.finish()
+
+    assert (run.results(), run.failures()) == ([0, 1], [])
+    assert tally.read() == ["0", "1"]
+
+
+def test_a_job_elsewhere_is_never_taken_for_dead(client: LithopsClient) -> None:
+    assert not runner_is_gone(elsewhere(client))
+
+
+def test_a_job_is_not_taken_for_dead_because_of_an_earlier_look(
+    client: LithopsClient, start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look at the process table serves all jobs for a while: not those that were sent after it."""
+    monkeypatch.setattr(liveness, "_FRESH", 30.0)
+    runner_pids(elsewhere(client))
+    run = start_map(lambda x: time.sleep(600), [1])
+
+    over, _ = look_at_job(client, run.job)
+    run.cancel()
+
+    assert not over

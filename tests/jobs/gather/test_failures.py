@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.errors import ItemsFailedError
+from lithops_provider.jobs.gather.failures import (
+    Failure,
+    describe_item,
+    failure_message,
+    load_results,
+    make_failure,
+    too_many,
+)
+from lithops_provider.jobs.remote.outcomes import Outcome
+from lithops_provider.jobs.submit.payload import dump_items
+from tests.jobs.failures import BreaksWhenLoaded, ExitsWhenLoaded
+
+
+def succeeded(index: int, value: Any) -> Outcome:
+    return Outcome(index, memoryview(pickle.dumps(value)), None, 1.0, 1.0, 1, "")
+
+
+def failed(index: int, **failure: str) -> Outcome:
+    return Outcome(index, None, failure, 1.0, 1.0, 1, "")
+
+
+def failure(index: int, traceback: str = "") -> Failure:
+    return Failure(index, f"x={index}", "ValueError", f"no {index}", traceback)
+
+
+def blob(item: Any) -> bytes:
+    return dump_items(*bind_items(lambda *args, **kwargs: None, [item]))[0]
+
+
+# -- results ---------------------------------------------------------------------------------------------------
+
+
+def test_results_keep_order_and_length_and_none_stays_none() -> None:
+    outcomes = [succeeded(0, 1), succeeded(1, None), failed(2, type="E"), succeeded(3, [])]
+
+    assert load_results(outcomes) == ([1, None, None, []], [])
+
+
+@pytest.mark.parametrize(("value", "kind"), [(BreaksWhenLoaded(), "ValueError"), (ExitsWhenLoaded(), "SystemExit")])
+def test_a_result_that_cannot_be_unpickled_is_its_items_failure(value: Any, kind: str) -> None:
+    results, broken = load_results([succeeded(0, 1), succeeded(1, value), succeeded(2, 3)])
+
+    assert results == [1, None, 3]
+    (outcome,) = broken
+    assert (outcome.item, outcome.result) == (1, None)
+    assert outcome.failure is not None
+    assert outcome.failure["type"] == kind
+    assert "the result can't be unpickled here" in outcome.failure["message"]
+
+
+# -- failures --------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_says_what_failed_and_why() -> None:
+    outcome = failed(7, type="ValueError", message="no", traceback="Traceback ...")
+
+    made = make_failure(outcome, blob({"x": 1, "y": "two"}))
+
+    assert made == Failure(7, "x=1, y='two'", "ValueError", "no", "Traceback ...")
+    assert json.loads(json.dumps(made.to_dict()))["item"] == "x=1, y='two'"
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        (1, "1"),
+        ((1, "two"), "1, 'two'"),
+        ({"x": 1}, "x=1"),
+        ((), ""),
+        (None, "None"),
+    ],
+    ids=["one", "tuple", "dict", "nothing", "None"],
+)
+def test_an_item_is_shown_as_the_arguments_of_a_call(item: Any, text: str) -> None:
+    assert describe_item(blob(item)) == text
+
+
+def test_an_item_whose_repr_fails_is_shown() -> None:
+    assert describe_item(blob((1, Unshowable()))).startswith("1, <Unshowable instance at")
+
+
+def test_an_object_is_shown_by_its_key() -> None:
+    places = [{"key": "folder/one"}, {"path": "/file"}, {"url": "http://x/y"}]
+
+    shown = [describe_item(pickle.dumps(((), {"x": 1}, {"object": ("obj", place)}))) for place in places]
+
+    assert shown == ["obj=folder/one, x=1", "obj=/file, x=1", "obj=http://x/y, x=1"]
+
+
+def test_the_items_of_a_reduce_are_shown() -> None:
+    assert describe_item(pickle.dumps(((), {}, {"results": (0, {})}))) == "<results of another job>"
+
+
+@pytest.mark.parametrize("item", ["x" * 10**7, b"x" * 10**7, list(range(10**6)), {f"k{i}": i for i in range(1000)}])
+def test_a_huge_item_is_shown_in_short(item: Any) -> None:
+    assert len(describe_item(blob(item))) <= 120
+
+
+def test_an_item_that_cannot_be_unpickled_here_is_no_error() -> None:
+    module = ModuleType("module_that_only_the_sender_has")
+    exec("class Item:\n    pass", module.__dict__)
+    sys.modules[module.__name__] = module
+    pickled = pickle.dumps(((module.Item(),), {}, None))  # type: ignore[attr-defined]
+    del sys.modules[module.__name__]
+
+    made = make_failure(failed(0, type="ValueError"), pickled)
+
+    assert "can't be unpickled here" in made.item
+    assert "module_that_only_the_sender_has" in made.item
+
+
+# -- messages --------------------------------------------------------------------------------------------------
+
+
+def test_the_message_counts_and_shows_the_first_few() -> None:
+    failures = [failure(index, f"trace {index}\n") for index in range(3, 10)]
+
+    lines = failure_message("add", failures, 100, "job abc").splitlines()
+
+    assert lines[0] == "7 of 100 item(s) of add failed (job abc)."
+    assert lines[1] == "  item 3: add(x=3): ValueError: no 3"
+    assert lines[5] == "  item 7: add(x=7): ValueError: no 7"
+    assert lines[6] == "  ... and 2 more"
+    assert lines[7:] == ["Remote traceback, or last output, of the first:", "trace 3"]
+
+
+def test_no_traceback_no_word_of_it() -> None:
+    assert failure_message("add", [failure(0)], 1, "job abc").splitlines() == [
+        "1 of 1 item(s) of add failed (job abc).",
+        "  item 0: add(x=0): ValueError: no 0",
+    ]
+
+
+def test_the_error_survives_pickling() -> None:
+    """Airflow may carry it to another process."""
+    error = ItemsFailedError("message", [failure(1)], 5)
+
+    copied = pickle.loads(pickle.dumps(error))
+
+    assert (str(copied), copied.failures, copied.total) == ("message", [failure(1)], 5)
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "ratio", "expected"),
+    [
+        (0, 10, 1.0, False),
+        (1, 10, 1.0, True),
+        (1, 10, 0.9, False),
+        (2, 10, 0.9, True),
+        (3, 10, 0.7, False),
+        (10, 10, 0.0, False),
+        (1, 1_000_000, 1.0, True),
+        (1, 3, 2 / 3, False),
+    ],
+)
+def test_how_many_failures_are_too_many(count: int, total: int, ratio: float, expected: bool) -> None:
+    assert too_many(count, total, ratio) is expected

@@ -1,0 +1,95 @@
+"""The wrapper, as it arrives where functions run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import uuid
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.binding.function import bind_function, bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.results import current_parts, read_outcomes
+from lithops_provider.jobs.submit import bootstrap
+from lithops_provider.jobs.submit.payload import dump_function, dump_items, dump_wrapper
+
+
+def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in() -> None:
+    wrapper = dump_wrapper(dump_function(bind_function(lambda x: x + 1)), {})
+
+    assert len(wrapper) < 50_000
+    checkout = str(Path(__file__).parents[3]).encode()  # code knows its files, whose folder may have the name in it
+    assert b"airflow" not in wrapper.replace(checkout, b"")
+    assert b"airflow" not in zlib.decompress(bootstrap.remote_code())
+
+
+_WORKER = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("lithops_provider", "airflow"):
+            raise ModuleNotFoundError(f"the runtime has no {name}")
+
+sys.meta_path.insert(0, Refuse())
+import json, pickle
+from lithops.storage import Storage
+
+wrapper, call, config = pickle.load(sys.stdin.buffer)
+for turn in range(2):  # a warm container runs several calls
+    summary = pickle.loads(wrapper)(call=call, storage=Storage(config=config))
+assert "lithops_provider" not in sys.modules
+print(json.dumps(summary))
+"""
+
+
+def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = f"lithops.jobs/{uuid.uuid4().hex[:16]}-0-M000"
+
+    def look(x: int, id: int, storage: Any) -> Any:
+        return x, id, storage.backend, sorted(name for name in sys.modules if name.startswith("lithops_provider"))
+
+    binding, items = bind_items(look, [10, 20])
+    blob = frames.pack(dump_items(binding, items))
+    client.put(f"{prefix}/items", blob)
+    settings = {
+        **{"bucket": client.bucket, "job_prefix": prefix, "items_key": f"{prefix}/items", "stop_key": f"{prefix}/stop"},
+        **{
+            "timeout": 60.0,
+            "limit": 100.0,
+            "flush": 3.0,
+            "part_size": 1 << 20,
+            "output_limit": 1000,
+            "watched": True,
+            "once": False,
+        },
+    }
+    call = {"call_id": "00000", "indices": range(2), "span": (0, len(blob) - 1)}
+    wrapper = dump_wrapper(dump_function(binding), settings)
+
+    done = subprocess.run(
+        [sys.executable, "-c", _WORKER],
+        input=pickle.dumps((wrapper, call, client.config)),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LITHOPS_CONFIG": json.dumps(client.config)},
+        cwd="/",
+        check=True,
+    )
+
+    assert json.loads(done.stdout) == {"done": 2, "failed": 0, "left": 0}
+    parts = current_parts(client.keys(client.bucket, f"{prefix}/00000/"))
+    outcomes = read_outcomes(client.storage, client.bucket, parts)
+    assert [pickle.loads(outcomes[index].result or b"") for index in range(2)] == [
+        (10, 0, "localhost", []),
+        (20, 1, "localhost", []),
+    ]

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.adapter import faas as lithops_faas
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError, SubmitError
+from lithops_provider.jobs.gather.outcomes import gather_outcomes
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.submit.send import load_items, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec
+from lithops_provider.jobs.wait import wait_for_job
+from tests.jobs import process_faas
+from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started
+
+SCRIPT = str(Path(__file__).parents[1] / "script.py")
+
+
+def script(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPT, *arguments]
+    return subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, timeout=150)
+
+
+def spec_of(function: Any, iterdata: Any, **options: Any) -> JobSpec:
+    return make_spec("map", *bind_items(function, iterdata), Options(**options))
+
+
+# -- the core: whoever submitted may die -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["os._exit", "kill", "return"])
+def test_a_script_submits_and_dies_and_another_gathers_from_the_jobs_value_alone(end: str) -> None:
+    submitted = script("submit", end, "10000", "0")
+    gathered = script("gather", given=submitted.stdout)
+
+    assert submitted.returncode == (-signal.SIGKILL if end == "kill" else 0)
+    assert len(submitted.stdout) < 1_000
+    assert json.loads(gathered.stdout) == [x * x for x in range(10_000)]
+
+
+def test_a_script_that_ends_does_not_wait_for_its_job() -> None:
+    begin = time.monotonic()
+    submitted = script("submit", "return", "2", "600")
+    took = time.monotonic() - begin
+
+    script("cancel", given=submitted.stdout)
+    assert took < 300
+
+
+# -- write ahead -----------------------------------------------------------------------------------------------
+
+
+def test_the_jobs_value_is_recorded_before_anything_is_sent(client: LithopsClient) -> None:
+    recorded: list[LithopsJob] = []
+
+    def record(job: LithopsJob) -> None:
+        assert client.keys(job.bucket, f"{job.round_prefix()}/") == []
+        recorded.append(job)
+
+    run = JobRun(client, spec_of(abs, [1, 2]), record=record, poll_interval=POLL)
+    job = run.submit()
+    run.finish()
+
+    assert recorded == [job]
+    assert recorded[0].round_prefix() == job.round_prefix()
+
+
+def test_nothing_is_sent_if_the_value_cannot_be_recorded(client: LithopsClient) -> None:
+    jobs: list[LithopsJob] = []
+
+    def fail(job: LithopsJob) -> None:
+        jobs.append(job)
+        raise ConnectionError("no database")
+
+    with pytest.raises(ConnectionError):
+        JobRun(client, spec_of(abs, [1, 2]), record=fail).submit()
+
+    assert client.keys(client.bucket, f"{jobs[0].round_prefix()}/") == []
+
+
+def test_what_was_sent_can_be_read_again(client: LithopsClient, start_map: MapStarter) -> None:
+    run = start_map(abs, [-5, -6, -7, -8, -9], batch_size=2)
+    plan, items = load_plan(client, run.job), load_items(client, run.job)
+    run.finish()
+
+    assert plan is not None
+    assert [list(piece) for piece in plan] == [[0], [1, 2], [3, 4]]
+    assert items == run.spec.items
+
+
+def test_of_a_job_that_was_never_sent_there_is_nothing_to_read(client: LithopsClient) -> None:
+    job = new_job(client, spec_of(abs, [1]))
+
+    assert load_items(client, job) is None
+    assert load_plan(client, job.with_round(1, 1)) is None
+
+
+# -- what is left as it was ------------------------------------------------------------------------------------
+
+
+def test_airflow_keeps_its_alarm_its_handlers_and_its_threads(start_map: MapStarter) -> None:
+    def handler(*args: Any) -> None: ...
+
+    before = signal.signal(signal.SIGALRM, handler)
+    remaining = signal.setitimer(signal.ITIMER_REAL, 1000)
+    hook, handlers, level = sys.excepthook, logging.getLogger().handlers[:], logging.getLogger().level
+    environment = dict(os.environ)
+    threads = set(threading.enumerate())
+    try:
+        run = start_map(abs, [1, 2])
+        submitted = set(threading.enumerate())
+        run.finish()
+        run.results()
+        assert signal.getsignal(signal.SIGALRM) is handler
+        assert 900 < signal.getitimer(signal.ITIMER_REAL)[0] <= 1000
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *remaining)
+
+    assert sys.excepthook is hook
+    assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
+    assert dict(os.environ) == environment
+    assert submitted <= threads
+    assert set(threading.enumerate()) <= threads
+
+
+def test_the_file_that_holds_the_configuration_is_for_its_owner_only(start_map: MapStarter) -> None:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    run = start_map(lambda x: time.sleep(2), [1])
+    path = Path(LITHOPS_TEMP_DIR, run.job.bucket, f"{run.job.round_prefix()}-job.json")
+    mode = path.stat().st_mode & 0o777
+    run.finish()
+
+    assert mode == 0o600
+    assert not path.exists()
+
+
+# -- options ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"batch_size": "many"}, "batch_size must be"),
+        ({"timeout": 0}, "timeout must be a positive number of seconds, got 0"),
+        ({"timeout": -1}, "timeout must be a positive number of seconds"),
+        ({"timeout": True}, "timeout must be a positive number of seconds"),
+        ({"timeout": "5"}, "timeout must be a positive number of seconds"),
+        ({"runtime_memory": 0}, "runtime_memory must be a positive number of MB, got 0"),
+    ],
+)
+def test_wrong_options_are_errors_before_anything_is_sent(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidInputError, match=complaint):
+        spec_of(abs, [1], **options)
+
+
+def test_environment_variables_reach_the_functions(run_map: MapStarter) -> None:
+    run = run_map(lambda x: os.environ.get("TEST_VARIABLE"), [1, 2], extra_env={"TEST_VARIABLE": "ü"}, batch_size=1)
+
+    assert run.results() == ["ü", "ü"]
+
+
+@pytest.mark.parametrize("include", [[], ["tests"], None], ids=["found", "named", "none"])
+def test_modules_are_shipped_as_asked(run_map: MapStarter, include: list[str] | None) -> None:
+    from tests.jobs.script import square  # the runner does not have the project's folder on its path
+
+    run = run_map(square, [3], include_modules=include)
+
+    if include is None:
+        (failure,) = (run.results(), run.failures())[1]
+        assert failure.type == "ModuleNotFoundError"
+        assert "can't be loaded in the runtime" in failure.message
+    else:
+        assert run.results() == [9]
+
+
+# -- FaaS ------------------------------------------------------------------------------------------------------
+
+
+def test_every_call_is_sent_before_submit_returns(faas: FaasMaker) -> None:
+    """More calls than run at once: Lithops would leave those to threads, which end with the process."""
+    client = faas(max_workers=2, invoke_pool_threads=2)
+
+    run = started(client, *bind_items(abs, range(6)), batch_size=1)
+
+    assert process_faas.invocations == 6
+    run.finish()
+    assert run.results() == list(range(6))
+
+
+def test_functions_elsewhere_need_nothing_of_ours(faas: FaasMaker) -> None:
+    def look(x: int, id: int, storage: Any) -> Any:
+        import sys
+
+        return x, id, storage.backend, [name for name in sys.modules if name.startswith("lithops_provider")]
+
+    run = finished(faas(max_workers=2), *bind_items(look, [5, 6, 7]))
+
+    assert run.results() == [(5, 0, "localhost", []), (6, 1, "localhost", []), (7, 2, "localhost", [])]
+    assert process_faas.invocations == 2
+
+
+def test_a_backend_at_its_limit_is_asked_again(faas: FaasMaker) -> None:
+    process_faas.refuse = 2
+
+    run = finished(faas(), *bind_items(abs, [1, 2]))
+
+    assert run.results() == [1, 2]
+
+
+def test_a_backend_that_takes_nothing_is_an_error(faas: FaasMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 0.1)
+    process_faas.refuse = 1_000_000
+
+    with pytest.raises(SubmitError, match=r"refused invocations .*; is its concurrency limit below"):
+        started(faas(), *bind_items(abs, [1, 2]))
+
+
+def test_a_task_that_times_out_while_it_is_refused_ends_at_once(
+    faas: FaasMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's execution_timeout is an alarm; threads that went on asking would hold the process back."""
+    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 1e6)
+    process_faas.refuse = 1_000_000
+
+    def handler(*args: Any) -> None:
+        raise TimeoutError("the task timed out")
+
+    client, before = faas(), signal.signal(signal.SIGALRM, handler)
+    assert client.compute
+    signal.setitimer(signal.ITIMER_REAL, 3)
+    try:
+        with pytest.raises(TimeoutError, match="the task timed out"):
+            started(client, *bind_items(abs, [1, 2]))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_calls_can_be_sent_from_a_remote_function(faas: FaasMaker) -> None:
+    run = started(faas(remote_invoker=True), *bind_items(abs, [1, 2, 3]), batch_size=1)
+    sent_from_here = process_faas.invocations
+    run.finish()
+
+    assert sent_from_here == 1
+    assert run.results() == [1, 2, 3]
+
+
+def test_a_call_whose_list_of_items_is_long_gets_it_through_storage(faas: FaasMaker) -> None:
+    """As when thousands of items, here and there, are sent again: their numbers exceed the payload of an invocation."""
+    client = faas(max_workers=2)
+    spec = spec_of(abs, range(21_000))
+    indices = list(range(0, 21_000, 3))
+
+    job, _ = submit_round(client, new_job(client, spec), spec, indices)
+    wait_for_job(client, job, poll_interval=POLL, timeout=100)
+
+    assert client.keys(job.bucket, f"{job.round_prefix()}/aggdata.pickle") != []
+    assert sorted(gather_outcomes(client, job)) == indices

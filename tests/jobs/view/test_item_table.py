@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.gather.headers import Header
+from lithops_provider.jobs.view.item_table import RUNNING, STATES, WAITING, ItemTable, Part, summary
+
+
+def part(
+    number: int, call: int, items: list[tuple[int, float]], failed: dict[int, str] | None = None, first: int = 0
+) -> Part:
+    """A part of `items`, each with its seconds; `failed` has the messages of those that failed."""
+    failures: dict[int, dict[str, Any]] = {
+        index: {"type": "ValueError", "message": message, "traceback": "long"}
+        for index, message in (failed or {}).items()
+    }
+    indices = [index for index, _ in items]
+    header = Header(
+        array("q", indices),
+        array("d", [1000.0 + index for index in indices]),
+        array("d", [seconds for _, seconds in items]),
+        array("q", [index << 20 for index in indices]),
+        array("q", [10] * len(indices)),
+        0,
+        failures,
+        {},
+    )
+    return Part.of(number, call, f"job-M{number:03d}/{call:05d}/{first:08d}.part", header)
+
+
+@pytest.fixture
+def table() -> ItemTable:
+    """Six items: 0 and 1 succeeded, 2 failed twice, 3 failed and then succeeded, 4 waits, 5 runs."""
+    table = ItemTable(
+        6,
+        [
+            part(1, 0, [(2, 0.5), (3, 0.1)], {2: "still bad"}),
+            part(0, 0, [(0, 3.0), (1, 1.0)]),
+            part(0, 1, [(2, 2.0), (3, 2.0)], {2: "bad", 3: "bad luck"}),
+        ],
+    )
+    table.mark(5, RUNNING, 0, 2)
+    table.mark(4, WAITING, 0, 2)
+    return table
+
+
+def test_states_attempts_and_failures(table: ItemTable) -> None:
+    rows = [table.row(index) for index in range(6)]
+
+    assert [row["state"] for row in rows] == ["succeeded", "succeeded", "failed", "succeeded", "waiting", "running"]
+    assert [row["attempts"] for row in rows] == [1, 1, 2, 2, 0, 0]
+    assert [(row["round"], row["call"]) for row in rows] == [(0, 0), (0, 0), (1, 0), (1, 0), (0, 2), (0, 2)]
+    assert [row["failure"] for row in rows] == ["", "", "ValueError: still bad", "", "", ""]
+    assert [row["seconds"] for row in rows] == [3.0, 1.0, 0.5, 0.1, None, None]
+    assert table.counts() == {"waiting": 1, "running": 1, "succeeded": 3, "failed": 1}
+
+
+def test_a_success_counts_whatever_comes_later() -> None:
+    table = ItemTable(1, [part(0, 0, [(0, 1.0)]), part(1, 0, [(0, 2.0)], {0: "late"})])
+    table.mark(0, RUNNING, 1, 0)
+
+    assert table.row(0)["state"] == "succeeded"
+    assert table.row(0)["seconds"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"descending": True}, [5, 4, 3, 2, 1, 0]),
+        ({"sort": "seconds", "descending": True}, [0, 1, 2, 3, 4, 5]),
+        ({"sort": "state"}, [4, 5, 0, 1, 3, 2]),
+        ({"sort": "attempts", "descending": True}, [2, 3, 0, 1, 4, 5]),
+        ({"sort": "call"}, [0, 1, 4, 5, 2, 3]),
+        ({"sort": "peak_memory", "descending": True}, [3, 2, 1, 0, 4, 5]),
+        ({"sort": "failure", "descending": True}, [2, 0, 1, 3, 4, 5]),
+        ({"states": ["failed", "running"]}, [2, 5]),
+        ({"search": "STILL"}, [2]),
+        ({"search": "4"}, [4]),
+        ({"search": "9"}, []),
+        ({"search": "no such"}, []),
+        ({"search": "still", "states": ["succeeded"]}, []),
+    ],
+    ids=str,
+)
+def test_select(table: ItemTable, query: dict[str, Any], expected: list[int]) -> None:
+    assert list(table.select(**query)) == expected
+    assert list(table.select(**query)) == expected  # the second time it is remembered
+
+
+def test_a_summary_is_one_short_line() -> None:
+    text = summary({"type": "ValueError", "message": "a\nb   c" + "x" * 1000})
+
+    assert text.startswith("ValueError: a b c")
+    assert len(text) == 300
+
+
+def test_states_are_named_in_their_order() -> None:
+    assert STATES == ("waiting", "running", "succeeded", "failed")

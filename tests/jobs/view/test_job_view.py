@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.clean import clean_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import StorageUnavailableError
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.reproduce import load_item
+from lithops_provider.jobs.view import job_view
+from lithops_provider.jobs.view.job_view import JobView, Snapshot
+from tests.jobs.conftest import MapStarter, wait_for
+from tests.jobs.failures import leave_mark
+from tests.jobs.looked_at import bomb, fail_some, wait_for_file
+
+
+@pytest.fixture(autouse=True)
+def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_view, "_PAUSE", 0.0)
+    monkeypatch.setattr(job_view, "_DUTY", float("inf"))
+
+
+def look(view: JobView, job: LithopsJob) -> Snapshot:
+    view.refresh(job, 60)
+    assert view.error is None
+    assert view.snapshot is not None
+    return view.snapshot
+
+
+def test_a_job_that_is_over(client: LithopsClient, run_map: MapStarter, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = run_map(fail_some, range(10), batch_size=5).job
+    monkeypatch.setattr(pickle, "loads", None)  # whoever looks on needs it not
+
+    seen = look(JobView(job, lambda: client), job)
+
+    assert seen.state == "failed"
+    assert seen.over
+    assert seen.counts == {"waiting": 0, "running": 0, "succeeded": 7, "failed": 3}
+    assert (seen.unread, seen.damaged, seen.gone) == (0, 0, False)
+    assert [seen.table.row(index)["failure"] for index in (0, 3)] == ["", "ValueError: 3 is bad"]
+    assert [seen.table.row(index)["call"] for index in (0, 4, 5, 9)] == [0, 0, 1, 1]
+    row = seen.table.row(3)
+    assert row["peak_memory"] > 1 << 20
+    assert 0 < row["seconds"] < 60
+
+
+def test_results_are_never_unpickled(client: LithopsClient, start_map: MapStarter, tmp_path: Path) -> None:
+    run = start_map(bomb, [str(tmp_path / "exploded")])
+    run.finish()
+
+    seen = look(JobView(run.job, lambda: client), run.job)
+
+    assert seen.state == "succeeded"
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_running_job_tells_what_runs_and_what_waits(
+    client: LithopsClient, start_map: MapStarter, tmp_path: Path
+) -> None:
+    run = start_map(wait_for_file, [str(tmp_path / name) for name in "abcd"], batch_size=2)
+    view = JobView(run.job, lambda: client)
+    wait_for(lambda: look(view, run.job).counts["running"] == 2)
+
+    seen = look(view, run.job)
+    assert seen.state == "running"
+    assert [seen.table.row(index)["state"] for index in range(4)] == ["running", "waiting", "running", "waiting"]
+    wait_for(lambda: look(view, run.job).version == look(view, run.job).version)  # nothing changes
+    first = look(view, run.job).version
+
+    (tmp_path / "a").touch()
+    wait_for(lambda: look(view, run.job).counts["succeeded"] == 1)  # told while its call goes on
+    seen = look(view, run.job)
+    assert seen.version > first
+    assert [seen.table.row(index)["state"] for index in range(2)] == ["succeeded", "running"]
+
+    for name in "bcd":
+        (tmp_path / name).touch()
+    run.finish()
+    assert look(view, run.job).state == "succeeded"
+
+
+def test_rounds(client: LithopsClient, start_map: MapStarter) -> None:
+    run = start_map(fail_some, range(10), batch_size=5)
+    view = JobView(run.job, lambda: client)
+    look(view, run.job)
+    run.item_retries = 1
+    run.finish()
+    assert len(run.job.rounds) == 2
+
+    seen = look(view, run.job)
+
+    assert seen.counts == {"waiting": 0, "running": 0, "succeeded": 7, "failed": 3}
+    assert [seen.table.attempts[index] for index in (0, 3, 6, 9)] == [1, 2, 2, 2]
+    assert [entry.failed for entry in seen.rounds] == [3, 3]
+    assert [entry.settled for entry in seen.rounds] == [True, False]
+
+    clean_job(client, run.job)
+    seen = look(view, run.job)
+    assert seen.gone
+    assert seen.counts["failed"] == 3
+
+
+def test_a_stopped_job_is_cancelled(client: LithopsClient, start_map: MapStarter, tmp_path: Path) -> None:
+    run = start_map(wait_for_file, [str(tmp_path / "never")])
+    view = JobView(run.job, lambda: client)
+    run.cancel()
+    wait_for(lambda: look(view, run.job).state in ("stopping", "cancelled"))
+
+
+def test_what_was_read_is_known_when_the_data_is_deleted(client: LithopsClient, run_map: MapStarter) -> None:
+    job = run_map(fail_some, range(10)).job
+    view = JobView(job, lambda: client)
+    look(view, job)
+    clean_job(client, job)
+
+    seen = look(view, job)
+    assert seen.gone
+    assert seen.state == "failed"
+    assert seen.counts["failed"] == 3
+
+    seen = look(JobView(job, lambda: client), job)
+    assert seen.gone
+    assert seen.state == "unknown"
+
+
+def test_a_damaged_part_is_left_out(client: LithopsClient, run_map: MapStarter) -> None:
+    job = run_map(fail_some, range(10), batch_size=5).job
+    parts = [key for key in client.keys(job.bucket, f"{job.round_prefix()}/00000/") if key.endswith(".part")]
+    client.put(parts[0], b"\x08\0\0\0\0\0\0\0not json")
+
+    seen = look(JobView(job, lambda: client), job)
+
+    assert seen.damaged == 1
+    assert [seen.table.row(index)["state"] for index in (4, 5)] == ["waiting", "succeeded"]
+
+
+def test_a_storage_that_fails_is_told_of_without_secrets(
+    client: LithopsClient, run_map: MapStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = run_map(fail_some, range(3)).job
+    own = LithopsClient({**client.config, "aws": {"secret_access_key": "s3cret"}}, patience=0.0)
+    view = JobView(job, lambda: own)
+    look(view, job)
+    before = view.snapshot
+
+    def fail(*args: Any) -> Any:
+        raise OSError("no route with s3cret")
+
+    monkeypatch.setattr(own.storage, "list_keys", fail)
+    view.refresh(job, 60)
+
+    assert view.error is not None
+    assert "no route with ***" in view.error
+    assert view.snapshot is before
+
+
+def test_a_job_elsewhere_is_not_looked_for_here(client: LithopsClient, run_map: MapStarter) -> None:
+    job = LithopsJob.from_dict({**run_map(leave_mark_here, [1]).job.to_dict(), "bucket": "another"})
+    view = JobView(job, lambda: client)
+    view.refresh(job, 60)
+
+    assert view.snapshot is None
+    assert view.error is not None
+    assert "is in localhost://another" in view.error
+
+
+def leave_mark_here(x: int) -> int:
+    return x
+
+
+def test_an_item_can_be_called_here(client: LithopsClient, run_map: MapStarter, tmp_path: Path) -> None:
+    job = run_map(lambda mark, id, path: leave_mark(path, f"{mark} {id}"), ["a", "b"], {"path": tmp_path / "m"}).job
+
+    load_item(client, job, 1)()
+
+    assert sorted((tmp_path / "m").read_text().split("\n")[:-1]) == ["a 0", "b 1", "b 1"]
+
+
+def test_an_item_of_deleted_data_is_gone(client: LithopsClient, run_map: MapStarter) -> None:
+    job = run_map(leave_mark_here, [1]).job
+    clean_job(client, job)
+
+    with pytest.raises(StorageUnavailableError, match="is gone"):
+        load_item(client, job, 0)

@@ -1,0 +1,88 @@
+"""What a task tells of its jobs, and the link to their page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.links import LithopsJobLink
+from lithops_provider.operators import LithopsMapOperator
+from lithops_provider.report.jobs import JOB_KEY, PublishedJobs
+
+
+@dataclass
+class Instance:
+    """A task instance as far as it takes XComs."""
+
+    dag_id: str = "a.dag"
+    run_id: str = "manual__2026-01-01T00:00:00+00:00"
+    task_id: str = "group.task"
+    map_index: int = -1
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+
+def job(kind: Any) -> LithopsJob:
+    made = LithopsJob(
+        executor_id=LithopsJob.new_executor_id(), kind=kind, function="f", items=3, backend="localhost",
+        storage="localhost", bucket="b", runtime="r", timeout=10.0, host="h", created=1000.0,
+    )  # fmt: skip
+    return made.with_round(3, 1)
+
+
+def operator(**arguments: Any) -> LithopsMapOperator:
+    return LithopsMapOperator(task_id="task", map_function=abs, map_iterdata=[1], **arguments)
+
+
+def test_the_default_connection_takes_no_bytes() -> None:
+    ti = Instance()
+    PublishedJobs(operator(), ti).add("map", job("map"))
+    assert set(ti.xcoms[JOB_KEY]) == {"jobs"}
+
+
+def test_jobs_are_published_by_phase_with_what_leads_to_them_but_no_secret() -> None:
+    config = {
+        **{"aws": {"region": "eu", "secret_access_key": "s3cret"}, "redis": {"password": "s3cret", "host": "h"}},
+        **{"rabbitmq": {"amqp_url": "amqp://u:s3cret@h"}, "k8s": {"note": "http://u:s3cret@h", "odd": {1, 2}}},
+    }
+    ti = Instance()
+    published = PublishedJobs(operator(lithops_conn_id="mine", lithops_config=config, storage="redis"), ti)
+    first, second = job("map"), job("reduce")
+    published.add("map", first)
+    published.add("reduce", second)
+
+    found = ti.xcoms[JOB_KEY]
+    assert "s3cret" not in json.dumps(ti.xcoms)
+    assert found["lithops_conn_id"] == "mine"
+    assert found["arguments"] == {"storage": "redis"}
+    assert found["lithops_config"]["aws"] == {"region": "eu"}
+    assert found["lithops_config"]["redis"] == {"host": "h"}
+    assert found["jobs"] == {"map": first.to_dict(), "reduce": second.to_dict()}
+
+
+def test_what_was_published_before_a_deferral_is_kept() -> None:
+    ti = Instance()
+    first, second = job("map"), job("reduce")
+    published = PublishedJobs(operator(), ti)
+    published.know({"map": first.to_dict(), "count": 3})
+    published.add("reduce", second)
+
+    assert ti.xcoms[JOB_KEY]["jobs"] == {"map": first.to_dict(), "reduce": second.to_dict()}
+
+
+@pytest.mark.parametrize(("map_index", "mapped"), [(-1, ""), (0, "/mapped/0")])
+def test_the_link_is_there_when_the_job_is_sent(monkeypatch: pytest.MonkeyPatch, map_index: int, mapped: str) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/team/")
+    ti = Instance(map_index=map_index)
+    PublishedJobs(operator(), ti).add("map", job("map"))
+
+    run_id = "manual__2026-01-01T00%3A00%3A00%2B00%3A00"
+    assert ti.xcoms[LithopsJobLink().xcom_key] == (
+        f"https://airflow.example.com/team/dags/a.dag/runs/{run_id}/tasks/group.task{mapped}/plugin/lithops"
+    )

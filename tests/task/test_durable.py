@@ -1,0 +1,185 @@
+"""What a task remembers of its jobs, and when it goes on with one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.submit.send import new_job
+from lithops_provider.jobs.submit.spec import JobSpec, make_spec
+from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
+
+
+class Store:
+    """What Airflow's task state store does, without Airflow."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+def first(x: Any, y: int = 0) -> Any:
+    return x
+
+
+def second(x: Any, y: int = 0) -> Any:
+    return [x]
+
+
+def spec_of(items: Any, function: Callable[..., Any] = first, **extra: Any) -> JobSpec:
+    return make_spec("map", *bind_items(function, items, extra))
+
+
+@pytest.fixture
+def client() -> LithopsClient:
+    return LithopsClient(resolve_config())
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def state(store: Store) -> DurableState:
+    return DurableState({"task_state_store": store}, True, logging.getLogger(__name__))  # type: ignore[typeddict-item]
+
+
+def remember(state: DurableState, client: LithopsClient, spec: JobSpec) -> LithopsJob:
+    """Stores a job as if it had been sent."""
+    job = new_job(client, spec).with_round(len(spec.items), 1)
+    client.put(job.items_key(), frames.pack(spec.items))
+    client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": [list(range(len(spec.items)))]}).encode())
+    state.save("map", job, spec.digests())
+    return job
+
+
+def test_the_same_items_find_the_job(state: DurableState, client: LithopsClient) -> None:
+    job = remember(state, client, spec_of([1, 2]))
+    assert state.find("map", client, spec_of([1, 2])) == job
+    assert state.find("reduce", client, spec_of([1, 2])) is None
+
+
+def test_changed_items_start_afresh_and_stop_the_old_job(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = remember(state, client, spec_of([1, 2]))
+    assert state.find("map", client, spec_of([1, 3])) is None
+    assert "the items have changed" in caplog.text
+    assert client.get(job.bucket, job.stop_key()) is not None
+
+
+def test_changed_shared_arguments_start_afresh(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    remember(state, client, spec_of([1], y=1))
+    assert state.find("map", client, spec_of([1], y=2)) is None
+    assert "arguments that all items share" in caplog.text
+
+
+def test_a_changed_function_keeps_what_succeeded(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = remember(state, client, spec_of([1]))
+    assert state.find("map", client, spec_of([1], second)) == job
+    assert "has changed" in caplog.text
+    assert "durable=False" in caplog.text
+
+
+def test_equal_items_of_other_bytes_are_the_same(state: DurableState, store: Store, client: LithopsClient) -> None:
+    """A set of str is pickled in another order in every process."""
+    wide = {1, 2, 3}
+    spec = spec_of([wide])
+    job = remember(state, client, spec)
+    store.values[KEY]["map"]["digests"]["items"] = "of other bytes"
+    assert state.find("map", client, spec_of([{3, 2, 1}])) == job
+
+
+def test_a_job_whose_data_is_gone_is_sent_afresh(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = remember(state, client, spec_of([1]))
+    client.delete(job.bucket, client.keys(job.bucket, f"{job.round_prefix()}/"))
+    assert state.find("map", client, spec_of([1])) is None
+    assert "its data is gone" in caplog.text
+
+
+def unreadable(job: dict[str, Any], digests: dict[str, str]) -> list[Any]:
+    """Returns what a store may hold that can't be gone on with."""
+    good = {"job": job, "digests": digests}
+    return [
+        *("text", 5, [good], {"map": None}, {"map": "text"}, {"map": {"job": job}}, {"map": {"digests": digests}}),
+        {"map": {**good, "digests": [1]}},
+        {"map": {**good, "digests": {"items": "a"}}},
+        {"map": {**good, "job": {**job, "lithops_job": 2}}},
+        {"map": {**good, "job": {**job, "executor_id": "../../../x"}}},
+        {"map": good, "reduce": {**good, "job": {**job, "bucket": "../.."}}},
+    ]
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_what_cant_be_read_is_put_aside_and_the_job_starts_afresh(
+    state: DurableState, store: Store, client: LithopsClient, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = spec_of([1])
+    job = remember(state, client, spec)
+    stored = store.values[KEY] = unreadable(job.to_dict(), spec.digests())[number]
+
+    assert state.find("map", client, spec) is None
+    assert store.values == {UNREADABLE_KEY: stored}
+    assert "can't be read" in caplog.text
+    assert UNREADABLE_KEY in caplog.text
+    state.save("map", job, spec.digests())
+    assert state.find("map", client, spec) == job
+
+
+def test_what_a_newer_release_has_added_to_a_job_stays_in_the_store(
+    state: DurableState, store: Store, client: LithopsClient
+) -> None:
+    spec = spec_of([1])
+    remember(state, client, spec)
+    store.values[KEY]["map"]["job"]["labels"] = ["a"]
+
+    found = state.find("map", client, spec)
+    assert found is not None
+    state.save("map", found.with_round(1, 1), spec.digests())
+
+    assert store.values[KEY]["map"]["job"]["labels"] == ["a"]
+
+
+def test_forgetting(state: DurableState, client: LithopsClient, store: Store) -> None:
+    remember(state, client, spec_of([1]))
+    state.forget()
+    assert store.values == {}
+    assert state.find("map", client, spec_of([1])) is None
+
+
+def test_without_a_store_nothing_is_remembered(client: LithopsClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    state = DurableState({}, True, logging.getLogger(__name__))  # type: ignore[typeddict-item]
+    assert "no task state store" in caplog.text
+    remember(state, client, spec_of([1]))
+    assert state.find("map", client, spec_of([1])) is None
+
+
+def test_durable_false_uses_no_store(client: LithopsClient, store: Store) -> None:
+    state = DurableState({"task_state_store": store}, False, logging.getLogger(__name__))  # type: ignore[typeddict-item]
+    remember(state, client, spec_of([1]))
+    assert store.values == {}

@@ -1,0 +1,146 @@
+"""What can go into XCom, found out before Airflow tries."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pydantic
+import pytest
+from airflow.sdk.execution_time import xcom as airflow_xcom
+
+from lithops_provider.task.bad_input import failing_on_bad_input
+from lithops_provider.task.xcom import ResultNotPushableError, check_pushable
+
+
+@pytest.mark.parametrize("value", [None, [1, None, "x"], {"a": [1.5]}, (1, 2)])
+def test_what_xcom_takes_passes(value: Any) -> None:
+    check_pushable(value, many=False)
+
+
+def test_numpy_and_pandas_pass_as_far_as_airflow_carries_them() -> None:
+    import numpy as np
+    import pandas as pd
+
+    check_pushable([np.float64(1.5), np.int64(3), np.bool_(True)], many=True)
+    # Airflow carries them with pyarrow; 3.1 doesn't know those of pandas 3.
+    with pytest.raises(ResultNotPushableError, match=r"No module named 'pyarrow'|<class 'pandas\.DataFrame'>"):
+        check_pushable(pd.DataFrame({"a": [1, 2]}), many=False)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(b"\x00", "bytes"), (float("nan"), "float"), (object(), "object")])
+def test_the_first_result_that_it_does_not_take_is_named_with_the_choices(value: object, kind: str) -> None:
+    with pytest.raises(ResultNotPushableError) as raised:
+        check_pushable([1, value, value], many=True)
+
+    message = str(raised.value)
+    assert message.startswith(f"the result of item 1, of type {kind}, can't go into XCom: ")
+    assert "get_result=False" in message
+    assert "LithopsMapReduceOperator" in message
+
+
+def test_what_is_too_large_is_refused_with_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__LITHOPS__MAX_XCOM_SIZE", "1000")
+    check_pushable("x" * 998, many=False)
+    with pytest.raises(ResultNotPushableError) as raised:
+        check_pushable("x" * 999, many=False)
+
+    message = str(raised.value)
+    assert message.startswith("the result has 1,001 bytes as JSON, and XComs may have 1,000 ([lithops] max_xcom_size")
+    assert "get_result=False" in message
+    assert "[core] xcom_backend" in message
+
+
+def test_an_xcom_backend_of_its_own_takes_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ObjectStorage(airflow_xcom.BaseXCom):
+        """Such as airflow.providers.common.io.xcom.backend.XComObjectStorageBackend."""
+
+    monkeypatch.setenv("AIRFLOW__LITHOPS__MAX_XCOM_SIZE", "1000")
+    monkeypatch.setattr(airflow_xcom, "XCom", ObjectStorage)
+    check_pushable("x" * 2000, many=False)
+
+
+@dataclasses.dataclass
+class Point:
+    """As a DAG file may have it: not in the allow list of what XComs may hold."""
+
+    x: int
+
+
+class Model(pydantic.BaseModel):
+    """As a DAG file may have it."""
+
+    x: int
+
+
+def deep(levels: int) -> list[Any]:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (2**80, "can't serialize ints"),
+        (-(2**80), "can't serialize ints"),
+        ("no file \udce9.csv", "surrogates not allowed"),
+        ({"\udce9": 1}, "surrogates not allowed"),
+        (float("nan"), "Out of range float values are not JSON compliant"),
+        (float("-inf"), "Out of range float values are not JSON compliant"),
+        (Point(1), "Point was not found in allow list"),
+        (Model(x=1), "Model was not found in allow list"),
+        ([{"deep": (1, (2, Point(3)))}], "Point was not found in allow list"),
+        ({"__type": "dict.of.somebody", "__var": 1}, "was not found in allow list"),
+        (deep(5_000), "recursion"),
+        (deep(240), ""),
+        ("a\0b", "NUL character, which PostgreSQL doesn't store"),
+        ({"a\0b": [1]}, "NUL character, which PostgreSQL doesn't store"),
+    ],
+)
+def test_what_only_a_push_or_a_pull_would_find_is_found(value: Any, problem: str) -> None:
+    for results, many, start in (([1, value], True, "the result of item 1, "), (value, False, "the result, ")):
+        with pytest.raises(ResultNotPushableError) as raised:
+            check_pushable(results, many=many)
+        assert str(raised.value).startswith(f"{start}of type {type(value).__name__}, can't go into XCom: ")
+        assert problem.lower() in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), "\\u0000", "é", {1: 2}, (1, (2, (3,))), deep(100), {"a", "b"}])
+def test_what_they_take_passes(value: Any) -> None:
+    check_pushable([value], many=True)
+
+
+def test_a_class_that_is_allowed_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow remembers the setting of the first look, so that it is another process that has it."""
+    code = "from tests.task.test_xcom import *; check_pushable([Point(1), Model(x=1)], many=True)"
+    env = {**os.environ, "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* tests.task.test_xcom.*"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+
+
+def test_the_value_at_fault_is_found_within_a_result() -> None:
+    with pytest.raises(ResultNotPushableError) as raised:
+        check_pushable([1, {"rows": [1, (2, b"x")]}], many=True)
+    assert "; that is ['rows'][1][1] of it, of type bytes" in str(raised.value)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_for_an_array_it_says_tolist(nested: bool) -> None:
+    import numpy as np
+
+    array = np.arange(3)
+    with pytest.raises(ResultNotPushableError, match=r"return array\.tolist\(\) instead of the array"):
+        check_pushable([1, {"array": array} if nested else array], many=True)
+    check_pushable([1, array.tolist()], many=True)
+
+
+def test_a_result_that_cannot_be_pushed_is_not_tried_again() -> None:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="ResultNotPushableError: the result"), failing_on_bad_input():
+        check_pushable(b"x", many=False)
