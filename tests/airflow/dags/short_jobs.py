@@ -25,7 +25,7 @@ class DefaultSettings(LithopsMapOperator):
     def execute(self, context: Any) -> Any:
         """Run the job."""
         for name in ("DEFER_AFTER", "DEFER_AT_LEAST"):
-            del os.environ[f"AIRFLOW__LITHOPS__{name}"]
+            os.environ.pop(f"AIRFLOW__LITHOPS__{name}", None)
         return super().execute(context)
 
 
