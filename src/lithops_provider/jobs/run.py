@@ -17,7 +17,7 @@ from lithops_provider.jobs.errors import JobCancelledError
 from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.gather.failures import Failure, load_results, make_failure
-from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
+from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 #: Seconds before failed items are sent again: doubled each time, up to the second number.
 _RETRY_DELAY = (1.0, 30.0)
+
+#: Rounds in a row whose processes are gone before any call has begun, after which nothing is sent again.
+_FRUITLESS_ROUNDS = 3
 
 
 @dataclass
@@ -138,7 +141,8 @@ class JobRun:
     def settle(self, lost: str | None = None, *, dead: bool = False) -> bool:
         """
         Takes in the outcomes of the last round, and sends again what has to be: items that their call had no time
-        for, items that a call took down with it, and, as far as ``item_retries`` allows, items that failed.
+        for, items of calls that died before they began, items that a call took down with it, and, as far as
+        ``item_retries`` allows, items that failed.
 
         :param lost: why calls that never reported are given up
         :param dead: whether they can't report any more, so that nothing runs twice if it is sent again
@@ -152,9 +156,9 @@ class JobRun:
         orphaned: list[int] = []
         given_up: list[Outcome] = []
         for group in find_missing(self.client, self.job, plan, found, lost):
-            if group.reason is None:
+            if group.reason is None or (dead and not group.begun and self._begins()):
                 unrun += group.indices
-            elif group.alone or (lost is not None and not dead):
+            elif group.alone or (lost is not None and not (dead and group.begun)):
                 given_up += [lost_outcome(index, group.reason) for index in group.indices]
             else:
                 orphaned += group.indices
@@ -233,6 +237,14 @@ class JobRun:
         if number >= self.since and self.client.get(self.job.bucket, self.job.stop_key()) is not None:
             self.cancelled = True
             raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
+
+    def _begins(self) -> bool:
+        """
+        Tells whether calls of this job begin at all on a machine on which their processes are ended. If not one has in
+        several rounds, another round would end like them.
+        """
+        rounds = range(len(self.job.rounds))[-_FRUITLESS_ROUNDS:]
+        return len(rounds) < _FRUITLESS_ROUNDS or any(begun_calls(self.client, self.job, number) for number in rounds)
 
     def _keep(self, given_up: list[Outcome]) -> None:
         """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""
