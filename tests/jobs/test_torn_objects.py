@@ -93,13 +93,13 @@ def part() -> bytes:
     builder = PartBuilder()
     builder.add_success(0, 1.0, 2.0, 3, b"first")
     builder.add_failure(1, 1.0, 2.0, 3, {"type": "E", "message": "m", "traceback": ""})
-    builder.add_success(2, 1.0, 2.0, 3, b"second")
+    builder.add_success(2, 1.0, 2.0, 3, b"the last")
     return builder.encode()
 
 
 def test_every_cut_of_a_part_is_noticed() -> None:
     data = part()
-    assert bytes(Part(data)[2].result or b"") == b"second"
+    assert bytes(Part(data)[2].result or b"") == b"the last"
     for size in range(len(data)):
         with pytest.raises(DamagedPartError):
             Part(data[:size])
@@ -108,9 +108,9 @@ def test_every_cut_of_a_part_is_noticed() -> None:
 def test_zeros_in_the_place_of_results_are_noticed() -> None:
     """As some file systems leave them after a power failure."""
     data = part()
-    assert data.count(b"second") == 1
+    assert data.count(b"the last") == 1
     with pytest.raises(DamagedPartError, match="aren't those that were written"):
-        Part(data.replace(b"second", b"\0" * 6))
+        Part(data.replace(b"the last", b"\0" * 8))
 
 
 def test_what_follows_a_part_is_noticed() -> None:
