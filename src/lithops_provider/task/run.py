@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from lithops_provider.jobs.errors import (
+    InvalidInputError,
     ItemsFailedError,
     JobCancelledError,
     JobTimeoutError,
@@ -97,6 +98,11 @@ class TaskRun:
 
         state = event["state"]
         phase, carried = state["phase"], state["carried"]
+        if phase not in self.operator.phases:
+            raise InvalidInputError(
+                f"the task was deferred while it ran a {phase}, but by now it is a {type(self.operator).__name__}, "
+                "which has none: the DAG was changed meanwhile. Clear the task to run it as it is now"
+            )
         self.carried = carried
         self.deadline, self.end = state["deadline"], state["end"]
         job = LithopsJob.from_dict(state["job"])
@@ -183,6 +189,8 @@ class TaskRun:
         binding, items = operator._bind(self.context, client, phase, carried)
         if not items:
             self.log.info("There are no items, so nothing is sent.")
+            if phase != operator.phases[-1] and operator._after_nothing():
+                return self._begin(client, _following(operator, phase), carried)
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
@@ -213,8 +221,7 @@ class TaskRun:
         if error is not None:
             raise error
         if not last:
-            following = operator.phases[operator.phases.index(phase) + 1]
-            return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
+            return self._begin(run.client, _following(operator, phase), {**carried, phase: run.job.to_dict()})
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
@@ -394,6 +401,10 @@ class TaskRun:
         known: Any = self.operator.on_success_callback or []
         callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
         self.operator.on_success_callback = [*callbacks, after_push]
+
+
+def _following(operator: LithopsBaseOperator, phase: JobKind) -> JobKind:
+    return operator.phases[operator.phases.index(phase) + 1]
 
 
 def _jobs(carried: Mapping[str, Any]) -> list[LithopsJob]:
