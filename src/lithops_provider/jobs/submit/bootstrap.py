@@ -25,6 +25,7 @@ _MODULES = (
     "shipped_modules",
     "results",
     "sources",
+    "whole_files",
     "storages",
     "values",
     "injection",
