@@ -35,6 +35,28 @@ def resolve(operator: object, name: str) -> Any:
     return getattr(operator, given[0]) if given else None
 
 
+def backends(operator: object) -> dict[str, Any]:
+    """
+    Returns the settings that say where a job's functions and data are: ``backend``, ``storage``, ``mode``,
+    ``monitoring``, as far as they were given.
+
+    :param operator: holds each parameter as an attribute
+    :raises InvalidInputError: two of them contradict each other
+    """
+    monitoring, rabbitmq = getattr(operator, "monitoring", None), getattr(operator, "rabbitmq_monitor", None)
+    if rabbitmq is not None and flag("rabbitmq_monitor", rabbitmq):
+        if monitoring not in (None, "rabbitmq"):
+            raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
+        monitoring = "rabbitmq"
+    given = {
+        "backend": getattr(operator, "backend", None),
+        "storage": getattr(operator, "storage", None),
+        "mode": resolve(operator, "mode"),
+        "monitoring": monitoring,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """
     Reads one of a few words.
@@ -130,3 +152,17 @@ def module_names(name: str, value: Any) -> list[str] | None:
     if isinstance(value, (list, tuple, set)) and all(isinstance(entry, str) for entry in value):
         return list(value)
     raise InvalidInputError(f"{name} must be a list of names of modules, got {value!r:.100}")
+
+
+def max_items() -> int:
+    """
+    Returns how many items a job may have: ``[lithops] max_items`` of Airflow's configuration.
+
+    :raises InvalidInputError: that is no positive number
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    from lithops_provider.jobs.binding.items import MAX_ITEMS
+
+    given = conf.get("lithops", "max_items", fallback=str(MAX_ITEMS))
+    return int(number("[lithops] max_items", given, whole=True, least=1))

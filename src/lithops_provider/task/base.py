@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
-from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.links import LithopsJobLink
 from lithops_provider.task import arguments
 from lithops_provider.task.bad_input import failing_on_bad_input
@@ -71,6 +70,8 @@ class LithopsBaseOperator(BaseOperator):
         "storage",
         "mode",
         "type",
+        "monitoring",
+        "rabbitmq_monitor",
         "runtime",
         "workers",
         "runtime_memory",
@@ -183,6 +184,10 @@ class LithopsBaseOperator(BaseOperator):
         """Returns what the task returns, from the results of the last phase."""
         return results
 
+    def _after_nothing(self) -> bool:
+        """Tells whether a phase without items is followed by the next; else the result is an empty list."""
+        return False
+
     def _memory(self, phase: JobKind) -> Any:
         """Returns the MB of a phase; None for the configured."""
         return self.runtime_memory
@@ -268,16 +273,8 @@ class LithopsBaseOperator(BaseOperator):
 
     def hook_arguments(self) -> dict[str, Any]:
         """Returns the settings over the configuration."""
-        monitoring = self.monitoring
-        if self.rabbitmq_monitor:
-            if monitoring not in (None, "rabbitmq"):
-                raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
-            monitoring = "rabbitmq"
         given = {
-            "backend": self.backend,
-            "storage": self.storage,
-            "mode": arguments.resolve(self, "mode"),
-            "monitoring": monitoring,
+            **arguments.backends(self),
             "runtime": self.runtime,
             "workers": arguments.number("workers", self.workers, whole=True, least=1),
             **self._backend_arguments(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from lithops_provider.jobs.errors import (
+    InvalidInputError,
     ItemsFailedError,
     JobCancelledError,
     JobTimeoutError,
@@ -22,6 +23,7 @@ from lithops_provider.report.summary import SUMMARIES, SUMMARY_KEY, sum_up
 from lithops_provider.task import arguments
 from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
+from lithops_provider.task.owner import owner_of
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
 
@@ -66,8 +68,7 @@ class TaskRun:
         self.settings = operator.settings()
         self.state = DurableState(context, operator.durable, operator.log)
         ti = context["ti"]
-        #: The same before and after a deferral, another one in the next try.
-        self.owner = f"{ti.id}/{ti.try_number}"
+        self.owner = owner_of(ti)
         self.active: JobRun | None = None
         #: What earlier phases have left.
         self.carried: dict[str, Any] = {}
@@ -97,6 +98,11 @@ class TaskRun:
 
         state = event["state"]
         phase, carried = state["phase"], state["carried"]
+        if phase not in self.operator.phases:
+            raise InvalidInputError(
+                f"the task was deferred while it ran a {phase}, but by now it is a {type(self.operator).__name__}, "
+                "which has none: the DAG was changed meanwhile. Clear the task to run it as it is now"
+            )
         self.carried = carried
         self.deadline, self.end = state["deadline"], state["end"]
         job = LithopsJob.from_dict(state["job"])
@@ -161,9 +167,9 @@ class TaskRun:
 
     def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
         """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
-        from lithops_provider.jobs.cancel import is_owner
         from lithops_provider.jobs.client import LithopsClient
         from lithops_provider.jobs.gather.tally import read_told
+        from lithops_provider.jobs.owner import is_owner
 
         if self.carried.get(SUMMARIES, {}).get(job.kind, {}).get("job") == job.executor_id:
             return  # it was over before
@@ -183,6 +189,8 @@ class TaskRun:
         binding, items = operator._bind(self.context, client, phase, carried)
         if not items:
             self.log.info("There are no items, so nothing is sent.")
+            if phase != operator.phases[-1] and operator._after_nothing():
+                return self._begin(client, _following(operator, phase), carried)
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
@@ -213,8 +221,7 @@ class TaskRun:
         if error is not None:
             raise error
         if not last:
-            following = operator.phases[operator.phases.index(phase) + 1]
-            return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
+            return self._begin(run.client, _following(operator, phase), {**carried, phase: run.job.to_dict()})
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
@@ -396,6 +403,10 @@ class TaskRun:
         known: Any = self.operator.on_success_callback or []
         callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
         self.operator.on_success_callback = [*callbacks, after_push]
+
+
+def _following(operator: LithopsBaseOperator, phase: JobKind) -> JobKind:
+    return operator.phases[operator.phases.index(phase) + 1]
 
 
 def _jobs(carried: Mapping[str, Any]) -> list[LithopsJob]:

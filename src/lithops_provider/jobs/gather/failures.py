@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lithops_provider.jobs.binding.function import short_repr
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome
 from lithops_provider.jobs.remote.text import storable
+from lithops_provider.jobs.text import short_repr
 
 #: How many failures a message shows.
 _SHOWN = 5

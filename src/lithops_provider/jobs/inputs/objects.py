@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 from lithops_provider.jobs.adapter import storage as lithops_storage
-from lithops_provider.jobs.binding.function import Binding, as_items, bind_function, short_repr, split_evenly
+from lithops_provider.jobs.binding.function import Binding, bind_function, split_evenly
+from lithops_provider.jobs.binding.items import MAX_ITEMS, as_items, item_arguments, too_many_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.text import short_repr
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ Description = dict[str, Any]
 _S3_BACKENDS = ("minio", "ceph")
 #: Lookups at a time: each is a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
+#: How the names of compressed files end, of which no piece can be read without what is before it.
+_COMPRESSED = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
 _KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
 
 
@@ -53,6 +58,7 @@ def bind_objects(
     chunk_size: int | None = None,
     chunk_number: int | None = None,
     newline: str | None = "\n",
+    max_items: int = MAX_ITEMS,
 ) -> tuple[Binding, list[ObjectItem], list[int]]:
     """
     Finds the objects that items name, and splits them.
@@ -66,6 +72,7 @@ def bind_objects(
     :param chunk_size: bytes per chunk
     :param chunk_number: chunks per object, over ``chunk_size``
     :param newline: chunks end with it; None for chunks of exactly the size
+    :param max_items: how many items there may be, and how many chunks
     :returns: the binding, an item per chunk, and the number of chunks of each object
     :raises InvalidInputError: an object is missing, a prefix is empty, or the items are of several kinds
     """
@@ -75,7 +82,7 @@ def bind_objects(
     items: list[ObjectItem] = []
     chunks: list[int] = []
     kinds: dict[str, str] = {}
-    binding, elements = _elements(function, iterdata, extra_args, argument)
+    binding, elements = _elements(function, iterdata, extra_args, argument, max_items)
     with ThreadPoolExecutor(_LOOKUPS) as pool:
         lookups = [pool.submit(_find, client, path, f"item {index}") for index, (path, _) in enumerate(elements)]
         try:
@@ -92,6 +99,9 @@ def bind_objects(
                 raise InvalidInputError(
                     f"the items of one map are all of one kind and backend: {', '.join(_KINDS.values())}; got {shown}"
                 )
+            wanted = _number_of_chunks(description["size"], chunk_size, chunk_number)
+            if len(items) + wanted > max_items:
+                raise too_many_items(f"{path} in chunks (obj_chunk_size, obj_chunk_number) makes", max_items)
             pieces = _chunks(description, chunk_size, chunk_number, newline)
             items += [((), others, {"object": ("obj", piece)}) for piece in pieces]
             chunks.append(len(pieces))
@@ -108,37 +118,26 @@ def object_paths(function: Any, iterdata: Any, extra_args: Any = None) -> list[s
 
 
 def _elements(
-    function: Any, iterdata: Any, extra_args: Any, argument: str | None
+    function: Any, iterdata: Any, extra_args: Any, argument: str | None, max_items: int = MAX_ITEMS
 ) -> tuple[Binding, list[tuple[str, dict[str, Any]]]]:
     """Returns the bound function, and for each item the path that it names and its other arguments by name."""
-    import inspect
-
     binding = bind_function(function, extra_args, parameter="map_function")
-    signature = inspect.signature(function)
-    signature = signature.replace(
-        parameters=[entry for name, entry in signature.parameters.items() if name not in binding.injected]
-    )
+    with_object = binding.with_object()
     return binding, [
-        _split_element(binding, signature, index, element, argument) for index, element in enumerate(as_items(iterdata))
+        _split_element(binding, with_object, index, element, argument)
+        for index, element in enumerate(as_items(iterdata, max_items))
     ]
 
 
 def _split_element(
-    binding: Binding, signature: Any, index: int, element: Any, argument: str | None
+    binding: Binding, with_object: Binding, index: int, element: Any, argument: str | None
 ) -> tuple[str, dict[str, Any]]:
     """Returns the path that an item names, and its other arguments by name."""
     where = f"item {index}, {short_repr(element)},"
-    if argument is not None:
-        bound: dict[str, Any] = {argument: element}
-    elif isinstance(element, Mapping):
-        bound = dict(element)
-    else:
-        try:
-            bound = dict(signature.bind_partial(*(element if isinstance(element, tuple) else (element,))).arguments)
-        except TypeError as error:
-            raise InvalidInputError(f"{where} does not fit {binding.name}{signature}: {error}") from None
+    args, kwargs = item_arguments(with_object.signature, element, index, argument)
+    bound = with_object.bind_by_name(args, kwargs, where) if args or "obj" in kwargs else {}
     if "obj" not in bound:
-        raise InvalidInputError(f"{where} does not give the parameter 'obj' of {binding.name}{signature}")
+        raise InvalidInputError(f"{where} does not give the parameter 'obj' of {binding.shown()}")
     path = bound.pop("obj")
     binding.check((), bound, where)
     return _as_path(path, where), bound
@@ -248,13 +247,23 @@ def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str
     return [entry for entry in found if not entry["Key"].endswith("/")]
 
 
+def _number_of_chunks(size: int, chunk_size: int | None, chunk_number: int | None) -> int:
+    if chunk_number and size:
+        return min(chunk_number, size)
+    return -(-size // chunk_size) if chunk_size and size else 1
+
+
 def _chunks(
     description: Description, chunk_size: int | None, chunk_number: int | None, newline: str | None
 ) -> list[Description]:
     size = description["size"]
     described = {key: value for key, value in description.items() if key != "whole"}
-    if size and description.get("whole") and (chunk_size or chunk_number):
-        logger.warning("%s is not split: its server has no ranges", description["url"])
+    name = str(description.get("key") or description.get("path") or urlsplit(description.get("url", "")).path)
+    if name.endswith(".parquet"):
+        newline = None  # it is cut by its row groups, see remote/tables.py
+    compressed = newline is not None and name.endswith(_COMPRESSED)
+    if size and (chunk_size or chunk_number) and (compressed or description.get("whole")):
+        logger.warning("%s is not split: %s", name, "it is compressed" if compressed else "its server has no ranges")
         bounds = [(0, size)]
     elif chunk_number and size:
         bounds = [(piece.start, piece.stop) for piece in split_evenly(size, min(chunk_number, size))]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from typing import Any
 
 from . import results
-from .objects import open_chunk
 from .shipped_modules import load_result
 from .storages import open_storage
 from .text import storable
+from .values import read_values
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20
@@ -28,14 +29,22 @@ class Injection:
 
     :param names: the reserved names that the function takes: ``id``, ``storage``, ``ibm_cos``, ``rabbitmq``
     :param places: the positional parameters that are filled in, and how many come before each
+    :param barrier: how many positional arguments an item may have before the first would pass a parameter that is
+        filled in, and what to say then; None if there is no such limit
     :param config: the complete Lithops configuration; None for the one that the Lithops worker has set
     """
 
     def __init__(
-        self, names: tuple[str, ...], places: tuple[tuple[str, int], ...], config: dict[str, Any] | None = None
+        self,
+        names: tuple[str, ...],
+        places: tuple[tuple[str, int], ...],
+        barrier: tuple[int, str] | None = None,
+        *,
+        config: dict[str, Any] | None = None,
     ) -> None:
         self.names = names
         self.places = places
+        self.barrier = barrier
         self._known_config = config
         self._clients: dict[str, Any] = {}
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
@@ -59,15 +68,17 @@ class Injection:
             is none
         :raises UpstreamItemFailedError: ``failed`` says so
         """
-        filled: dict[str, Any] = {name: index if name == "id" else self._client(name) for name in self.names}
+        filled: dict[str, Any] = {}
         if special is not None:
             if "object" in special:
+                from .objects import open_chunk  # comes only with functions that take one
+
                 name, description = special["object"]
                 in_storage = description["backend"] not in ("path", "url")
                 storage = self.storage(description["backend"]) if in_storage else None
                 filled[name] = open_chunk(storage, description)
             for place, references, single in special.get("results", ()):
-                values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
+                values = [value for entry in references for value in read_values(self.storage(None), entry)]
                 given = values[0] if single else values
                 if isinstance(place, int):
                     args = (*args[:place], given, *args[place:])
@@ -77,11 +88,15 @@ class Injection:
                 raise UpstreamItemFailedError(special["failed"])
             if "result" in special:
                 args, kwargs = self._with_result(special["result"], args, kwargs)
+        for name in self.names:
+            if name not in kwargs:  # a given one wins
+                filled[name] = index if name == "id" else self._client(name)
+        named = {**kwargs, **filled} if filled or self.places else kwargs
         for name, place in self.places:
             # By position where all before it are: what comes behind it may be positional as well.
-            if place <= len(args) and name in filled:
-                args = (*args[:place], filled.pop(name), *args[place:])
-        return args, {**kwargs, **filled} if filled else kwargs
+            if place <= len(args) and name in named:
+                args = (*args[:place], named.pop(name), *args[place:])
+        return args, named
 
     def _with_result(
         self, where: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -93,13 +108,14 @@ class Injection:
             ranged = {"Range": f"bytes={span[0]}-{span[1] - 1}"}
             self._window = (key, span, storage.get_object(bucket, key, extra_get_args=ranged))
         blob = memoryview(self._window[2])[start - span[0] : end - span[0]]
-        value = load_result(blob, storage, bucket, key.rsplit("/", 2)[0])
+        value = load_result(lambda: pickle.loads(blob), storage, bucket, key.rsplit("/", 2)[0])
         if argument is not None:
             value = {argument: value}
-        elif isinstance(value, tuple):
-            return (*value, *args), kwargs
         elif not isinstance(value, dict):
-            return (value, *args), kwargs
+            args = (*value, *args) if isinstance(value, tuple) else (value, *args)
+            if self.barrier is not None and len(args) > self.barrier[0]:
+                raise TypeError(f"the upstream's result does not fit: {self.barrier[1]}")
+            return args, kwargs
         twice = sorted(set(value) & set(kwargs))
         if twice:
             raise TypeError(f"the upstream's result and extra_args both give the parameter {twice[0]!r}")

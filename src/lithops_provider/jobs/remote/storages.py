@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .whole_files import with_whole_files
+
 
 def open_storage(**options: Any) -> Any:
     """
@@ -13,9 +15,21 @@ def open_storage(**options: Any) -> Any:
     """
     from lithops.storage import Storage
 
-    storage = Storage(**options)
+    storage = with_whole_files(Storage(**options))
     if storage.backend == "swift":
         from .swift import mended  # comes only with jobs that may need it
 
         return mended(storage)
     return storage
+
+
+def own_storage(storage: Any) -> Any:
+    """
+    Returns a client that no other process uses. The worker forked this process with clients whose connections it
+    goes on using itself.
+
+    :param storage: the Lithops Storage that the worker injects
+    """
+    if storage.backend == "localhost":
+        return with_whole_files(storage)
+    return open_storage(storage_config=storage.get_storage_config())

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from lithops_provider.jobs.binding.function import Binding, short_repr
+from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
 from lithops_provider.jobs.submit.pickler import NotInRuntimeError, Shipped, make_pickler
 from lithops_provider.jobs.submit.unpicklable import find_culprit
+from lithops_provider.jobs.text import short_repr
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
@@ -52,7 +53,7 @@ def dump_function(binding: Binding, modules: set[str] | None = None, shipped: Sh
     :param shipped: what its items bring
     :raises NotPortableError: something it refers to can't be pickled; the message names it
     """
-    value = (binding.function, binding.args, binding.kwargs, (binding.injected, binding.places))
+    value = (binding.function, binding.args, binding.kwargs, binding.injection())
     buffer = io.BytesIO()
     names: Shipped = {module: dict(members) for module, members in (shipped or {}).items()}
     with _by_value(_modules_of(binding.function)):
@@ -102,20 +103,21 @@ def dump_items(
     return dumped
 
 
-def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False) -> bytes:
+def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False, objects: bool = False) -> bytes:
     """
     Pickles what Lithops calls: our wrapper, with the function inside.
 
     :param function: from `dump_function`
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param swift: whether the function may use OpenStack Swift
+    :param objects: whether its items are objects in storage
     """
     import cloudpickle
 
     from lithops_provider.jobs.submit import bootstrap
 
     wrapper = functools.partial(
-        bootstrap.call_wrapper, code=bootstrap.remote_code(swift), function=function, settings=settings
+        bootstrap.call_wrapper, code=bootstrap.remote_code(swift, objects), function=function, settings=settings
     )
     with _by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))

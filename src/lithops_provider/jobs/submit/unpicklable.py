@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from lithops_provider.jobs.binding.function import function_name, is_task_decorator
+from lithops_provider.jobs.binding.function import is_task_decorator
 from lithops_provider.jobs.submit.pickler import NOT_IN_RUNTIME, NotInRuntimeError, describe
 from lithops_provider.jobs.submit.reductions import is_dispatcher
+from lithops_provider.jobs.text import function_name
 
 #: Returns why a value can't be pickled, or None.
 Problem = Callable[[Any], Exception | None]
