@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.task import arguments, upstream
-from lithops_provider.task.base import LithopsBaseOperator
+from lithops_provider.task.operator import LithopsBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

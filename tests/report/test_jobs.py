@@ -11,7 +11,8 @@ import pytest
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.links import LithopsJobLink
 from lithops_provider.operators import LithopsMapOperator
-from lithops_provider.report.jobs import JOB_KEY, PublishedJobs
+from lithops_provider.report.jobs import PublishedJobs
+from lithops_provider.report.xcoms import JOB_KEY
 
 
 @dataclass
@@ -40,9 +41,13 @@ def operator(**arguments: Any) -> LithopsMapOperator:
     return LithopsMapOperator(task_id="task", map_function=abs, map_iterdata=[1], **arguments)
 
 
+def published_by(task: LithopsMapOperator, ti: Instance) -> PublishedJobs:
+    return PublishedJobs(task, task.connection(), ti)
+
+
 def test_the_default_connection_takes_no_bytes() -> None:
     ti = Instance()
-    PublishedJobs(operator(), ti).add("map", job("map"))
+    published_by(operator(), ti).add("map", job("map"))
     assert set(ti.xcoms[JOB_KEY]) == {"jobs"}
 
 
@@ -52,7 +57,7 @@ def test_jobs_are_published_by_phase_with_what_leads_to_them_but_no_secret() -> 
         **{"rabbitmq": {"amqp_url": "amqp://u:s3cret@h"}, "k8s": {"note": "http://u:s3cret@h", "odd": {1, 2}}},
     }
     ti = Instance()
-    published = PublishedJobs(operator(lithops_conn_id="mine", lithops_config=config, storage="redis"), ti)
+    published = published_by(operator(lithops_conn_id="mine", lithops_config=config, storage="redis"), ti)
     first, second = job("map"), job("reduce")
     published.add("map", first)
     published.add("reduce", second)
@@ -69,7 +74,7 @@ def test_jobs_are_published_by_phase_with_what_leads_to_them_but_no_secret() -> 
 def test_what_was_published_before_a_deferral_is_kept() -> None:
     ti = Instance()
     first, second = job("map"), job("reduce")
-    published = PublishedJobs(operator(), ti)
+    published = published_by(operator(), ti)
     published.know({"map": first.to_dict(), "count": 3})
     published.add("reduce", second)
 
@@ -80,7 +85,7 @@ def test_what_was_published_before_a_deferral_is_kept() -> None:
 def test_the_link_is_there_when_the_job_is_sent(monkeypatch: pytest.MonkeyPatch, map_index: int, mapped: str) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/team/")
     ti = Instance(map_index=map_index)
-    PublishedJobs(operator(), ti).add("map", job("map"))
+    published_by(operator(), ti).add("map", job("map"))
 
     run_id = "manual__2026-01-01T00%3A00%3A00%2B00%3A00"
     assert ti.xcoms[LithopsJobLink().xcom_key] == (

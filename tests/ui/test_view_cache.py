@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lithops_provider.connection.settings import ConnectionSettings
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.ui import view_cache as views
 from lithops_provider.ui.view_cache import JobViews
 
-WAY: dict[str, Any] = {"lithops_conn_id": "a", "arguments": {}, "lithops_config": {}}
+WAY = ConnectionSettings("a")
 
 
 def job(number: int, items: int = 10) -> LithopsJob:
@@ -31,7 +33,7 @@ def test_a_view_is_kept_over_rounds() -> None:
 def test_another_way_to_the_storage_is_another_view(change: dict[str, Any]) -> None:
     kept = JobViews()
 
-    assert kept.get(WAY, job(1)) is not kept.get({**WAY, **change}, job(1))
+    assert kept.get(WAY, job(1)) is not kept.get(replace(WAY, **change), job(1))
 
 
 def test_a_value_with_the_same_id_is_another_view_if_it_differs() -> None:

@@ -49,18 +49,13 @@ class FoundJob:
         """The job's value."""
         return self.record.jobs[self.phase]
 
-    @property
-    def published(self) -> dict[str, Any]:
-        """The XCom ``lithops_job``."""
-        return self.record.published or {}
-
     def client(self) -> LithopsClient:
         """
         Returns the client for the job's storage.
 
         :raises ConfigurationError: the connection is missing, or wrong
         """
-        client = connect(self.published)
+        client = connect(self.record.connection)
         client.check_holds(self.job)
         return client
 

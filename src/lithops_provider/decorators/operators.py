@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
-    from lithops_provider.task.base import LithopsBaseOperator
+    from lithops_provider.task.operator import LithopsBaseOperator
 
 #: Of items that are there when the DAG is parsed, so many are checked then; the rest when the task runs.
 _CHECKED_ITEMS = 100

@@ -13,10 +13,10 @@ from typing import Any
 from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import JobCancelledError
+from lithops_provider.jobs.errors import Failure, JobCancelledError
 from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.processes import is_local
-from lithops_provider.jobs.gather.failures import Failure, load_results, make_failure
+from lithops_provider.jobs.gather.failures import load_results, make_failure
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome

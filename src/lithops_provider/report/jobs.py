@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.links import LithopsJobLink
-from lithops_provider.task import arguments
+from lithops_provider.report.xcoms import JOB_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.task.base import LithopsBaseOperator
+    from airflow.sdk import BaseOperator
 
-#: XCom with the task's jobs. Airflow deletes it before the next try, which writes it anew.
-JOB_KEY = "lithops_job"
+    from lithops_provider.connection.settings import ConnectionSettings
+    from lithops_provider.jobs.job import LithopsJob
 
 
 class PublishedJobs:
@@ -25,11 +25,13 @@ class PublishedJobs:
     or the default.
 
     :param operator: the task
+    :param connection: what it says about its configuration
     :param ti: its instance
     """
 
-    def __init__(self, operator: LithopsBaseOperator, ti: Any) -> None:
+    def __init__(self, operator: BaseOperator, connection: ConnectionSettings, ti: Any) -> None:
         self.operator = operator
+        self.connection = connection
         self.ti = ti
         self._jobs: dict[str, dict[str, Any]] = {}
 
@@ -50,23 +52,15 @@ class PublishedJobs:
         :param phase: ``call``, ``map`` or ``reduce``
         :param job: its value
         """
-        from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.config.secrets import without_secrets
 
-        operator = self.operator
         if not self._jobs:  # early: Airflow itself stores links when the task is over
             link = LithopsJobLink()
-            self.ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=self.ti))
+            self.ti.xcom_push(key=link.xcom_key, value=link.get_link(self.operator, ti_key=self.ti))
         self._jobs[phase] = job.to_dict()
-        conn_id, default = operator.lithops_conn_id, LithopsHook.default_conn_name
-        value = {
-            "lithops_conn_id": None if conn_id == default else conn_id,
-            "arguments": operator.hook_arguments(),
-            "lithops_config": _plain(without_secrets(arguments.resolve(operator, "lithops_config") or {})),
-            "jobs": self._jobs,
-        }
-        value = {name: entry for name, entry in value.items() if entry}  # a row of the database for each task
-        self.ti.xcom_push(key=JOB_KEY, value=value)
+        config = _plain(without_secrets(dict(self.connection.lithops_config or {})))
+        shown = replace(self.connection, lithops_config=config)
+        self.ti.xcom_push(key=JOB_KEY, value={**shown.to_dict(), "jobs": self._jobs})
 
 
 def _plain(config: dict[str, Any]) -> Any:

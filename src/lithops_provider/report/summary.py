@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from lithops_provider.jobs.errors import ConfigurationError, ItemsFailedError
 from lithops_provider.report import telemetry
+from lithops_provider.report.xcoms import SUMMARY_KEY
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: XCom with a summary of each of the task's jobs, by phase.
-SUMMARY_KEY = "lithops_summary"
 #: Where a later phase finds the summaries of earlier ones.
 SUMMARIES = "summaries"
 

@@ -10,11 +10,10 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import Text, and_, cast, select, true
 
+from lithops_provider.connection.settings import ConnectionSettings
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.report.jobs import JOB_KEY
-from lithops_provider.report.summary import SUMMARY_KEY
-from lithops_provider.task.run import FAILURES_KEY
+from lithops_provider.report.xcoms import FAILURES_KEY, JOB_KEY, SUMMARY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -47,8 +46,8 @@ class TaskRecord:
     :param started: when the try began, ISO 8601
     :param ended: when it ended
     :param operator: name of the operator
-    :param published: the XCom ``lithops_job``, see `lithops_provider.report.jobs`; None if there is none (yet)
-    :param jobs: the jobs in it by phase
+    :param connection: what leads to the storage of its jobs, from the XCom ``lithops_job``
+    :param jobs: the jobs in that XCom by phase; none if it isn't there (yet)
     :param problem: why it can't be read
     """
 
@@ -58,7 +57,7 @@ class TaskRecord:
     started: str | None
     ended: str | None
     operator: str | None
-    published: dict[str, Any] | None
+    connection: ConnectionSettings
     jobs: dict[str, LithopsJob]
     problem: str | None = None
 
@@ -173,11 +172,11 @@ def _query(*, outer: bool) -> Select[Any]:
 def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
     for row in session.execute(query):
         dag_id, run_id, task_id, map_index, state, try_number, started, ended, operator, value = row
-        published: dict[str, Any] | None = None
+        connection = ConnectionSettings()
         jobs: dict[str, LithopsJob] = {}
         problem: str | None = None
         try:
-            published, jobs = _read(_plain(value))
+            connection, jobs = _read(_plain(value))
         except InvalidInputError as error:
             problem = str(error)
         yield TaskRecord(
@@ -187,7 +186,7 @@ def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
             started=started.isoformat() if started else None,
             ended=ended.isoformat() if ended else None,
             operator=operator,
-            published=published,
+            connection=connection,
             jobs=jobs,
             problem=problem,
         )
@@ -201,9 +200,9 @@ def _plain(value: Any) -> Any:
         return None
 
 
-def _read(value: Any) -> tuple[dict[str, Any] | None, dict[str, LithopsJob]]:
+def _read(value: Any) -> tuple[ConnectionSettings, dict[str, LithopsJob]]:
     if value is None:
-        return None, {}
+        return ConnectionSettings(), {}
     if not isinstance(value, dict) or not isinstance(value.get("jobs"), dict):
         raise InvalidInputError(f"the XCom {JOB_KEY} isn't what a task publishes")
     jobs = {}
@@ -211,4 +210,4 @@ def _read(value: Any) -> tuple[dict[str, Any] | None, dict[str, LithopsJob]]:
         job = LithopsJob.from_dict(entry)
         job.check_names()
         jobs[str(phase)] = job
-    return value, jobs
+    return ConnectionSettings.from_dict(value), jobs

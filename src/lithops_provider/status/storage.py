@@ -9,8 +9,7 @@ from airflow.models.connection import Connection
 from lithops_provider.hooks import LithopsHook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.client import LithopsClient
 
 
@@ -22,24 +21,13 @@ class _ServersHook(LithopsHook):
         return Connection.get_connection_from_secrets(conn_id)
 
 
-def connection_of(way: Mapping[str, Any]) -> str:
-    """
-    Returns the id of the connection that a job was sent with.
-
-    :param way: what leads to its storage, see `connect`
-    """
-    return str(way.get("lithops_conn_id") or LithopsHook.default_conn_name)
-
-
-def connect(way: Mapping[str, Any]) -> LithopsClient:
+def connect(settings: ConnectionSettings) -> LithopsClient:
     """
     Returns the client for the storage of a job.
 
-    :param way: what leads to it, as far as it isn't empty or the default: ``lithops_conn_id``, ``arguments`` and
-        ``lithops_config``, as in the XCom ``lithops_job`` and in the arguments of `LithopsJobTrigger`
+    :param settings: what leads to it, from the XCom ``lithops_job`` or the arguments of `LithopsJobTrigger`
     :raises ConfigurationError: its connection is missing, or wrong
     """
     from lithops_provider.jobs.client import LithopsClient
 
-    hook = _ServersHook(connection_of(way), way.get("lithops_config") or None, **(way.get("arguments") or {}))
-    return LithopsClient(hook.get_config(), patience=0.0)
+    return LithopsClient(_ServersHook.from_settings(settings).get_config(), patience=0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.report import telemetry
+from lithops_provider.report.failures import publish_failures
 from lithops_provider.report.jobs import PublishedJobs
-from lithops_provider.report.summary import SUMMARIES, SUMMARY_KEY, sum_up
-from lithops_provider.task import arguments
+from lithops_provider.report.summary import SUMMARIES, sum_up
+from lithops_provider.report.xcoms import SUMMARY_KEY
 from lithops_provider.task.durable import DurableState
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
@@ -30,20 +30,13 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.gather.failures import Failure
     from lithops_provider.jobs.job import JobKind, LithopsJob
     from lithops_provider.jobs.run import JobRun
     from lithops_provider.jobs.submit.spec import JobSpec
-    from lithops_provider.task.base import LithopsBaseOperator
+    from lithops_provider.task.parameters import LithopsParameters
 
-#: XCom with the items that failed.
-FAILURES_KEY = "lithops_failures"
-#: Failures that it holds at most; all of them are in storage.
-_MAX_FAILURES = 100
 #: Where a later phase finds bucket and prefix of what functions of earlier ones have written; how many at most.
 _WRITTEN, _MAX_WRITTEN = "written", 200
-#: Characters of a failure's traceback in it.
-_MAX_TRACEBACK = 2_000
 #: States of a task that was marked or cleared while its process goes on.
 _ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
 #: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
@@ -58,11 +51,12 @@ class TaskRun:
     :param context: Airflow's
     """
 
-    def __init__(self, operator: LithopsBaseOperator, context: Context) -> None:
+    def __init__(self, operator: LithopsParameters, context: Context) -> None:
         self.operator = operator
         self.context = context
         self.log = operator.log
         self.settings = operator.settings()
+        self.connection = operator.connection()
         self.state = DurableState(context, operator.durable, operator.log)
         ti = context["ti"]
         #: The same before and after a deferral, another one in the next try.
@@ -70,7 +64,7 @@ class TaskRun:
         self.active: JobRun | None = None
         #: What earlier phases have left.
         self.carried: dict[str, Any] = {}
-        self.published = PublishedJobs(operator, ti)
+        self.published = PublishedJobs(operator, self.connection, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
         limit = operator.execution_timeout
@@ -243,22 +237,12 @@ class TaskRun:
         failures = run.failures()
         if not failures:
             return None
-        message = failure_message(run.spec.name, failures, run.job.items, self._publish(run, failures))
+        where = publish_failures(self.context["ti"], run.client, run.job, failures)
+        message = failure_message(run.spec.name, failures, run.job.items, where)
         if too_many(len(failures), run.job.items, self.settings["min_success_ratio"]):
             return ItemsFailedError(message, failures, run.job.items)
         self.log.warning(message)
         return None
-
-    def _publish(self, run: JobRun, failures: list[Failure]) -> str:
-        """Stores all failures, and puts the first of them into an XCom. Returns where they are."""
-        key = f"{run.job.round_prefix()}/failures.json"
-        entries = [failure.to_dict() for failure in failures]
-        run.client.put(key, json.dumps(entries).encode())
-        shown = [{**entry, "traceback": entry["traceback"][-_MAX_TRACEBACK:]} for entry in entries[:_MAX_FAILURES]]
-        where = f"{run.job.storage}://{run.job.bucket}/{key}"
-        value = {"job": run.job.executor_id, "failed": len(entries), "items": shown, "all": where}
-        self.context["ti"].xcom_push(key=FAILURES_KEY, value=value)
-        return f"job {run.job.executor_id}; all of them are in the XCom {FAILURES_KEY} and in {where}"
 
     def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
@@ -313,19 +297,14 @@ class TaskRun:
         """
         from lithops_provider.triggers import without_credentials
 
-        operator = self.operator
-        given = without_credentials(arguments.resolve(operator, "lithops_config"), operator.lithops_conn_id)
-        return {"arguments": operator.hook_arguments(), "lithops_config": given}
+        given = without_credentials(self.connection.lithops_config, self.connection.lithops_conn_id)
+        return {"arguments": dict(self.connection.arguments), "lithops_config": given}
 
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.client import LithopsClient
 
-        operator = self.operator
-        hook = LithopsHook(
-            operator.lithops_conn_id, arguments.resolve(operator, "lithops_config"), **operator.hook_arguments()
-        )
-        return LithopsClient(hook.get_config())
+        return LithopsClient(LithopsHook.from_settings(self.connection).get_config())
 
     def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun

@@ -17,7 +17,6 @@ from lithops_provider.jobs.view.item_table import STATES
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from lithops_provider.status import answers
 from lithops_provider.status.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
-from lithops_provider.status.storage import connection_of
 from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
 from lithops_provider.ui.view_cache import JobViews
 
@@ -64,12 +63,12 @@ Task = Annotated[TaskRecord, Depends(_task)]
 
 def _view(record: TaskRecord, phase: str | None, wait: float | None = None) -> tuple[str, JobView]:
     """Returns the phase that is meant, the last if none is, and the view of its job, just refreshed."""
-    if record.published is None or not record.jobs:
+    if not record.jobs:
         raise HTTPException(404, record.problem or "The task has not sent a job yet.")
     chosen = phase or list(record.jobs)[-1]
     if chosen not in record.jobs:
         raise HTTPException(404, f"The task has no job for the phase {chosen}.")
-    view = views.get(record.published, record.jobs[chosen])
+    view = views.get(record.connection, record.jobs[chosen])
     if wait is None:
         wait = _FIRST_WAIT if view.snapshot is None else _NEXT_WAIT
     view.refresh(record.jobs[chosen], wait)
@@ -160,8 +159,8 @@ def show_item(
     snapshot = _seen(view)
     if index >= snapshot.job.items:
         raise HTTPException(404, f"The job has no item {index}.")
-    conn_id = connection_of(record.published or {})
-    return answers.item(view, snapshot, index, failures_shown(session, record.key), conn_id)
+    shown = failures_shown(session, record.key)
+    return answers.item(view, snapshot, index, shown, record.connection.lithops_conn_id)
 
 
 @api.get("/dags/{dag_id}/failures", dependencies=[may_see_tasks, may_see_logs])

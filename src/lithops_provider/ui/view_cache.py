@@ -6,14 +6,13 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.view.job_view import JobView
 from lithops_provider.status.storage import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.job import LithopsJob
 
 #: Items of all kept views together at most, each of which takes about a hundred bytes; and views.
@@ -29,19 +28,18 @@ class JobViews:
         self._views: OrderedDict[str, tuple[JobView, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, published: Mapping[str, Any], job: LithopsJob) -> JobView:
+    def get(self, settings: ConnectionSettings, job: LithopsJob) -> JobView:
         """
         Returns the view of a job, a new one if there is none yet.
 
-        :param published: the XCom that has it
+        :param settings: what leads to its storage
         :param job: its value
         """
-        way = {name: published.get(name) for name in ("lithops_conn_id", "arguments", "lithops_config")}
         # All of it: a job's value that somebody else has written must not lead to another's view.
-        key = json.dumps([way, {**job.to_dict(), "rounds": None}], sort_keys=True, default=str)
+        key = json.dumps([settings.to_dict(), {**job.to_dict(), "rounds": None}], sort_keys=True, default=str)
         now = time.monotonic()
         with self._lock:
-            view = self._views[key][0] if key in self._views else JobView(job, lambda: connect(dict(published)))
+            view = self._views[key][0] if key in self._views else JobView(job, lambda: connect(settings))
             self._views[key] = (view, now)
             self._views.move_to_end(key)
             self._drop(now)

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Collection
 from typing import Any
 
-from lithops_provider.jobs.submit.pickler import NOT_IN_RUNTIME
+#: Packages that the functions' runtime doesn't have.
+NOT_IN_RUNTIME = ("airflow", "lithops_provider")
 
 
 def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set[str]) -> set[str]:

@@ -11,12 +11,10 @@ from collections.abc import Collection
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.binding.function import is_task_decorator
 from lithops_provider.jobs.remote.by_value import reduce_code
 from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
-
-#: Packages that the functions' runtime doesn't have.
-NOT_IN_RUNTIME = ("airflow", "lithops_provider")
 
 
 class NotInRuntimeError(Exception):
