@@ -91,25 +91,3 @@ def test_the_link_is_there_when_the_job_is_sent(monkeypatch: pytest.MonkeyPatch,
     assert ti.xcoms[LithopsJobLink().xcom_key] == (
         f"https://airflow.example.com/team/dags/a.dag/runs/{run_id}/tasks/group.task{mapped}/plugin/lithops"
     )
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"executor_id": "0123456789abcdef-0/../.."},
-        {"executor_id": "*"},
-        {"rounds": [{"job_id": "M000/..", "items": 1, "calls": 1, "submitted": 1.0}]},
-        {"rounds": [{"job_id": "M000", "items": -1, "calls": 1, "submitted": 1.0}]},
-        {"rounds": [{"job_id": "M000", "items": 1, "calls": True, "submitted": 1.0}]},
-        {"rounds": [{"job_id": "M000", "items": 1, "calls": 1, "submitted": "now"}]},
-        {"rounds": []},
-        {"items": 10**10},
-    ],
-    ids=str,
-)
-def test_a_value_whose_names_lead_elsewhere_is_refused(change: dict[str, Any]) -> None:
-    good = job("map")
-    good.check_names()
-
-    with pytest.raises(ValueError, match="is damaged"):
-        LithopsJob.from_dict({**good.to_dict(), **change}).check_names()

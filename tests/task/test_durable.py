@@ -16,7 +16,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.submit.send import new_job
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec
-from lithops_provider.task.durable import KEY, DurableState
+from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
 
 
 class Store:
@@ -103,14 +103,12 @@ def test_a_changed_function_keeps_what_succeeded(
     assert "durable=False" in caplog.text
 
 
-def test_equal_items_of_other_bytes_are_the_same(state: DurableState, client: LithopsClient) -> None:
+def test_equal_items_of_other_bytes_are_the_same(state: DurableState, store: Store, client: LithopsClient) -> None:
     """A set of str is pickled in another order in every process."""
     wide = {1, 2, 3}
     spec = spec_of([wide])
     job = remember(state, client, spec)
-    known = state.load()
-    known["map"]["digests"]["items"] = "of other bytes"
-    state._store.set(KEY, known)
+    store.values[KEY]["map"]["digests"]["items"] = "of other bytes"
     assert state.find("map", client, spec_of([{3, 2, 1}])) == job
 
 
@@ -121,6 +119,49 @@ def test_a_job_whose_data_is_gone_is_sent_afresh(
     client.delete(job.bucket, client.keys(job.bucket, f"{job.round_prefix()}/"))
     assert state.find("map", client, spec_of([1])) is None
     assert "its data is gone" in caplog.text
+
+
+def unreadable(job: dict[str, Any], digests: dict[str, str]) -> list[Any]:
+    """Returns what a store may hold that can't be gone on with."""
+    good = {"job": job, "digests": digests}
+    return [
+        *("text", 5, [good], {"map": None}, {"map": "text"}, {"map": {"job": job}}, {"map": {"digests": digests}}),
+        {"map": {**good, "digests": [1]}},
+        {"map": {**good, "digests": {"items": "a"}}},
+        {"map": {**good, "job": {**job, "lithops_job": 2}}},
+        {"map": {**good, "job": {**job, "executor_id": "../../../x"}}},
+        {"map": good, "reduce": {**good, "job": {**job, "bucket": "../.."}}},
+    ]
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_what_cant_be_read_is_put_aside_and_the_job_starts_afresh(
+    state: DurableState, store: Store, client: LithopsClient, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = spec_of([1])
+    job = remember(state, client, spec)
+    stored = store.values[KEY] = unreadable(job.to_dict(), spec.digests())[number]
+
+    assert state.find("map", client, spec) is None
+    assert store.values == {UNREADABLE_KEY: stored}
+    assert "can't be read" in caplog.text
+    assert UNREADABLE_KEY in caplog.text
+    state.save("map", job, spec.digests())
+    assert state.find("map", client, spec) == job
+
+
+def test_what_a_newer_release_has_added_to_a_job_stays_in_the_store(
+    state: DurableState, store: Store, client: LithopsClient
+) -> None:
+    spec = spec_of([1])
+    remember(state, client, spec)
+    store.values[KEY]["map"]["job"]["labels"] = ["a"]
+
+    found = state.find("map", client, spec)
+    assert found is not None
+    state.save("map", found.with_round(1, 1), spec.digests())
+
+    assert store.values[KEY]["map"]["job"]["labels"] == ["a"]
 
 
 def test_forgetting(state: DurableState, client: LithopsClient, store: Store) -> None:

@@ -28,7 +28,9 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
     :param job: its value
     :param owner: who wants it stopped; if somebody else waits for it by now, it goes on
     :returns: whether it was stopped
+    :raises StorageUnavailableError: the client looks elsewhere than where the job is
     """
+    client.check_holds(job)
     if not job.rounds:
         return False
     if owner is not None and not is_owner(client, job, owner):

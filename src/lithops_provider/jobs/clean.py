@@ -29,7 +29,9 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     :param client: where the job ran
     :param job: its value
     :returns: how many objects there were
+    :raises StorageUnavailableError: the client looks elsewhere than where the job is
     """
+    client.check_holds(job)
     keys = [key for prefix in _prefixes(job.executor_id) for key in client.keys(job.bucket, prefix)]
     client.delete(job.bucket, keys)
     client.delete_messages(job.executor_id)

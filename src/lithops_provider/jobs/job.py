@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs import job_value
+from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
 from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
 
 JobKind = Literal["call", "map", "reduce"]
 
-#: The letter Lithops puts before the number of a job of an executor.
-_LETTERS: dict[str, str] = {"call": "A", "map": "M", "reduce": "R"}
 _VERSION = 1
-_EXECUTOR_ID = re.compile(r"[0-9a-f]{16}-[0-9]+", re.ASCII)
-_JOB_ID = re.compile(r"[AMR][0-9]{3,6}", re.ASCII)
-#: Items of a job that others are believed to have.
-_MOST_ITEMS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -32,12 +26,14 @@ class Round:
     :param items: number of items sent
     :param calls: number of calls they were sent in
     :param submitted: when, in seconds since the epoch
+    :param unknown: what a newer release has added
     """
 
     job_id: str
     items: int
     calls: int
     submitted: float
+    unknown: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,7 @@ class LithopsJob:
     :param host: name of the machine that submitted it, which is where a localhost job runs
     :param created: seconds since the epoch
     :param rounds: all submissions so far, the last one being followed
+    :param unknown: what a newer release has added; kept, and not looked at
     """
 
     executor_id: str
@@ -71,6 +68,7 @@ class LithopsJob:
     host: str
     created: float
     rounds: tuple[Round, ...] = ()
+    unknown: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     @staticmethod
     def new_executor_id() -> str:
@@ -83,25 +81,16 @@ class LithopsJob:
 
         :param items: number of items to send
         :param calls: number of calls to send them in
+        :raises LithopsJobError: the job has as many rounds as one may have
         """
-        job_id = f"{_LETTERS[self.kind]}{len(self.rounds):03d}"
+        number = len(self.rounds)
+        if number >= job_value.MOST_ROUNDS:
+            raise LithopsJobError(
+                f"job {self.executor_id} was sent in {number} rounds, and its items are still not done; give items "
+                "more time or memory, or fewer item_retries"
+            )
+        job_id = job_value.job_id(self.kind, number)
         return replace(self, rounds=(*self.rounds, Round(job_id, items, calls, round(time.time(), 3))))
-
-    def check_names(self) -> None:
-        """
-        Checks that the job's keys lead nowhere but to the objects of jobs: for values that others may have written.
-
-        :raises InvalidInputError: an id has another form, or the numbers are no numbers
-        """
-        ids_fit = _EXECUTOR_ID.fullmatch(str(self.executor_id)) and all(
-            _JOB_ID.fullmatch(str(entry.job_id)) for entry in self.rounds
-        )
-        numbers = [self.items, *(number for entry in self.rounds for number in (entry.items, entry.calls))]
-        numbers_fit = all(type(number) is int and 0 <= number <= _MOST_ITEMS for number in numbers)
-        times = [self.created, *(entry.submitted for entry in self.rounds)]
-        times_fit = all(isinstance(number, (int, float)) for number in times)
-        if not (self.rounds and ids_fit and numbers_fit and times_fit):
-            raise InvalidInputError("the value of the Lithops job is damaged: its ids or numbers aren't those of a job")
 
     @property
     def job_ids(self) -> list[str]:
@@ -130,7 +119,13 @@ class LithopsJob:
         return f"{self.round_prefix(number)}/items"
 
     def round_prefix(self, number: int = -1) -> str:
-        """Returns the prefix of all objects of a round, without a slash at its end."""
+        """
+        Returns the prefix of all objects of a round, without a slash at its end.
+
+        :raises InvalidInputError: the value has no rounds
+        """
+        if not self.rounds:
+            raise InvalidInputError(f"nothing of job {self.executor_id} was sent: its value has no rounds")
         return job_prefix(self.executor_id, self.rounds[number].job_id)
 
     def reference(self) -> dict[str, Any]:
@@ -139,8 +134,7 @@ class LithopsJob:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON, for XCom, the task state store and trigger kwargs."""
-        value = asdict(self)
-        value["rounds"] = [asdict(entry) for entry in self.rounds]
+        value = {**self.unknown, **_known(self), "rounds": [{**one.unknown, **_known(one)} for one in self.rounds]}
         return {"lithops_job": _VERSION, **value}
 
     @classmethod
@@ -151,20 +145,32 @@ class LithopsJob:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> LithopsJob:
         """
-        Reads what `to_dict` returned.
+        Reads what `to_dict` returned, and checks all of it: others may have written it.
 
-        :raises InvalidInputError: it is something else, or written by a newer release
+        :raises InvalidInputError: it is something else, or damaged; the message names the field
         """
         if not cls.is_value(value):
             raise InvalidInputError(
                 f"not the value of a Lithops job, which is a dict with 'lithops_job': {value!r:.200}"
             )
-        fields = dict(value)
-        version = fields.pop("lithops_job")
-        if version != _VERSION:
-            raise InvalidInputError(f"the job's value has format {version!r}; this release reads {_VERSION}")
-        try:
-            fields["rounds"] = tuple(Round(**entry) for entry in fields["rounds"])
-            return cls(**fields)
-        except (KeyError, TypeError) as error:
-            raise InvalidInputError(f"the value of the Lithops job is damaged: {error}") from None
+        version = value["lithops_job"]
+        if type(version) is not int or version != _VERSION:
+            raise InvalidInputError(
+                f"the job's value has format {version!a:.20}; this release reads {_VERSION}. If a newer release "
+                "has written it, upgrade airflow-provider-lithops here, too"
+            )
+        known = job_value.checked_fields(value)
+        rounds = job_value.checked_rounds(value.get("rounds"), known["kind"])
+        return cls(
+            **known,
+            rounds=tuple(
+                Round(**one, unknown=job_value.unknown_fields(entry, *one))
+                for one, entry in zip(rounds, value["rounds"], strict=True)
+            ),
+            unknown=job_value.unknown_fields(value, "lithops_job", "rounds", *known),
+        )
+
+
+def _known(value: LithopsJob | Round) -> dict[str, Any]:
+    names = (entry.name for entry in fields(value))
+    return {name: getattr(value, name) for name in names if name != "unknown"}

@@ -24,6 +24,7 @@ def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]
     :param job: its value
     :returns: whether its last round is over, and how far it is
     """
+    _check_can_be_looked_at(client, job)
     gone = runner_is_gone(job)  # before the listing, so that what it wrote at its end is in there
     follower = Follower(client, job, 1.0)
     progress = follower.poll()
@@ -42,6 +43,7 @@ def wait_for_job(
     :param timeout: seconds to wait at most
     :raises JobTimeoutError: it isn't over by then; it goes on
     """
+    _check_can_be_looked_at(client, job)
     interval = poll_interval or float(client.config["lithops"]["monitoring_interval"])
     deadline = None if timeout is None else time.time() + timeout
     return follow(Follower(client, job, interval), lambda progress: None, deadline)
@@ -73,8 +75,14 @@ def check_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: 
     _judge(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
 
 
-def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> Outcomes:
+def _check_can_be_looked_at(client: LithopsClient, job: LithopsJob) -> None:
     client.check_holds(job)
+    if not job.rounds:
+        raise StorageUnavailableError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
+
+
+def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> Outcomes:
+    _check_can_be_looked_at(client, job)
     plan = load_plan(client, job)
     if plan is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")

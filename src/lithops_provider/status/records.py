@@ -208,6 +208,7 @@ def _read(value: Any) -> tuple[ConnectionSettings, dict[str, LithopsJob]]:
     jobs = {}
     for phase, entry in value["jobs"].items():
         job = LithopsJob.from_dict(entry)
-        job.check_names()
+        if not job.rounds:
+            raise InvalidInputError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
         jobs[str(phase)] = job
     return ConnectionSettings.from_dict(value), jobs

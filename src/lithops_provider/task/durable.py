@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from lithops_provider.jobs.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -14,9 +17,46 @@ if TYPE_CHECKING:
 
 #: Key in the task state store. Airflow keeps it over retries and Clear.
 KEY = "lithops_jobs"
+#: Key under which what can't be read is kept for whoever wants to know what it was.
+UNREADABLE_KEY = "lithops_jobs_unreadable"
 
 #: What to do for those who don't want a job to be gone on with.
 _FRESH = "To start afresh instead, delete the key 'lithops_jobs' from the task's state store, or set durable=False."
+
+
+#: What a job and its items are recognised by.
+_DIGESTS = ("items", "shared", "function")
+
+
+@dataclass(frozen=True)
+class KnownJob:
+    """
+    A job that an earlier try has sent.
+
+    :param job: its value
+    :param digests: of its items, of the arguments that they share, and of its function
+    """
+
+    job: LithopsJob
+    digests: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON."""
+        return {"job": self.job.to_dict(), "digests": self.digests}
+
+    @classmethod
+    def from_dict(cls, entry: Any) -> KnownJob:
+        """
+        Reads what `to_dict` returned.
+
+        :raises InvalidInputError: it is something else
+        """
+        from lithops_provider.jobs.job import LithopsJob
+
+        digests = entry.get("digests") if isinstance(entry, dict) else None
+        if not isinstance(digests, dict) or not all(isinstance(digests.get(name), str) for name in _DIGESTS):
+            raise InvalidInputError(f"a phase's entry must have a job, and digests of {', '.join(_DIGESTS)}")
+        return cls(LithopsJob.from_dict(entry.get("job")), digests)
 
 
 class DurableState:
@@ -34,10 +74,24 @@ class DurableState:
         if enabled and self._store is None:
             log.info("This Airflow has no task state store (3.3 has), so a retry starts the job afresh.")
 
-    def load(self) -> dict[str, Any]:
-        """Returns what `save` stored, by phase."""
+    def load(self) -> dict[str, KnownJob]:
+        """
+        Returns what `save` stored, by phase. What can't be read is put aside: users may write to the store, and so may
+        another release of this package.
+        """
         stored = self._store.get(KEY) if self._store is not None else None
-        return dict(stored) if isinstance(stored, dict) else {}
+        if stored is None:
+            return {}
+        try:
+            return _read(stored)
+        except InvalidInputError as error:
+            self._store.set(UNREADABLE_KEY, stored)
+            self._store.delete(KEY)
+            self.log.warning(
+                f"What an earlier try has stored of its jobs can't be read: {error}. It is put aside in the task's "
+                f"state store as {UNREADABLE_KEY!r}, and the job is started afresh."
+            )
+            return {}
 
     def save(self, phase: str, job: LithopsJob, digests: dict[str, str]) -> None:
         """
@@ -48,7 +102,8 @@ class DurableState:
         :param digests: of its items and function
         """
         if self._store is not None:
-            self._store.set(KEY, {**self.load(), phase: {"job": job.to_dict(), "digests": digests}})
+            known = {**self.load(), phase: KnownJob(job, digests)}
+            self._store.set(KEY, {phase: entry.to_dict() for phase, entry in known.items()})
 
     def forget(self) -> None:
         """Has the next run of the task start afresh: it succeeded."""
@@ -65,14 +120,12 @@ class DurableState:
         :returns: None if there is none, or if it is about something else
         """
         from lithops_provider.jobs.cancel import cancel_job
-        from lithops_provider.jobs.job import LithopsJob
         from lithops_provider.jobs.submit.send import load_plan
 
         entry = self.load().get(phase)
         if entry is None:
             return None
-        job = LithopsJob.from_dict(entry["job"])
-        known, now = entry["digests"], spec.digests()
+        job, known, now = entry.job, entry.digests, spec.digests()
         if (job.storage, job.bucket) != (client.storage_backend, client.bucket):
             reason = f"it is in {job.storage}://{job.bucket}, not in {client.storage_backend}://{client.bucket}"
         elif job.backend != client.backend:
@@ -95,6 +148,12 @@ class DurableState:
         if (job.storage, job.bucket) == (client.storage_backend, client.bucket):
             cancel_job(client, job)
         return None
+
+
+def _read(stored: Any) -> dict[str, KnownJob]:
+    if not isinstance(stored, dict):
+        raise InvalidInputError(f"it must be a dict of phases, got {type(stored).__name__}")
+    return {str(phase): KnownJob.from_dict(entry) for phase, entry in stored.items()}
 
 
 def _same_items(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> bool:

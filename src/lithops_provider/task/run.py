@@ -129,10 +129,9 @@ class TaskRun:
         :param error: what Airflow fails the task with
         """
         from lithops_provider.jobs.cancel import cancel_job
-        from lithops_provider.jobs.job import LithopsJob
 
         try:
-            known = [LithopsJob.from_dict(entry["job"]) for entry in self.state.load().values()]
+            known = [entry.job for entry in self.state.load().values()]
             stopped = [job for job in known if cancel_job(self._client(), job, self.owner)]
             if stopped:
                 ti = self.context["ti"]

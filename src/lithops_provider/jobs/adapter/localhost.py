@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lithops_provider.jobs.adapter.private_folder import lithops_folder, make_private_file
 from lithops_provider.jobs.errors import SubmitError
 
 #: Characters of what a runtime that can't be run says.
@@ -73,14 +74,18 @@ def detached_localhost_handler(config: dict[str, Any], storage: str) -> Any:
                 )
             return json.loads(done.stdout.strip().splitlines()[-1])
 
-        def _job_file_for_runner(self, local_path: str, container_path: str) -> Any:
-            os.chmod(local_path, 0o600)  # it holds the configuration, credentials included
-            return super()._job_file_for_runner(local_path, container_path)
+        def prepare_job_file(self, job_payload: dict[str, Any]) -> Any:
+            """Has Lithops write the job file, which holds credentials, into one that is closed to others already."""
+            config = job_payload["config"]
+            bucket = config[config["lithops"]["storage"]]["storage_bucket"]
+            folder = os.path.join(lithops_folder(), bucket, v1.JOBS_PREFIX)
+            os.makedirs(folder, exist_ok=True)
+            make_private_file(os.path.join(folder, f"{job_payload['job_key']}-job.json"))
+            return super().prepare_job_file(job_payload)
 
         def _start_job_process(self, job_key: str, command: list[str]) -> Any:
             """Starts the runner so that it outlives this process: no pipe that breaks when this process ends."""
-            os.makedirs(v1.LITHOPS_TEMP_DIR, exist_ok=True)
-            with open(os.path.join(v1.LITHOPS_TEMP_DIR, "airflow-provider-runner.log"), "ab") as log:
+            with open(os.path.join(lithops_folder(), "airflow-provider-runner.log"), "ab") as log:
                 runner = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,

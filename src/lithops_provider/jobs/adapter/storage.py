@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lithops_provider.jobs.adapter.private_folder import lithops_folder
 from lithops_provider.jobs.remote import storages
 from lithops_provider.jobs.remote.swift import mended
 
@@ -47,6 +48,8 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
             except ValueError:  # written by Lithops's own client at this moment, or cut off
                 return None
 
+    if "localhost" in (config["lithops"]["backend"], config["lithops"]["storage"]):
+        lithops_folder()
     internal = SharedInternalStorage(extract_storage_config(config))
     if internal.backend == "swift":
         mended(internal.storage).create_bucket(internal.bucket)
@@ -60,6 +63,8 @@ def open_storage(config: dict[str, Any], backend: str) -> Any:
     :param config: complete configuration
     :param backend: its name
     """
+    if backend == "localhost":
+        lithops_folder()
     return storages.open_storage(config=config, backend=backend)
 
 

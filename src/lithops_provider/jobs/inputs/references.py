@@ -54,7 +54,7 @@ def check_not_expanded(value: object) -> None:
         )
 
 
-_VALUE_KEYS = frozenset({"lithops_job", *LithopsJob.__dataclass_fields__})
+_VALUE_KEYS = frozenset({"lithops_job", *LithopsJob.__dataclass_fields__} - {"unknown"})
 
 
 def bind_references(

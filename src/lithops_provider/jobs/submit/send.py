@@ -36,6 +36,8 @@ _CALL_OVERHEAD = 300
 #: cost a third more time: what a dying function printed last is lost then, and a timeout that it doesn't react to
 #: takes minutes.
 _MANY_CALLS = 100
+#: Characters of the function's name that a job's value has.
+_MAX_NAME = 200
 #: Seconds of timeout up to which items are watched in any case.
 _SHORT_TIMEOUT = 300.0
 
@@ -52,7 +54,7 @@ def new_job(client: LithopsClient, spec: JobSpec) -> LithopsJob:
     return LithopsJob(
         executor_id=LithopsJob.new_executor_id(),
         kind=spec.kind,
-        function=spec.name,
+        function="".join(char if char.isprintable() else "?" for char in spec.name[:_MAX_NAME]),
         items=len(spec.items),
         backend=client.backend,
         storage=client.storage_backend,
