@@ -1,6 +1,6 @@
 """
-The parameters that all operators share, and what each operator says about itself. `lithops_provider.task.run` works with
-these alone; `lithops_provider.task.operator` adds what Airflow calls.
+The parameters that all operators share, and what each operator says about itself. `lithops_provider.task.run` works
+with these alone; `lithops_provider.task.operator` adds what Airflow calls.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter import faas as lithops_faas
+from lithops_provider.jobs.adapter import invokers
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, SubmitError
@@ -224,7 +224,7 @@ def test_a_backend_at_its_limit_is_asked_again(faas: FaasMaker) -> None:
 
 
 def test_a_backend_that_takes_nothing_is_an_error(faas: FaasMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 0.1)
+    monkeypatch.setattr(invokers, "_REFUSED_FOR", 0.1)
     process_faas.refuse = 1_000_000
 
     with pytest.raises(SubmitError, match=r"refused invocations .*; is its concurrency limit below"):
@@ -235,7 +235,7 @@ def test_a_task_that_times_out_while_it_is_refused_ends_at_once(
     faas: FaasMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Airflow's execution_timeout is an alarm; threads that went on asking would hold the process back."""
-    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 1e6)
+    monkeypatch.setattr(invokers, "_REFUSED_FOR", 1e6)
     process_faas.refuse = 1_000_000
 
     def handler(*args: Any) -> None:

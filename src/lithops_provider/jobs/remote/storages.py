@@ -15,7 +15,7 @@ def open_storage(**options: Any) -> Any:
 
     storage = Storage(**options)
     if storage.backend == "swift":
-        from .swift import mended  # comes only with jobs that may need it
+        from .swift import with_swift_client  # comes only with jobs that may need it
 
-        return mended(storage)
+        return with_swift_client(storage)
     return storage

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+import cloudpickle
+
 from lithops_provider.jobs.binding.function import Binding, short_repr
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
-from lithops_provider.jobs.submit.pickler import NotInRuntimeError, make_pickler
+from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
@@ -72,7 +74,7 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[
     buffer = io.BytesIO()
     dumped = []
     with _by_value(_modules_of(binding.function)):
-        pickler = make_pickler(buffer, modules)  # one for all: making one costs more than pickling an item
+        pickler = JobPickler(buffer, modules)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
             try:
@@ -96,8 +98,6 @@ def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = Fal
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param swift: whether the function may use OpenStack Swift
     """
-    import cloudpickle
-
     from lithops_provider.jobs.submit import bootstrap
 
     wrapper = functools.partial(
@@ -109,7 +109,7 @@ def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = Fal
 
 def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
     buffer = io.BytesIO()
-    make_pickler(buffer, modules).dump(value)
+    JobPickler(buffer, modules).dump(value)
     return buffer.getvalue()
 
 
@@ -143,7 +143,6 @@ def _importable(module: ModuleType) -> bool:
 
 @contextlib.contextmanager
 def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
-    import cloudpickle
 
     with _registry_lock:
         registered = []
