@@ -107,4 +107,4 @@ def test_asking_for_it_imports_neither_airflow_nor_lithops() -> None:
 def test_airflow_knows_the_settings() -> None:
     options = get_provider_info()["config"]["lithops"]["options"]
 
-    assert set(options) == {"max_xcom_size", "prices"}
+    assert set(options) == {"max_xcom_size", "defer_after", "defer_at_least", "prices"}

@@ -84,6 +84,28 @@ def test_it_stops_waiting_at_the_deadline(client: LithopsClient, job: LithopsJob
     assert event["status"] == "timeout"
 
 
+def test_there_is_no_event_before_the_first_look(client: LithopsClient, job: LithopsJob) -> None:
+    """Also none of a timeout or an error: Airflow's scheduler must see the task leave before it comes back."""
+    end_call(client, job, "00000")
+    end_call(client, job, "00001")
+    broken = replace(job, bucket="elsewhere")
+
+    async def scenario() -> list[str]:
+        waiting = [
+            asyncio.ensure_future(event_of(trigger))
+            for trigger in (
+                trigger_for(job, first_look=0.8),
+                trigger_for(broken, first_look=0.8),
+                trigger_for(replace(job, rounds=(Round("M000", 4, 3, 1.0),)), first_look=0.8, deadline=1.0),
+            )
+        ]
+        await asyncio.sleep(0.5)
+        assert not any(event.done() for event in waiting)
+        return [(await event)["status"] for event in waiting]
+
+    assert asyncio.run(scenario()) == ["over", "error", "timeout"]
+
+
 def test_it_goes_on_while_the_storage_fails(client: LithopsClient, job: LithopsJob, monkeypatch: Any) -> None:
     end_call(client, job, "00000")
     end_call(client, job, "00001")

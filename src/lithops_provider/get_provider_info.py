@@ -54,6 +54,26 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "10485760",
                     },
+                    "defer_after": {
+                        "description": (
+                            "Seconds for which a deferrable task waits for its job in the worker before it is "
+                            "deferred; a job that will be over soon is waited for on."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "5",
+                    },
+                    "defer_at_least": {
+                        "description": (
+                            "Seconds that a deferral lasts at least. Airflow's scheduler fails a task that comes back "
+                            "before it has seen it leave: raise this where deferred tasks end with 'state mismatch'."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "20",
+                    },
                     "prices": {
                         "description": "Prices for the estimate of what a job has cost, over those of the package.",
                         "version_added": "0.1.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.errors import ItemsFailedError
+    from lithops_provider.jobs.follow.follower import Progress
 
 __all__ = ["LithopsJobSensor"]
+
+#: Seconds between looks before the sensor is deferred.
+_WORKER_POLL = 1.0
 
 
 class LithopsJobSensor(BaseSensorOperator):
@@ -56,6 +61,8 @@ class LithopsJobSensor(BaseSensorOperator):
         self.min_success_ratio = min_success_ratio
         self.poll_interval = poll_interval
         self.deferrable = deferrable
+        #: How far the job was at the last look.
+        self._progress: Progress | None = None
 
     def execute(self, context: Context) -> Any:
         """Waits; see the class."""
@@ -65,10 +72,14 @@ class LithopsJobSensor(BaseSensorOperator):
     def _wait(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        found = self.poke(context)
+        from lithops_provider.task.deferral import WorkerWait, defer_at_least
+        from lithops_provider.triggers import LithopsJobTrigger, without_credentials
+
+        wait = WorkerWait()
+        while not (found := self.poke(context)) and not wait.enough(self._progress):
+            time.sleep(_WORKER_POLL)
         if found:
             return found.xcom_value
-        from lithops_provider.triggers import LithopsJobTrigger, without_credentials
 
         return self.defer(
             trigger=LithopsJobTrigger(
@@ -76,6 +87,7 @@ class LithopsJobSensor(BaseSensorOperator):
                 job=dict(self.job),
                 poll_interval=self.poll_interval,
                 lithops_config=without_credentials(self.lithops_config, self.lithops_conn_id),
+                first_look=min(defer_at_least(), self.timeout / 2),
             ),
             method_name="resume",
             timeout=self.timeout,
@@ -92,6 +104,7 @@ class LithopsJobSensor(BaseSensorOperator):
             return PokeReturnValue(True, [])
         job = LithopsJob.from_dict(self.job)
         over, progress = look_at_job(self._hook().get_client(), job)
+        self._progress = progress
         self.log.info("Job %s: %s", job.executor_id, describe(progress, 0.0))
         return PokeReturnValue(over, self._result(context) if over else None)
 

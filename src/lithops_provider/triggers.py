@@ -72,6 +72,8 @@ class LithopsJobTrigger(BaseTrigger):
         stops nothing when killed
     :param state: comes back with the event
     :param interrupted: see `lithops_provider.jobs.follow.follower.Follower`
+    :param first_look: seconds to the first look, before which there is no event, see
+        `lithops_provider.task.deferral`
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class LithopsJobTrigger(BaseTrigger):
         owner: str | None = None,
         interrupted: bool = False,
         state: dict[str, Any] | None = None,
+        first_look: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.lithops_conn_id = lithops_conn_id
@@ -97,12 +100,13 @@ class LithopsJobTrigger(BaseTrigger):
         self.owner = owner
         self.interrupted = interrupted
         self.state = state
+        self.first_look = first_look
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns what another triggerer needs to go on."""
         names = (
             *("lithops_conn_id", "job", "poll_interval", "arguments", "lithops_config", "deadline", "owner"),
-            *("interrupted", "state"),
+            *("interrupted", "state", "first_look"),
         )
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -118,6 +122,7 @@ class LithopsJobTrigger(BaseTrigger):
         from lithops_provider.jobs.follow.follower import Follower
         from lithops_provider.jobs.job import LithopsJob
 
+        await asyncio.sleep(self.first_look)  # from now on: the deferral was before this in any case
         try:
             job = LithopsJob.from_dict(self.job)
             client = await self._client_of(job)

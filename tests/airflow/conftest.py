@@ -25,6 +25,8 @@ from tools.airflow_stack import AirflowStack
 __all__ = ["browser"]  # a fixture
 
 HERE = Path(__file__).parent
+#: Jobs of tests are short, and are deferred all the same; the scheduler has little to do, and is quick.
+DEFER_AT_ONCE = {"AIRFLOW__LITHOPS__DEFER_AFTER": "0", "AIRFLOW__LITHOPS__DEFER_AT_LEAST": "2"}
 STACKS = pytest.StashKey[list[AirflowStack]]()
 
 
@@ -99,7 +101,7 @@ def running(stack: AirflowStack, config: pytest.Config) -> Iterator[AirflowStack
 @pytest.fixture(scope="session")
 def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[AirflowStack]:
     """A running Airflow with the DAGs of ``tests/airflow/dags``."""
-    stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path])
+    stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path], env=DEFER_AT_ONCE)
     with running(stack, request.config):
         yield stack
 

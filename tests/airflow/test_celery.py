@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.airflow.conftest import HERE, running
+from tests.airflow.conftest import DEFER_AT_ONCE, HERE, running
 from tests.airflow.ledgers import assert_stopped, ledger_of, start, wait_for_lines
 from tests.airflow_version import AIRFLOW
 from tests.backends.redis_server import Redis
@@ -36,7 +36,7 @@ def celery(request: pytest.FixtureRequest) -> Iterator[AirflowStack]:
     """That Airflow, with some of the DAGs."""
     folder = ROOT / "celery"
     with PostgreSQL(folder / "postgresql") as database, Redis(folder / "redis") as broker:
-        stack = AirflowStack(folder / "stack", sql_alchemy_conn=database.url, broker_url=broker.url)
+        stack = AirflowStack(folder / "stack", sql_alchemy_conn=database.url, broker_url=broker.url, env=DEFER_AT_ONCE)
         stack.dags.mkdir(parents=True)
         for name in FILES:
             stack.write_dag(name, (HERE / "dags" / f"{name}.py").read_text())

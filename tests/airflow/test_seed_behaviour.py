@@ -177,6 +177,15 @@ def test_a_function_that_misbehaves(run: DagRun, item: int) -> None:
     assert message in listed[item]["message"]
 
 
+def test_a_function_that_forks(run: DagRun) -> None:
+    """All in one call: each item has its own result, and an item whose process dies is blamed itself."""
+    results = result(run, "forks")
+    assert [each and each[:2] for each in results] == [None if x == 5 else [x * 10, f"value {x}"] for x in range(10)]
+    assert len({key for each in results if each for key in each[2:]}) == 9, "they overwrite each other's objects"
+    (failed,) = run.xcom("forks", key="lithops_failures")["items"]
+    assert (failed["index"], failed["type"]) == (5, "ProcessDiedError")
+
+
 def test_a_call_that_dies(run: DagRun) -> None:
     assert state(run, "dies") == "failed"
     assert messages(run.log("dies"), "item 0: misbehave('segfault')", "SIGSEGV")

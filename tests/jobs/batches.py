@@ -116,6 +116,7 @@ def batch(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> BatchRunner
             "output_limit": 16 << 10,
             "watched": settings.get("timeout", 1000.0) < 300.0,
             "once": False,
+            "marked": True,
             **settings,
         }
         dumped = dump_function(binding) if raw is None else raw

@@ -70,6 +70,37 @@ def test_progress_ends_with_everything_done(client: LithopsClient) -> None:
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
 
 
+def test_waiting_can_be_left_off_and_taken_up_again(client: LithopsClient, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+
+    def wait_for_go(item: int) -> int:
+        while not go.exists():
+            time.sleep(0.05)
+        return item
+
+    run = run_of(client, wait_for_go, range(3))
+    run.submit()
+    assert run.finish(lambda: True) is False
+    assert run.progress is not None
+    assert (run.progress.done, run.progress.total) == (0, 3)
+    go.touch()
+    assert run.finish() is True
+    assert run.results() == [0, 1, 2]
+
+
+def test_the_last_look_is_after_the_waiting(client: LithopsClient) -> None:
+    """However rare looks are: a job that is over meanwhile is not left."""
+    run = run_of(client, lambda x: x, range(3))
+    run.poll_interval = 600
+    run.submit()
+    assert run.finish(lambda: _has_ended(client, run.job)) is True
+
+
+def _has_ended(client: LithopsClient, job: LithopsJob) -> bool:
+    keys = client.keys(job.bucket, job.round_prefix())
+    return sum(key.endswith("status.json") for key in keys) == job.rounds[-1].calls
+
+
 def test_results_need_not_be_read(start_map: MapStarter, monkeypatch: pytest.MonkeyPatch) -> None:
     from lithops.storage import Storage
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import subprocess
+import sys
 from typing import Any
 
+import pydantic
 import pytest
 from airflow.sdk.execution_time import xcom as airflow_xcom
 
+from lithops_provider.task.bad_input import failing_on_bad_input
 from lithops_provider.task.xcom import ResultNotPushableError, check_pushable
 
 
@@ -55,3 +61,86 @@ def test_an_xcom_backend_of_its_own_takes_any_size(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AIRFLOW__LITHOPS__MAX_XCOM_SIZE", "1000")
     monkeypatch.setattr(airflow_xcom, "XCom", ObjectStorage)
     check_pushable("x" * 2000, many=False)
+
+
+@dataclasses.dataclass
+class Point:
+    """As a DAG file may have it: not in the allow list of what XComs may hold."""
+
+    x: int
+
+
+class Model(pydantic.BaseModel):
+    """As a DAG file may have it."""
+
+    x: int
+
+
+def deep(levels: int) -> list[Any]:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (2**80, "can't serialize ints"),
+        (-(2**80), "can't serialize ints"),
+        ("no file \udce9.csv", "surrogates not allowed"),
+        ({"\udce9": 1}, "surrogates not allowed"),
+        (float("nan"), "Out of range float values are not JSON compliant"),
+        (float("-inf"), "Out of range float values are not JSON compliant"),
+        (Point(1), "Point was not found in allow list"),
+        (Model(x=1), "Model was not found in allow list"),
+        ([{"deep": (1, (2, Point(3)))}], "Point was not found in allow list"),
+        ({"__type": "dict.of.somebody", "__var": 1}, "was not found in allow list"),
+        (deep(5_000), "recursion"),
+        (deep(240), ""),
+        ("a\0b", "NUL character, which PostgreSQL doesn't store"),
+        ({"a\0b": [1]}, "NUL character, which PostgreSQL doesn't store"),
+    ],
+)
+def test_what_only_a_push_or_a_pull_would_find_is_found(value: Any, problem: str) -> None:
+    for results, many, start in (([1, value], True, "the result of item 1, "), (value, False, "the result, ")):
+        with pytest.raises(ResultNotPushableError) as raised:
+            check_pushable(results, many=many)
+        assert str(raised.value).startswith(f"{start}of type {type(value).__name__}, can't go into XCom: ")
+        assert problem.lower() in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), "\\u0000", "é", {1: 2}, (1, (2, (3,))), deep(100), {"a", "b"}])
+def test_what_they_take_passes(value: Any) -> None:
+    check_pushable([value], many=True)
+
+
+def test_a_class_that_is_allowed_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow remembers the setting of the first look, so that it is another process that has it."""
+    code = "from tests.task.test_xcom import *; check_pushable([Point(1), Model(x=1)], many=True)"
+    env = {**os.environ, "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* tests.task.test_xcom.*"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+
+
+def test_the_value_at_fault_is_found_within_a_result() -> None:
+    with pytest.raises(ResultNotPushableError) as raised:
+        check_pushable([1, {"rows": [1, (2, b"x")]}], many=True)
+    assert "; that is ['rows'][1][1] of it, of type bytes" in str(raised.value)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_for_an_array_it_says_tolist(nested: bool) -> None:
+    import numpy as np
+
+    array = np.arange(3)
+    with pytest.raises(ResultNotPushableError, match=r"return array\.tolist\(\) instead of the array"):
+        check_pushable([1, {"array": array} if nested else array], many=True)
+    check_pushable([1, array.tolist()], many=True)
+
+
+def test_a_result_that_cannot_be_pushed_is_not_tried_again() -> None:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="ResultNotPushableError: the result"), failing_on_bad_input():
+        check_pushable(b"x", many=False)

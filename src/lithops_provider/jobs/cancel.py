@@ -63,18 +63,30 @@ def is_owner(client: LithopsClient, job: LithopsJob, owner: str) -> bool:
 
 
 def _kill(pids: list[int]) -> None:
-    """Ends the runner with all it forked: it leads a session, and so a process group, of its own."""
+    """
+    Ends the runner with all it forked: it leads a session, in which each process that runs items leads a process group
+    of its own, for what its functions start.
+    """
     groups = set()
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             groups.add(os.getpgid(pid))
+    # The runner's group first: calls have to know that they are to end before the processes do that run their items,
+    # or else they would blame the items.
+    ordered = sorted(groups, key=lambda group: not _leads_session(group))
     for number in (signal.SIGTERM, signal.SIGKILL):  # first so that what is done can be stored
-        for group in groups:
+        for group in ordered:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
         end = time.monotonic() + _TO_STORE
-        while number == signal.SIGTERM and time.monotonic() < end and any(_exists(group) for group in groups):
+        while number == signal.SIGTERM and time.monotonic() < end and any(_exists(group) for group in ordered):
             time.sleep(0.05)
+
+
+def _leads_session(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        return os.getsid(pid) == pid
+    return False
 
 
 def _exists(group: int) -> bool:

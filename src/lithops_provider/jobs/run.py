@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
@@ -17,7 +17,7 @@ from lithops_provider.jobs.errors import Failure, JobCancelledError
 from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.gather.failures import load_results, make_failure
-from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
+from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 #: Seconds before failed items are sent again: doubled each time, up to the second number.
 _RETRY_DELAY = (1.0, 30.0)
+
+#: Rounds in a row whose processes are gone before any call has begun, after which nothing is sent again.
+_FRUITLESS_ROUNDS = 3
 
 
 @dataclass
@@ -68,6 +71,8 @@ class JobRun:
     cancelled: bool = field(default=False, init=False)
     #: MB of the next round, if it was raised.
     memory: int | None = field(default=None, init=False)
+    #: Counts of the whole job at the last look.
+    progress: Progress | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
@@ -101,21 +106,27 @@ class JobRun:
             self.client.put(job.stop_key(), BEGIN_NOTHING)
             self._interrupted_round = len(job.rounds)
 
-    def finish(self) -> None:
+    def finish(self, enough: Callable[[], bool] = lambda: False) -> bool:
         """
         Follows the job until every item has its final outcome.
 
+        :param enough: tells whether to leave off before that
+        :returns: whether every item has its final outcome
         :raises JobTimeoutError: the deadline has passed
         :raises JobCancelledError: `cancel` was called
         :raises StorageUnavailableError: the storage doesn't answer
         """
         while True:
             follower = self.follower()
-            follow(follower, self._report, self.deadline, lambda: self.cancelled)
+            follow(follower, self._report, self.deadline, lambda: self.cancelled or enough())
             if self.cancelled:
                 raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
+            if not follower.over:
+                self._report(follower.poll())  # the last look may be as old as the poll interval
+                if not follower.over:
+                    return False
             if not self.settle(follower.lost, dead=follower.dead):
-                return
+                return True
 
     def follower(self) -> Follower:
         """Returns what looks at the last round."""
@@ -130,7 +141,8 @@ class JobRun:
     def settle(self, lost: str | None = None, *, dead: bool = False) -> bool:
         """
         Takes in the outcomes of the last round, and sends again what has to be: items that their call had no time
-        for, items that a call took down with it, and, as far as ``item_retries`` allows, items that failed.
+        for, items of calls that died before they began, items that a call took down with it, and, as far as
+        ``item_retries`` allows, items that failed.
 
         :param lost: why calls that never reported are given up
         :param dead: whether they can't report any more, so that nothing runs twice if it is sent again
@@ -144,9 +156,9 @@ class JobRun:
         orphaned: list[int] = []
         given_up: list[Outcome] = []
         for group in find_missing(self.client, self.job, plan, found, lost):
-            if group.reason is None:
+            if group.reason is None or (dead and not group.begun and self._begins()):
                 unrun += group.indices
-            elif group.alone or (lost is not None and not dead):
+            elif group.alone or (lost is not None and not (dead and group.begun)):
                 given_up += [lost_outcome(index, group.reason) for index in group.indices]
             else:
                 orphaned += group.indices
@@ -226,6 +238,14 @@ class JobRun:
             self.cancelled = True
             raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
 
+    def _begins(self) -> bool:
+        """
+        Tells whether calls of this job begin at all on a machine on which their processes are ended. If not one has in
+        several rounds, another round would end like them.
+        """
+        rounds = range(len(self.job.rounds))[-_FRUITLESS_ROUNDS:]
+        return len(rounds) < _FRUITLESS_ROUNDS or any(begun_calls(self.client, self.job, number) for number in rounds)
+
     def _keep(self, given_up: list[Outcome]) -> None:
         """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""
         if not given_up:
@@ -253,16 +273,10 @@ class JobRun:
             )
 
     def _report(self, progress: Progress) -> None:
-        self.on_progress(
-            Progress(
-                total=self.job.items,
-                done=min(self.outcomes.succeeded + progress.done, self.job.items),
-                failed=progress.failed,
-                calls=progress.calls,
-                started=progress.started,
-                ended=progress.ended,
-            )
+        self.progress = replace(
+            progress, total=self.job.items, done=min(self.outcomes.succeeded + progress.done, self.job.items)
         )
+        self.on_progress(self.progress)
 
 
 def _ran_out_of_memory(outcome: Outcome) -> bool:

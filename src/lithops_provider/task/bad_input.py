@@ -1,4 +1,4 @@
-"""Turns errors about parameters into errors that Airflow doesn't retry: no retry mends them."""
+"""Turns errors that no retry mends into errors that Airflow doesn't retry."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import contextlib
 from collections.abc import Iterator
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.task.xcom import ResultNotPushableError
 
 
 @contextlib.contextmanager
 def failing_on_bad_input() -> Iterator[None]:
     """
-    Fails the task for good if something inside finds a parameter wrong.
+    Fails the task for good if something inside finds a parameter wrong, or a result that can't be pushed.
 
     :raises AirflowFailException: it does
     """
     try:
         yield
-    except InvalidInputError as error:
+    except (InvalidInputError, ResultNotPushableError) as error:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -20,6 +20,7 @@ from lithops_provider.report.failures import publish_failures
 from lithops_provider.report.jobs import PublishedJobs
 from lithops_provider.report.summary import SUMMARIES, sum_up
 from lithops_provider.report.xcoms import SUMMARY_KEY
+from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
@@ -103,7 +104,7 @@ class TaskRun:
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
         if run.settle(event["lost"], dead=event["dead"]):
-            self._defer(run, phase, carried)
+            self._wait(run, phase, carried)
         return self._conclude(run, phase, carried)
 
     @property
@@ -178,8 +179,9 @@ class TaskRun:
             self.log.info("There are no items, so nothing is sent.")
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
-        if operator.deferrable:
-            self._trigger_config()  # says what is wrong before anything is sent
+        if operator.deferrable:  # say what is wrong before anything is sent
+            self._trigger_config()
+            defer_after()
         known = self.state.find(phase, client, spec)
         run = self._run(client, phase, spec)
         if known is None:
@@ -191,9 +193,7 @@ class TaskRun:
         if last and self.settings["async_invoke"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        if operator.deferrable:
-            self._defer(run, phase, carried)
-        run.finish()
+        self._wait(run, phase, carried)
         return self._conclude(run, phase, carried)
 
     def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
@@ -243,11 +243,22 @@ class TaskRun:
         self.log.warning(message)
         return None
 
+    def _wait(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+        """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
+        if not self.operator.deferrable:
+            run.finish()
+            return
+        wait = WorkerWait()
+        if not run.finish(lambda: wait.enough(run.progress)):
+            self._defer(run, phase, carried)
+
     def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
         self._check_wanted(run)
         deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
+        settings = self._trigger_config()
+        left = None if deadline is None else max(deadline - time.time(), settings["first_look"])
         self.active = None  # the trigger is in charge now
         self.operator.defer(
             trigger=LithopsJobTrigger(
@@ -267,10 +278,10 @@ class TaskRun:
                     "deadline": self.deadline,
                     "end": self.end,
                 },
-                **self._trigger_config(),
+                **settings,
             ),
             method_name="resume",
-            timeout=None if deadline is None else deadline - time.time() + _TIMEOUT_SLACK,
+            timeout=None if left is None else left + _TIMEOUT_SLACK,
         )
 
     def _check_wanted(self, run: JobRun) -> None:
@@ -297,7 +308,7 @@ class TaskRun:
         from lithops_provider.triggers import without_credentials
 
         given = without_credentials(self.connection.lithops_config, self.connection.lithops_conn_id)
-        return {"arguments": dict(self.connection.arguments), "lithops_config": given}
+        return {"arguments": dict(self.connection.arguments), "lithops_config": given, "first_look": defer_at_least()}
 
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook

@@ -1,8 +1,9 @@
-"""Checks that results can go into XCom, before Airflow tries: a failed push would waste the whole job."""
+"""Checks that results can go into XCom and come out of it, before Airflow tries: a failed push would waste the job."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from lithops_provider.jobs.errors import LithopsJobError
@@ -14,6 +15,8 @@ class ResultNotPushableError(LithopsJobError):
 
 #: Bytes of JSON that a result may have: more burdens Airflow's API server and its database.
 _MAX_SIZE = 10 << 20
+#: Characters that say where in a result the value at fault is.
+_MAX_PLACE = 200
 _CHOICES = (
     "Reduce the results to plain JSON values (LithopsMapReduceOperator), or keep them in storage with get_result=False "
     "and give the job's value to the next task, which reads them by reference"
@@ -23,44 +26,101 @@ _BACKEND = "an XCom backend that keeps large values in object storage ([core] xc
 
 def check_pushable(results: Any, *, many: bool) -> None:
     """
-    Checks that a task can return ``results``.
+    Checks that a task can return ``results``, and that another task can read them.
 
     :param results: the value to be returned
     :param many: whether it is a list of items' results, so that the one at fault can be named
     :raises ResultNotPushableError: XCom doesn't take it, or it is larger than ``[lithops] max_xcom_size``
     """
-    try:
-        size = _dumped_size(results)
-    except Exception as error:
-        problem = str(error) or type(error).__name__
-    else:
-        _check_size(size)
+    problem = _problem(results)
+    if problem is None:
         return
-    where = "the result"
+    culprit, where = results, "the result"
     if many:
         for index, value in enumerate(results):
-            found = _problem(value)
-            if found is not None:
-                where, problem = f"the result of item {index}, of type {type(value).__name__},", found
+            if found := _problem(value):
+                culprit, problem, where = value, found, f"the result of item {index}"
                 break
-    else:
-        where = f"the result, of type {type(results).__name__},"
+    if culprit is not results or not many:
+        where = f"{where}, of type {type(culprit).__name__},"
+        place, inner = _innermost(culprit)
+        if place:
+            problem = f"{_problem(inner)}; that is {place} of it, of type {type(inner).__name__}"
+        if hasattr(inner, "tolist"):
+            problem = f"{problem}; return array.tolist() instead of the array"
     raise ResultNotPushableError(f"{where} can't go into XCom: {problem}. {_CHOICES}.")
 
 
 def _problem(value: Any) -> str | None:
+    """
+    Does with a value what Airflow does when it is pushed and pulled.
+
+    :returns: what goes wrong, or None
+    :raises ResultNotPushableError: it is too large
+    """
     try:
-        _dumped_size(value)
+        data = _pushed(value)
     except Exception as error:
-        return str(error) or type(error).__name__
+        return _text_of(error)
+    _check_size(len(data))
+    try:
+        _pull(data)
+    except Exception as error:
+        return f"a task that reads it would fail: {_text_of(error)}"
+    if b"\\u0000" in data and _has_nul(json.loads(data)):
+        return "it has a text with a NUL character, which PostgreSQL doesn't store"
     return None
 
 
-def _dumped_size(value: Any) -> int:
-    """Does what a push does: Airflow's serializers, then JSON as the API client writes it, which has no NaN."""
+def _pushed(value: Any) -> bytes:
+    """
+    Returns a value as it comes to the API server, having done all that can fail on the way: Airflow's serializers, the
+    message to the task's supervisor, and JSON as the API client writes it.
+    """
+    import msgspec
     from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time.comms import SetXCom
 
-    return len(json.dumps(BaseXCom.serialize_value(value), allow_nan=False))
+    serialized: Any = BaseXCom.serialize_value(value)
+    message = SetXCom(key="return_value", value=serialized, dag_id="", run_id="", task_id="")
+    msgspec.msgpack.encode(message.model_dump())
+    return json.dumps(serialized, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _pull(data: bytes) -> None:
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time.comms import XComResult
+
+    BaseXCom.deserialize_value(XComResult.model_validate_json(b'{"key":"return_value","value":%b}' % data))
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))
+
+
+def _innermost(value: Any) -> tuple[str, Any]:
+    """Returns the value at fault within lists, tuples and dicts, and how to get at it: ``['name'][3]``."""
+    place = ""
+    while True:
+        inner = list(_elements(value))
+        found = next(((key, element) for key, element in inner if _problem(element)), None)
+        if found is None or len(place) > _MAX_PLACE:
+            return place, value
+        place, value = f"{place}[{found[0]!r}]", found[1]
+
+
+def _elements(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, (list, tuple)) else ()
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _check_size(size: int) -> None:

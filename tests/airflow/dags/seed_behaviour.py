@@ -30,6 +30,22 @@ class AwkwardError(Exception):
         self.lock = threading.Lock()
 
 
+def fork(x: int, storage: Any) -> list[Any]:
+    """Fork, and have both processes end in a way that depends on the item; store what must not be overwritten."""
+    made = storage.put_cloudobject(f"value {x}")
+    if x in (2, 3, 4, 5):
+        pid = os.fork()
+        if pid == 0 and x == 2:
+            sys.exit(0)
+        if pid == 0 and x == 3:
+            raise ValueError("in the child")
+        if pid:
+            os.waitpid(pid, 0)
+        if x == 5 and pid:
+            os._exit(3)
+    return [x * 10, storage.get_cloudobject(made).decode(), made.key]
+
+
 def misbehave(how: str) -> Any:
     """Do as told."""
     print(f"about to {how}")
@@ -149,6 +165,7 @@ with DAG("seed_behaviour", schedule=None, default_args=SOON, max_active_tasks=32
         min_success_ratio=0.1,
         batch_size=len(MISBEHAVIOUR),
     )
+    LithopsMapOperator(task_id="forks", map_function=fork, map_iterdata=range(10), min_success_ratio=0.5, batch_size=10)
     LithopsCallAsyncOperator(task_id="dies", func=misbehave, data=["segfault"])
     for unfit_kind in ("ndarray", "bytes", "nan"):
         LithopsMapOperator(task_id=unfit_kind, map_function=unfit, map_iterdata=[0, 1], extra_args={"kind": unfit_kind})

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.adapter import localhost
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobTimeoutError, StorageUnavailableError
 from lithops_provider.jobs.follow import follower as module
@@ -19,6 +20,7 @@ from lithops_provider.jobs.follow.follower import Follower, Progress, follow, re
 from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import PartName, part_key
+from lithops_provider.jobs.submit import send
 from lithops_provider.jobs.wait import look_at_job
 from tests.jobs.conftest import POLL, MapStarter, wait_for
 from tests.jobs.failures import Tally, leave_mark
@@ -265,6 +267,47 @@ def test_an_item_that_was_alone_when_the_runner_was_killed_is_blamed(start_map: 
     assert failure.type == "CallLostError"
     assert "call 00000: the process that ran the calls on this machine is gone" in failure.message
     assert tally.read() == ["0"]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_had_not_begun_when_the_runner_was_killed_is_sent_again(
+    start_map: MapStarter, tally: Tally, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    monkeypatch.setattr(send, "_MANY_CALLS", 1000 if watched else 1)
+    gate = tmp_path / "gate"
+
+    def wait(x: int) -> int:
+        leave_mark(tally.path, str(x))
+        while not gate.exists():
+            time.sleep(0.02)
+        return x
+
+    run = start_map(wait, range(30), batch_size=1)
+    wait_for(lambda: tally.read() != [])
+    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    wait_for(lambda: not runner_pids(run.job))
+    begun = {int(mark) for mark in tally.read()}
+    gate.touch()
+    run.finish()
+
+    blamed = {failure.index for failure in run.failures()}
+    assert begun <= blamed, "they had begun, and might have run twice"
+    assert len(blamed) <= (os.cpu_count() or 1), "more than can have begun"
+    assert run.results() == [None if x in blamed else x for x in range(30)]
+    assert len(tally.read()) == len(set(tally.read()))
+
+
+def test_a_runner_that_begins_nothing_is_started_three_times(
+    start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = "import sys\nif sys.argv[1] == 'run_job': sys.exit(1)\n"
+    monkeypatch.setattr(localhost, "_RUNNER", ends + localhost._RUNNER)
+
+    run = start_map(lambda x: x, range(4), batch_size=2)
+    run.finish()
+
+    assert [failure.type for failure in run.failures()] == ["CallLostError"] * 4
+    assert len(run.job.rounds) == 3
 
 
 def test_calls_whose_runner_alone_was_killed_still_count(start_map: MapStarter, tally: Tally, tmp_path: Any) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import signal
 import sys
 from types import ModuleType
 from typing import Any
@@ -60,6 +61,59 @@ def test_a_result_that_cannot_be_unpickled_is_its_items_failure(value: Any, kind
     assert "the result can't be unpickled here" in outcome.failure["message"]
 
 
+class RaisesWhenLoaded:
+    def __init__(self, error: type[BaseException], text: str) -> None:
+        self.reduced = _raise, (error, text)
+
+    def __reduce__(self) -> Any:
+        return self.reduced
+
+
+def _raise(error: type[BaseException], text: str) -> None:
+    raise error(text)
+
+
+class StrangeError(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, SystemExit, StrangeError])
+def test_whatever_unpickling_raises_is_the_items_failure(error: type[BaseException]) -> None:
+    value = RaisesWhenLoaded(error, "r-\udce9 \0")
+
+    results, (outcome,) = load_results([succeeded(0, value), succeeded(1, 3)])
+
+    assert results == [None, 3]
+    assert outcome.failure is not None
+    assert outcome.failure["type"] == error.__name__
+    assert outcome.failure["message"] == "the result can't be unpickled here: r-\\udce9 \\x00"
+    assert f"unpickled here: {error.__name__}: r-" in describe_item(pickle.dumps(((value,), {}, None)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
+def test_what_a_signal_raises_while_results_are_unpickled_is_not(number: signal.Signals) -> None:
+    def handle(number: int, frame: Any) -> None:
+        raise StrangeError("by a signal")
+
+    before = signal.signal(number, handle)
+    try:
+        with pytest.raises(StrangeError, match="by a signal"):
+            load_results([succeeded(0, SignalsWhenLoaded(number)), succeeded(1, 3)])
+        with pytest.raises(StrangeError, match="by a signal"):
+            describe_item(pickle.dumps(((SignalsWhenLoaded(number),), {}, None)))
+        assert signal.getsignal(number) is handle
+    finally:
+        signal.signal(number, before)
+
+
+class SignalsWhenLoaded:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> Any:
+        return signal.raise_signal, (self.number,)
+
+
 # -- failures --------------------------------------------------------------------------------------------------
 
 
@@ -102,6 +156,14 @@ def test_an_object_is_shown_by_its_key() -> None:
     shown = [describe_item(pickle.dumps(((), {"x": 1}, {"object": ("obj", place)}))) for place in places]
 
     assert shown == ["obj=folder/one, x=1", "obj=/file, x=1", "obj=http://x/y, x=1"]
+
+
+@pytest.mark.parametrize("place", [{"key": "r-\udce9"}, {"path": "/r-\udce9"}, {"key": "r-\0"}])
+def test_an_item_is_shown_as_text_that_can_be_stored(place: dict[str, str]) -> None:
+    shown = describe_item(pickle.dumps(((), {"r-\udce9": 1}, {"object": ("obj", place)})))
+
+    assert "\0" not in shown
+    shown.encode()
 
 
 def test_the_items_of_a_reduce_are_shown() -> None:

@@ -56,10 +56,11 @@ def test_what_ends_too_early_is_damaged(client: LithopsClient, data: bytes) -> N
 @pytest.mark.parametrize(
     "changed",
     [
-        {"index": [10, 0, 0]},
-        {"index": [-1, 0, 0]},
+        {"index": [10, 0, 1]},
+        {"index": [-1, 0, 1]},
         {"index": ["0", 1, 2]},
         {"index": [0, 1]},
+        {"index": [0, 1, 1]},
         {"seconds": [float("nan"), 0, 0]},
         {"started": None},
         {"peak_memory": [1 << 70, 0, 0]},

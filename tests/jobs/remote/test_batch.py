@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.remote import batch as module
+from lithops_provider.jobs.remote import item_process as module
 from lithops_provider.jobs.remote.parts import parse_part_name
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import wait_for
@@ -270,7 +270,8 @@ def test_a_call_that_a_backend_runs_again_runs_nothing(batch: BatchRunner, tally
     def die_with_all(x: int) -> None:
         leave_mark(tally.path, str(x))
         if x == 2:
-            os.killpg(0, signal.SIGKILL)
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)  # it ends with its parent
 
     died, again = (batch(die_with_all, [1, 2, 3], once=True) for _ in range(2))
 

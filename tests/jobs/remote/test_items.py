@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.remote import batch as batch_module
+from lithops_provider.jobs.remote import item_process
 from lithops_provider.jobs.remote.items import (
     MAX_MESSAGE,
     MAX_TRACEBACK,
@@ -140,7 +140,7 @@ def test_the_timeout_is_each_items_own(batch: BatchRunner) -> None:
 def test_an_item_that_sets_an_alarm_of_its_own_is_still_held_to_its_timeout(
     batch: BatchRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "_GRACE", 0.3)
+    monkeypatch.setattr(item_process, "_GRACE", 0.3)
 
     def ignore_alarms(x: int) -> int:
         if x == 0:
@@ -158,7 +158,7 @@ def test_an_item_that_sets_an_alarm_of_its_own_is_still_held_to_its_timeout(
 def test_the_item_after_one_that_reset_the_alarm_times_out_as_such(
     batch: BatchRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "_GRACE", 0.3)
+    monkeypatch.setattr(item_process, "_GRACE", 0.3)
 
     def reset_alarms(x: int) -> int:
         if x == 0:
@@ -280,6 +280,52 @@ def test_long_texts_are_cut() -> None:
 
     assert len(described["message"]) <= MAX_MESSAGE
     assert len(described["traceback"]) <= MAX_TRACEBACK + 10
+
+
+class ForeignError(Exception):
+    """Its text, or what its text raises, is all that it shows."""
+
+    def __init__(self, text: Any) -> None:
+        super().__init__()
+        self.text = text
+
+    def __str__(self) -> str:
+        if isinstance(self.text, BaseException):
+            raise self.text
+        return self.text  # type: ignore[no-any-return]
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("text", ["no file r-\udce9.csv", "a\0b", "\0" * 10**6, "x" * 5_000_000])
+def test_what_is_described_can_be_stored(text: str) -> None:
+    named = type("Named" + text.replace("\0", "-").replace("\udce9", "-"), (ForeignError,), {})
+
+    for value in _caught(named(text)).values():
+        assert "\0" not in value
+        value.encode()
+        assert len(value) <= MAX_TRACEBACK + 100
+    assert len(_caught(named(text))["type"]) <= 200
+
+
+def test_an_exception_that_raises_one_that_cannot_be_shown_either_is_described() -> None:
+    assert "can't be shown: ForeignError" in _caught(ForeignError(ForeignError(ForeignError(1))))["message"]
+
+
+@pytest.mark.parametrize("text", ["no file r-\udce9.csv", "NUL \0"])
+@EITHER_WAY
+def test_what_an_item_raises_and_prints_can_be_stored(batch: BatchRunner, text: str, count: int) -> None:
+    def fail(x: int) -> None:
+        print(text)
+        raise ValueError(text)
+
+    outcome = batch(fail, range(count)).outcomes[0]
+
+    assert outcome.failure is not None
+    for stored in (*outcome.failure.values(), outcome.output):
+        assert "\0" not in stored
+        stored.encode()
+    assert outcome.failure["message"] in ("no file r-\\udce9.csv", "NUL \\x00")
 
 
 def test_an_endless_recursion_is_described() -> None:

@@ -98,3 +98,13 @@ def test_printed_are_those_that_count_and_printed() -> None:
     outcomes.add_part(part({2: None}, item_2="two"))
 
     assert [(outcome.item, outcome.output) for outcome in outcomes.printed()] == [(1, "one"), (2, "two")]
+
+
+def test_a_part_that_tells_of_an_item_twice_is_refused() -> None:
+    """Such a part was made by a process that the function has forked: which of the two is right can't be told."""
+    builder = PartBuilder()
+    for value in (b"the item's", b"its fork's"):
+        builder.add_success(3, 1.0, 2.0, 3, value)
+
+    with pytest.raises(ValueError, match="tells of an item twice"):
+        Part(builder.encode())

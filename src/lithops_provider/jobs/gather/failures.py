@@ -8,7 +8,10 @@ from typing import Any
 
 from lithops_provider.jobs.binding.function import short_repr
 from lithops_provider.jobs.errors import Failure
+from lithops_provider.jobs.gather.interrupts import noticed_interrupts
+from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome
+from lithops_provider.jobs.remote.text import storable
 
 #: How many failures a message shows.
 _SHOWN = 5
@@ -16,11 +19,23 @@ _ITEM_REPR = 120
 
 
 def describe_item(blob: bytes) -> str:
-    """Returns the arguments of a pickled item, as short text."""
-    try:
-        args, kwargs, special = pickle.loads(blob)
-    except Exception as error:  # another process than the one that sent it may lack its class
-        return f"<arguments that can't be unpickled here: {short_repr(error)}>"
+    """Returns the arguments of a pickled item, as short text that can be stored."""
+    with noticed_interrupts() as interrupts:
+        try:
+            text = _show_arguments(*pickle.loads(blob))
+        except BaseException as error:  # another process than the one that sent it may lack its class
+            if interrupts.came:
+                raise
+            text = f"<arguments that can't be unpickled here: {_in_short(error)}>"
+    return storable(text, _ITEM_REPR)
+
+
+def _in_short(error: BaseException) -> str:
+    described = describe(error)
+    return f"{described['type']}: {described['message']}"
+
+
+def _show_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any] | None) -> str:
     shown = [short_repr(value, _ITEM_REPR) for value in args]
     shown += [f"{key}={short_repr(value, _ITEM_REPR)}" for key, value in kwargs.items()]
     if special is not None and "object" in special:
@@ -28,8 +43,7 @@ def describe_item(blob: bytes) -> str:
         shown.insert(0, f"{name}={where.get('key') or where.get('path') or where.get('url')}")
     elif special is not None:
         shown.insert(0, _describe_special(special))
-    text = ", ".join(shown)
-    return text if len(text) <= _ITEM_REPR else f"{text[: _ITEM_REPR - 3]}..."
+    return ", ".join(shown)
 
 
 def _describe_special(special: dict[str, Any]) -> str:
@@ -91,20 +105,25 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
     """
     results: list[Any] = []
     broken: list[Outcome] = []
-    for outcome in outcomes:
-        value = None
-        if outcome.result is not None:
-            try:
-                value = pickle.loads(outcome.result)
-            except (Exception, SystemExit) as error:
-                failure = {
-                    "type": type(error).__name__,
-                    "message": f"the result can't be unpickled here: {error}",
-                    "traceback": "",
-                }
-                broken.append(outcome._replace(result=None, failure=failure))
-        results.append(value)
+    with noticed_interrupts() as interrupts:
+        for outcome in outcomes:
+            value = None
+            if outcome.result is not None:
+                interrupts.came = False
+                try:
+                    value = pickle.loads(outcome.result)
+                except BaseException as error:
+                    if interrupts.came:
+                        raise
+                    broken.append(outcome._replace(result=None, failure=_not_loaded(error)))
+            results.append(value)
     return results, broken
+
+
+def _not_loaded(error: BaseException) -> dict[str, Any]:
+    described = describe(error)
+    message = storable(f"the result can't be unpickled here: {described['message']}", MAX_MESSAGE)
+    return {"type": described["type"], "message": message, "traceback": ""}
 
 
 def too_many(failed: int, total: int, min_success_ratio: float) -> bool:

@@ -114,6 +114,8 @@ def decode_header(data: bytes, items: int) -> Header:
         raise ValueError(f"the header of a part is damaged: {error!r}") from error
     if len({len(getattr(header, column)) for column in _COLUMNS}) != 1:
         raise ValueError("the header of a part is damaged: its columns differ in length")
+    if len(set(header.index)) != len(header.index):
+        raise ValueError("the header of a part is damaged: it tells of an item twice")
     if any(number < 0 or number >= items for number in header.index):
         raise ValueError(f"the header of a part is damaged: it tells of items that the job's {items} aren't among")
     return header

@@ -14,9 +14,12 @@ from typing import Any
 
 from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
 from lithops_provider.jobs.gather.headers import read_header_frame
+from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
-from lithops_provider.jobs.remote.results import current_parts, read_outcomes
+from lithops_provider.jobs.remote.results import BEGUN, current_parts, read_outcomes
+from lithops_provider.jobs.remote.text import storable
 
 _LOG_TAIL = 2_000
 _READERS = 16
@@ -32,11 +35,13 @@ class MissingItems:
     :param indices: the items
     :param alone: whether the call had no other item
     :param reason: why, or None if the call gave them back because its time was up
+    :param begun: whether the call has left the mark that it has begun
     """
 
     indices: list[int]
     alone: bool
     reason: dict[str, Any] | None
+    begun: bool
 
 
 def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1, *, results: bool = True) -> Outcomes:
@@ -87,12 +92,26 @@ def find_missing(
     :param lost: why calls that never reported are given up
     """
     missing = []
+    begun = begun_calls(client, job) if lost is not None else frozenset()
     for number, indices in enumerate(plan):
         without = [index for index in indices if index not in outcomes]
         if without:
-            reason = _why(client, job, f"{number:05d}", lost)
-            missing.append(MissingItems(without, len(indices) == 1, reason))
+            call_id = f"{number:05d}"
+            reason = _why(client, job, call_id, lost)
+            missing.append(MissingItems(without, len(indices) == 1, reason, lost is None or call_id in begun))
     return missing
+
+
+def begun_calls(client: LithopsClient, job: LithopsJob, number: int = -1) -> frozenset[str]:
+    """
+    Returns the calls of a round that have left the mark that they have begun.
+
+    :param client: where the job runs
+    :param job: the job
+    :param number: which of its rounds
+    """
+    keys = client.keys(job.bucket, f"{job.round_prefix(number)}/")
+    return frozenset(key.split("/")[-2] for key in keys if key.endswith(f"/{BEGUN}"))
 
 
 def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None) -> dict[str, Any] | None:
@@ -109,10 +128,17 @@ def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None)
 
 def _exception_of(status: dict[str, Any]) -> tuple[str, str]:
     """Reads Lithops's ``exc_info``: the repr of a pickled (type, value, traceback), or of a dict of texts."""
-    try:
-        info = pickle.loads(ast.literal_eval(status["exc_info"]))
-    except Exception as error:
-        return "Error", f"its exception can't be read here: {error}"
+    with noticed_interrupts() as interrupts:
+        try:
+            kind, text = _read_exception(pickle.loads(ast.literal_eval(status["exc_info"])))
+        except BaseException as error:
+            if interrupts.came:
+                raise
+            kind, text = "Error", f"its exception can't be read here: {describe(error)['message']}"
+    return storable(kind, MAX_TYPE), storable(text, MAX_MESSAGE)
+
+
+def _read_exception(info: Any) -> tuple[str, str]:
     if isinstance(info, dict):
         return str(info.get("exc_type", "Error")), str(info.get("exc_value", ""))
     kind, value, _ = info
@@ -127,4 +153,4 @@ def _log_of(status: dict[str, Any]) -> str:
     if not logs:
         return ""
     text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
-    return text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:]
+    return storable(text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:], _LOG_TAIL)

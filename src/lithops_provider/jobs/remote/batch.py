@@ -10,10 +10,9 @@ item runs twice and none is lost.
 from __future__ import annotations
 
 import contextlib
-import faulthandler
+import itertools
 import json
 import os
-import select
 import signal
 import sys
 import tempfile
@@ -21,27 +20,13 @@ import time
 from typing import Any
 
 from . import frames
-from .items import (
-    HANDED_BACK,
-    LOAD_FAILURE,
-    LOADED,
-    SUCCESS,
-    WROTE,
-    ItemRunner,
-    Message,
-    MessageReader,
-    MessageWriter,
-)
-from .output import take_output
+from .isolation import end_group, lead_group, start_afresh
+from .item_process import ItemProcess, load_failure
+from .items import LOAD_FAILURE, LOADED, SUCCESS, WROTE, ItemRunner, Message
 from .parts import PartBuilder, PartName, part_key
+from .results import BEGUN
 from .storages import open_storage
 
-#: Seconds between looks at the child when it is silent.
-_TICK = 0.2
-#: Seconds that loading the function may take, if the timeout of an item isn't longer.
-_LOAD_TIMEOUT = 300.0
-#: Seconds that an item has to react to its timeout before its process is killed.
-_GRACE = 3.0
 #: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
 #: stopped, so that what is done can be stored; where the limit is short, these shares of it.
 _LAST_BEGIN = (10.0, 0.2)
@@ -62,18 +47,18 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     :param function: the pickled function, with the arguments that all items share
     :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
         ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``;
-        ``watched``, whether a single item, too, gets a process of its own; ``once``, whether the backend may run the
-        call again by itself
+        ``watched``, whether a single item, too, gets a process of its own; ``marked``, whether the call leaves a mark
+        that it has begun; ``once``, whether the backend may run the call again by itself
     :returns: how many items were done, failed, and are left
     :raises MemoryError: the call has run before, and died
     """
     begin = time.monotonic()
     storage = _own_storage(storage)
-    batch = _Batch(call, storage, settings, begin)
+    batch = Batch(call, storage, settings, begin)
     if batch.cancelled(begun=False):
         return batch.summary()
-    if settings["once"]:
-        batch.begin_once()
+    if settings["marked"]:
+        batch.begin()
     first, last = call["span"]
     data = storage.get_object(
         settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
@@ -94,7 +79,9 @@ def _own_storage(storage: Any) -> Any:
     return open_storage(storage_config=storage.get_storage_config())
 
 
-class _Batch:
+class Batch:
+    """A call: the outcomes of its items so far, and what is stored of them. See `run_batch`."""
+
     def __init__(self, call: dict[str, Any], storage: Any, settings: dict[str, Any], begin: float) -> None:
         self.storage = storage
         self.settings = settings
@@ -118,6 +105,7 @@ class _Batch:
         self._output_left = settings["output_limit"] * 16
 
     def summary(self) -> dict[str, Any]:
+        """Returns what `run_batch` does."""
         return {"done": self.done, "failed": self.failed, "left": self.total - self.done}
 
     def cancelled(self, begun: bool) -> bool:
@@ -131,28 +119,33 @@ class _Batch:
             self.stopped = not begun or marker != _BEGIN_NOTHING
         return self.stopped
 
-    def begin_once(self) -> None:
+    def begin(self) -> None:
         """
-        Leaves a mark that the call has begun. FaaS backends run a call again whose process is gone: whoever waits for
-        the job hears of it by that, and sends what is missing again, so that nothing done is done twice.
+        Leaves a mark that the call has begun. Whoever waits for a job whose processes are gone sends again what has
+        not. FaaS backends run a call again whose process is gone: there, too, whoever waits for the job hears of it,
+        and sends what is missing again, so that nothing done is done twice.
 
         :raises MemoryError: there is a mark: what ends all processes of a call is the lack of memory
         """
-        bucket, key = self.settings["bucket"], f"{self.prefix}/begun"
+        bucket, key = self.settings["bucket"], f"{self.prefix}/{BEGUN}"
         begun = False
-        with contextlib.suppress(Exception):  # there is none: storages say so in different ways
-            self.storage.get_object(bucket, key)
-            begun = True
+        if self.settings["once"]:
+            with contextlib.suppress(Exception):  # there is none: storages say so in different ways
+                self.storage.get_object(bucket, key)
+                begun = True
         if begun:
             raise MemoryError("the call died, as it does when memory runs out, and the backend has started it again")
         self._put(key, b"", _STORE_DELAYS)
 
     def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
+        """Runs the items, in as many processes as it takes, and stores what became of them."""
         try:
             if self.total == 1 and not self.settings["watched"]:
                 self._run_here(items, function, output_fd)
-            while self.done < self.total and not self.stopped:
-                _Child(self, items[self.done :], function, output_fd).run()
+            for number in itertools.count():
+                if self.done >= self.total or self.stopped:
+                    break
+                ItemProcess(self, number, items[self.done :], function, output_fd).run()
         finally:
             self.flush(last=True)
         if self.terminated:
@@ -163,8 +156,16 @@ class _Batch:
         Runs a single item in this process, which saves a fork: if it dies there is no doubt what killed it. If it
         doesn't react to its timeout, Lithops ends the call some minutes later.
         """
+        start_afresh(0)
+        former = os.getpgrp()
+        with contextlib.suppress(PermissionError):  # it leads a session
+            lead_group(os.getppid())
         ItemRunner(self._take_here, output_fd, function, self.settings, None).run(items)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        with contextlib.suppress(PermissionError):  # all others of the former group have ended
+            if os.getpgrp() == os.getpid() != former:
+                os.setpgid(0, former)
+                end_group(os.getpid())
 
     def _take_here(self, message: Message) -> None:
         if message.kind == LOADED:
@@ -210,6 +211,7 @@ class _Batch:
             self._part.add_output(index, output)
 
     def housekeeping(self) -> None:
+        """Does what is due by now: stores outcomes, looks for the stop marker."""
         now = time.monotonic()
         full = self._part.size >= self.settings["part_size"] and not self._storage_fails
         if full or now >= self._next_flush:
@@ -251,150 +253,3 @@ class _Batch:
             if delay is not None:
                 time.sleep(delay)
         return False
-
-
-def load_failure(failure: dict[str, Any]) -> dict[str, Any]:
-    """Says that the function could not even be unpickled."""
-    message = (
-        f"the function can't be loaded in the runtime: {failure['type']}: {failure['message']}; what it imports "
-        "must be installed in the runtime, or be shipped with include_modules"
-    )
-    return {**failure, "message": message}
-
-
-class _Child:
-    """A process that runs items, seen from its parent."""
-
-    def __init__(self, batch: _Batch, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
-        self.batch = batch
-        self.items = items
-        self.output_fd = output_fd
-        self.reported = 0
-        self.loaded = False
-        self.item_since = time.monotonic()
-        self.alarmed = False
-        self.killed_for: str | None = None
-        reading, writing = os.pipe()
-        sys.stdout.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._be_the_child(reading, writing, function)
-        os.close(writing)
-        self.reading = reading
-        self.reader = MessageReader(reading)
-
-    def _be_the_child(self, reading: int, writing: int, function: bytes) -> None:
-        code = 1
-        try:
-            os.close(reading)
-            faulthandler.enable(file=self.output_fd, all_threads=False)
-            runner = ItemRunner(
-                MessageWriter(writing), self.output_fd, function, self.batch.settings, self.batch.deadline
-            )
-            runner.run(self.items)
-            code = 0
-        except BrokenPipeError:
-            pass  # the parent is gone, and with it whoever wants to know
-        finally:
-            os._exit(code)
-
-    def run(self) -> None:
-        """Follows the child until it ends."""
-        previous = signal.signal(signal.SIGTERM, self._on_terminate)
-        try:
-            status: int | None = None
-            while status is None:
-                select.select([self.reading], [], [], _TICK)
-                pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
-                if pid:
-                    status = wait_status
-                self._take_messages(all_of_them=status is not None)
-                if status is None:
-                    self.batch.housekeeping()
-                    self._watch()
-            self._conclude(status)
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-            os.close(self.reading)
-
-    def _on_terminate(self, signum: int, frame: Any) -> None:
-        # Lithops ends a call that passed its time limit by SIGTERM. What is done by now is stored before it ends.
-        self.batch.stopped = self.batch.terminated = True
-
-    def _take_messages(self, all_of_them: bool) -> None:
-        messages = self.reader.read(all_of_them)
-        for message in messages:
-            if message.kind == HANDED_BACK:
-                self.batch.stopped = True
-            elif message.kind == LOADED:
-                self.loaded = True
-            elif message.kind == LOAD_FAILURE:
-                self._fail_all(message.failure(), message.started)
-            elif message.kind == WROTE:
-                self.batch.wrote(message)
-            else:
-                self.reported += 1
-                self.batch.add(message)
-        if messages:
-            self.item_since = time.monotonic()
-            self.alarmed = False
-
-    def _fail_all(self, failure: dict[str, Any], started: float) -> None:
-        """The function can't even be loaded: what holds for the first item holds for all."""
-        for index, _ in self.items[self.reported :]:
-            self.batch.fail(index, load_failure(failure), started)
-        self.reported = len(self.items)
-
-    def _timeout(self) -> float:
-        timeout: float = self.batch.settings["timeout"]
-        return timeout if self.loaded else max(timeout, _LOAD_TIMEOUT)
-
-    def _too_long(self) -> str:
-        what = "the item" if self.loaded else "loading the function"
-        return f"{what} took longer than its timeout of {self._timeout():g} seconds"
-
-    def _watch(self) -> None:
-        now = time.monotonic()
-        overdue = now - self.item_since - self._timeout()
-        if self.batch.end is not None and now > self.batch.end and self.batch.done:
-            self.batch.stopped = True  # the item is handed back; next time it may be the first, and have all the time
-        if self.batch.stopped:
-            self._kill("the call was stopped")
-        elif overdue > _GRACE:
-            self._kill(f"{self._too_long()} and did not react to it")
-        elif overdue > 0 and not self.alarmed:
-            self.alarmed = True
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGALRM)
-
-    def _kill(self, reason: str) -> None:
-        self.killed_for = reason
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-
-    def _conclude(self, status: int) -> None:
-        """Blames the item that was running for the child's death."""
-        if self.batch.stopped or self.reported == len(self.items):
-            return
-        index, _ = self.items[self.reported]
-        seconds = time.monotonic() - self.item_since
-        output = take_output(self.output_fd, self.batch.settings["output_limit"])
-        if self.alarmed and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-            # An item before it had set the signal to its default.
-            self.killed_for = self._too_long()
-        if self.killed_for is not None:
-            failure = {"type": "TimeoutError", "message": self.killed_for, "traceback": output}
-        else:
-            failure = {"type": "ProcessDiedError", "message": _death(status), "traceback": output}
-        if self.loaded:
-            self.batch.fail(index, failure, time.time() - seconds, seconds, output=output)
-        else:
-            self._fail_all(failure, time.time() - seconds)
-
-
-def _death(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        hint = ", as the kernel does when memory runs out" if number == signal.SIGKILL else ""
-        return f"the process that ran the function was killed by {signal.Signals(number).name}{hint}"
-    return f"the process that ran the function ended itself with exit code {os.WEXITSTATUS(status)}"

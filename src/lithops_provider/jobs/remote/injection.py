@@ -10,9 +10,12 @@ from . import results
 from .objects import open_chunk
 from .shipped_modules import load_result
 from .storages import open_storage
+from .text import storable
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20
+#: Characters of the name of such a place.
+_PLACE = 1_024
 
 
 class UpstreamItemFailedError(Exception):
@@ -140,6 +143,7 @@ class Injection:
         prefix = key.rpartition("/")[0]
         if key.startswith(results.JOBS_PREFIX):
             prefix = "/".join(key.split("/")[:2])  # objects of each call lie in a folder of its own there
+        bucket, prefix = storable(bucket, _PLACE), storable(prefix, _PLACE)
         place = (bucket, prefix if len(self._written) < _MOST_WRITTEN else "")
         if (bucket, prefix) not in self._written and place not in self._written:
             self._written.add(place)

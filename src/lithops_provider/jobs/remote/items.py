@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
 from .by_value import dump_by_value
+from .descriptors import OwnDescriptor
 from .output import CapturedOutput
+from .text import class_name, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +35,7 @@ _MESSAGE_SIZE = struct.calcsize(_MESSAGE)
 #: Bytes to take out of the pipe in one go.
 _READ_AT_ONCE = 1 << 20
 
+MAX_TYPE = 200
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 20_000
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -43,7 +47,7 @@ class ItemTimeoutError(BaseException):
 
 def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     """
-    Returns an exception as JSON-able text.
+    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.text.storable`.
 
     :param error: a caught exception
     :param skip_frames: how many of our own frames to leave out of its traceback
@@ -51,19 +55,29 @@ def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     trace = error.__traceback__
     for _ in range(skip_frames):
         trace = trace.tb_next if trace is not None else None
-    try:
-        message = str(error)
-    except BaseException as problem:
-        message = f"<its message can't be shown: {problem!r}>"
-    kind = "TimeoutError" if isinstance(error, ItemTimeoutError) else type(error).__qualname__
-    try:
-        text = "".join(traceback.format_exception(type(error), error, trace))
-    except BaseException as problem:
-        text = f"<the traceback can't be shown: {problem!r}>"
+    kind = "TimeoutError" if isinstance(error, ItemTimeoutError) else class_name(type(error))
+    message = _shown("message", lambda: str(error))
+    text = _shown("traceback", lambda: "".join(traceback.format_exception(type(error), error, trace)))
     text = text.replace("lithops_provider.jobs.remote.items.ItemTimeoutError", "TimeoutError")
     if len(text) > MAX_TRACEBACK:
         text = f"{text[: MAX_TRACEBACK // 2]}\n...\n{text[-MAX_TRACEBACK // 2 :]}"
-    return {"type": kind, "message": message[:MAX_MESSAGE], "traceback": text}
+    return {
+        "type": storable(kind, MAX_TYPE),
+        "message": storable(message, MAX_MESSAGE),
+        "traceback": storable(text, MAX_TRACEBACK + 100),
+    }
+
+
+def _shown(what: str, make: Callable[[], str]) -> str:
+    """Returns a text that code of the function makes, which may fail in any way, also by what it raises."""
+    try:
+        return make()
+    except BaseException as problem:
+        try:
+            reason = repr(problem)
+        except BaseException:
+            reason = class_name(type(problem))
+        return f"<its {what} can't be shown: {reason}>"
 
 
 def dump_result(value: Any) -> bytes:
@@ -78,7 +92,7 @@ def dump_result(value: Any) -> bytes:
         try:
             return dump_by_value(value)
         except Exception as error:
-            kind = type(value).__qualname__
+            kind = class_name(type(value))
             hint = "; return list(...) of it instead" if hasattr(value, "__next__") else ""
             raise TypeError(f"the result, of type {kind}, can't be pickled: {error}{hint}") from None
 
@@ -130,6 +144,7 @@ class ItemRunner:
         deadline: float | None,
     ) -> None:
         self.report = report
+        self.pid = os.getpid()
         self.output = CapturedOutput(output_fd, settings["output_limit"])
         self.function = function
         self.timeout: float = settings["timeout"]
@@ -184,6 +199,7 @@ class ItemRunner:
             self.item_since = since
             self.in_item = True
             kind, payload = self._run_one(function, index, blob, common_args, common_kwargs, inject)
+            self._end_if_forked(None)
             seconds = time.monotonic() - since
             longest = max(longest, seconds)
             if written := inject.take_written():
@@ -204,12 +220,34 @@ class ItemRunner:
             if common_kwargs:
                 kwargs = {**common_kwargs, **kwargs}
             args, kwargs = inject(index, (*args, *common_args), kwargs, special)
-            payload = dump_result(function(*args, **kwargs))
+            result = function(*args, **kwargs)
+            self._end_if_forked(None)
+            payload = dump_result(result)
             self.in_item = False
             return SUCCESS, payload
         except BaseException as error:
             self.in_item = False
+            self._end_if_forked(error)
             return FAILURE, json.dumps(describe(error)).encode()
+
+    def _end_if_forked(self, error: BaseException | None) -> None:
+        """
+        Ends this process if it isn't the one that was started to run items, but one that the function has forked and
+        that has come back out of it. It has nothing to report: the item is that of the process it was forked from.
+
+        :param error: what the function has raised in it
+        """
+        if os.getpid() == self.pid:
+            return
+        code = 0
+        try:
+            if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+                code = (error.code or 0) & 0xFF
+            elif error is not None:
+                code = 1
+                traceback.print_exception(error)
+        finally:
+            os._exit(code)
 
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
         # The parent, or the timer, may be a moment late: the item it meant can be over by now.
@@ -218,6 +256,7 @@ class ItemRunner:
             raise ItemTimeoutError(f"the item took longer than its timeout of {self.timeout:g} seconds")
 
     def _send(self, index: int, kind: int, started: float, seconds: float, payload: bytes) -> None:
+        self._end_if_forked(None)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
         self.report(Message(index, kind, started, seconds, peak, payload, self.output.take()))
 
@@ -230,15 +269,26 @@ class MessageWriter:
     """
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        self._pipe = OwnDescriptor(fd)
 
     def __call__(self, message: Message) -> None:
-        """Writes a message, however full the pipe is."""
+        """
+        Writes a message, however full the pipe is.
+
+        :raises OSError: the function has closed the pipe
+        """
+        if not self._pipe.is_ours():
+            os.write(2, b"the function has closed the file descriptor that its outcome is reported through\n")
+            raise OSError(errno.EBADF, "the pipe is closed")
         *numbers, payload, output = message
         text = output.encode()
         view = memoryview(struct.pack(_MESSAGE, *numbers, len(payload), len(text)) + payload + text)
         while view:
-            view = view[os.write(self.fd, view) :]
+            view = view[os.write(self._pipe.fd, view) :]
+
+    def close(self) -> None:
+        """Closes the pipe's end in this process, for which nothing is reported."""
+        self._pipe.close()
 
 
 class MessageReader:

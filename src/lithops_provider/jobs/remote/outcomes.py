@@ -46,7 +46,7 @@ class Part:
 
     :param data: the object, see `lithops_provider.jobs.remote.parts`
     :param results: whether the results are in it; else its first frame will do
-    :raises ValueError: it isn't complete
+    :raises ValueError: it isn't complete, or tells of an item twice
     """
 
     __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "written")
@@ -57,6 +57,8 @@ class Part:
         start, end = next(spans)
         header = json.loads(data[start:end])
         self.index = array("q", header["index"])
+        if len(set(self.index)) != len(self.index):
+            raise ValueError("the part is damaged: it tells of an item twice")
         self.columns = (
             array("d", header["started"]), array("d", header["seconds"]), array("q", header["peak_memory"])
         )  # fmt: skip

@@ -9,6 +9,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .descriptors import OwnDescriptor
+from .text import storable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -46,6 +49,7 @@ class CapturedOutput(io.TextIOBase):
     def __init__(self, fd: int, limit: int) -> None:
         super().__init__()
         self.fd = fd
+        self._file = OwnDescriptor(fd)
         self.limit = limit
         self.written = 0
         self.buffer = _ByteOutput(self)
@@ -91,7 +95,7 @@ class CapturedOutput(io.TextIOBase):
         """Keeps ``data`` as far as the limit allows, and counts the rest."""
         room = self.limit - self.written
         self.written += len(data)
-        if room > 0:
+        if room > 0 and self._file.is_ours():
             with contextlib.suppress(OSError):  # a full disk must not fail the item
                 os.write(self.fd, data[:room])
         return len(data)
@@ -102,7 +106,7 @@ class CapturedOutput(io.TextIOBase):
     def take(self) -> str:
         """Returns what came since the last call, and forgets it."""
         _flush_c_stdout()
-        text = take_output(self.fd, self.limit)
+        text = take_output(self.fd, self.limit) if self._file.is_ours() else ""
         dropped = self.written - self.limit
         self.written = 0
         if dropped > 0:
@@ -133,7 +137,7 @@ def take_output(fd: int, limit: int) -> str:
     size = os.fstat(fd).st_size
     if not size:
         return ""
-    text = os.pread(fd, limit, 0).decode("utf-8", "replace")
+    text = storable(os.pread(fd, limit, 0).decode("utf-8", "replace"), limit)
     if size > limit:
         text += f"\n... {size - limit} more bytes of output were dropped\n"
     os.ftruncate(fd, 0)

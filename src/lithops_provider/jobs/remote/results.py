@@ -11,6 +11,8 @@ from .shipped_modules import load_result
 
 #: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
 JOBS_PREFIX = "lithops.jobs"
+#: Name of the mark that a call leaves beside its parts before it runs its first item.
+BEGUN = "begun"
 _READERS = 16
 
 

@@ -17,6 +17,8 @@ from lithops_provider.jobs import remote
 _MODULES = (
     "by_value",
     "frames",
+    "text",
+    "descriptors",
     "parts",
     "output",
     "outcomes",
@@ -27,6 +29,8 @@ _MODULES = (
     "storages",
     "injection",
     "items",
+    "isolation",
+    "item_process",
     "batch",
 )
 

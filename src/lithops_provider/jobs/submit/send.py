@@ -121,6 +121,7 @@ def submit_round(
         "part_size": PART_SIZE,
         "output_limit": OUTPUT_LIMIT,
         "once": client.compute.is_faas,
+        "marked": client.compute.is_faas or job.backend == "localhost",
         "watched": job.backend != "localhost" or calls < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
     batch = CallBatch(

@@ -1,0 +1,91 @@
+"""
+What a process that runs items has for itself, so that it shares nothing with the other processes of its call by
+which one could overwrite what another has made, and leaves nothing behind that runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+import uuid
+from pathlib import Path
+
+#: The environment variables by which Lithops names what a function makes (lithops.constants): executors that it
+#: starts, and cloud objects without a key. Both are counted from 0 in every process.
+_SESSION, _EXECUTORS = "__LITHOPS_SESSION_ID", "__LITHOPS_TOTAL_EXECUTORS"
+
+#: Seconds that what a function has left running has to end after SIGTERM.
+_TO_END = 1.5
+#: The option of Linux's prctl that sends a signal when the parent ends.
+_PDEATHSIG = 1
+
+
+def start_afresh(number: int) -> None:
+    """
+    Gives this process, which is to run items, a Lithops session and random numbers of its own.
+
+    :param number: how many processes have run items of this call before
+    """
+    _begin_session(str(number))
+    os.register_at_fork(after_in_child=lambda: _begin_session(str(os.getpid())))
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:  # Python seeds its own generator anew in a forked process, numpy doesn't
+        numpy_random.seed()
+
+
+def _begin_session(suffix: str) -> None:
+    """Names the session by the worker's, so that what is made in it is found by the name of the job."""
+    os.environ[_SESSION] = f"{os.environ.get(_SESSION) or uuid.uuid4().hex}-{suffix}"
+    os.environ.pop(_EXECUTORS, None)
+
+
+def lead_group(parent: int) -> None:
+    """
+    Makes this process the leader of a process group, so that what the functions leave running can be ended, and has
+    it end with its parent, as the other processes of the group it leaves do when that is killed.
+
+    :param parent: process id of the parent
+    """
+    os.setpgid(0, 0)
+    with contextlib.suppress(AttributeError, OSError):  # not Linux: the process ends before the next item
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it has ended before that
+            os._exit(1)
+
+
+def end_group(group: int) -> None:
+    """
+    Ends all processes of a group: politely first, as on cancel, so that they can put away what they have made.
+
+    :param group: the group, whose leader has ended
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(group, number)
+        except (ProcessLookupError, PermissionError):
+            return  # there is none, which is the rule
+        end = time.monotonic() + _TO_END
+        while number == signal.SIGTERM and time.monotonic() < end and _runs(group):
+            time.sleep(0.01)
+
+
+def _runs(group: int) -> bool:
+    """Tells whether a process of the group runs. Ones that have ended but that nobody reaps stay in it."""
+    try:
+        os.killpg(group, 0)
+        states = [_state(path, group) for path in Path("/proc").glob("[0-9]*/stat")]
+    except ProcessLookupError:
+        return False
+    return not states or any(states)  # without /proc there are none, and it can't be told
+
+
+def _state(stat: Path, group: int) -> bool:
+    """Tells whether a process belongs to the group, and has not ended."""
+    with contextlib.suppress(OSError):
+        state, _, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        return int(its_group) == group and state not in "ZX"
+    return False

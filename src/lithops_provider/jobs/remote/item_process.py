@@ -1,0 +1,237 @@
+"""A process that runs items, seen from its parent, which alone decides what is believed of it."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any, Protocol
+
+from .isolation import end_group, lead_group, start_afresh
+from .items import HANDED_BACK, LOAD_FAILURE, LOADED, WROTE, ItemRunner, Message, MessageReader, MessageWriter
+from .output import take_output
+
+#: Seconds between looks at the process when it is silent.
+_TICK = 0.2
+#: Seconds that loading the function may take, if the timeout of an item isn't longer.
+_LOAD_TIMEOUT = 300.0
+#: Seconds that an item has to react to its timeout before its process is killed.
+_GRACE = 3.0
+
+
+def load_failure(failure: dict[str, Any]) -> dict[str, Any]:
+    """Says that the function could not even be unpickled."""
+    message = (
+        f"the function can't be loaded in the runtime: {failure['type']}: {failure['message']}; what it imports "
+        "must be installed in the runtime, or be shipped with include_modules"
+    )
+    return {**failure, "message": message}
+
+
+class WatchedCall(Protocol):
+    """A call as far as its processes have to do with it, see `lithops_provider.jobs.remote.batch.Batch`."""
+
+    settings: dict[str, Any]
+    #: When no item is begun any more, and when one that still runs is stopped; None if there is no limit.
+    deadline: float | None
+    end: float | None
+    #: How many items have an outcome.
+    done: int
+    stopped: bool
+    terminated: bool
+
+    def add(self, message: Message) -> None:
+        """Takes the outcome of an item."""
+
+    def wrote(self, message: Message) -> None:
+        """Takes where items have written objects."""
+
+    def fail(
+        self,
+        index: int,
+        failure: dict[str, Any],
+        started: float,
+        seconds: float = 0.0,
+        peak_memory: int = 0,
+        output: str = "",
+    ) -> None:
+        """Takes the failure of an item."""
+
+    def housekeeping(self) -> None:
+        """Does what is due by now: stores outcomes, looks for the stop marker."""
+
+
+class ItemProcess:
+    """
+    A process that runs items, seen from its parent.
+
+    :param batch: the call
+    :param number: how many such processes the call has had before
+    :param items: index and pickled arguments of each
+    :param function: the pickled function
+    :param output_fd: descriptor of the file that takes what the function prints
+    """
+
+    def __init__(
+        self, batch: WatchedCall, number: int, items: list[tuple[int, memoryview]], function: bytes, output_fd: int
+    ) -> None:
+        self.batch = batch
+        self.number = number
+        self.items = items
+        self.output_fd = output_fd
+        self.reported = 0
+        self.loaded = False
+        self.item_since = time.monotonic()
+        self.alarmed = False
+        #: Which item it was killed for, and why: type and message of the failure.
+        self.killed_for: tuple[int | None, str, str] | None = None
+        #: Whether it has reported what it can't have run: nothing is believed of it any more.
+        self.refused = False
+        parent = os.getpid()
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._be_the_child(parent, reading, writing, function)
+        with contextlib.suppress(OSError):  # it does the same: whoever comes first
+            os.setpgid(self.pid, self.pid)
+        os.close(writing)
+        self.reading = reading
+        self.reader = MessageReader(reading)
+
+    def _be_the_child(self, parent: int, reading: int, writing: int, function: bytes) -> None:
+        code = 1
+        try:
+            os.close(reading)
+            lead_group(parent)
+            start_afresh(self.number)
+            faulthandler.enable(file=self.output_fd, all_threads=False)
+            report = MessageWriter(writing)
+            os.register_at_fork(after_in_child=report.close)  # what the function forks reports nothing
+            ItemRunner(report, self.output_fd, function, self.batch.settings, self.batch.deadline).run(self.items)
+            code = 0
+        except BrokenPipeError:
+            pass  # the parent is gone, and with it whoever wants to know
+        finally:
+            os._exit(code)
+
+    def run(self) -> None:
+        """Follows the child until it ends."""
+        previous = signal.signal(signal.SIGTERM, self._on_terminate)
+        try:
+            status: int | None = None
+            while status is None:
+                select.select([self.reading], [], [], _TICK)
+                pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    status = wait_status
+                self._take_messages(all_of_them=status is not None)
+                if status is None:
+                    self.batch.housekeeping()
+                    self._watch()
+            self._conclude(status)
+            end_group(self.pid)  # what the functions have left running
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+            os.close(self.reading)
+
+    def _on_terminate(self, signum: int, frame: Any) -> None:
+        # Lithops ends a call that passed its time limit by SIGTERM. What is done by now is stored before it ends.
+        self.batch.stopped = self.batch.terminated = True
+
+    def _take_messages(self, all_of_them: bool) -> None:
+        messages = self.reader.read(all_of_them)
+        for message in messages:
+            if not self.refused:
+                self._take(message)
+        if messages:
+            self.item_since = time.monotonic()
+            self.alarmed = False
+
+    def _take(self, message: Message) -> None:
+        if message.kind == LOADED:
+            self.loaded = True
+        elif message.kind == LOAD_FAILURE:
+            self._fail_all(message.failure(), message.started)
+        elif message.item != self._running():
+            self.refused = True
+            self._kill(
+                f"the process that ran the function reported item {message.item}, which it wasn't running",
+                "ProcessDiedError",
+            )
+        elif message.kind == HANDED_BACK:
+            self.batch.stopped = True
+        elif message.kind == WROTE:
+            self.batch.wrote(message)
+        else:
+            self.reported += 1
+            self.batch.add(message)
+
+    def _running(self) -> int | None:
+        """Returns the item that runs by what was reported: items run in their order."""
+        return self.items[self.reported][0] if self.reported < len(self.items) else None
+
+    def _fail_all(self, failure: dict[str, Any], started: float) -> None:
+        """The function can't even be loaded: what holds for the first item holds for all."""
+        for index, _ in self.items[self.reported :]:
+            self.batch.fail(index, load_failure(failure), started)
+        self.reported = len(self.items)
+
+    def _timeout(self) -> float:
+        timeout: float = self.batch.settings["timeout"]
+        return timeout if self.loaded else max(timeout, _LOAD_TIMEOUT)
+
+    def _too_long(self) -> str:
+        what = "the item" if self.loaded else "loading the function"
+        return f"{what} took longer than its timeout of {self._timeout():g} seconds"
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        overdue = now - self.item_since - self._timeout()
+        if self.batch.end is not None and now > self.batch.end and self.batch.done:
+            self.batch.stopped = True  # the item is handed back; next time it may be the first, and have all the time
+        if self.batch.stopped:
+            self._kill("the call was stopped")
+        elif overdue > _GRACE:
+            self._kill(f"{self._too_long()} and did not react to it")
+        elif overdue > 0 and not self.alarmed:
+            self.alarmed = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGALRM)
+
+    def _kill(self, message: str, kind: str = "TimeoutError") -> None:
+        """Kills the process, with what its function has started, and remembers whom to blame."""
+        self.killed_for = self._running(), kind, message
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _conclude(self, status: int) -> None:
+        """Blames the item that was running for the process's death."""
+        index = self._running()
+        if self.batch.stopped or index is None:
+            return
+        if self.alarmed and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+            # An item before it had set the signal to its default.
+            self.killed_for = index, "TimeoutError", self._too_long()
+        blamed, kind, message = self.killed_for or (index, "ProcessDiedError", _death(status))
+        if blamed != index:
+            return  # the item has ended after all, while its process was killed; this one only came next
+        seconds = time.monotonic() - self.item_since
+        output = take_output(self.output_fd, self.batch.settings["output_limit"])
+        failure = {"type": kind, "message": message, "traceback": output}
+        if self.loaded:
+            self.batch.fail(index, failure, time.time() - seconds, seconds, output=output)
+        else:
+            self._fail_all(failure, time.time() - seconds)
+
+
+def _death(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        hint = ", as the kernel does when memory runs out" if number == signal.SIGKILL else ""
+        return f"the process that ran the function was killed by {signal.Signals(number).name}{hint}"
+    return f"the process that ran the function ended itself with exit code {os.WEXITSTATUS(status)}"

@@ -1,0 +1,69 @@
+"""
+When a deferrable task leaves its worker, and how long it then stays away at the least.
+
+Airflow's scheduler fails a task ("state mismatch") when it queues it again in the very round in which it hears that the
+worker's process, which has deferred the task, is over: it takes that end for the end of the new process. Airflow 3.3.2
+still does. So a task must not come back before the scheduler has seen it leave, which takes a round of the scheduler
+and whatever the executor needs to tell of a process: a second or two on an idle Airflow, many under load.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import conf
+
+from lithops_provider.jobs.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.follow.follower import Progress
+
+#: Seconds: most short jobs are over by then, and a slot of a worker that is held so long costs less than a deferral,
+#: which starts another process.
+_DEFER_AFTER = 5.0
+#: Seconds: some rounds of a busy scheduler. Longer is safer, and makes jobs that end sooner than that come back later.
+_DEFER_AT_LEAST = 20.0
+
+
+def defer_after() -> float:
+    """Returns ``[lithops] defer_after``: seconds for which a deferrable task waits in its worker first."""
+    return _seconds("defer_after", _DEFER_AFTER)
+
+
+def defer_at_least() -> float:
+    """Returns ``[lithops] defer_at_least``: seconds that a deferral lasts at least."""
+    return _seconds("defer_at_least", _DEFER_AT_LEAST)
+
+
+def _seconds(option: str, default: float) -> float:
+    seconds = float(conf.getfloat("lithops", option, fallback=default))
+    if not 0 <= seconds < float("inf"):
+        raise ConfigurationError(
+            f"[lithops] {option} in Airflow's configuration is {seconds:g}; it has to be a number of seconds from 0 on"
+        )
+    return seconds
+
+
+class WorkerWait:
+    """Decides how long a deferrable task waits in its worker. It begins when this is made."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+        self._first = defer_after()
+        self._longest = self._first + defer_at_least()
+
+    def enough(self, progress: Progress | None) -> bool:
+        """
+        Tells whether the task is to be deferred now: not while its job, at the rate that it had so far, will be over
+        before a deferral could be.
+
+        :param progress: how far the job is, if that is known
+        """
+        waited = time.monotonic() - self._begin
+        if waited < self._first:
+            return False
+        if waited >= self._longest or progress is None or not progress.done:
+            return True
+        left = waited * (progress.total - progress.done) / progress.done
+        return waited + left > self._longest

@@ -1,0 +1,35 @@
+"""Many deferrable tasks whose jobs are over in no time, with the settings that an Airflow has by default."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.sdk import DAG
+
+from lithops_provider.operators import LithopsMapOperator
+
+TASKS = 30
+
+
+def note(item: int, ledger: str, task: int) -> int:
+    """Write down the task and the item."""
+    with open(ledger, "a") as file:
+        file.write(f"{task}-{item}\n")
+    return item * item
+
+
+class DefaultSettings(LithopsMapOperator):
+    """Takes no notice of the settings by which tests have jobs deferred at once."""
+
+    def execute(self, context: Any) -> Any:
+        """Run the job."""
+        for name in ("DEFER_AFTER", "DEFER_AT_LEAST"):
+            os.environ.pop(f"AIRFLOW__LITHOPS__{name}", None)
+        return super().execute(context)
+
+
+with DAG("short_jobs", schedule=None, render_template_as_native_obj=True, max_active_tasks=64):
+    DefaultSettings.partial(
+        task_id="map", map_function=note, map_iterdata=list(range(20)), deferrable=True, poll_interval=0.5
+    ).expand(extra_args=[{"ledger": "{{ dag_run.conf['ledger'] }}", "task": number} for number in range(TASKS)])

@@ -1,0 +1,355 @@
+"""Functions that start other processes: only the one that was started to run items reports any."""
+
+# ruff: noqa: T201 - functions print
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.remote import isolation
+from tests.jobs.batches import BatchRunner
+from tests.jobs.conftest import wait_for
+from tests.jobs.failures import Tally, leave_mark
+
+#: In the process of the call, in a child of it alone, and in the midst of others.
+EVERY_WAY = pytest.mark.parametrize(("count", "watched"), [(1, False), (1, True), (6, True)])
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+
+
+def in_both(then: Callable[[], Any]) -> Any:
+    """Forks, and does the same in both processes."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+    return then()
+
+
+def in_child(then: Callable[[], Any]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        then()
+        return  # out of the function, as the parent does
+    os.waitpid(pid, 0)
+
+
+def in_child_of_c(then: Callable[[], Any]) -> None:
+    """Forks behind Python's back."""
+    pid = ctypes.CDLL(None).fork()
+    if pid == 0:
+        then()
+        return
+    os.waitpid(pid, 0)
+
+
+def in_thread() -> None:
+    thread = threading.Thread(target=in_child, args=(lambda: None,))
+    thread.start()
+    thread.join()
+
+
+def in_pool(method: str) -> None:
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map(abs, range(-4, 0)) == [4, 3, 2, 1]
+
+
+def in_executor() -> None:
+    with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        assert list(pool.map(abs, range(-4, 0))) == [4, 3, 2, 1]
+
+
+def in_process_that_exits() -> None:
+    process = multiprocessing.get_context("fork").Process(target=sys.exit, args=(3,))
+    process.start()
+    process.join()
+    assert process.exitcode == 3
+
+
+def in_subprocess() -> None:
+    assert subprocess.run(["sh", "-c", "exit 3"], check=False, preexec_fn=lambda: None).returncode == 3
+    assert os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)[1]) == 0
+
+
+def in_daemon(tally: str) -> None:
+    """Leaves a process in a session of its own, which comes back out of the function when the batch goes on."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            print("the daemon speaks")
+            time.sleep(0.5)
+            leave_mark(tally, "daemon")
+            return
+        os._exit(0)
+    os.wait()
+
+
+def _raise() -> None:
+    raise ValueError("in the child")
+
+
+STARTS: dict[str, Callable[[], Any]] = {
+    "child exits": lambda: in_child(lambda: sys.exit(0)),
+    "child exits with a text": lambda: in_child(lambda: sys.exit("no")),
+    "child ends itself": lambda: in_child(lambda: os._exit(0)),
+    "child returns": lambda: in_child(lambda: None),
+    "child raises": lambda: in_child(_raise),
+    "child is interrupted": lambda: in_child(lambda: signal.raise_signal(signal.SIGINT)),
+    "child is killed": lambda: in_child(lambda: os.kill(os.getpid(), signal.SIGKILL)),
+    "child of a child": lambda: in_child(lambda: in_child(_raise)),
+    "child of C": lambda: in_child_of_c(_raise),
+    "child of a thread": in_thread,
+    "subprocess": in_subprocess,
+    "pool by fork": lambda: in_pool("fork"),
+    "pool by spawn": lambda: in_pool("spawn"),
+    "pool by forkserver": lambda: in_pool("forkserver"),
+    "executor": in_executor,
+    "process": in_process_that_exits,
+}
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("start", STARTS)
+def test_only_the_process_that_runs_items_reports(batch: BatchRunner, start: str, count: int, watched: bool) -> None:
+    def run(x: int) -> int:
+        if x == count // 2:
+            STARTS[start]()
+        return x * 10
+
+    done = batch(run, range(count), watched=watched)
+
+    assert done.failures() == {}
+    assert done.results() == {x: x * 10 for x in range(count)}
+    assert done.summary == {"done": count, "failed": 0, "left": 0}
+
+
+@EVERY_WAY
+def test_both_processes_raise(batch: BatchRunner, count: int, watched: bool) -> None:
+    def run(x: int) -> int:
+        return in_both(lambda: 1 // 0) if x == count // 2 else x
+
+    done = batch(run, range(count), watched=watched)
+
+    assert {index: failure["type"] for index, failure in done.failures().items()} == {count // 2: "ZeroDivisionError"}
+    assert done.results() == {x: x for x in range(count) if x != count // 2}
+
+
+def test_a_later_item_that_dies_is_blamed_itself(batch: BatchRunner) -> None:
+    def run(x: int) -> int:
+        if x == 1:
+            in_child(lambda: None)
+        if x == 3:
+            os._exit(5)
+        return x
+
+    done = batch(run, range(6))
+
+    assert list(done.failures()) == [3]
+    assert done.results() == {x: x for x in range(6) if x != 3}
+
+
+def test_the_item_dies_and_its_child_returns(batch: BatchRunner) -> None:
+    def run(x: int) -> int:
+        if x == 1 and os.fork():
+            os.wait()
+            os._exit(5)
+        return x
+
+    done = batch(run, range(4))
+
+    assert list(done.failures()) == [1]
+    assert done.results() == {0: 0, 2: 2, 3: 3}
+
+
+@EVERY_WAY
+def test_what_a_child_raises_is_shown(batch: BatchRunner, count: int, watched: bool) -> None:
+    done = batch(lambda x: in_child(_raise), range(count), watched=watched)
+
+    assert done.failures() == {}
+    for index in range(count):
+        assert "ValueError: in the child" in done.outcomes[index].output
+
+
+class ForksWhenPickled:
+    def __reduce__(self) -> Any:
+        in_child(lambda: None)
+        return int, (7,)
+
+
+class ForksWhenShownError(Exception):
+    def __str__(self) -> str:
+        in_child(lambda: None)
+        return "shown"
+
+
+@EVERY_WAY
+def test_a_fork_while_a_result_is_pickled_or_an_exception_shown(batch: BatchRunner, count: int, watched: bool) -> None:
+    def run(x: int) -> Any:
+        if x % 2:
+            raise ForksWhenShownError
+        return ForksWhenPickled()
+
+    done = batch(run, range(count), watched=watched)
+
+    assert done.results() == dict.fromkeys(range(0, count, 2), 7)
+    assert list(done.failures()) == list(range(1, count, 2))
+    assert all(failure["message"] == "shown" for failure in done.failures().values())
+
+
+def test_a_daemon_that_lives_on_reports_nothing(batch: BatchRunner, tally: Tally) -> None:
+    def run(x: int) -> int:
+        if x == 1:
+            in_daemon(tally.path)
+        if x > 3:
+            time.sleep(0.3)
+        return x
+
+    done = batch(run, range(6))
+
+    assert done.results() == {x: x for x in range(6)}
+    wait_for(lambda: tally.read() == ["daemon"])
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_another_program_in_the_place_of_the_process(batch: BatchRunner, count: int) -> None:
+    def run(x: int) -> int:
+        if x == 0:
+            os.execv("/bin/true", ["true"])
+        return x
+
+    done = batch(run, range(count), watched=True)
+
+    assert "exit code 0" in done.failures()[0]["message"]
+    assert done.results() == {x: x for x in range(1, count)}
+
+
+def test_a_function_that_closes_all_files_harms_only_itself(batch: BatchRunner, tmp_path: Path) -> None:
+    def run(x: int) -> int:
+        if x == 1:
+            os.closerange(3, 200)
+            for number in range(50):  # they get the numbers
+                os.write(os.open(tmp_path / str(number), os.O_WRONLY | os.O_CREAT), b"mine")
+            print("the function speaks")
+        return x
+
+    done = batch(run, range(4))
+
+    assert done.results() == {0: 0, 2: 2, 3: 3}
+    assert "has closed the file descriptor" in done.failures()[1]["traceback"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+
+
+def test_what_it_was_not_running_is_not_believed(batch: BatchRunner) -> None:
+    def run(x: int) -> int:
+        if x == 1:
+            runner = _runner()
+            runner._send(3, 0, 0.0, 0.0, b"I3\n.")
+            time.sleep(600)
+        return x
+
+    done = batch(run, range(4))
+
+    assert "reported item 3" in done.failures()[1]["message"]
+    assert done.results() == {0: 0, 2: 2, 3: 3}
+
+
+def _runner() -> Any:
+    frame = sys._getframe()
+    while frame.f_code.co_name != "_run_all":
+        assert frame.f_back is not None
+        frame = frame.f_back
+    return frame.f_locals["self"]
+
+
+# -- what is left running --------------------------------------------------------------------------------------
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def leave(how: str) -> int:
+    if how == "subprocess":
+        return subprocess.Popen(["sleep", "600"]).pid
+    if how == "deaf subprocess":
+        return subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]).pid
+    if how == "detached":
+        return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
+    if how == "process":
+        process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        process.start()
+        assert process.pid is not None
+        return process.pid
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(600)
+        os.write(writing, str(pid).encode())
+        os._exit(0)
+    os.wait()
+    return int(os.read(reading, 100))
+
+
+@pytest.mark.parametrize("how", ["subprocess", "deaf subprocess", "process", "grandchild"])
+def test_what_a_function_leaves_running_is_ended_with_its_process(
+    batch: BatchRunner, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(isolation, "_TO_END", 0.3)
+
+    done = batch(lambda x: leave(how), range(2))
+
+    assert done.failures() == {}
+    assert [pid for pid in done.results().values() if _alive(pid)] == []
+
+
+def test_what_has_detached_itself_goes_on(batch: BatchRunner) -> None:
+    for pid in batch(lambda x: leave("detached"), range(2)).results().values():
+        assert _alive(pid)
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("ends", ["timeout", "os._exit"])
+def test_what_an_item_that_dies_has_started_is_ended_with_it(batch: BatchRunner, tally: Tally, ends: str) -> None:
+    def run(x: int) -> None:
+        if x == 1:
+            leave_mark(tally.path, str(leave("subprocess")))
+            if ends == "os._exit":
+                os._exit(3)
+            while True:
+                with contextlib.suppress(BaseException):
+                    time.sleep(600)
+
+    done = batch(run, range(3), timeout=0.5)
+
+    assert list(done.failures()) == [1]
+    assert not _alive(int(tally.read()[0]))
+
+
+def test_an_item_ends_with_the_call_that_is_killed(batch: BatchRunner, tally: Tally) -> None:
+    def run(x: int) -> None:
+        leave_mark(tally.path, str(os.getpid()))
+        time.sleep(600)
+
+    def kill(pid: int, settings: dict[str, Any]) -> None:
+        wait_for(lambda: tally.read() != [])
+        os.kill(pid, signal.SIGKILL)
+
+    batch(run, range(2), while_it_runs=kill)
+
+    wait_for(lambda: not _alive(int(tally.read()[0])))
