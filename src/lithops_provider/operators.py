@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
+    from lithops_provider.task.handover import Handover
 
 __all__ = ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"]
 
@@ -51,7 +52,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self.data_from_task = data_from_task
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_call
         from lithops_provider.jobs.inputs.objects import bind_object
@@ -85,7 +86,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
 
         return bind_function(self.func, parameter="func")
 
-    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+    def _result(self, results: list[Any]) -> Any:
         return results[0]
 
 
@@ -175,7 +176,7 @@ class LithopsMapOperator(LithopsBaseOperator):
         self._map_iterdata = freeze_generator(value)
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_items
         from lithops_provider.jobs.inputs.objects import bind_objects
@@ -206,7 +207,7 @@ class LithopsMapOperator(LithopsBaseOperator):
                     "has no parameter 'obj' to take them"
                 )
             return bind_items(self.map_function, iterdata, extra_args, argument=argument)
-        binding, items, carried["chunks"] = bind_objects(
+        binding, items, handover.chunks = bind_objects(
             client,
             self.map_function,
             iterdata,
@@ -335,19 +336,20 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         self.reducer_wait_local = reducer_wait_local
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.inputs.reduce import reduce_items
-        from lithops_provider.jobs.job import LithopsJob
 
         reduce_binding = self._bind_function(
             "reduce"
         )  # before the map: it would be for nothing if this can't be called
         if phase == "reduce":
-            mapped = LithopsJob.from_dict(carried["map"])
-            return reduce_binding, reduce_items(mapped, carried["chunks"] if self._by_object() else None)
-        binding, items = super()._bind(context, client, phase, carried)
-        if self._by_object() and not binding.takes_object:
+            chunks = handover.object_chunks(client, "map") if self._by_object() else None
+            return reduce_binding, reduce_items(handover.jobs["map"], chunks)
+        binding, items = super()._bind(context, client, phase, handover)
+        if not self._by_object():
+            handover.chunks = None  # nobody will ask for them
+        elif not binding.takes_object:
             raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
         return binding, items
 
@@ -368,5 +370,5 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         chosen = self.map_runtime_memory if phase == "map" else self.reduce_runtime_memory
         return self.runtime_memory if chosen is None else chosen
 
-    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+    def _result(self, results: list[Any]) -> Any:
         return results if self._by_object() else results[0]

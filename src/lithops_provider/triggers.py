@@ -161,7 +161,7 @@ class LithopsJobTrigger(BaseTrigger):
                     raise
                 follower.delay = min(follower.delay * 2, 30.0)
             if follower.over:
-                return {"status": "over", "lost": follower.lost, "dead": follower.dead}
+                return {"status": "over", **follower.end.to_dict()}
             if self.deadline is not None and time.time() > self.deadline:
                 return {"status": "timeout"}
             await asyncio.sleep(follower.delay)

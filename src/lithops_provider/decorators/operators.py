@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
+    from lithops_provider.task.handover import Handover
     from lithops_provider.task.operator import LithopsBaseOperator
 
 #: Of items that are there when the DAG is parsed, so many are checked then; the rest when the task runs.
@@ -200,7 +201,7 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         return (object_paths(self.func, [by_name(binding, args, kwargs)]) if binding.takes_object else []), []
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.inputs.objects import bind_object
 

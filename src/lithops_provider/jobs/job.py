@@ -102,6 +102,11 @@ class LithopsJob:
         """Key of the object that says who waits for the job."""
         return f"{JOBS_PREFIX}/{self.executor_id}/owner"
 
+    @property
+    def chunks_key(self) -> str:
+        """Key of the object that says how many items each object in storage has become."""
+        return f"{JOBS_PREFIX}/{self.executor_id}/chunks"
+
     def stop_key(self, number: int = -1) -> str:
         """Returns the key of the marker that stops a round."""
         return f"{self.round_prefix(number)}/stop"

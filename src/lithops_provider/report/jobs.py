@@ -35,15 +35,13 @@ class PublishedJobs:
         self.ti = ti
         self._jobs: dict[str, dict[str, Any]] = {}
 
-    def know(self, jobs: Mapping[str, Any]) -> None:
+    def restore(self, jobs: Mapping[str, LithopsJob]) -> None:
         """
         Takes in what was published before a deferral.
 
-        :param jobs: values of jobs by phase; anything else among them is left out
+        :param jobs: values of jobs by phase
         """
-        from lithops_provider.jobs.job import LithopsJob
-
-        self._jobs = {phase: value for phase, value in jobs.items() if LithopsJob.is_value(value)}
+        self._jobs = {phase: job.to_dict() for phase, job in jobs.items()}
 
     def add(self, phase: str, job: LithopsJob) -> None:
         """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
     from lithops_provider.jobs.submit.spec import Options
+    from lithops_provider.task.handover import Handover
 
 
 class LithopsParameters(BaseOperator):
@@ -165,7 +166,7 @@ class LithopsParameters(BaseOperator):
     # What an operator has to say about itself
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         """
         Returns the function of a phase and its items.
@@ -173,7 +174,7 @@ class LithopsParameters(BaseOperator):
         :param context: Airflow's
         :param client: where it is to run
         :param phase: one of `phases`
-        :param carried: what an earlier phase left for this one, and what this one leaves for a later one
+        :param handover: what earlier phases have left for this one; what the items alone tell a later one goes into it
         :raises InvalidInputError: the function doesn't take the items
         """
         raise NotImplementedError
@@ -182,7 +183,7 @@ class LithopsParameters(BaseOperator):
         """Returns the function of a phase whose items are in storage already."""
         raise NotImplementedError
 
-    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+    def _result(self, results: list[Any]) -> Any:
         """Returns what the task returns, from the results of the last phase."""
         return results
 

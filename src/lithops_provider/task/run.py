@@ -15,13 +15,15 @@ from lithops_provider.jobs.errors import (
     LithopsJobError,
     StorageUnavailableError,
 )
+from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.report import telemetry
 from lithops_provider.report.failures import publish_failures
 from lithops_provider.report.jobs import PublishedJobs
-from lithops_provider.report.summary import SUMMARIES, sum_up
+from lithops_provider.report.summary import sum_up
 from lithops_provider.report.xcoms import SUMMARY_KEY
 from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
+from lithops_provider.task.handover import Deferred, Handover
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
 
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.submit.spec import JobSpec
     from lithops_provider.task.parameters import LithopsParameters
 
-#: Where a later phase finds bucket and prefix of what functions of earlier ones have written; how many at most.
-_WRITTEN, _MAX_WRITTEN = "written", 200
 #: States of a task that was marked or cleared while its process goes on.
 _ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
 #: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
@@ -63,8 +63,7 @@ class TaskRun:
         #: The same before and after a deferral, another one in the next try.
         self.owner = f"{ti.id}/{ti.try_number}"
         self.active: JobRun | None = None
-        #: What earlier phases have left.
-        self.carried: dict[str, Any] = {}
+        self.handover = Handover()
         self.published = PublishedJobs(operator, self.connection, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
@@ -75,7 +74,7 @@ class TaskRun:
     def execute(self) -> Any:
         """Does the operator's work from the beginning, or from where an earlier try was cut off."""
         with self._ending_stopped():
-            return self._begin(self._client(), self.operator.phases[0], {})
+            return self._start_phase(self._client(), self.operator.phases[0])
 
     def resume(self, event: Mapping[str, Any]) -> Any:
         """
@@ -87,25 +86,22 @@ class TaskRun:
             return self._resume(event)
 
     def _resume(self, event: Mapping[str, Any]) -> Any:
-        from lithops_provider.jobs.job import LithopsJob
-
-        state = event["state"]
-        phase, carried = state["phase"], state["carried"]
-        self.carried = carried
-        self.deadline, self.end = state["deadline"], state["end"]
-        job = LithopsJob.from_dict(state["job"])
+        deferred = Deferred.from_dict(event["state"])
+        self.handover = deferred.handover
+        self.deadline, self.end = deferred.deadline, deferred.end
+        phase, job = deferred.phase, deferred.job
         client = self._client()
         client.check_holds(job)
-        self.published.know({**carried, phase: state["job"]})
+        self.published.restore({**self.handover.jobs, phase: job})
         run = self._run(client, phase, self._stored_spec(client, phase, job))
-        run.attach(job, state["since"], state["memory"])
+        run.attach(job, deferred.run)
         if event["status"] == "timeout":
             raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and is cancelled")
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
-        if run.settle(event["lost"], dead=event["dead"]):
-            self._wait(run, phase, carried)
-        return self._conclude(run, phase, carried)
+        if run.settle(RoundEnd.from_dict(event)):
+            self._wait(run, phase)
+        return self._conclude(run, phase)
 
     @property
     def job(self) -> LithopsJob | None:
@@ -115,8 +111,7 @@ class TaskRun:
     @property
     def written(self) -> list[tuple[str, str]]:
         """Bucket and prefix of each place where the functions have written objects through ``storage``."""
-        written: list[tuple[str, str]] = self.carried.get(_WRITTEN, [])
-        return written
+        return self.handover.written
 
     def cancel(self) -> None:
         """Stops the job that is being run. Called in a signal handler, with seconds to live."""
@@ -137,7 +132,7 @@ class TaskRun:
             if stopped:
                 ti = self.context["ti"]
                 told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
-                self.carried = {SUMMARIES: told or {}}
+                self.handover.summaries = dict(told or {})
                 self._sum_up_stopped(self._client(), stopped[-1], error)
         except Exception:  # what Airflow is about to fail the task for matters more
             self.log.exception("The job could not be cancelled")
@@ -159,22 +154,21 @@ class TaskRun:
         from lithops_provider.jobs.client import LithopsClient
         from lithops_provider.jobs.gather.tally import read_told
 
-        if self.carried.get(SUMMARIES, {}).get(job.kind, {}).get("job") == job.executor_id:
+        if self.handover.summaries.get(job.kind, {}).get("job") == job.executor_id:
             return  # it was over before
         hasty = LithopsClient(client.config, patience=2.0)
         try:
             if is_owner(hasty, job, self.owner):  # else another try has taken it over
                 told = read_told(hasty, job)
-                sum_up(self.context["ti"], job.kind, hasty, job, told, self.carried, error=error)
+                sum_up(self.context["ti"], job.kind, hasty, job, told, self.handover.summaries, error=error)
         except Exception:  # what the task fails for matters more
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
-    def _begin(self, client: LithopsClient, phase: JobKind, carried: dict[str, Any]) -> Any:
+    def _start_phase(self, client: LithopsClient, phase: JobKind) -> Any:
         from lithops_provider.jobs.submit.spec import make_spec
 
-        self.carried = carried
         operator = self.operator
-        binding, items = operator._bind(self.context, client, phase, carried)
+        binding, items = operator._bind(self.context, client, phase, self.handover)
         if not items:
             self.log.info("There are no items, so nothing is sent.")
             return []
@@ -188,44 +182,46 @@ class TaskRun:
             run.submit()
         else:
             run.attach(known)
+            self.handover.store_chunks(client, run.job)
             self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
         if last and self.settings["async_invoke"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        self._wait(run, phase, carried)
-        return self._conclude(run, phase, carried)
+        self._wait(run, phase)
+        return self._conclude(run, phase)
 
-    def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
+    def _conclude(self, run: JobRun, phase: JobKind) -> Any:
         """Judges a phase that is over, and goes on to the next."""
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
         error = self._judge(run)
-        self._sum_up(run, carried, error)
+        self._sum_up(run, error)
         if error is not None:
             raise error
         if not last:
             following = operator.phases[operator.phases.index(phase) + 1]
-            return self._begin(run.client, following, {**carried, phase: run.job.to_dict()})
+            self.handover.jobs[phase] = run.job
+            return self._start_phase(run.client, following)
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        result = operator._result(results, carried)
+        result = operator._result(results)
         if operator.do_xcom_push:
             check_pushable(result, many=result is results)
-        self._forget_on_success([run.job, *_jobs(carried)])
+        self._forget_on_success([run.job, *self.handover.jobs.values()])
         return result
 
-    def _sum_up(self, run: JobRun, carried: dict[str, Any], error: ItemsFailedError | None) -> None:
+    def _sum_up(self, run: JobRun, error: ItemsFailedError | None) -> None:
         from lithops_provider.jobs.gather.tally import told_by
 
         job, told = run.job, told_by(run.outcomes)
-        written = {*map(tuple, carried.get(_WRITTEN, [])), *told.written}
-        carried[_WRITTEN] = sorted(written)[:_MAX_WRITTEN]
+        handover, ti = self.handover, self.context["ti"]
+        handover.add_written(told.written)
         try:
-            sum_up(self.context["ti"], job.kind, run.client, job, told, carried, error=error)
+            handover.summaries = sum_up(ti, job.kind, run.client, job, told, handover.summaries, error=error)
         except LithopsJobError:  # what came of it is known
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
@@ -243,16 +239,16 @@ class TaskRun:
         self.log.warning(message)
         return None
 
-    def _wait(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+    def _wait(self, run: JobRun, phase: JobKind) -> None:
         """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
         if not self.operator.deferrable:
             run.finish()
             return
         wait = WorkerWait()
         if not run.finish(lambda: wait.enough(run.progress)):
-            self._defer(run, phase, carried)
+            self._defer(run, phase)
 
-    def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+    def _defer(self, run: JobRun, phase: JobKind) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
         self._check_wanted(run)
@@ -269,15 +265,7 @@ class TaskRun:
                 owner=self.owner,
                 interrupted=run.interrupted,
                 # Not as the method's arguments: `dag.test()` passes the event alone.
-                state={
-                    "phase": phase,
-                    "job": run.job.to_dict(),
-                    "carried": carried,
-                    "since": run.since,
-                    "memory": run.memory,
-                    "deadline": self.deadline,
-                    "end": self.end,
-                },
+                state=Deferred(phase, run.job, self.handover, run.state, self.deadline, self.end).to_dict(),
                 **settings,
             ),
             method_name="resume",
@@ -323,6 +311,8 @@ class TaskRun:
 
         def record(job: LithopsJob) -> None:
             self.state.save(phase, job, digests)
+            if len(job.rounds) == 1:
+                self.handover.store_chunks(client, job)
             telemetry.count_sent(self.context["ti"], job)
             self.published.add(phase, job)
 
@@ -373,9 +363,3 @@ class TaskRun:
         known: Any = self.operator.on_success_callback or []
         callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
         self.operator.on_success_callback = [*callbacks, after_push]
-
-
-def _jobs(carried: Mapping[str, Any]) -> list[LithopsJob]:
-    from lithops_provider.jobs.job import LithopsJob
-
-    return [LithopsJob.from_dict(value) for value in carried.values() if LithopsJob.is_value(value)]
