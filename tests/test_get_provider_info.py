@@ -16,6 +16,7 @@ from airflow.sdk import Connection
 from lithops_provider.connection.extra import connection_config
 from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.hooks import LithopsHook
+from lithops_provider.jobs.binding.items import MAX_ITEMS
 from lithops_provider.jobs.config.resolve import compute_backends, storage_backends
 from tests.airflow_version import needs_airflow
 
@@ -107,4 +108,5 @@ def test_asking_for_it_imports_neither_airflow_nor_lithops() -> None:
 def test_airflow_knows_the_settings() -> None:
     options = get_provider_info()["config"]["lithops"]["options"]
 
-    assert set(options) == {"max_xcom_size", "defer_after", "defer_at_least", "prices"}
+    assert options["max_items"]["default"] == str(MAX_ITEMS)
+    assert set(options) == {"max_xcom_size", "max_items", "defer_after", "defer_at_least", "prices"}

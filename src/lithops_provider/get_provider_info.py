@@ -54,6 +54,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "10485760",
                     },
+                    "max_items": {
+                        "description": (
+                            "Items that a job may have, chunks of objects among them. More fail the task before "
+                            "anything is sent: an endless iterable would otherwise fill the worker's memory."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "1000000",
+                    },
                     "defer_after": {
                         "description": (
                             "Seconds for which a deferrable task waits for its job in the worker before it is "

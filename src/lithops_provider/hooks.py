@@ -297,7 +297,7 @@ async def _amask_secret(secrets: list[str]) -> None:
 
 def _tested(config: dict[str, Any]) -> str:
     """Tries a configuration, in time or not at all."""
-    from lithops_provider.jobs.time_limit import within
+    from lithops_provider.jobs.adapter.time_limit import within
 
     try:
         return within(_TEST_TIMEOUT, lambda: _check(config), "testing the connection")

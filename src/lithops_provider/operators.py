@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.task import arguments, upstream
+from lithops_provider.task.generators import freeze_generator
 from lithops_provider.task.operator import LithopsBaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
@@ -29,7 +29,8 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     Calls one function. Returns its result.
 
     :param func: the function: plain, partial, lambda, bound method or callable object, in a module or in the DAG file
-    :param data: keyword arguments as a dict, positional ones as a list or tuple
+    :param data: keyword arguments as a dict, positional ones as a list or tuple; anything else is the only argument,
+        None, too
     :param data_from_task: ``{argument: task_id}``: that task's return value becomes the argument, beside ``data``
     :param kwargs: see `LithopsBaseOperator`
     """
@@ -42,7 +43,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self,
         *,
         func: Callable[..., Any],
-        data: Any = None,
+        data: Any = (),
         data_from_task: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -67,7 +68,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
         from lithops_provider.jobs.inputs.objects import object_paths
 
-        if self.data is None or not self._bind_function("call").takes_object:
+        if not self.data or not self._bind_function("call").takes_object:
             return [], []
         return object_paths(self.func, [tuple(self.data) if isinstance(self.data, list) else self.data]), []
 
@@ -112,6 +113,7 @@ class LithopsMapOperator(LithopsBaseOperator):
     """
 
     phases: tuple[JobKind, ...] = ("map",)
+    _iterdata_given = False
     template_fields: Sequence[str] = (
         "map_iterdata",
         "iterdata_from_task",
@@ -174,6 +176,8 @@ class LithopsMapOperator(LithopsBaseOperator):
     @map_iterdata.setter
     def map_iterdata(self, value: Any) -> None:
         self._map_iterdata = freeze_generator(value)
+        if value is not None:
+            self._iterdata_given = True  # it may become None when it is rendered
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
@@ -206,7 +210,9 @@ class LithopsMapOperator(LithopsBaseOperator):
                     f"{'obj_chunk_size' if size else 'obj_chunk_number'} splits objects in storage, but map_function "
                     "has no parameter 'obj' to take them"
                 )
-            return bind_items(self.map_function, iterdata, extra_args, argument=argument)
+            return bind_items(
+                self.map_function, iterdata, extra_args, argument=argument, max_items=arguments.max_items()
+            )
         binding, items, handover.chunks = bind_objects(
             client,
             self.map_function,
@@ -216,6 +222,7 @@ class LithopsMapOperator(LithopsBaseOperator):
             chunk_size=size,
             chunk_number=chunks,
             newline=self.obj_newline,
+            max_items=arguments.max_items(),
         )
         return binding, items
 
@@ -226,17 +233,44 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     def _iterdata(self, context: Context, *, paths: bool) -> tuple[Any, str | None]:
         from_task = arguments.resolve(self, "iterdata_from_task")
-        if (self.map_iterdata is None) == (from_task is None):
-            given = "neither was" if from_task is None else "both were"
-            raise InvalidInputError(f"give either map_iterdata or iterdata_from_task: {given} given")
-        if from_task is not None:
-            return upstream.pull_items(self, context, from_task, paths=paths)
-        if isinstance(self.map_iterdata, str) and not paths:
-            self.log.warning(
-                "map_iterdata is a str, which is one item. If it came out of a template, set "
-                "render_template_as_native_obj=True on the DAG, or pass the task's output itself."
+        if from_task is None:
+            return self._given_items(context, paths=paths), None
+        if self.map_iterdata is not None:
+            raise InvalidInputError("give either map_iterdata or iterdata_from_task: both were given")
+        return upstream.pull_items(self, context, from_task, paths=paths)
+
+    def _given_items(self, context: Context, *, paths: bool) -> Any:
+        """
+        Returns what was given as ``map_iterdata``.
+
+        :raises InvalidInputError: nothing was, or by now it is something that can't be the items
+        """
+        from lithops_provider.jobs.text import looks_like_path
+
+        items = self.map_iterdata
+        if items is None:
+            if not self._iterdata_given:
+                raise InvalidInputError("give either map_iterdata or iterdata_from_task: neither was given")
+            raise InvalidInputError(
+                "map_iterdata is None: the task whose output it is was skipped, returned None, or pushes no XCom; have "
+                "it return a list"
             )
-        return self.map_iterdata, None
+        if isinstance(items, str) and not paths:
+            meant = (
+                "If it is a path in storage, name the parameter of map_function that takes the object 'obj'."
+                if looks_like_path(items)
+                else "If it came out of a template, set render_template_as_native_obj=True on the DAG, or pass the "
+                "task's output itself."
+            )
+            self.log.warning("map_iterdata is the str %.100r, which is one item. %s", items, meant)
+        is_mapped = context["ti"].map_index not in (None, -1)
+        if is_mapped and not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+            raise InvalidInputError(
+                f"map_iterdata must be an iterable, got {type(items).__name__}: {items!r:.100}. expand() gave this "
+                "task one of the values; to have all of them as items of one task, don't expand: give them as "
+                "map_iterdata, or call the decorated function with them"
+            )
+        return upstream.without_skipped(items)
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
         from lithops_provider.jobs.inputs.objects import object_paths
@@ -258,31 +292,6 @@ class LithopsMapOperator(LithopsBaseOperator):
                 "invoke_pool_threads", self.invoke_pool_threads, whole=True, least=1
             ),
         }
-
-
-def freeze_generator(value: Any) -> Any:
-    """Returns the value; a generator as something with a text that stays the same."""
-    return _Generator(value) if isinstance(value, GeneratorType) else value
-
-
-class _Generator:
-    """
-    A generator as ``map_iterdata``. The text of a generator has its address, so Airflow would take the DAG for another
-    one, and store another version of it, each time it parses the file.
-    """
-
-    def __init__(self, generator: Iterator[Any]) -> None:
-        self._generator = generator
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._generator
-
-    def serialize(self) -> str:
-        """Returns the text that Airflow stores and shows."""
-        return "<generator>"
-
-    def __repr__(self) -> str:
-        return self.serialize()  # Airflow 3.1 asks for this one within lists
 
 
 class LithopsMapReduceOperator(LithopsMapOperator):
@@ -344,6 +353,8 @@ class LithopsMapReduceOperator(LithopsMapOperator):
             "reduce"
         )  # before the map: it would be for nothing if this can't be called
         if phase == "reduce":
+            if "map" not in handover.jobs:  # it had no items
+                return reduce_binding, [(([],), {})]
             chunks = handover.object_chunks(client, "map") if self._by_object() else None
             return reduce_binding, reduce_items(handover.jobs["map"], chunks)
         binding, items = super()._bind(context, client, phase, handover)
@@ -362,6 +373,9 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         if reduce_function is None:
             raise InvalidInputError("reduce_function is required")
         return bind_reduce(reduce_function, self.extra_args_reduce)
+
+    def _after_nothing(self) -> bool:
+        return not self._by_object()
 
     def _by_object(self) -> bool:
         return bool(arguments.resolve(self, "obj_reduce_by_key"))

@@ -40,6 +40,10 @@ def stored(x: int, storage: Any, id: int) -> int:
     return x
 
 
+def shifted(id: int, timeout: int = 10) -> int:
+    return timeout
+
+
 def sizes(prefix: str, obj: Any) -> int:
     return len(prefix)
 
@@ -246,28 +250,31 @@ def test_wrong_parameters_say_what_to_write(make: Callable[[], Any], message: st
         (lambda: lithops_task(add)(1), "the call of add does not fit add.*missing a required argument: 'y'"),
         (lambda: lithops_task(add)(1, 2, 3), "the call of add does not fit add.*too many positional arguments"),
         (lambda: lithops_task(add)(1, z=3), "the call of add does not fit add"),
-        (
-            lambda: lithops_task(stored)(1, storage=2),
-            "gives the parameter 'storage' of stored.*Lithops fills in itself",
-        ),
         (lambda: lithops_task(sizes)("p"), r"the call of sizes does not fit sizes.*missing a required argument: 'obj'"),
         (lambda: lithops_map(scale)(), r"no items were given; write scale\(items, factor=3\), the items first"),
         (lambda: lithops_map(scale)(factor=3), "no items were given; write"),
         (lambda: lithops_map(scale)([1], 3), "2 positional arguments were given; write"),
         (lambda: lithops_map(scale)([1], faktor=3), "the call of scale does not fit scale.*'faktor'"),
-        (lambda: lithops_map(stored)([1], id=3), "gives the parameter 'id' of stored.*rename the parameter"),
+        (lambda: lithops_map(shifted)([101]), "item 0, 101, does not fit shifted.* past the parameter 'id', .* rename"),
+        (lambda: lithops_task(shifted)(101), "the call of shifted does not fit shifted.* past the parameter 'id'"),
         (lambda: lithops_map(add)([1]), "item 0, 1, does not fit add.*missing a required argument: 'y'"),
         (lambda: lithops_map(add)([(1, 2), (3,)]), "item 1, .*, does not fit add.*missing a required argument: 'y'"),
         (lambda: lithops_map(add)([{"x": 1}], y=2) and lithops_map(add)([{"x": 1, "y": 2}], y=2), "both give the"),
         (lambda: lithops_map(sizes)(["a"], obj=1), "the call of sizes does not fit sizes.*'obj'"),
         (lambda: lithops_map(scale).expand(factor=[1]), r"its items are not given. .*scale.partial\(x=items\).expand"),
-        (lambda: lithops_map(stored).partial(id=1).expand(x=[[1]]), "parameter 'id', which Lithops fills in itself"),
+        (lambda: lithops_map(shifted).expand(timeout=[[1]]), "has no first parameter by whose name"),
         (lambda: lithops_map(lambda *xs: xs, task_id="t").expand(x=[1]), "has no first parameter by whose name"),
     ],
 )
 def test_wrong_arguments_say_what_to_write(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         call()
+
+
+def test_a_reserved_parameter_may_be_given_by_name() -> None:
+    assert operator(lithops_task(stored)(1, storage=2)).op_kwargs == {"storage": 2}
+    assert operator(lithops_map(stored)([1], id=3)).op_kwargs == {"id": 3}
+    lithops_map(stored).partial(id=1).expand(x=[[1]])
 
 
 def test_unknown_arguments_of_expand_are_refused() -> None:

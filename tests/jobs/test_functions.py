@@ -34,7 +34,7 @@ def variadic(*args: int, **kwargs: int) -> Any:
     return args, kwargs
 
 
-def injected(id: int, x: int, storage: Any, *rest: int) -> Any:
+def injected(x: int, *rest: int, id: int, storage: Any) -> Any:
     return id, x, storage.backend, rest
 
 

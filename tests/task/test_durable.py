@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +20,10 @@ from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.submit.send import new_job
-from lithops_provider.jobs.submit.spec import JobSpec, make_spec
+from lithops_provider.jobs.submit.spec import JobSpec, make_spec, same_items
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Store:
@@ -103,13 +110,57 @@ def test_a_changed_function_keeps_what_succeeded(
     assert "durable=False" in caplog.text
 
 
-def test_equal_items_of_other_bytes_are_the_same(state: DurableState, store: Store, client: LithopsClient) -> None:
-    """A set of str is pickled in another order in every process."""
-    wide = {1, 2, 3}
-    spec = spec_of([wide])
-    job = remember(state, client, spec)
-    store.values[KEY]["map"]["digests"]["items"] = "of other bytes"
-    assert state.find("map", client, spec_of([{3, 2, 1}])) == job
+#: What a first try of a task stores, as a program: its items and shared arguments hold sets of str.
+FIRST_TRY = """
+import base64, json, sys
+from tests.task.test_durable import first_try
+spec = first_try()
+print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items], "digests": spec.digests()}))
+"""
+
+
+def first_try() -> JobSpec:
+    """Returns a job whose pickles differ from process to process."""
+    import numpy
+
+    words = {"alpha", "beta", "gamma", "delta", "epsilon"}
+    items = [words, (numpy.arange(3), words), {"x": [len, lambda x: x, words]}, {"x": Unequal(words)}]
+    return make_spec("map", *bind_items(lambda x, y=0, extra=None: x, items, {"extra": words}))
+
+
+class Unequal:
+    """Has no ``__eq__``."""
+
+    def __init__(self, words: set[str]) -> None:
+        self.words = words
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_a_retry_under_another_hash_seed_finds_the_job(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture, seed: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_TRY],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    stored = json.loads(done.stdout)
+    now = first_try()
+    job = remember(state, client, now)
+    client.put(job.items_key(), frames.pack([base64.b64decode(item) for item in stored["items"]]))
+    state.save("map", job, stored["digests"])
+
+    assert state.find("map", client, now) == job
+    assert "has changed" not in caplog.text
+
+
+def test_items_that_cannot_be_told_apart_are_taken_for_others(caplog: pytest.LogCaptureFixture) -> None:
+    assert same_items([b"same, but no pickle"], [b"same, but no pickle"])
+    assert not same_items([b"no pickle"], [b"no pickle, either"])
+    assert caplog.text.count("can't be told") == 1
 
 
 def test_a_job_whose_data_is_gone_is_sent_afresh(

@@ -22,9 +22,10 @@ from lithops_provider.decorators.operators import (
     LithopsMapDecoratedOperator,
     LithopsMapReduceDecoratedOperator,
 )
-from lithops_provider.jobs.binding.function import INJECTED, bind_function, short_repr
+from lithops_provider.jobs.binding.function import bind_function
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs.reduce import bind_reduce
+from lithops_provider.jobs.text import short_repr
 
 if TYPE_CHECKING:
     # What a task returns may be given to another as any argument: for type checkers it is of every type.
@@ -254,8 +255,6 @@ class LithopsTaskDecorator(_TaskDecorator):  # type: ignore[type-arg]
         :raises InvalidInputError: the items of a map are not among the arguments
         """
         given = {**self.kwargs.get("op_kwargs", {}), **map_kwargs}
-        for name in (name for name in INJECTED if name in given and name in self.function_signature.parameters):
-            raise InvalidInputError(f"expand() gives the parameter {name!r}, which Lithops fills in itself")
         self.operator_class.check_expand(self.function, given)
         return super().expand(**map_kwargs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
-from lithops_provider.jobs.binding.function import bind_arguments, bind_function, by_name
+from lithops_provider.jobs.binding.function import bind_arguments, bind_function
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import (
     LithopsCallAsyncOperator,
     LithopsMapOperator,
     LithopsMapReduceOperator,
-    freeze_generator,
 )
 from lithops_provider.task.bad_input import failing_on_bad_input
+from lithops_provider.task.generators import freeze_generator
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -84,6 +85,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
         return args, kwargs
 
     @classmethod
+    @functools.cache
     def decorator_parameters(cls) -> frozenset[str]:
         """Returns the names of all parameters that the decorator takes."""
         names = {"multiple_outputs", "on_failure_fail_dagrun"}
@@ -197,8 +199,10 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         from lithops_provider.jobs.inputs.objects import object_paths
 
         args, kwargs = self._arguments
-        binding = bind_function(self.func, parameter=self.custom_operator_name)
-        return (object_paths(self.func, [by_name(binding, args, kwargs)]) if binding.takes_object else []), []
+        binding = bind_function(self.func, parameter=self.custom_operator_name).with_object()
+        if not binding.takes_object:
+            return [], []
+        return object_paths(self.func, [binding.bind_by_name(args, kwargs, f"the call of {binding.name}")]), []
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
@@ -208,7 +212,8 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         args, kwargs = self._arguments
         binding, items = bind_arguments(self.func, args, kwargs, parameter=self.custom_operator_name)
         if binding.takes_object:
-            return self._with_references(client, *bind_object(client, self.func, by_name(binding, args, kwargs)))
+            named = binding.with_object().bind_by_name(args, kwargs, f"the call of {binding.name}")
+            return self._with_references(client, *bind_object(client, self.func, named))
         return self._with_references(client, binding, items)
 
 
@@ -275,6 +280,11 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
         with failing_on_bad_input():
             binding = bind_function(self.map_function, parameter=self.custom_operator_name)
             items, shared = self.split_call(binding, list(self.op_args), dict(self.op_kwargs))
+            if items is None:
+                raise InvalidInputError(
+                    f"the items of {binding.name} are None: the task whose output they are was skipped, returned None, "
+                    "or pushes no XCom; have it return a list"
+                )
         self.map_iterdata = in_full(items)
         self.extra_args = in_full(shared) or None
 

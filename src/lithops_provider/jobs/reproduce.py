@@ -31,9 +31,9 @@ def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.p
     if items is None or code is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
     wrapper = pickle.loads(pickle.loads(code)["func"])
-    function, common_args, common_kwargs, (names, places) = pickle.loads(wrapper.keywords["function"])
+    function, common_args, common_kwargs, injection = pickle.loads(wrapper.keywords["function"])
     args, kwargs, special = pickle.loads(items[index])
-    args, kwargs = Injection(names, places, client.config)(
+    args, kwargs = Injection(*injection, config=client.config)(
         index, (*args, *common_args), {**common_kwargs, **kwargs}, special
     )
     return functools.partial(function, *args, **kwargs)

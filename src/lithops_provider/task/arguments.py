@@ -130,3 +130,17 @@ def module_names(name: str, value: Any) -> list[str] | None:
     if isinstance(value, (list, tuple, set)) and all(isinstance(entry, str) for entry in value):
         return list(value)
     raise InvalidInputError(f"{name} must be a list of names of modules, got {value!r:.100}")
+
+
+def max_items() -> int:
+    """
+    Returns how many items a job may have: ``[lithops] max_items`` of Airflow's configuration.
+
+    :raises InvalidInputError: that is no positive number
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    from lithops_provider.jobs.binding.items import MAX_ITEMS
+
+    given = conf.get("lithops", "max_items", fallback=str(MAX_ITEMS))
+    return int(number("[lithops] max_items", given, whole=True, least=1))

@@ -120,7 +120,8 @@ class DurableState:
         :returns: None if there is none, or if it is about something else
         """
         from lithops_provider.jobs.cancel import cancel_job
-        from lithops_provider.jobs.submit.send import load_plan
+        from lithops_provider.jobs.submit.send import load_items, load_plan
+        from lithops_provider.jobs.submit.spec import same_items
 
         entry = self.load().get(phase)
         if entry is None:
@@ -132,7 +133,7 @@ class DurableState:
             reason = f"it runs on {job.backend}, not on {client.backend}"
         elif load_plan(client, job, 0) is None:
             reason = "nothing of it was sent, or its data is gone"
-        elif known["items"] != now["items"] and not _same_items(client, job, spec):
+        elif known["items"] != now["items"] and not same_items(load_items(client, job) or [], spec.items):
             reason = "the items have changed"
         elif known["shared"] != now["shared"]:
             reason = "the arguments that all items share have changed"
@@ -154,21 +155,3 @@ def _read(stored: Any) -> dict[str, KnownJob]:
     if not isinstance(stored, dict):
         raise InvalidInputError(f"it must be a dict of phases, got {type(stored).__name__}")
     return {str(phase): KnownJob.from_dict(entry) for phase, entry in stored.items()}
-
-
-def _same_items(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> bool:
-    """Compares items whose bytes differ: equal sets, for instance, are pickled in another order in another process."""
-    import pickle
-
-    from lithops_provider.jobs.submit.send import load_items
-
-    stored = load_items(client, job)
-    if stored is None or len(stored) != len(spec.items):
-        return False
-    try:
-        return all(
-            old == new or bool(pickle.loads(old) == pickle.loads(new))
-            for old, new in zip(stored, spec.items, strict=True)
-        )
-    except Exception:  # what can't be compared is not the same
-        return False

@@ -187,6 +187,10 @@ class LithopsParameters(BaseOperator):
         """Returns what the task returns, from the results of the last phase."""
         return results
 
+    def _after_nothing(self) -> bool:
+        """Tells whether a phase without items is followed by the next; else the result is an empty list."""
+        return False
+
     def _memory(self, phase: JobKind) -> Any:
         """Returns the MB of a phase; None for the configured."""
         return self.runtime_memory

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from lithops_provider.jobs.errors import (
+    InvalidInputError,
     ItemsFailedError,
     JobCancelledError,
     JobTimeoutError,
@@ -90,6 +91,11 @@ class TaskRun:
         self.handover = deferred.handover
         self.deadline, self.end = deferred.deadline, deferred.end
         phase, job = deferred.phase, deferred.job
+        if phase not in self.operator.phases:
+            raise InvalidInputError(
+                f"the task was deferred while it ran a {phase}, but by now it is a {type(self.operator).__name__}, "
+                "which has none: the DAG was changed meanwhile. Clear the task to run it as it is now"
+            )
         client = self._client()
         client.check_holds(job)
         self.published.restore({**self.handover.jobs, phase: job})
@@ -171,6 +177,8 @@ class TaskRun:
         binding, items = operator._bind(self.context, client, phase, self.handover)
         if not items:
             self.log.info("There are no items, so nothing is sent.")
+            if phase != operator.phases[-1] and operator._after_nothing():
+                return self._start_phase(client, _following(operator, phase))
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
@@ -182,7 +190,7 @@ class TaskRun:
             run.submit()
         else:
             run.attach(known)
-            self.handover.store_chunks(client, run.job)
+            self._store_chunks(client, phase, known)
             self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
         if last and self.settings["async_invoke"]:
@@ -202,9 +210,8 @@ class TaskRun:
         if error is not None:
             raise error
         if not last:
-            following = operator.phases[operator.phases.index(phase) + 1]
             self.handover.jobs[phase] = run.job
-            return self._start_phase(run.client, following)
+            return self._start_phase(run.client, _following(operator, phase))
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
@@ -312,7 +319,7 @@ class TaskRun:
         def record(job: LithopsJob) -> None:
             self.state.save(phase, job, digests)
             if len(job.rounds) == 1:
-                self.handover.store_chunks(client, job)
+                self._store_chunks(client, phase, job)
             telemetry.count_sent(self.context["ti"], job)
             self.published.add(phase, job)
 
@@ -329,6 +336,10 @@ class TaskRun:
             read_results=phase == self.operator.phases[-1] and self.settings["get_result"],
         )
         return self.active
+
+    def _store_chunks(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> None:
+        if phase != self.operator.phases[-1]:  # else there is no phase that would read them
+            self.handover.store_chunks(client, job)
 
     def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
         """Returns what a job does, its items as they were sent: computing them anew could give others."""
@@ -363,3 +374,7 @@ class TaskRun:
         known: Any = self.operator.on_success_callback or []
         callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
         self.operator.on_success_callback = [*callbacks, after_push]
+
+
+def _following(operator: LithopsParameters, phase: JobKind) -> JobKind:
+    return operator.phases[operator.phases.index(phase) + 1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
@@ -31,7 +32,7 @@ def pull(operator: BaseOperator, context: Context, task_id: Any, parameter: str)
     value = context["ti"].xcom_pull(task_ids=task_id)
     if value is None:
         raise InvalidInputError(
-            f"{parameter}: the task {task_id!r} returned None, or pushes no XCom; have it return a value"
+            f"{parameter}: the task {task_id!r} was skipped, returned None, or pushes no XCom; have it return a value"
         )
     return value
 
@@ -51,18 +52,20 @@ def pull_data(operator: BaseOperator, context: Context, data: Any, data_from_tas
         return data
     if not isinstance(data_from_task, Mapping):
         raise InvalidInputError(f"data_from_task must be a dict {{argument: task_id}}, got {data_from_task!r:.100}")
-    if data is not None and not isinstance(data, Mapping):
+    if data is None or (isinstance(data, (list, tuple)) and not data):
+        data = {}
+    if not isinstance(data, Mapping):
         raise InvalidInputError(
             f"data_from_task gives keyword arguments, so data must be a dict, too; got {type(data).__name__}"
         )
-    twice = sorted(set(data or {}) & set(data_from_task))
+    twice = sorted(set(data) & set(data_from_task))
     if twice:
         raise InvalidInputError(f"data and data_from_task both give the argument {twice[0]!r}; give it once")
     pulled = {
         argument: pull(operator, context, task_id, f"data_from_task[{argument!r}]")
         for argument, task_id in data_from_task.items()
     }
-    return {**(data or {}), **pulled}
+    return {**data, **pulled}
 
 
 def pull_items(operator: BaseOperator, context: Context, source: Any, *, paths: bool) -> tuple[Any, str | None]:
@@ -96,3 +99,22 @@ def pull_items(operator: BaseOperator, context: Context, source: Any, *, paths: 
             "which is no iterable"
         )
     return value, argument
+
+
+def without_skipped(items: Any) -> Any:
+    """
+    Returns items without those for which a function of Airflow's ``output.map(function)`` raised
+    ``AirflowSkipException``, as ``.expand`` skips the mapped tasks of those alone.
+
+    :param items: what was given as ``map_iterdata``
+    """
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+    from airflow.sdk.definitions import xcom_arg
+
+    if type(items).__module__ != xcom_arg.__name__ or not isinstance(items, Sequence):
+        return items
+    kept = []
+    for index in range(len(items)):
+        with contextlib.suppress(AirflowSkipException):
+            kept.append(items[index])
+    return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
@@ -31,6 +32,11 @@ def add(x: int, y: int) -> int:
 def double(x: int) -> int:
     """Take one argument."""
     return 2 * x
+
+
+def fetch(id: int, timeout: int = 10) -> int:
+    """Take an optional argument behind a reserved one."""
+    return timeout
 
 
 def take_nothing() -> int:
@@ -63,6 +69,10 @@ def _alias(make: Any, alias: str, name: str, one: Any, other: Any, **given: Any)
 
 
 BAD: dict[str, Bad] = {
+    "endless": _map("map_iterdata, count(", "1000000 items", "[lithops] max_items", map_iterdata=itertools.count()),
+    "shifted": _map(
+        "fetch(id: <filled in: the item's index>", "become 'timeout', past the parameter 'id'", map_function=fetch
+    ),
     # where the items come from
     "no_items": _map("give either map_iterdata or iterdata_from_task", "neither was", map_iterdata=None),
     "two_sources": _map(

@@ -23,7 +23,7 @@ from lithops_provider.jobs.adapter import compute as lithops_api
 from lithops_provider.jobs.adapter import modules as lithops_modules
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.compute import CallBatch
-from lithops_provider.jobs.binding import function as binding
+from lithops_provider.jobs.binding import reserved
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow import follower as follow
 from lithops_provider.jobs.gather import outcomes as gather
@@ -134,7 +134,7 @@ CONSTANTS: dict[str, Any] = {
     "lithops.constants.JOBS_PREFIX": JOBS_PREFIX,
     "lithops.storage.utils.init_key_suffix": follow._INIT_SUFFIX,
     "lithops.storage.utils.status_key_suffix": follow._STATUS_NAME,
-    "lithops.utils._INJECTED_ARGS": frozenset(binding.INJECTED),
+    "lithops.utils._INJECTED_ARGS": frozenset(reserved.INJECTED),
 }
 
 

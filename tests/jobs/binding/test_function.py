@@ -9,17 +9,10 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.binding.function import (
-    Item,
-    as_items,
-    bind_call,
-    bind_function,
-    bind_items,
-    chunked,
-    function_name,
-    split_evenly,
-)
+from lithops_provider.jobs.binding.function import bind_call, bind_function, bind_items, chunked, split_evenly
+from lithops_provider.jobs.binding.items import Item, as_items
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.text import function_name
 
 
 def add(x: int, y: int) -> int:
@@ -273,6 +266,22 @@ def test_a_dict_for_a_function_of_one_parameter_comes_with_a_hint() -> None:
         bind_items(lambda row: row, [{"city": "Rome"}])
 
 
+def test_a_list_where_a_tuple_was_meant_comes_with_a_hint() -> None:
+    with pytest.raises(InvalidInputError, match=r"missing .*'y'; a list is a single argument: .*a tuple, .* \(1, 2\)"):
+        bind_items(add, [[1, 2]])
+    with pytest.raises(InvalidInputError) as caught:
+        bind_items(add, [[1, 2, 3]])
+    assert "a list is" not in str(caught.value)  # as a tuple it wouldn't fit, either
+
+
+def test_a_path_for_a_function_without_obj_comes_with_a_hint() -> None:
+    with pytest.raises(InvalidInputError, match="if it is a path in storage, name the parameter that takes it 'obj'"):
+        bind_items(add, "bucket/prefix/")
+    with pytest.raises(InvalidInputError) as caught:
+        bind_items(add, "one or/and another")
+    assert "path" not in str(caught.value)
+
+
 def test_names_of_keyword_arguments_are_text() -> None:
     with pytest.raises(InvalidInputError, match="item 0: the names of keyword arguments are str, got 1"):
         bind_items(variadic, [{1: 2}])
@@ -328,21 +337,27 @@ def test_generator_functions_are_refused(function: Any) -> None:
 def test_filled_in_parameters_need_not_be_given() -> None:
     def f(x: int, id: int, storage: Any, obj: Any, y: int = 1) -> None: ...
 
-    binding, _ = bind_items(f, [1, (1, 2), {"x": 1}])
+    binding, _ = bind_items(f, [1, {"x": 1}, {"x": 1, "y": 2}])
 
     assert binding.injected == ("id", "storage")
     assert binding.takes_object
 
 
 @pytest.mark.parametrize("name", ["id", "storage", "ibm_cos", "rabbitmq"])
-def test_giving_one_is_an_error(name: str) -> None:
+def test_one_may_be_given_by_name(name: str) -> None:
     namespace: dict[str, Any] = {}
     exec(f"def f(x, {name}): pass", namespace)
 
-    with pytest.raises(InvalidInputError, match=f"gives the parameter '{name}' .*which Lithops fills in itself"):
-        bind_items(namespace["f"], [{"x": 1, name: 2}])
-    with pytest.raises(InvalidInputError, match=f"'{name}'"):
-        bind_items(namespace["f"], [1], {name: 2})
+    assert bound(namespace["f"], [{"x": 1, name: 2}]) == [((), {"x": 1, name: 2})]
+    assert bound(namespace["f"], [1], {name: 2}) == [((1,), {name: 2})]
+    with pytest.raises(InvalidInputError, match=f"item 0.* and extra_args both give the parameter '{name}'"):
+        bind_items(namespace["f"], [{"x": 1, name: 2}], {name: 3})
+
+
+def test_one_that_a_partial_gives_is_not_filled_in() -> None:
+    def f(x: int, id: int) -> None: ...
+
+    assert bind_function(functools.partial(f, id=5)).injected == ()
 
 
 def test_a_positional_only_parameter_of_that_name_is_the_users() -> None:
@@ -372,9 +387,20 @@ def test_a_call_without_arguments(data: Any) -> None:
     assert bind_call(lambda: 1, data)[1] == [((), {})]
 
 
-@pytest.mark.parametrize("data", [5, "text", b"bytes", {1, 2}])
+def test_a_call_has_no_arguments_unless_they_are_given() -> None:
+    assert bind_call(lambda x=5: x)[1] == [((), {})]
+    with pytest.raises(InvalidInputError, match="missing a required argument: 'x'"):
+        bind_call(lambda x: x)
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", b"bytes", {1, 2}])
 def test_anything_else_is_the_only_argument_of_a_call(data: Any) -> None:
     assert bind_call(abs, data)[1] == [((data,), {})]
+    assert bind_call(lambda x=5: x, data)[1] == [((data,), {})]
+
+
+def test_a_call_may_be_given_positional_and_keyword_arguments() -> None:
+    assert bind_call(variadic, {"args": [1, 2], "kwargs": {"a": 3}})[1] == [((1, 2), {"a": 3})]
 
 
 def test_data_that_does_not_fit_is_an_error() -> None:

@@ -137,7 +137,7 @@ def test_the_path_need_not_be_the_first_argument(client: LithopsClient, bucket: 
 
     path = f"{bucket}/test-data/a"
 
-    assert found(client, [path, (path, 1), {"obj": path}], f) == ["test-data/a"] * 3
+    assert found(client, [path, {"obj": path, "x": 1}, {"obj": path}], f) == ["test-data/a"] * 3
     assert found(client, [path], f, argument="obj") == ["test-data/a"]
 
 

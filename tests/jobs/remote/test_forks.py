@@ -341,6 +341,32 @@ def test_what_an_item_that_dies_has_started_is_ended_with_it(batch: BatchRunner,
     assert not _alive(int(tally.read()[0]))
 
 
+def test_a_process_that_leaves_its_group_is_held_to_its_timeout_all_the_same(batch: BatchRunner) -> None:
+    def run(x: int) -> int:
+        if x == 1:
+            os.setpgid(0, os.getpgid(os.getppid()))
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            time.sleep(600)
+        return x
+
+    done = batch(run, range(3), timeout=0.5)
+
+    assert done.results() == {0: 0, 2: 2}
+    assert done.failures()[1]["type"] == "TimeoutError"
+
+
+def test_a_function_that_kills_its_group_takes_nothing_else_along(batch: BatchRunner) -> None:
+    def run(x: int) -> int:
+        if x == 1:
+            os.killpg(0, signal.SIGKILL)
+        return x
+
+    done = batch(run, range(3))
+
+    assert done.results() == {0: 0, 2: 2}
+    assert "SIGKILL" in done.failures()[1]["message"]
+
+
 def test_an_item_ends_with_the_call_that_is_killed(batch: BatchRunner, tally: Tally) -> None:
     def run(x: int) -> None:
         leave_mark(tally.path, str(os.getpid()))

@@ -25,7 +25,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Calls a function as an item with these arguments would be."""
     binding = bind_function(function)
     binding.check(args, kwargs, "item")
-    args, kwargs = Injection(binding.injected, binding.places)(INDEX, args, kwargs, None)
+    args, kwargs = Injection(*binding.injection())(INDEX, args, kwargs, None)
     return function(*args, **kwargs)
 
 
@@ -55,7 +55,7 @@ def test_it_is_filled_in_between_the_users_arguments() -> None:
         return x, id, y
 
     assert call(between, 1) == (1, INDEX, 20)
-    assert call(between, 1, 2) == call(between, 1, y=2) == call(between, x=1, y=2) == (1, INDEX, 2)
+    assert call(between, 1, y=2) == call(between, x=1, y=2) == (1, INDEX, 2)
 
 
 def test_positional_only_parameters_keep_their_places() -> None:
@@ -63,23 +63,37 @@ def test_positional_only_parameters_keep_their_places() -> None:
         return x, y, id, z
 
     assert call(mixed, 1, 2) == (1, 2, INDEX, 30)
-    assert call(mixed, 1, 2, 3) == call(mixed, 1, 2, z=3) == (1, 2, INDEX, 3)
+    assert call(mixed, 1, 2, z=3) == (1, 2, INDEX, 3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_any_number_of_arguments_may_follow(count: int) -> None:
-    def variadic(id: int, x: int, *rest: int, **named: int) -> Any:
+def test_any_number_of_arguments_may_stand_before(count: int) -> None:
+    def variadic(x: int, *rest: int, id: int, **named: int) -> Any:
         return id, x, *rest, named
 
     assert call(variadic, *range(count), k=5) == (INDEX, *range(count), {"k": 5})
 
 
 def test_several_are_filled_in() -> None:
-    def several(storage: Any, x: int, id: int, *rest: int) -> Any:
-        return storage.backend, x, id, rest
+    def several(storage: Any, x: int, id: int, y: int) -> Any:
+        return storage.backend, x, id, y
 
-    assert call(several, 1) == ("localhost", 1, INDEX, ())
-    assert call(several, 1, 2, 3) == ("localhost", 1, INDEX, (2, 3))
+    assert call(several, 1, 2) == call(several, 1, y=2) == ("localhost", 1, INDEX, 2)
+
+
+@pytest.mark.parametrize("function", [first, last, default, by_name_only])
+def test_a_given_one_wins(function: Callable[..., Any]) -> None:
+    assert call(function, x=1, id=5) == (5, 1)
+
+
+def test_a_given_one_wins_beside_positional_arguments() -> None:
+    assert call(first, 1, id=5) == call(last, 1, id=5) == (5, 1)
+
+
+def test_a_given_storage_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LITHOPS_CONFIG")
+
+    assert Injection(("storage",), (("storage", 0),))(0, (), {"storage": "mine"}, None) == (("mine",), {})
 
 
 def test_nothing_is_filled_in_unasked() -> None:
@@ -168,8 +182,6 @@ def test_results_of_another_job_become_the_first_argument(batch: BatchRunner, cl
     reference = {"bucket": client.bucket, "executor_id": executor_id, "job_ids": [job_id]}
     binding, _ = bind_items(total, [], [10])
 
-    args, kwargs = Injection(binding.injected, binding.places)(
-        0, binding.args, {}, {"results": [(0, [reference], False)]}
-    )
+    args, kwargs = Injection(*binding.injection())(0, binding.args, {}, {"results": [(0, [reference], False)]})
 
     assert total(*args, **kwargs) == [10, 20]

@@ -6,22 +6,15 @@ import dataclasses
 import functools
 import inspect
 import itertools
-import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lithops_provider.jobs.binding import reserved
+from lithops_provider.jobs.binding.items import MAX_ITEMS, Item, as_items, item_arguments, keyword, spread
+from lithops_provider.jobs.binding.reserved import INJECTED, Barrier
 from lithops_provider.jobs.errors import InvalidInputError
-
-#: Names that Lithops fills in itself (lithops.utils._INJECTED_ARGS); ``obj`` is filled from the item.
-INJECTED = ("id", "storage", "ibm_cos", "rabbitmq")
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-Item = tuple[tuple[Any, ...], dict[str, Any]]
-
-#: The keyword arguments of items that have none: one for all, since 100,000 dicts are 6 MB.
-_NOTHING: dict[str, Any] = {}
+from lithops_provider.jobs.text import function_name, looks_like_path, short_repr
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,7 @@ class Binding:
     :param takes_object: whether it has a parameter ``obj``
     :param signature: without what is filled in; None if the function has none that can be read
     :param places: the positional parameters that are filled in, and how many come before each
+    :param barrier: the reserved parameter that positional arguments must not pass
     """
 
     function: Callable[..., Any]
@@ -47,6 +41,7 @@ class Binding:
     takes_object: bool
     signature: inspect.Signature | None
     places: tuple[tuple[str, int], ...] = ()
+    barrier: Barrier | None = None
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> None:
         """
@@ -55,105 +50,134 @@ class Binding:
         :param where: what they belong to, for the message
         :raises InvalidInputError: it doesn't
         """
-        for name in self.injected:
-            if name in kwargs:
-                raise InvalidInputError(
-                    f"{where} gives the parameter {name!r} of {self.name}{self._shown()}, which Lithops fills in itself"
-                    f"{' with the index of the item' if name == 'id' else ''}; rename the parameter"
-                )
         twice = sorted(set(kwargs) & set(self.kwargs))
         if twice:
             raise InvalidInputError(
-                f"{where} and extra_args both give the parameter {twice[0]!r} of {self.name}{self._shown()}; "
-                "give it once"
+                f"{where} and extra_args both give the parameter {twice[0]!r} of {self.shown()}; give it once"
             )
         if self.signature is None:
             return
+        named = {**kwargs, **self.kwargs}
         try:
-            self.signature.bind(*args, *self.args, **kwargs, **self.kwargs)
+            self.signature.bind(*args, *self.args, **reserved.keywords_left(named, self.injected))
         except TypeError as error:
-            raise InvalidInputError(
-                f"{where} does not fit {self.name}{self._shown()}: {error}{self._hint(kwargs)}"
-            ) from None
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}{self._hint(args, kwargs)}") from None
+        self.check_positions(len(args) + len(self.args), named, where)
 
-    def check_item(self, element: Any, index: int) -> None:
+    def check_positions(self, count: int, kwargs: Mapping[str, Any], where: str) -> None:
         """
-        Checks that the function takes an item of a map.
+        Checks that positional arguments don't pass a parameter that is filled in.
+
+        :param count: how many there are
+        :param kwargs: the others
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: they do
+        """
+        if self.barrier is not None and count > self.barrier.after and self.barrier.name not in kwargs:
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {self.barrier.problem()}")
+
+    def check_item(self, element: Any, index: int, argument: str | None = None) -> Item:
+        """
+        Checks that the function takes an item of a map. Returns the arguments that it stands for.
 
         :raises InvalidInputError: it doesn't
         """
-        self.check(*item_arguments(element, index), where=f"item {index}, {short_repr(element)},")
+        where = f"item {index}, {short_repr(element)},"
+        args, kwargs = item_arguments(self.signature, element, index, argument)
+        try:
+            self.check(args, kwargs, where)
+        except InvalidInputError as error:
+            if argument is None and isinstance(element, list) and self._fits(tuple(element)):
+                raise InvalidInputError(
+                    f"{error}; a list is a single argument: to give several, make the item a tuple, {where[:-1]} as "
+                    f"{short_repr(tuple(element))}"
+                ) from None
+            raise
+        return args, kwargs
 
     def check_shared(self, kwargs: Mapping[str, Any], where: str) -> None:
         """
         Checks the names of keyword arguments that items share, before there are items.
 
         :param where: what they belong to, for the message
-        :raises InvalidInputError: the function has no such parameter, or it is filled in
+        :raises InvalidInputError: the function has no such parameter
         """
-        binding = dataclasses.replace(self, signature=None)
-        binding.check((), kwargs, where)
         try:
             if self.signature is not None:
-                self.signature.bind_partial(**kwargs)
+                self.signature.bind_partial(**reserved.keywords_left(kwargs, self.injected))
         except TypeError as error:
-            raise InvalidInputError(f"{where} does not fit {self.name}{self._shown()}: {error}") from None
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}") from None
 
     def items_parameter(self) -> str | None:
         """Returns the parameter that an item becomes which is no tuple and no dict; None if it has no name."""
         if self.takes_object or self.signature is None:
             return "obj" if self.takes_object else None
+        if self.barrier is not None and self.barrier.after == 0:
+            return None
         first = next(iter(self.signature.parameters.values()), None)
         named = first is not None and first.kind not in (first.VAR_POSITIONAL, first.VAR_KEYWORD)
         return first.name if first is not None and named else None
 
-    def _shown(self) -> str:
-        return str(self.signature) if self.signature is not None else "(...)"
+    def with_object(self) -> Binding:
+        """Returns the binding as of a function whose ``obj`` is given, too."""
+        if not self.takes_object:
+            return self
+        full = inspect.signature(self.function)
+        return dataclasses.replace(
+            self,
+            signature=reserved.without(full, self.injected),
+            barrier=reserved.find_barrier(full, self.injected),
+        )
 
-    def _hint(self, kwargs: Mapping[str, Any]) -> str:
-        if kwargs and self.signature is not None and len(self.signature.parameters) == 1:
+    def bind_by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """
+        Returns the arguments of a call, which need not be complete, each by its name.
+
+        :param args: positional arguments
+        :param kwargs: keyword arguments
+        :param where: what they belong to, for the message
+        :raises InvalidInputError: the function doesn't take one of them
+        """
+        signature = self.signature
+        assert signature is not None
+        try:
+            bound = signature.bind_partial(*args, **reserved.keywords_left(kwargs, self.injected)).arguments
+        except TypeError as error:
+            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}") from None
+        self.check_positions(len(args), kwargs, where)
+        named = {name: value for name, value in kwargs.items() if name in self.injected}
+        for name, value in bound.items():
+            kind = signature.parameters[name].kind
+            named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+        return named
+
+    def shown(self) -> str:
+        """Returns the function's name and signature, in which each parameter that is filled in says with what."""
+        if self.signature is None:
+            return f"{self.name}(...)"
+        filled = (*self.injected, *(("obj",) if self.takes_object else ()))
+        return f"{self.name}{reserved.show_signature(inspect.signature(self.function), filled)}"
+
+    def injection(self) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...], tuple[int, str] | None]:
+        """Returns the arguments with which `lithops_provider.jobs.remote.injection.Injection` is made."""
+        barrier = self.barrier
+        return self.injected, self.places, None if barrier is None else (barrier.after, barrier.problem())
+
+    def _fits(self, args: tuple[Any, ...]) -> bool:
+        try:
+            self.check(args, {}, "")
+        except InvalidInputError:
+            return False
+        return True
+
+    def _hint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        if self.signature is None:
+            return ""
+        if kwargs and len(self.signature.parameters) == 1:
             return "; a dict gives keyword arguments: to pass the dict itself, make it a tuple of one, (item,)"
+        if len(args) == 1 and isinstance(args[0], str) and looks_like_path(args[0]):
+            return "; if it is a path in storage, name the parameter that takes it 'obj'"
         return ""
-
-
-class _ShortRepr(reprlib.Repr):
-    """Shows a value without spelling it out first: an item may be 100 MB, and its own repr may fail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 4
-        self.maxstring = self.maxother = self.maxlong = 100
-        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 20
-
-    def repr_bytes(self, value: bytes, level: int) -> str:
-        text = repr(value[: self.maxstring])
-        return text if len(value) <= self.maxstring else f"{text[:-1]}...'"
-
-    repr_bytearray = repr_bytes
-
-
-_SHORT = _ShortRepr()
-
-
-def short_repr(value: object, limit: int = 100) -> str:
-    """
-    Returns a value's repr, shortened. Never fails.
-
-    :param value: anything
-    :param limit: characters
-    """
-    try:
-        text = _SHORT.repr(value)
-    except Exception as error:
-        text = f"<{type(value).__name__} that can't be shown: {error!r}>"
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """Returns a name for messages; a partial has its function's, a callable object its class's."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__name__", None) or type(function).__name__
 
 
 def is_task_decorator(value: Any) -> bool:
@@ -199,10 +223,8 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         full = inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have none: then Python itself checks, in the function
         return Binding(function, name, args, kwargs, (), False, None)
-    filled = {
-        key for key in (*INJECTED, "obj") if key in full.parameters and not _positional_only(full.parameters[key])
-    }
-    positional = [key for key, entry in full.parameters.items() if entry.kind in _POSITIONAL]
+    given = function.keywords if isinstance(function, functools.partial) else ()
+    filled = reserved.filled_in(full, given)
     return Binding(
         function=function,
         name=name,
@@ -210,20 +232,17 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         kwargs=kwargs,
         injected=tuple(key for key in INJECTED if key in filled),
         takes_object="obj" in filled,
-        signature=full.replace(parameters=[entry for key, entry in full.parameters.items() if key not in filled]),
-        places=tuple((key, place) for place, key in enumerate(positional) if key in filled),
+        signature=reserved.without(full, filled),
+        places=reserved.places_of(full, filled),
+        barrier=reserved.find_barrier(full, filled),
     )
-
-
-def _positional_only(parameter: inspect.Parameter) -> bool:
-    return parameter.kind is inspect.Parameter.POSITIONAL_ONLY
 
 
 def _as_arguments(extra: Any, parameter: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if extra is None:
         return (), {}
     if isinstance(extra, Mapping):
-        return (), {_keyword(key, parameter): value for key, value in extra.items()}
+        return (), {keyword(key, parameter): value for key, value in extra.items()}
     if isinstance(extra, (list, tuple)):
         return tuple(extra), {}
     raise InvalidInputError(
@@ -232,29 +251,24 @@ def _as_arguments(extra: Any, parameter: str) -> tuple[tuple[Any, ...], dict[str
     )
 
 
-def _keyword(key: object, parameter: str) -> str:
-    if not isinstance(key, str):
-        raise InvalidInputError(f"{parameter}: the names of keyword arguments are str, got {key!r}")
-    return key
-
-
-def bind_call(function: Any, data: Any = None, *, parameter: str = "func") -> tuple[Binding, list[Item]]:
+def bind_call(function: Any, data: Any = (), *, parameter: str = "func") -> tuple[Binding, list[Item]]:
     """
     Binds the arguments of a single call.
 
     :param function: the user's function
-    :param data: a dict of keyword arguments, a list or tuple of positional ones, or any other single argument
+    :param data: a dict of keyword arguments, a list or tuple of positional ones, or any other single argument; None
+        is one, too, as in Lithops, unless the function has no parameter that could take it
     :param parameter: the name under which the user gave the function, for messages
     :raises InvalidInputError: the function doesn't take them
     """
     binding = bind_function(function, parameter=parameter)
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
-    if data is None:
-        pass
-    elif isinstance(data, (Mapping, list, tuple)):
-        args, kwargs = _as_arguments(data, "data")
-    else:
+    if isinstance(data, Mapping):
+        args, kwargs = spread(binding.signature, _as_arguments(data, "data")[1], "data")
+    elif isinstance(data, (list, tuple)):
+        args = tuple(data)
+    elif data is not None or binding.signature is None or binding.signature.parameters:
         args = (data,)
     binding.check(args, kwargs, "data")
     return binding, [(args, kwargs)]
@@ -273,30 +287,8 @@ def bind_arguments(
     :raises InvalidInputError: the function doesn't take them
     """
     binding = bind_function(function, parameter=parameter)
-    with_object = binding if not binding.takes_object else dataclasses.replace(binding, signature=_with_object(binding))
-    with_object.check(tuple(args), kwargs, f"the call of {binding.name}")
+    binding.with_object().check(tuple(args), kwargs, f"the call of {binding.name}")
     return binding, [(tuple(args), dict(kwargs))]
-
-
-def by_name(binding: Binding, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Returns the arguments of a call whose function takes an ``obj``, each by its name.
-
-    :param binding: the function, which takes the arguments
-    :param args: positional arguments
-    :param kwargs: keyword arguments
-    """
-    named: dict[str, Any] = {}
-    signature = _with_object(binding)
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        kind = signature.parameters[name].kind
-        named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
-    return named
-
-
-def _with_object(binding: Binding) -> inspect.Signature:
-    full = inspect.signature(binding.function)
-    return full.replace(parameters=[entry for key, entry in full.parameters.items() if key not in binding.injected])
 
 
 def bind_items(
@@ -306,70 +298,34 @@ def bind_items(
     *,
     argument: str | None = None,
     parameter: str = "map_function",
+    max_items: int = MAX_ITEMS,
 ) -> tuple[Binding, list[Item]]:
     """
     Binds every item of a map.
 
-    A tuple gives positional arguments, a dict keyword arguments, anything else the first argument, as in Lithops.
+    A tuple gives positional arguments, a dict keyword arguments (see `spread` for both), anything else the first
+    argument, as in Lithops.
 
     :param function: the user's function
     :param iterdata: the items: any iterable, a generator too. A str, bytes or dict is one item, as in Lithops.
     :param extra_args: see `bind_function`
     :param argument: if given, each item becomes this keyword argument, whatever its type
     :param parameter: the name under which the user gave the function, for messages
-    :raises InvalidInputError: the function doesn't take an item; the message names the item and the parameter
+    :param max_items: how many there may be
+    :raises InvalidInputError: the function doesn't take an item; the message names the item and the parameter. Or
+        there are too many
     """
     binding = bind_function(function, extra_args, parameter=parameter)
     items: list[Item] = []
     shapes: set[object] = set()
-    for index, element in enumerate(as_items(iterdata)):
-        args, kwargs = item_arguments(element, index, argument)
-        shape = tuple(kwargs) if kwargs else len(args)
+    for index, element in enumerate(as_items(iterdata, max_items)):
+        args, kwargs = item_arguments(binding.signature, element, index, argument)
+        shape = (len(args), *kwargs) if kwargs else len(args)
         if shape not in shapes:  # items of one shape fit alike: 100,000 of them are checked once
-            binding.check(args, kwargs, f"item {index}, {short_repr(element)},")
+            binding.check_item(element, index, argument)
             shapes.add(shape)
         items.append((args, kwargs))
     return binding, items
-
-
-def item_arguments(element: Any, index: int, argument: str | None = None) -> Item:
-    """
-    Returns the arguments that an item of a map stands for.
-
-    :param element: the item
-    :param index: its index, for messages
-    :param argument: if given, it becomes this keyword argument, whatever its type
-    :raises InvalidInputError: it is a dict with names that are no str
-    """
-    if argument is not None:
-        return (), {argument: element}
-    if isinstance(element, tuple):
-        return tuple(element), _NOTHING
-    if isinstance(element, dict):
-        return (), {_keyword(key, f"item {index}"): value for key, value in element.items()}
-    return (element,), _NOTHING
-
-
-def as_items(iterdata: Any) -> Iterable[Any]:
-    """
-    Returns the items of what the user gave as iterable.
-
-    :raises InvalidInputError: it isn't one
-    """
-    if isinstance(iterdata, (str, bytes, bytearray, Mapping)):
-        return [iterdata]
-    if hasattr(iterdata, "itertuples"):
-        raise InvalidInputError(
-            "map_iterdata is a DataFrame, whose iteration gives the names of its columns; "
-            "pass .to_dict('records') for keyword arguments or list(.itertuples(index=False, name=None))"
-        )
-    try:
-        items: Iterable[Any] = iter(iterdata)
-    except TypeError:
-        raise InvalidInputError(
-            f"map_iterdata must be an iterable, got {type(iterdata).__name__}: {short_repr(iterdata)}"
-        ) from None
-    return items
 
 
 def split_evenly(count: int, parts: int) -> list[range]:

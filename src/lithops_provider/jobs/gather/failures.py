@@ -6,12 +6,12 @@ import pickle
 from collections.abc import Iterable
 from typing import Any
 
-from lithops_provider.jobs.binding.function import short_repr
 from lithops_provider.jobs.errors import Failure
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome
 from lithops_provider.jobs.remote.text import storable
+from lithops_provider.jobs.text import short_repr
 
 #: How many failures a message shows.
 _SHOWN = 5

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lithops_provider.jobs.adapter import storage as lithops_storage
-from lithops_provider.jobs.binding.function import Binding, as_items, bind_function, short_repr, split_evenly
+from lithops_provider.jobs.binding.function import Binding, bind_function, split_evenly
+from lithops_provider.jobs.binding.items import MAX_ITEMS, as_items, item_arguments, too_many_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.text import short_repr
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ def bind_objects(
     chunk_size: int | None = None,
     chunk_number: int | None = None,
     newline: str | None = "\n",
+    max_items: int = MAX_ITEMS,
 ) -> tuple[Binding, list[ObjectItem], list[int]]:
     """
     Finds the objects that items name, and splits them.
@@ -66,6 +69,7 @@ def bind_objects(
     :param chunk_size: bytes per chunk
     :param chunk_number: chunks per object, over ``chunk_size``
     :param newline: chunks end with it; None for chunks of exactly the size
+    :param max_items: how many items there may be, and how many chunks
     :returns: the binding, an item per chunk, and the number of chunks of each object
     :raises InvalidInputError: an object is missing, a prefix is empty, or the items are of several kinds
     """
@@ -75,7 +79,7 @@ def bind_objects(
     items: list[ObjectItem] = []
     chunks: list[int] = []
     kinds: dict[str, str] = {}
-    binding, elements = _elements(function, iterdata, extra_args, argument)
+    binding, elements = _elements(function, iterdata, extra_args, argument, max_items)
     with ThreadPoolExecutor(_LOOKUPS) as pool:
         lookups = [pool.submit(_find, client, path, f"item {index}") for index, (path, _) in enumerate(elements)]
         try:
@@ -92,6 +96,9 @@ def bind_objects(
                 raise InvalidInputError(
                     f"the items of one map are all of one kind and backend: {', '.join(_KINDS.values())}; got {shown}"
                 )
+            wanted = _number_of_chunks(description["size"], chunk_size, chunk_number)
+            if len(items) + wanted > max_items:
+                raise too_many_items(f"{path} in chunks (obj_chunk_size, obj_chunk_number) makes", max_items)
             pieces = _chunks(description, chunk_size, chunk_number, newline)
             items += [((), others, {"object": ("obj", piece)}) for piece in pieces]
             chunks.append(len(pieces))
@@ -108,37 +115,26 @@ def object_paths(function: Any, iterdata: Any, extra_args: Any = None) -> list[s
 
 
 def _elements(
-    function: Any, iterdata: Any, extra_args: Any, argument: str | None
+    function: Any, iterdata: Any, extra_args: Any, argument: str | None, max_items: int = MAX_ITEMS
 ) -> tuple[Binding, list[tuple[str, dict[str, Any]]]]:
     """Returns the bound function, and for each item the path that it names and its other arguments by name."""
-    import inspect
-
     binding = bind_function(function, extra_args, parameter="map_function")
-    signature = inspect.signature(function)
-    signature = signature.replace(
-        parameters=[entry for name, entry in signature.parameters.items() if name not in binding.injected]
-    )
+    with_object = binding.with_object()
     return binding, [
-        _split_element(binding, signature, index, element, argument) for index, element in enumerate(as_items(iterdata))
+        _split_element(binding, with_object, index, element, argument)
+        for index, element in enumerate(as_items(iterdata, max_items))
     ]
 
 
 def _split_element(
-    binding: Binding, signature: Any, index: int, element: Any, argument: str | None
+    binding: Binding, with_object: Binding, index: int, element: Any, argument: str | None
 ) -> tuple[str, dict[str, Any]]:
     """Returns the path that an item names, and its other arguments by name."""
     where = f"item {index}, {short_repr(element)},"
-    if argument is not None:
-        bound: dict[str, Any] = {argument: element}
-    elif isinstance(element, Mapping):
-        bound = dict(element)
-    else:
-        try:
-            bound = dict(signature.bind_partial(*(element if isinstance(element, tuple) else (element,))).arguments)
-        except TypeError as error:
-            raise InvalidInputError(f"{where} does not fit {binding.name}{signature}: {error}") from None
+    args, kwargs = item_arguments(with_object.signature, element, index, argument)
+    bound = with_object.bind_by_name(args, kwargs, where) if args or "obj" in kwargs else {}
     if "obj" not in bound:
-        raise InvalidInputError(f"{where} does not give the parameter 'obj' of {binding.name}{signature}")
+        raise InvalidInputError(f"{where} does not give the parameter 'obj' of {binding.shown()}")
     path = bound.pop("obj")
     binding.check((), bound, where)
     return _as_path(path, where), bound
@@ -246,6 +242,12 @@ def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str
             return []
         raise
     return [entry for entry in found if not entry["Key"].endswith("/")]
+
+
+def _number_of_chunks(size: int, chunk_size: int | None, chunk_number: int | None) -> int:
+    if chunk_number and size:
+        return min(chunk_number, size)
+    return -(-size // chunk_size) if chunk_size and size else 1
 
 
 def _chunks(

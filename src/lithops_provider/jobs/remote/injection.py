@@ -28,14 +28,22 @@ class Injection:
 
     :param names: the reserved names that the function takes: ``id``, ``storage``, ``ibm_cos``, ``rabbitmq``
     :param places: the positional parameters that are filled in, and how many come before each
+    :param barrier: how many positional arguments an item may have before the first would pass a parameter that is
+        filled in, and what to say then; None if there is no such limit
     :param config: the complete Lithops configuration; None for the one that the Lithops worker has set
     """
 
     def __init__(
-        self, names: tuple[str, ...], places: tuple[tuple[str, int], ...], config: dict[str, Any] | None = None
+        self,
+        names: tuple[str, ...],
+        places: tuple[tuple[str, int], ...],
+        barrier: tuple[int, str] | None = None,
+        *,
+        config: dict[str, Any] | None = None,
     ) -> None:
         self.names = names
         self.places = places
+        self.barrier = barrier
         self._known_config = config
         self._clients: dict[str, Any] = {}
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
@@ -59,29 +67,39 @@ class Injection:
             is none
         :raises UpstreamItemFailedError: ``failed`` says so
         """
-        filled: dict[str, Any] = {name: index if name == "id" else self._client(name) for name in self.names}
+        filled: dict[str, Any] = {}
         if special is not None:
-            if "object" in special:
-                name, description = special["object"]
-                in_storage = description["backend"] not in ("path", "url")
-                storage = self.storage(description["backend"]) if in_storage else None
-                filled[name] = open_chunk(storage, description)
-            for place, references, single in special.get("results", ()):
-                values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
-                given = values[0] if single else values
-                if isinstance(place, int):
-                    args = (*args[:place], given, *args[place:])
-                else:
-                    filled[place] = given
-            if "failed" in special:
-                raise UpstreamItemFailedError(special["failed"])
-            if "result" in special:
-                args, kwargs = self._with_result(special["result"], args, kwargs)
+            args, kwargs = self._fill_special(special, args, kwargs, filled)
+        for name in self.names:
+            if name not in kwargs:  # a given one wins
+                filled[name] = index if name == "id" else self._client(name)
+        named = {**kwargs, **filled} if filled or self.places else kwargs
         for name, place in self.places:
             # By position where all before it are: what comes behind it may be positional as well.
-            if place <= len(args) and name in filled:
-                args = (*args[:place], filled.pop(name), *args[place:])
-        return args, {**kwargs, **filled} if filled else kwargs
+            if place <= len(args) and name in named:
+                args = (*args[:place], named.pop(name), *args[place:])
+        return args, named
+
+    def _fill_special(
+        self, special: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Adds an object in storage and results of other jobs to the arguments, or to ``filled`` by parameter."""
+        if "object" in special:
+            name, description = special["object"]
+            in_storage = description["backend"] not in ("path", "url")
+            filled[name] = open_chunk(self.storage(description["backend"]) if in_storage else None, description)
+        for place, references, single in special.get("results", ()):
+            values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
+            given = values[0] if single else values
+            if isinstance(place, int):
+                args = (*args[:place], given, *args[place:])
+            else:
+                filled[place] = given
+        if "failed" in special:
+            raise UpstreamItemFailedError(special["failed"])
+        if "result" in special:
+            return self._with_result(special["result"], args, kwargs)
+        return args, kwargs
 
     def _with_result(
         self, where: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -96,10 +114,11 @@ class Injection:
         value = load_result(blob, storage, bucket, key.rsplit("/", 2)[0])
         if argument is not None:
             value = {argument: value}
-        elif isinstance(value, tuple):
-            return (*value, *args), kwargs
         elif not isinstance(value, dict):
-            return (value, *args), kwargs
+            args = (*value, *args) if isinstance(value, tuple) else (value, *args)
+            if self.barrier is not None and len(args) > self.barrier[0]:
+                raise TypeError(f"the upstream's result does not fit: {self.barrier[1]}")
+            return args, kwargs
         twice = sorted(set(value) & set(kwargs))
         if twice:
             raise TypeError(f"the upstream's result and extra_args both give the parameter {twice[0]!r}")

@@ -85,6 +85,7 @@ class ItemProcess:
         self.output_fd = output_fd
         self.reported = 0
         self.loaded = False
+        self.ended = False
         self.item_since = time.monotonic()
         self.alarmed = False
         #: Which item it was killed for, and why: type and message of the failure.
@@ -129,6 +130,7 @@ class ItemProcess:
                 pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
                 if pid:
                     status = wait_status
+                    self.ended = True
                 self._take_messages(all_of_them=status is not None)
                 if status is None:
                     self.batch.housekeeping()
@@ -206,8 +208,11 @@ class ItemProcess:
     def _kill(self, message: str, kind: str = "TimeoutError") -> None:
         """Kills the process, with what its function has started, and remembers whom to blame."""
         self.killed_for = self._running(), kind, message
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self.ended:
+            return  # its number may be another process's by now
+        for kill in (os.killpg, os.kill):  # the function may have taken its process out of the group
+            with contextlib.suppress(ProcessLookupError):
+                kill(self.pid, signal.SIGKILL)
 
     def _conclude(self, status: int) -> None:
         """Blames the item that was running for the process's death."""

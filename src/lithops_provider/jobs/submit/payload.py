@@ -14,11 +14,12 @@ from typing import Any
 
 import cloudpickle
 
-from lithops_provider.jobs.binding.function import Binding, short_repr
+from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
 from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError
 from lithops_provider.jobs.submit.unpicklable import find_culprit
+from lithops_provider.jobs.text import short_repr
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
@@ -52,7 +53,7 @@ def dump_function(binding: Binding, modules: set[str] | None = None) -> bytes:
     :param modules: gets the names of the modules that have to be imported where it runs
     :raises NotPortableError: something it refers to can't be pickled; the message names it
     """
-    value = (binding.function, binding.args, binding.kwargs, (binding.injected, binding.places))
+    value = (binding.function, binding.args, binding.kwargs, binding.injection())
     with _by_value(_modules_of(binding.function)):
         try:
             return _dumps(value, modules)

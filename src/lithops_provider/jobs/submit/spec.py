@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,10 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
+from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
 from lithops_provider.jobs.submit.payload import dump_function, dump_items
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class JobSpec:
     :param items: pickled arguments, one an item
     :param modules: names of the modules that have to be imported where it runs
     :param options: how to run it
-    :param shared: digest of the arguments that all items share
+    :param shared: pickled arguments that all items share
     """
 
     kind: JobKind
@@ -72,19 +76,42 @@ class JobSpec:
     items: list[bytes]
     modules: set[str]
     options: Options
-    shared: str = ""
+    shared: bytes = b""
 
     def digests(self) -> dict[str, str]:
-        """Returns what tells whether the items, what they share, and the function are those of another time."""
+        """
+        Returns what tells whether the items, what they share, and the function are those of another time. That of the
+        items is of their bytes: if it differs, `same_items` compares their values.
+        """
         return {
-            "items": _digest(frames.pack(self.items)),
-            "shared": self.shared,
+            "items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32],
+            "shared": _digest(self.shared),
             "function": _digest(self.function),
         }
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]
+def _digest(blob: bytes) -> str:
+    try:
+        return digest_pickle(blob)
+    except UndigestibleError:
+        logger.warning("Whether arguments or the function have changed can be told by their bytes only", exc_info=True)
+        return hashlib.sha256(blob).hexdigest()[:32]
+
+
+def same_items(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+    """
+    Tells whether items are those of another time, though their bytes may differ.
+
+    :param old: pickled items
+    :param new: the others
+    """
+    try:
+        return len(old) == len(new) and all(
+            one == other or digest_pickle(one) == digest_pickle(other) for one, other in zip(old, new, strict=True)
+        )
+    except UndigestibleError as error:  # taken for changed: results of other items would be wrong, a second run is not
+        logger.warning("Whether the items have changed can't be told, so they are taken for others: %s", error)
+        return False
 
 
 def make_spec(
@@ -114,5 +141,5 @@ def make_spec(
         items=dump_items(binding, items, modules) if blobs is None else blobs,
         modules=modules,
         options=options,
-        shared=_digest(b"".join(dump_items(binding, [(binding.args, binding.kwargs)]))),
+        shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
     )

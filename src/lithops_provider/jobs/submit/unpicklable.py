@@ -12,9 +12,10 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
-from lithops_provider.jobs.binding.function import function_name, is_task_decorator
+from lithops_provider.jobs.binding.function import is_task_decorator
 from lithops_provider.jobs.submit.pickler import NotInRuntimeError, describe
 from lithops_provider.jobs.submit.reductions import is_dispatcher
+from lithops_provider.jobs.text import function_name
 
 #: Returns why a value can't be pickled, or None.
 Problem = Callable[[Any], Exception | None]

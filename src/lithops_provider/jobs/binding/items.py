@@ -1,0 +1,148 @@
+"""What the items of a map are, and which arguments each of them stands for."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.text import short_repr
+
+#: Items that a job may have at most, unless the caller says otherwise: an endless iterable would fill the memory.
+MAX_ITEMS = 1_000_000
+
+Item = tuple[tuple[Any, ...], dict[str, Any]]
+
+#: The keyword arguments of items that have none: one for all, since 100,000 dicts are 6 MB.
+_NOTHING: dict[str, Any] = {}
+
+
+def item_arguments(signature: inspect.Signature | None, element: Any, index: int, argument: str | None = None) -> Item:
+    """
+    Returns the arguments that an item of a map stands for.
+
+    :param signature: the function's; None if it has none that can be read
+    :param element: the item
+    :param index: its index, for messages
+    :param argument: if given, it becomes this keyword argument, whatever its type
+    :raises InvalidInputError: it is a dict with names that are no str
+    """
+    if argument is not None:
+        return (), {argument: element}
+    if isinstance(element, tuple):
+        return tuple(element), _NOTHING
+    if isinstance(element, dict):
+        where = f"item {index}"
+        return spread(signature, {keyword(key, where): value for key, value in element.items()}, where)
+    return (element,), _NOTHING
+
+
+def spread(signature: inspect.Signature | None, kwargs: dict[str, Any], where: str) -> Item:
+    """
+    Returns positional and keyword arguments of a dict that gives both.
+
+    As in Lithops, the name of the function's ``*args`` stands for a list or tuple of positional arguments, and that
+    of its ``**kwargs`` for a dict of keyword arguments. A function that has no such parameters is given both as
+    ``args`` and ``kwargs``.
+
+    :param signature: the function's; None if it has none that can be read
+    :param kwargs: the dict
+    :param where: what it belongs to, for messages
+    :raises InvalidInputError: one of them is of another type, or both give an argument
+    """
+    if signature is None:
+        return (), kwargs
+    several, keywords, ordinary = _variadic(signature)
+    args_name, kwargs_name = several or "args", keywords or "kwargs"
+    gives_kwargs = kwargs_name in kwargs and kwargs_name not in ordinary
+    gives_args = args_name in kwargs and args_name not in ordinary
+    if several is None and keywords is not None and not gives_kwargs:
+        gives_args = False  # it is one of the function's keyword arguments
+    if not gives_args and not gives_kwargs:
+        return (), kwargs
+    left = dict(kwargs)
+    args = left.pop(args_name) if gives_args else None
+    if args is not None and not isinstance(args, (list, tuple)):
+        raise _wrong_kind(where, args_name, args, "a list or tuple of positional arguments")
+    named = left.pop(kwargs_name) if gives_kwargs else None
+    if named is not None and not isinstance(named, Mapping):
+        raise _wrong_kind(where, kwargs_name, named, "a dict of keyword arguments")
+    twice = sorted(set(left) & set(named or ()))
+    if twice:
+        raise InvalidInputError(f"{where} gives {twice[0]!r} twice, by itself and in {kwargs_name!r}; give it once")
+    left.update({keyword(key, where): value for key, value in (named or {}).items()})
+    before = itertools.takewhile(left.__contains__, ordinary if several is not None and args else ())
+    leading = [left.pop(name) for name in tuple(before)]  # f(x, *rest) with {"x": 1, "rest": [2, 3]}
+    return (*leading, *(args or ())), left
+
+
+def _wrong_kind(where: str, name: str, value: Any, wanted: str) -> InvalidInputError:
+    kind = type(value).__name__
+    return InvalidInputError(f"{where} gives as {name!r} {short_repr(value)}, of type {kind}: that stands for {wanted}")
+
+
+@functools.lru_cache(maxsize=8)
+def _variadic(signature: inspect.Signature) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Returns the names of a function's ``*args`` and ``**kwargs``, and of its other parameters."""
+    kinds = {parameter.kind: name for name, parameter in signature.parameters.items()}
+    several, keywords = kinds.get(inspect.Parameter.VAR_POSITIONAL), kinds.get(inspect.Parameter.VAR_KEYWORD)
+    return several, keywords, tuple(name for name in signature.parameters if name not in (several, keywords))
+
+
+def as_items(iterdata: Any, max_items: int = MAX_ITEMS) -> Iterable[Any]:
+    """
+    Returns the items of what the user gave as iterable.
+
+    :param iterdata: what they gave
+    :param max_items: how many there may be
+    :raises InvalidInputError: it isn't one; while it is gone over: there are more
+    """
+    if isinstance(iterdata, (str, bytes, bytearray, Mapping)):
+        return [iterdata]
+    if hasattr(iterdata, "itertuples"):
+        raise InvalidInputError(
+            "map_iterdata is a DataFrame, whose iteration gives the names of its columns; "
+            "pass .to_dict('records') for keyword arguments or list(.itertuples(index=False, name=None))"
+        )
+    try:
+        items = iter(iterdata)
+    except TypeError:
+        raise InvalidInputError(
+            f"map_iterdata must be an iterable, got {type(iterdata).__name__}: {short_repr(iterdata)}"
+        ) from None
+    return _bounded(items, iterdata, max_items)
+
+
+def _bounded(items: Iterator[Any], iterdata: Any, max_items: int) -> Iterator[Any]:
+    yield from itertools.islice(items, max_items)
+    for _ in items:
+        raise too_many_items(f"map_iterdata, {short_repr(iterdata)}, has", max_items)
+
+
+def too_many_items(what: str, max_items: int) -> InvalidInputError:
+    """
+    Returns the error for more items than a job may have.
+
+    :param what: what gives them, and a verb
+    :param max_items: how many there may be
+    """
+    return InvalidInputError(
+        f"{what} more than {max_items} items; if they are not endless, raise [lithops] max_items in Airflow's "
+        "configuration (max_items of the function, without Airflow)"
+    )
+
+
+def keyword(key: object, parameter: str) -> str:
+    """
+    Returns the name of a keyword argument.
+
+    :param key: the name
+    :param parameter: what gives it, for the message
+    :raises InvalidInputError: it is no str
+    """
+    if not isinstance(key, str):
+        raise InvalidInputError(f"{parameter}: the names of keyword arguments are str, got {key!r}")
+    return key

@@ -1,0 +1,120 @@
+"""The parameters that Lithops fills in by their names, and what may stand behind them in a signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+#: Names that Lithops fills in itself (lithops.utils._INJECTED_ARGS), and with what. ``obj`` is filled from the item.
+FILLED_WITH = {
+    "id": "the item's index",
+    "storage": "a lithops.Storage",
+    "ibm_cos": "a client of IBM COS",
+    "rabbitmq": "a connection to RabbitMQ",
+}
+INJECTED = tuple(FILLED_WITH)
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Barrier(NamedTuple):
+    """
+    A reserved parameter with optional ones behind it. Who gives the optional ones by position may have counted the
+    reserved one: in ``fetch(id, timeout=10)`` the item 101 is meant as ``id``, and would become ``timeout``.
+
+    :param after: so many positional arguments fit before the first of the optional ones
+    :param name: the reserved parameter
+    :param optional: the first of the optional ones
+    """
+
+    after: int
+    name: str
+    optional: str
+
+    def problem(self) -> str:
+        """Returns why an argument may not be given by position behind the reserved parameter, and what to do."""
+        return (
+            f"an argument by position would become {self.optional!r}, past the parameter {self.name!r}, which Lithops "
+            f"fills in with {FILLED_WITH[self.name]}; rename {self.name!r}, put it last as a keyword-only parameter "
+            f"(*, {self.name}), or give items as dicts, in which a given {self.name!r} wins"
+        )
+
+
+def filled_in(signature: inspect.Signature, given: Collection[str] = ()) -> tuple[str, ...]:
+    """
+    Returns the names of the parameters that are filled in, ``obj`` among them.
+
+    :param signature: the function's
+    :param given: parameters that have a value already, as in a partial
+    """
+    found = {
+        name
+        for name, parameter in signature.parameters.items()
+        if name in (*INJECTED, "obj") and name not in given and parameter.kind is not parameter.POSITIONAL_ONLY
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }  # fmt: skip
+    return tuple(name for name in (*INJECTED, "obj") if name in found)
+
+
+def places_of(signature: inspect.Signature, filled: Collection[str]) -> tuple[tuple[str, int], ...]:
+    """Returns the positional parameters that are filled in, and how many parameters come before each."""
+    positional = [name for name, parameter in signature.parameters.items() if parameter.kind in _POSITIONAL]
+    return tuple((name, place) for place, name in enumerate(positional) if name in filled)
+
+
+def find_barrier(signature: inspect.Signature, filled: Collection[str]) -> Barrier | None:
+    """
+    Returns the reserved parameter that positional arguments must not pass, if there is one.
+
+    :param signature: the function's
+    :param filled: its parameters that are filled in
+    """
+    reserved: str | None = None
+    before = 0
+    for name, parameter in signature.parameters.items():
+        if parameter.kind not in (*_POSITIONAL, parameter.VAR_POSITIONAL):
+            break
+        if name in filled:
+            reserved = name if name in INJECTED else reserved
+            continue
+        optional = parameter.kind is parameter.VAR_POSITIONAL or parameter.default is not parameter.empty
+        if optional and reserved is not None:
+            shown = f"*{name}" if parameter.kind is parameter.VAR_POSITIONAL else name
+            return Barrier(before, reserved, shown)
+        before += 1
+    return None
+
+
+class _Mark:
+    """An annotation that says in the text of a signature what a parameter is filled with."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def show_signature(signature: inspect.Signature, filled: Collection[str]) -> str:
+    """Returns a signature as text, in which each parameter that is filled in says with what."""
+    marks = {**FILLED_WITH, "obj": "the object that the item names"}
+    return str(
+        signature.replace(
+            parameters=[
+                parameter.replace(annotation=_Mark(f"<filled in: {marks[name]}>")) if name in filled else parameter
+                for name, parameter in signature.parameters.items()
+            ]
+        )
+    )
+
+
+def without(signature: inspect.Signature, names: Collection[str]) -> inspect.Signature:
+    """Returns a signature without some of its parameters."""
+    kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
+    return signature.replace(parameters=kept)
+
+
+def keywords_left(kwargs: Mapping[str, Any], filled: Collection[str]) -> Mapping[str, Any]:
+    """Returns keyword arguments without those for parameters that would be filled in, where a given one wins."""
+    return {name: value for name, value in kwargs.items() if name not in filled} if filled else kwargs

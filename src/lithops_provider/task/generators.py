@@ -1,0 +1,32 @@
+"""Generators as arguments of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import GeneratorType
+from typing import Any
+
+
+def freeze_generator(value: Any) -> Any:
+    """Returns the value; a generator as something with a text that stays the same."""
+    return _Generator(value) if isinstance(value, GeneratorType) else value
+
+
+class _Generator:
+    """
+    A generator as ``map_iterdata``. The text of a generator has its address, so Airflow would take the DAG for another
+    one, and store another version of it, each time it parses the file.
+    """
+
+    def __init__(self, generator: Iterator[Any]) -> None:
+        self._generator = generator
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._generator
+
+    def serialize(self) -> str:
+        """Returns the text that Airflow stores and shows."""
+        return "<generator>"
+
+    def __repr__(self) -> str:
+        return self.serialize()  # Airflow 3.1 asks for this one within lists

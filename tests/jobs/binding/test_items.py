@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.binding.items import as_items
+from lithops_provider.jobs.errors import InvalidInputError
+
+
+def called(function: Callable[..., Any], item: Any) -> Any:
+    """Returns what the function returns for the item."""
+    ((args, kwargs),) = bind_items(function, [item])[1]
+    return function(*args, **kwargs)
+
+
+def every(*args: Any, **kwargs: Any) -> Any:
+    return args, kwargs
+
+
+def named_otherwise(*numbers: Any, **options: Any) -> Any:
+    return numbers, options
+
+
+def leading(x: Any, y: Any = 0, *rest: Any) -> Any:
+    return x, y, rest
+
+
+def options_only(**options: Any) -> Any:
+    return options
+
+
+def plain(x: Any, y: Any) -> Any:
+    return x, y
+
+
+def positional_only(x: Any, /, *, y: Any) -> Any:
+    return x, y
+
+
+def its_own(args: Any, kwargs: Any) -> Any:
+    return args, kwargs
+
+
+@pytest.mark.parametrize(
+    ("function", "item", "expected"),
+    [
+        (every, {"args": [1, 2], "kwargs": {"a": 3}}, ((1, 2), {"a": 3})),
+        (every, {"args": (1, 2)}, ((1, 2), {})),
+        (every, {"kwargs": {"a": 3}}, ((), {"a": 3})),
+        (every, {"args": [1], "kwargs": {"a": 3}, "b": 4}, ((1,), {"b": 4, "a": 3})),
+        (every, {"args": None, "kwargs": None}, ((), {})),
+        (every, {"a": 1}, ((), {"a": 1})),
+        (named_otherwise, {"numbers": [1], "options": {"a": 2}}, ((1,), {"a": 2})),
+        (named_otherwise, {"args": [1], "kwargs": {"a": 2}}, ((), {"args": [1], "kwargs": {"a": 2}})),
+        (leading, {"x": 1, "rest": [2, 3]}, (1, 2, (3,))),
+        (leading, {"x": 1, "y": 2, "rest": [3]}, (1, 2, (3,))),
+        (leading, {"x": 1, "y": 2, "rest": []}, (1, 2, ())),
+        (options_only, {"args": [1]}, {"args": [1]}),
+        (plain, {"args": [1], "kwargs": {"y": 2}}, (1, 2)),
+        (positional_only, {"args": [1], "kwargs": {"y": 2}}, (1, 2)),
+        (its_own, {"args": 1, "kwargs": 2}, (1, 2)),
+    ],
+)
+def test_a_dict_may_give_positional_and_keyword_arguments(
+    function: Callable[..., Any], item: dict[str, Any], expected: Any
+) -> None:
+    before = {key: value.copy() if isinstance(value, (list, dict)) else value for key, value in item.items()}
+
+    assert called(function, item) == expected
+    assert item == before
+
+
+@pytest.mark.parametrize(
+    ("item", "complaint"),
+    [
+        ({"args": 5}, "gives as 'args' 5, of type int: that stands for a list or tuple of positional arguments"),
+        ({"args": "text"}, "gives as 'args' 'text', of type str"),
+        ({"kwargs": [1]}, r"gives as 'kwargs' \[1\], of type list: that stands for a dict of keyword arguments"),
+        ({"kwargs": {1: 2}}, "the names of keyword arguments are str, got 1"),
+        ({"kwargs": {"a": 2}, "a": 1}, "gives 'a' twice"),
+    ],
+)
+def test_what_such_a_dict_must_hold(item: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"item 0.*{complaint}"):
+        bind_items(every, [item])
+
+
+def test_items_of_different_shapes_are_all_checked() -> None:
+    items = [{"args": [1], "kwargs": {"y": 2}}, {"args": [1, 2], "kwargs": {"y": 2}}]
+
+    with pytest.raises(InvalidInputError, match="item 1"):
+        bind_items(plain, items)
+
+
+def test_endless_items_are_stopped() -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"map_iterdata, count\(.*more than 1000000 items.*\[lithops\] max_items"
+    ):
+        bind_items(abs, itertools.count())
+
+
+def test_as_many_items_as_allowed_are_taken() -> None:
+    assert list(as_items(iter([1, 2, 3]), 3)) == [1, 2, 3]
+    with pytest.raises(InvalidInputError, match="more than 2 items"):
+        list(as_items(iter([1, 2, 3]), 2))
+    with pytest.raises(InvalidInputError, match="more than 2 items"):
+        bind_items(abs, [1, 2, 3], max_items=2)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Values of every kind that is pickled in another way by another process, as a program that prints their digests.
+PROGRAM = """
+import cloudpickle, functools, numpy, pandas
+from dataclasses import dataclass, field
+from lithops_provider.jobs.submit.digest import digest_pickle
+
+WORDS = {"alpha", "beta", "gamma", "delta"}
+
+@dataclass
+class Row:
+    words: set
+    def known(self, word):
+        return word in WORDS
+
+class Words(set):
+    limit = frozenset(WORDS)
+
+class Plain:
+    def __init__(self):
+        self.words = set(WORDS)
+
+def known(word, words=frozenset(WORDS)):
+    return word in words or word in {"one", "two", "three", "four"} or word in WORDS
+
+def closure():
+    words = set(WORDS)
+    return lambda word: word in words
+
+frame = pandas.DataFrame({"x": [1, 2], "word": ["a", "b"]})
+values = [
+    WORDS, frozenset(WORDS), {"words": WORDS}, [WORDS, (WORDS,)], {frozenset("abc"), frozenset("def")}, Words(WORDS),
+    Row(WORDS), Row, Words, Plain(), known, closure(), functools.partial(known, words=WORDS), Row(WORDS).known,
+    [numpy.arange(3), WORDS], [frame, WORDS], [frame["word"], WORDS], [lambda x: x, WORDS],
+    dict.fromkeys(WORDS), {word: {word} for word in WORDS},
+]
+for value in values:
+    print(digest_pickle(cloudpickle.dumps(value)))
+"""
+
+
+def dumps(value: Any) -> bytes:
+    import cloudpickle
+
+    return bytes(cloudpickle.dumps(value))
+
+
+def digest(value: Any) -> str:
+    return digest_pickle(dumps(value))
+
+
+def test_values_have_the_same_digest_under_another_hash_seed() -> None:
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for seed in ("1", "2")
+    ]
+
+    assert printed[0] == printed[1]
+    assert len(set(printed[0])) == len(printed[0]) == 20
+
+
+def test_the_identity_of_equal_texts_does_not_matter() -> None:
+    one, other = "ab cd", "".join(["ab ", "cd"])
+
+    assert dumps([one, one]) != dumps([one, other])
+    assert digest([one, one]) == digest([one, other])
+
+
+def test_the_order_of_a_dict_does_not_matter_but_where_equality_has_it() -> None:
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest(OrderedDict(a=1, b=2)) != digest(OrderedDict(b=2, a=1))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 2), (1, True), (1, 1.0), ("1", 1), ("a", b"a"), ([1], (1,)), ({1}, {2}), ({1}, frozenset({1})), ({1}, [1]),
+        ([1, 2], [2, 1]), ([[1], 2], [1, [2]]), ({"a": 1}, {"a": 2}), ({"a": "b"}, {"b": "a"}), (None, ""), (len, max),
+        (["ab", "c"], ["a", "bc"]), (lambda x: x + 1, lambda x: x + 2), (pickle.dumps, pickle.loads), (0.0, -0.0),
+    ],
+)  # fmt: skip
+def test_other_values_have_other_digests(one: Any, other: Any) -> None:
+    assert digest(one) != digest(other)
+
+
+def made(limit: int) -> Callable[[int], bool]:
+    return lambda x: x > limit
+
+
+def from_source(source: str, name: str) -> Any:
+    namespace: dict[str, Any] = {"__name__": "made_here"}
+    exec(compile(source, f"/somewhere/{len(source)}.py", "exec"), namespace)
+    return namespace[name]
+
+
+def test_functions_are_told_apart_by_what_they_do_and_refer_to() -> None:
+    assert digest(made(1)) == digest(made(1))
+    assert digest(made(1)) != digest(made(2))
+    source = "LIMIT = 1\ndef check(x):\n    return x > LIMIT\n"
+    assert digest(from_source(source, "check")) == digest(from_source("\n# moved\n" + source, "check"))
+    assert digest(from_source(source, "check")) != digest(from_source(source.replace("= 1", "= 2"), "check"))
+    assert digest(from_source(source, "check")) != digest(from_source(source.replace(">", "<"), "check"))
+
+
+def test_classes_are_told_apart_by_what_is_in_them() -> None:
+    source = "class Row:\n    limit = 1\n    def check(self, x):\n        return x > self.limit\n"
+    assert digest(from_source(source, "Row")) == digest(from_source(source, "Row"))
+    assert digest(from_source(source, "Row")()) != digest(from_source(source.replace("= 1", "= 2"), "Row")())
+    assert digest(from_source(source, "Row")()) != digest(from_source(source.replace(">", "<"), "Row")())
+
+
+def test_what_holds_itself_has_a_digest() -> None:
+    one: list[Any] = [1]
+    one.append(one)
+    other: list[Any] = [2]
+    other.append(other)
+
+    assert digest(one) != digest(other)
+
+
+class Dangerous:
+    def __reduce__(self) -> Any:
+        return pytest.fail, ("it was called",)
+
+
+def test_nothing_that_a_pickle_names_is_called_or_imported() -> None:
+    assert digest_pickle(pickle.dumps(Dangerous()))
+    assert digest_pickle(b"cno_such_module\nthing\n.")
+
+
+@pytest.mark.parametrize("blob", [b"", b"no pickle", pickle.dumps([1, {2}])[:-4]])
+def test_what_is_no_pickle_is_an_error(blob: bytes) -> None:
+    with pytest.raises(UndigestibleError):
+        digest_pickle(blob)
