@@ -356,7 +356,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
             if "map" not in handover.jobs:  # it had no items
                 return reduce_binding, [(([],), {})]
             chunks = handover.object_chunks(client, "map") if self._by_object() else None
-            return reduce_binding, reduce_items(handover.jobs["map"], chunks)
+            return reduce_binding, reduce_items(client, handover.jobs["map"], chunks)
         binding, items = super()._bind(context, client, phase, handover)
         if not self._by_object():
             handover.chunks = None  # nobody will ask for them

@@ -43,3 +43,11 @@ def gather(results: list[tuple[str, int, int, list[str]]]) -> list[Any]:
     """Returns the key of the object that all these chunks are of, and the number of its lines."""
     (key,) = {key for key, *_ in results}
     return [key, sum(len(lines) for *_, lines in results)]
+
+
+def rows_of_table(obj: Any) -> list[Any]:
+    return [[int(row["number"]), row["text"]] for row in obj.csv()]
+
+
+def rows_of_frame(obj: Any) -> list[Any]:
+    return [[int(number), str(text)] for number, text in obj.dataframe().itertuples(index=False)]

@@ -82,7 +82,7 @@ def test_a_call_returns_its_result(client: LithopsClient) -> None:
 
 def test_a_map_keeps_its_order_and_a_reduce_gets_it_all(client: LithopsClient) -> None:
     mapped = done(client, "map", bind_items(add, range(10), {"y": 100}), batch_size=4)
-    reduced = done(client, "reduce", (bind_reduce(total), reduce_items(mapped.job, None)))
+    reduced = done(client, "reduce", (bind_reduce(total), reduce_items(client, mapped.job, None)))
 
     assert mapped.results() == [None if x == 3 else x + 100 for x in range(10)]
     assert reduced.results() == [sum(range(10)) - 3 + 900]

@@ -134,7 +134,7 @@ class LithopsJob:
         return job_prefix(self.executor_id, self.rounds[number].job_id)
 
     def reference(self) -> dict[str, Any]:
-        """Returns what `lithops_provider.jobs.remote.results.read_values` takes to read this job's results."""
+        """Returns what `lithops_provider.jobs.remote.values.read_values` takes to read this job's results."""
         return {"bucket": self.bucket, "executor_id": self.executor_id, "job_ids": self.job_ids}
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lithops_provider.jobs.errors import Failure
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome
-from lithops_provider.jobs.remote.text import storable
+from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.text import short_repr
 
 #: How many failures a message shows.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from typing import Any
 
 from . import results
-from .objects import open_chunk
+from .output import storable
 from .shipped_modules import load_result
 from .storages import open_storage
-from .text import storable
+from .values import read_values
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20
@@ -85,11 +86,13 @@ class Injection:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Adds an object in storage and results of other jobs to the arguments, or to ``filled`` by parameter."""
         if "object" in special:
+            from .objects import open_chunk  # comes only with functions that take one
+
             name, description = special["object"]
             in_storage = description["backend"] not in ("path", "url")
             filled[name] = open_chunk(self.storage(description["backend"]) if in_storage else None, description)
         for place, references, single in special.get("results", ()):
-            values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
+            values = [value for entry in references for value in read_values(self.storage(None), entry)]
             given = values[0] if single else values
             if isinstance(place, int):
                 args = (*args[:place], given, *args[place:])
@@ -111,7 +114,7 @@ class Injection:
             ranged = {"Range": f"bytes={span[0]}-{span[1] - 1}"}
             self._window = (key, span, storage.get_object(bucket, key, extra_get_args=ranged))
         blob = memoryview(self._window[2])[start - span[0] : end - span[0]]
-        value = load_result(blob, storage, bucket, key.rsplit("/", 2)[0])
+        value = load_result(lambda: pickle.loads(blob), storage, bucket, key.rsplit("/", 2)[0])
         if argument is not None:
             value = {argument: value}
         elif not isinstance(value, dict):

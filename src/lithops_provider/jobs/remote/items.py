@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import injection
 from .by_value import dump_by_value
-from .descriptors import OwnDescriptor
-from .output import CapturedOutput
-from .text import class_name, storable
+from .isolation import OwnDescriptor
+from .output import CapturedOutput, class_name, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -47,7 +46,7 @@ class ItemTimeoutError(BaseException):
 
 def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     """
-    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.text.storable`.
+    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.output.storable`.
 
     :param error: a caught exception
     :param skip_frames: how many of our own frames to leave out of its traceback

@@ -49,7 +49,7 @@ class Part:
     :raises ValueError: it isn't complete, or tells of an item twice
     """
 
-    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "written")
+    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "sizes", "written")
 
     def __init__(self, data: bytes, *, results: bool = True) -> None:
         self._view = memoryview(data)
@@ -62,6 +62,7 @@ class Part:
         self.columns = (
             array("d", header["started"]), array("d", header["seconds"]), array("q", header["peak_memory"])
         )  # fmt: skip
+        self.sizes: list[int] = header["size"]
         self._failures: dict[str, dict[str, Any]] = header["failures"]
         self._output: dict[str, str] = header["output"]
         self.written: list[list[str]] = header.get("written", [])
@@ -74,6 +75,18 @@ class Part:
     def failed(self, row: int) -> bool:
         """Tells whether the item of a row failed."""
         return bool(self._failures) and str(self.index[row]) in self._failures
+
+    def spans(self, start: int) -> Iterator[tuple[int, int, int]]:
+        """
+        Yields each item that succeeded, and where in the part its result begins and ends.
+
+        :param start: where the header's frame ends
+        """
+        for row, (index, size) in enumerate(zip(self.index, self.sizes, strict=True)):
+            if not self.failed(row):
+                start += frames.packed_size(b"")
+                yield index, start, start + size
+                start += size
 
     def printed(self) -> Iterator[int]:
         """Yields the items that printed something."""

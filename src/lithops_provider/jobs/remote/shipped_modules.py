@@ -10,28 +10,28 @@ from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
 
-def load_result(blob: memoryview, storage: Any, bucket: str, prefix: str) -> Any:
+def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str) -> Any:
     """
     Unpickles a result of another job.
 
-    :param blob: the result
+    :param load: unpickles it; called again when the job's modules are there
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
     :param prefix: of a round of that job
     """
     try:
-        return pickle.loads(blob)
+        return load()
     except ModuleNotFoundError:
         if any(isinstance(finder, JobModules) and finder.prefix == prefix for finder in sys.meta_path):
             raise
         # What Lithops writes for its worker, see `lithops.worker.utils.get_function_and_modules`.
         shipped = pickle.loads(storage.get_object(bucket, f"{prefix}/func.pickle"))["module_data"]
         sys.meta_path.append(JobModules(prefix, shipped or {}))
-        return pickle.loads(blob)
+        return load()
 
 
 class JobModules:

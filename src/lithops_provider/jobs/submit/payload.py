@@ -91,18 +91,19 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[
     return dumped
 
 
-def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False) -> bytes:
+def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False, objects: bool = False) -> bytes:
     """
     Pickles what Lithops calls: our wrapper, with the function inside.
 
     :param function: from `dump_function`
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param swift: whether the function may use OpenStack Swift
+    :param objects: whether its items are objects in storage
     """
     from lithops_provider.jobs.submit import bootstrap
 
     wrapper = functools.partial(
-        bootstrap.call_wrapper, code=bootstrap.remote_code(swift), function=function, settings=settings
+        bootstrap.call_wrapper, code=bootstrap.remote_code(swift, objects), function=function, settings=settings
     )
     with _by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))

@@ -127,7 +127,7 @@ def submit_round(
     batch = CallBatch(
         executor_id=job.executor_id,
         job_id=job.job_ids[-1],
-        function=dump_wrapper(spec.function, settings, swift="swift" in client.config),
+        function=dump_wrapper(spec.function, settings, swift="swift" in client.config, objects=spec.takes_object),
         function_name=spec.name,
         modules=spec.modules,
         calls=_call_data(plan, blobs),
