@@ -23,7 +23,8 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize
-from lithops_provider.jobs.submit.send import Record, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.plan import load_plan
+from lithops_provider.jobs.submit.send import Record, new_job, submit_round
 from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)

@@ -343,7 +343,7 @@ class TaskRun:
 
     def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
         """Returns what a job does, its items as they were sent: computing them anew could give others."""
-        from lithops_provider.jobs.submit.send import load_items
+        from lithops_provider.jobs.submit.plan import load_items
         from lithops_provider.jobs.submit.spec import make_spec
 
         items = load_items(client, job)

@@ -20,7 +20,8 @@ from lithops_provider.jobs.errors import InvalidInputError, SubmitError
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.submit.send import load_items, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.plan import load_items, load_plan
+from lithops_provider.jobs.submit.send import new_job, submit_round
 from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec
 from lithops_provider.jobs.wait import wait_for_job
 from tests.jobs import process_faas

@@ -12,7 +12,17 @@ import time
 from typing import Any, Protocol
 
 from .isolation import end_group, lead_group, start_afresh
-from .items import HANDED_BACK, LOAD_FAILURE, LOADED, WROTE, ItemRunner, Message, MessageReader, MessageWriter
+from .items import (
+    HANDED_BACK,
+    LOAD_FAILURE,
+    LOADED,
+    WROTE,
+    CallSettings,
+    ItemRunner,
+    Message,
+    MessageReader,
+    MessageWriter,
+)
 from .output import take_output
 
 #: Seconds between looks at the process when it is silent.
@@ -35,7 +45,7 @@ def load_failure(failure: dict[str, Any]) -> dict[str, Any]:
 class WatchedCall(Protocol):
     """A call as far as its processes have to do with it, see `lithops_provider.jobs.remote.batch.Batch`."""
 
-    settings: dict[str, Any]
+    settings: CallSettings
     #: When no item is begun any more, and when one that still runs is stopped; None if there is no limit.
     deadline: float | None
     end: float | None

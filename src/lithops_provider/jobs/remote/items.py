@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from . import injection
 from .by_value import dump_by_value
@@ -38,6 +38,29 @@ MAX_TYPE = 200
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 20_000
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class CallSettings(TypedDict):
+    """What holds for all calls of a round."""
+
+    bucket: str
+    #: Of the round's objects in the bucket.
+    job_prefix: str
+    items_key: str
+    stop_key: str
+    #: Seconds that an item has, that a call has (None for no limit), and between stores of what is done.
+    timeout: float
+    limit: float | None
+    flush: float
+    #: Bytes of results after which a call begins another part, and that are kept of what an item prints.
+    part_size: int
+    output_limit: int
+    #: Whether the backend may run a call again by itself.
+    once: bool
+    #: Whether a call leaves a mark that it has begun.
+    marked: bool
+    #: Whether a single item, too, gets a process of its own.
+    watched: bool
 
 
 class ItemTimeoutError(BaseException):
@@ -139,7 +162,7 @@ class ItemRunner:
         report: Callable[[Message], None],
         output_fd: int,
         function: bytes,
-        settings: dict[str, Any],
+        settings: CallSettings,
         deadline: float | None,
     ) -> None:
         self.report = report

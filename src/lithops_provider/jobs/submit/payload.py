@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
@@ -20,6 +20,9 @@ from lithops_provider.jobs.submit import rebuilt
 from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 from lithops_provider.jobs.text import short_repr
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.items import CallSettings
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
@@ -91,7 +94,7 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[
     return dumped
 
 
-def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False, objects: bool = False) -> bytes:
+def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False) -> bytes:
     """
     Pickles what Lithops calls: our wrapper, with the function inside.
 
