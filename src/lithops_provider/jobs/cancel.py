@@ -59,7 +59,7 @@ def set_owner(client: LithopsClient, job: LithopsJob, owner: str) -> None:
 def is_owner(client: LithopsClient, job: LithopsJob, owner: str) -> bool:
     """Tells whether nobody else has said that they wait for the job."""
     known = client.get(job.bucket, job.owner_key)
-    return known is None or known.decode() == owner
+    return not known or known.decode("utf-8", "replace") == owner
 
 
 def _kill(pids: list[int]) -> None:

@@ -13,7 +13,7 @@ What can go wrong with a job.
     ├── JobTimeoutError           the job passed its own deadline (also a TimeoutError)
     ├── JobCancelledError         somebody cancelled the job
     └── StorageUnavailableError   the storage did not answer, or lost the job's data
-        └── StorageRefusedError   it did not take the credentials
+        └── StorageRefusedError   it did not take the credentials, or its disk is full or read-only
 """
 
 from __future__ import annotations
@@ -100,4 +100,7 @@ class StorageUnavailableError(LithopsJobError):
 
 
 class StorageRefusedError(StorageUnavailableError):
-    """The storage did not take the credentials, or they don't allow what was wanted. Said at once: it won't pass."""
+    """
+    The storage did not take the credentials, or they don't allow what was wanted, or its disk is full or read-only.
+    Raised without retrying: waiting does not help.
+    """

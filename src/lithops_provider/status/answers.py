@@ -277,12 +277,8 @@ def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
     """Returns Lithops's status of a call. Its exception is pickled, and stays so."""
     if part.call < 0:
         return {}
-    data = view.client().get(job.bucket, f"{job.round_prefix(part.round)}/{part.call:05d}/status.json")
-    try:
-        status = json.loads(data or b"{}")
-    except ValueError:
-        return {}
-    return status if isinstance(status, dict) else {}
+    key = f"{job.round_prefix(part.round)}/{part.call:05d}/status.json"
+    return view.client().get_json(job.bucket, key) or {}
 
 
 def _log(status: dict[str, Any]) -> str:

@@ -35,9 +35,12 @@ sys.path[:] = [path for path in sys.path if path]
 import cloudpickle
 import lithops.storage.backends.{storage}
 import lithops_provider.jobs.remote.batch
+from lithops.storage.backends.localhost.localhost import LocalhostStorageBackend
 from lithops.localhost.v1.runner import main
 from lithops.worker import utils
 from lithops_provider.jobs.adapter.modules import write_modules
+from lithops_provider.jobs.remote.storages import put_whole_file
+LocalhostStorageBackend.put_object = put_whole_file
 utils.write_module_data = write_modules
 main()
 """

@@ -25,7 +25,7 @@ from .item_process import ItemProcess, load_failure
 from .items import LOAD_FAILURE, LOADED, SUCCESS, WROTE, CallSettings, ItemRunner, Message
 from .parts import PartBuilder, PartName, part_key
 from .results import BEGUN
-from .storages import open_storage
+from .storages import own_storage
 
 #: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
 #: stopped, so that what is done can be stored; where the limit is short, these shares of it.
@@ -50,7 +50,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: Cal
     :raises MemoryError: the call has run before, and died
     """
     begin = time.monotonic()
-    storage = _own_storage(storage)
+    storage = own_storage(storage)
     batch = Batch(call, storage, settings, begin)
     if batch.cancelled(begun=False):
         return batch.summary()
@@ -64,16 +64,6 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: Cal
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
     return batch.summary()
-
-
-def _own_storage(storage: Any) -> Any:
-    """
-    Returns a client that no other process uses. The worker forked this process with clients whose connections it
-    goes on using itself.
-    """
-    if storage.backend == "localhost":
-        return storage
-    return open_storage(storage_config=storage.get_storage_config())
 
 
 class Batch:

@@ -9,6 +9,7 @@ last part as it goes on, and starts another when that one is big.
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any, NamedTuple
 
 from . import frames
@@ -47,6 +48,10 @@ def parse_part_name(file_name: str) -> PartName | None:
     return PartName(*(int(number) for number in numbers))
 
 
+class DamagedPartError(ValueError):
+    """An object isn't a whole part: it was cut off, or never was one. What it would have held counts as missing."""
+
+
 class PartBuilder:
     """The outcomes of a part while it grows."""
 
@@ -61,11 +66,13 @@ class PartBuilder:
         self.written: list[list[str]] = []
         self.results: list[bytes] = []
         self.size = 0
+        self._crc = 0
 
     def add_success(self, index: int, started: float, seconds: float, peak_memory: int, result: bytes) -> None:
         """Adds the pickled result of an item."""
         self._add(index, started, seconds, peak_memory)
         self.results.append(result)
+        self._crc = zlib.crc32(result, self._crc)
         self.sizes.append(len(result))
         self.size += len(result)
 
@@ -102,6 +109,7 @@ class PartBuilder:
             "seconds": self.seconds,
             "peak_memory": self.peak_memory,
             "size": self.sizes,
+            "crc": self._crc,
             "failures": self.failures,
             "output": self.output,
             "written": self.written,

@@ -38,16 +38,29 @@ def current_parts(keys: list[str]) -> list[str]:
     return [key for _, key in best.values()]
 
 
-def read_outcomes(storage: Any, bucket: str, keys: list[str]) -> Outcomes:
+def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str] | None = None) -> Outcomes:
     """
     Reads parts.
 
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
     :param keys: keys of parts; where two tell of one item, a success counts, else the later key
+    :param damaged: takes the keys of parts that aren't whole, which are left out
+    :raises DamagedPartError: a part isn't whole, and ``damaged`` is None
     """
     outcomes = Outcomes()
+
+    def read(key: str) -> Part | None:
+        try:
+            return Part(storage.get_object(bucket, key))
+        except parts.DamagedPartError:
+            if damaged is None:
+                raise
+            damaged.append(key)
+            return None
+
     with ThreadPoolExecutor(_READERS) as pool:
-        for part in pool.map(lambda key: Part(storage.get_object(bucket, key)), sorted(keys)):
-            outcomes.add_part(part)
+        for part in pool.map(read, sorted(keys)):
+            if part is not None:
+                outcomes.add_part(part)
     return outcomes

@@ -6,11 +6,14 @@ shows the job reads it from there.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
+
+logger = logging.getLogger(__name__)
 
 
 def store_plan(
@@ -38,16 +41,16 @@ def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
 
 def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
     """
-    Returns the items of each call of a round, or None if it came to nothing before its plan was stored.
+    Returns the items of each call of a round, or None if it came to nothing before its plan was stored whole.
 
     :param client: where the job runs
     :param job: its value
     :param number: which of its rounds
     """
-    data = client.get(job.bucket, job.plan_key(number))
-    if data is None:
+    plan = client.get_json(job.bucket, job.plan_key(number))
+    pieces = None if plan is None else plan.get("calls")
+    if not isinstance(pieces, list):
         return None
-    pieces = json.loads(data)["calls"]
     return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
 
 
@@ -58,17 +61,26 @@ def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
     :param client: where the job runs
     :param job: its value
     """
-    data = client.get(job.bucket, job.plan_key())
-    memory: int | None = None if data is None else json.loads(data).get("runtime_memory")
+    plan = client.get_json(job.bucket, job.plan_key())
+    memory: int | None = None if plan is None else plan.get("runtime_memory")
     return memory
 
 
 def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
     """
-    Returns a job's pickled items, or None if they were never stored.
+    Returns a job's pickled items, or None if they were never stored whole.
 
     :param client: where the job runs
     :param job: its value
     """
     data = client.get(job.bucket, job.items_key(0), large=True) if job.rounds else None
-    return None if data is None else [bytes(blob) for blob in frames.unpack(data)]
+    if data is None:
+        return None
+    try:
+        items = [bytes(blob) for blob in frames.unpack(data)]
+    except ValueError:
+        items = []
+    if len(items) == job.items:
+        return items
+    logger.warning("%s is damaged, and is taken to be missing", job.items_key(0))
+    return None
