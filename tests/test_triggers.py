@@ -12,10 +12,10 @@ import pytest
 
 from lithops_provider import triggers
 from lithops_provider.jobs import LithopsJob, Round
-from lithops_provider.jobs.cancel import set_owner
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger, without_credentials
 
 

@@ -141,7 +141,11 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     job = LithopsJob.from_dict(kwargs["job"])
     stopped = False
     try:
-        client = connect(ConnectionSettings.from_dict(kwargs))
+        # A trigger's arguments are written by its task alone: no user can reach them.
+        settings = ConnectionSettings(
+            kwargs["lithops_conn_id"], kwargs.get("lithops_config"), kwargs.get("arguments") or {}
+        )
+        client = connect(settings)
         client.check_holds(job)
         stopped = cancel_job(client, job, kwargs["owner"])
         if stopped:

@@ -16,6 +16,7 @@ from lithops_provider.connection.settings import ConnectionSettings
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
 from lithops_provider.status import answers
 from lithops_provider.status.records import recent_tasks
+from lithops_provider.status.settings import task_settings
 from lithops_provider.status.storage import connect
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def logs_(args: Namespace) -> None:
     if args.index >= found.job.items:
         raise InvalidInputError(f"job {found.job.executor_id} has {found.job.items} item(s), so no item {args.index}")
     view, snapshot = found.look()
-    item = answers.item(view, snapshot, args.index, found.shown, found.record.connection.lithops_conn_id)
+    with create_session() as session:
+        conn_id = task_settings(session, found.record.key).lithops_conn_id
+    item = answers.item(view, snapshot, args.index, found.shown, conn_id)
     if args.output in ("json", "yaml"):
         show_fields(item, args.output)
         return

@@ -10,7 +10,6 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import Text, and_, cast, select, true
 
-from lithops_provider.connection.settings import ConnectionSettings
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.report.xcoms import FAILURES_KEY, JOB_KEY, SUMMARY_KEY
@@ -46,8 +45,8 @@ class TaskRecord:
     :param started: when the try began, ISO 8601
     :param ended: when it ended
     :param operator: name of the operator
-    :param connection: what leads to the storage of its jobs, from the XCom ``lithops_job``
-    :param jobs: the jobs in that XCom by phase; none if it isn't there (yet)
+    :param jobs: the jobs in the XCom ``lithops_job`` by phase, see `lithops_provider.report.jobs`. Users may write
+        XComs: whether a job is the task's, `lithops_provider.status.storage.open_job` finds out
     :param problem: why it can't be read
     """
 
@@ -57,7 +56,6 @@ class TaskRecord:
     started: str | None
     ended: str | None
     operator: str | None
-    connection: ConnectionSettings
     jobs: dict[str, LithopsJob]
     problem: str | None = None
 
@@ -172,11 +170,10 @@ def _query(*, outer: bool) -> Select[Any]:
 def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
     for row in session.execute(query):
         dag_id, run_id, task_id, map_index, state, try_number, started, ended, operator, value = row
-        connection = ConnectionSettings()
         jobs: dict[str, LithopsJob] = {}
         problem: str | None = None
         try:
-            connection, jobs = _read(_plain(value))
+            jobs = _read(_plain(value))
         except InvalidInputError as error:
             problem = str(error)
         yield TaskRecord(
@@ -186,7 +183,6 @@ def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
             started=started.isoformat() if started else None,
             ended=ended.isoformat() if ended else None,
             operator=operator,
-            connection=connection,
             jobs=jobs,
             problem=problem,
         )
@@ -200,9 +196,9 @@ def _plain(value: Any) -> Any:
         return None
 
 
-def _read(value: Any) -> tuple[ConnectionSettings, dict[str, LithopsJob]]:
+def _read(value: Any) -> dict[str, LithopsJob]:
     if value is None:
-        return ConnectionSettings(), {}
+        return {}
     if not isinstance(value, dict) or not isinstance(value.get("jobs"), dict):
         raise InvalidInputError(f"the XCom {JOB_KEY} isn't what a task publishes")
     jobs = {}
@@ -211,4 +207,4 @@ def _read(value: Any) -> tuple[ConnectionSettings, dict[str, LithopsJob]]:
         if not job.rounds:
             raise InvalidInputError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
         jobs[str(phase)] = job
-    return ConnectionSettings.from_dict(value), jobs
+    return jobs

@@ -25,6 +25,7 @@ from lithops_provider.report.xcoms import SUMMARY_KEY
 from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
 from lithops_provider.task.handover import Deferred, Handover
+from lithops_provider.task.owner import owner_of
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
 
@@ -61,11 +62,10 @@ class TaskRun:
         self.connection = operator.connection()
         self.state = DurableState(context, operator.durable, operator.log)
         ti = context["ti"]
-        #: The same before and after a deferral, another one in the next try.
-        self.owner = f"{ti.id}/{ti.try_number}"
+        self.owner = owner_of(ti)
         self.active: JobRun | None = None
         self.handover = Handover()
-        self.published = PublishedJobs(operator, self.connection, ti)
+        self.published = PublishedJobs(operator, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
         limit = operator.execution_timeout
@@ -156,8 +156,8 @@ class TaskRun:
 
     def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
         """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
-        from lithops_provider.jobs.cancel import is_owner
         from lithops_provider.jobs.client import LithopsClient
+        from lithops_provider.jobs.follow.owner import is_owner
         from lithops_provider.jobs.gather.tally import read_told
 
         if self.handover.summaries.get(job.kind, {}).get("job") == job.executor_id:

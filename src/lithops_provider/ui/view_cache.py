@@ -6,14 +6,15 @@ import json
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.view.job_view import JobView
-from lithops_provider.status.storage import connect
+from lithops_provider.status.storage import open_job
 
 if TYPE_CHECKING:
-    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.status.records import TaskRecord
 
 #: Items of all kept views together at most, each of which takes about a hundred bytes; and views.
 _MOST_ITEMS, _MOST_VIEWS = 2_000_000, 64
@@ -22,24 +23,25 @@ _IDLE = 600.0
 
 
 class JobViews:
-    """The views of a process, by job and what leads to its storage."""
+    """The views of a process, by the try of a task and its job."""
 
     def __init__(self) -> None:
         self._views: OrderedDict[str, tuple[JobView, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, settings: ConnectionSettings, job: LithopsJob) -> JobView:
+    def get(self, record: TaskRecord, job: LithopsJob) -> JobView:
         """
         Returns the view of a job, a new one if there is none yet.
 
-        :param settings: what leads to its storage
+        :param record: the task instance that has published it
         :param job: its value
         """
         # All of it: a job's value that somebody else has written must not lead to another's view.
-        key = json.dumps([settings.to_dict(), {**job.to_dict(), "rounds": None}], sort_keys=True, default=str)
+        value = {**job.to_dict(), "rounds": None}
+        key = json.dumps([astuple(record.key), record.try_number, value], sort_keys=True)
         now = time.monotonic()
         with self._lock:
-            view = self._views[key][0] if key in self._views else JobView(job, lambda: connect(settings))
+            view = self._views[key][0] if key in self._views else JobView(job, lambda: open_job(record.key, job))
             self._views[key] = (view, now)
             self._views.move_to_end(key)
             self._drop(now)
