@@ -18,6 +18,7 @@ from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger
 from tests.jobs.follow.test_follower import elsewhere
+from tools.waiting import HANGS
 
 
 class Base(DeclarativeBase):
@@ -126,11 +127,11 @@ def test_a_sensor_and_other_triggers_stop_nothing(
 
 def test_the_users_request_does_not_wait(session: Session, job: LithopsJob, monkeypatch: pytest.MonkeyPatch) -> None:
     may_stop, has_stopped = threading.Event(), threading.Event()
-    monkeypatch.setattr(listener, "_stop", lambda task, kwargs: may_stop.wait(30) and has_stopped.set())
+    monkeypatch.setattr(listener, "_stop", lambda task, kwargs: may_stop.wait(HANGS) and has_stopped.set())
     listener.on_task_instance_failed(None, deferred(session, job))
     session.commit()
     may_stop.set()
-    assert has_stopped.wait(30)
+    assert has_stopped.wait(HANGS)
 
 
 @pytest.mark.parametrize(("waits", "stops"), [("me/1", True), ("me/2", False)])

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fresh import run_after_airflow
+
 #: Every public name: others import these.
 PUBLIC = {
     "lithops_provider.operators": ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"],
@@ -68,8 +70,7 @@ def test_every_name_in_the_page_about_jobs_is_public() -> None:
 def test_no_public_module_imports_lithops(module: str) -> None:
     """`import lithops` costs half a second and makes directories: a DAG file must not pay for it."""
     code = f"import sys, {module}; print([m for m in ('lithops', 'cloudpickle', 'numpy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith("[]"), done.stdout
+    assert run_after_airflow(code).splitlines()[-1] == "[]"
 
 
 def test_the_jobs_layer_imports_no_airflow() -> None:
