@@ -7,7 +7,7 @@ import types
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-from lithops_provider.jobs.remote.airflow_exceptions import is_fail, is_skip
+from lithops_provider.jobs.remote.items import is_fail, is_skip
 from tests.jobs.batches import BatchRunner
 
 

@@ -15,15 +15,13 @@ import sys
 import time
 import traceback
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from . import injection
-from .airflow_exceptions import is_fail, is_skip
 from .by_value import dump_by_value
-from .descriptors import OwnDescriptor
-from .output import CapturedOutput
+from .isolation import OwnDescriptor
+from .output import CapturedOutput, class_name, storable
 from .shipped_modules import load_function, names_shipped_module
-from .text import class_name, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,13 +42,53 @@ MAX_TRACEBACK = 20_000
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+class CallSettings(TypedDict):
+    """What holds for all calls of a round."""
+
+    bucket: str
+    #: Of the round's objects in the bucket.
+    job_prefix: str
+    items_key: str
+    stop_key: str
+    #: Seconds that an item has, that a call has (None for no limit), and between stores of what is done.
+    timeout: float
+    limit: float | None
+    flush: float
+    #: Bytes of results after which a call begins another part, and that are kept of what an item prints.
+    part_size: int
+    output_limit: int
+    #: Whether the backend may run a call again by itself.
+    once: bool
+    #: Whether a call leaves a mark that it has begun.
+    marked: bool
+    #: Whether a single item, too, gets a process of its own.
+    watched: bool
+
+
 class ItemTimeoutError(BaseException):
     """Raised inside a function that takes too long. Not an Exception: `except Exception` must not swallow it."""
 
 
+def is_skip(error: BaseException) -> bool:
+    """Tells whether a function raised AirflowSkipException: its item is to count as None, and not as failed."""
+    return _is_airflows(error, "AirflowSkipException")
+
+
+def is_fail(error: BaseException) -> bool:
+    """Tells whether a function raised AirflowFailException: its item has failed, and is not to be tried again."""
+    return _is_airflows(error, "AirflowFailException")
+
+
+def _is_airflows(error: BaseException, name: str) -> bool:
+    """Knows Airflow's exceptions by name: Airflow needn't be here, and each release has them in other modules."""
+    return any(
+        cls.__name__ == name and str(cls.__module__).partition(".")[0] == "airflow" for cls in type(error).__mro__
+    )
+
+
 def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     """
-    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.text.storable`.
+    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.output.storable`.
 
     :param error: a caught exception
     :param skip_frames: how many of our own frames to leave out of its traceback
@@ -145,7 +183,7 @@ class ItemRunner:
         report: Callable[[Message], None],
         output_fd: int,
         function: bytes,
-        settings: dict[str, Any],
+        settings: CallSettings,
         deadline: float | None,
     ) -> None:
         self.report = report

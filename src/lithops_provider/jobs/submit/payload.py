@@ -10,14 +10,19 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
 
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
-from lithops_provider.jobs.submit.pickler import NotInRuntimeError, Shipped, make_pickler
+from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError, Shipped
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 from lithops_provider.jobs.text import short_repr
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.items import CallSettings
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
@@ -58,7 +63,7 @@ def dump_function(binding: Binding, modules: set[str] | None = None, shipped: Sh
     names: Shipped = {module: dict(members) for module, members in (shipped or {}).items()}
     with _by_value(_modules_of(binding.function)):
         try:
-            pickler = make_pickler(buffer, modules, names)
+            pickler = JobPickler(buffer, modules, names)
             pickler.dump(value)
             names.pop(rebuilt.__name__, None)
             pickler.dump({module: dict(members) for module, members in names.items()})
@@ -87,7 +92,7 @@ def dump_items(
     buffer = io.BytesIO()
     dumped = []
     with _by_value(_modules_of(binding.function)):
-        pickler = make_pickler(buffer, modules, shipped)  # one for all: making one costs more than pickling an item
+        pickler = JobPickler(buffer, modules, shipped)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
             try:
@@ -103,7 +108,7 @@ def dump_items(
     return dumped
 
 
-def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False, objects: bool = False) -> bytes:
+def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False) -> bytes:
     """
     Pickles what Lithops calls: our wrapper, with the function inside.
 
@@ -112,8 +117,6 @@ def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = Fal
     :param swift: whether the function may use OpenStack Swift
     :param objects: whether its items are objects in storage
     """
-    import cloudpickle
-
     from lithops_provider.jobs.submit import bootstrap
 
     wrapper = functools.partial(
@@ -125,7 +128,7 @@ def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = Fal
 
 def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
     buffer = io.BytesIO()
-    make_pickler(buffer, modules).dump(value)
+    JobPickler(buffer, modules).dump(value)
     return buffer.getvalue()
 
 
@@ -159,7 +162,6 @@ def _importable(module: ModuleType) -> bool:
 
 @contextlib.contextmanager
 def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
-    import cloudpickle
 
     with _registry_lock:
         registered = []
