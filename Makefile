@@ -18,7 +18,7 @@ SECOND := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-servers install-more-servers demo ui test lint types unit integration integration-first integration-second integration-rest backends test-backends build bench bench-peers
-.PHONY: test-matrix airflow-3.1 airflow-3.2 constraints clean
+.PHONY: typing docs test-matrix airflow-3.1 airflow-3.2 constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -62,6 +62,16 @@ lint: install ## ruff: rules and format
 
 types: install ## mypy, strict
 	$(VENV)/mypy
+
+typing: install ## a user's program under mypy and pyright, against the package as installed
+	@$(PYTHON) tools/bootstrap.py --group dev --group typing
+	$(VENV)/python -m tools.user_typing
+
+docs: install ## the documentation as a site, into build/site, with every warning an error
+	@$(PYTHON) tools/bootstrap.py --group dev --group docs
+	@mkdir -p build
+	$(VENV)/towncrier build --draft --version next > build/changelog.md
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet --strict --clean
 
 unit: install ## tests that need no running Airflow
 	$(VENV)/python -m pytest $(or $(TESTS),--ignore=tests/airflow --ignore=tests/backends) $(ARGS)
@@ -108,8 +118,8 @@ bench-peers: install ## the same beside Ray and Dask, installed for it
 	@$(VENV)/python -m benchmarks --peers
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
-	$(COMPILE) --group celery --python-version 3.11 --output-file constraints.txt
-	$(COMPILE) --group celery --python-version 3.10 --output-file constraints-3.10.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.11 --output-file constraints.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.10 --output-file constraints-3.10.txt
 	$(call compile_airflow,3.1,2026-03-31)
 	$(call compile_airflow,3.2,2026-05-31)
 

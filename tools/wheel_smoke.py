@@ -16,9 +16,11 @@ from tools.session import ROOT, say
 UV = str(Path(sys.executable).parent / "uv")
 CHECK = """
 import sys
+from importlib.resources import files
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 assert "site-packages" in sys.modules["lithops_provider.operators"].__file__
+assert files("lithops_provider").joinpath("py.typed").is_file()
 """
 JOB = """
 from importlib.metadata import version
