@@ -1,4 +1,4 @@
-"""What a user's typed DAG file looks like. `make typing` checks it from outside, against the package as it is installed."""
+"""A user's typed DAG file, which `make typing` checks from outside, against the package as it is installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG
+
 from lithops_provider.decorators import lithops_map, lithops_map_reduce, lithops_task
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs import LithopsJob

@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 BUNDLED = {"PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT": "1", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 PYRIGHT = {
     "include": ["user_program.py"],
-    "typeCheckingMode": "standard",  # strict is about the user's own code, and Airflow's operators take untyped keywords
+    "typeCheckingMode": "standard",  # strict is about the code's own types; operators take untyped keywords
     "reportUnnecessaryTypeIgnoreComment": "error",
     "reportMissingTypeStubs": "error",
 }
