@@ -15,10 +15,9 @@ from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
+from lithops_provider.jobs.errors import Failure, JobCancelledError, JobTimeoutError
 from lithops_provider.jobs.follow import follower as follow
 from lithops_provider.jobs.follow.follower import Progress
-from lithops_provider.jobs.gather.failures import Failure
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.spec import Options, make_spec

@@ -18,12 +18,34 @@ What can go wrong with a job.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lithops_provider.jobs.gather.failures import Failure
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    Why an item failed.
+
+    :param index: the item's index
+    :param item: its arguments, shortened
+    :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
+    :param message: the exception's text
+    :param traceback: of the function's process
+    """
+
+    index: int
+    item: str
+    type: str
+    message: str
+    traceback: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON."""
+        return asdict(self)
 
 
 class LithopsJobError(Exception):
