@@ -74,7 +74,7 @@ def remember(state: DurableState, client: LithopsClient, spec: JobSpec) -> Litho
     job = new_job(client, spec).with_round(len(spec.items), 1)
     client.put(job.items_key(), frames.pack(spec.items))
     client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": [list(range(len(spec.items)))]}).encode())
-    state.save("map", job, spec.digests())
+    state.save("map", job, spec.digests)
     return job
 
 
@@ -115,7 +115,7 @@ FIRST_TRY = """
 import base64, json, sys
 from tests.task.test_durable import first_try
 spec = first_try()
-print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items], "digests": spec.digests()}))
+print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items], "digests": spec.digests}))
 """
 
 
@@ -191,13 +191,13 @@ def test_what_cant_be_read_is_put_aside_and_the_job_starts_afresh(
 ) -> None:
     spec = spec_of([1])
     job = remember(state, client, spec)
-    stored = store.values[KEY] = unreadable(job.to_dict(), spec.digests())[number]
+    stored = store.values[KEY] = unreadable(job.to_dict(), spec.digests)[number]
 
     assert state.find("map", client, spec) is None
     assert store.values == {UNREADABLE_KEY: stored}
     assert "can't be read" in caplog.text
     assert UNREADABLE_KEY in caplog.text
-    state.save("map", job, spec.digests())
+    state.save("map", job, spec.digests)
     assert state.find("map", client, spec) == job
 
 
@@ -210,7 +210,7 @@ def test_what_a_newer_release_has_added_to_a_job_stays_in_the_store(
 
     found = state.find("map", client, spec)
     assert found is not None
-    state.save("map", found.with_round(1, 1), spec.digests())
+    state.save("map", found.with_round(1, 1), spec.digests)
 
     assert store.values[KEY]["map"]["job"]["labels"] == ["a"]
 
