@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.fresh import run_after_airflow
+
 PUBLIC = {
     "lithops_provider.operators": [
         "LithopsCallAsyncOperator",
@@ -31,8 +33,7 @@ def test_public_names(module: str, names: list[str]) -> None:
 def test_no_public_module_imports_lithops(module: str) -> None:
     """`import lithops` costs half a second and makes directories: a DAG file must not pay for it."""
     code = f"import sys, {module}; print([m for m in ('lithops', 'cloudpickle', 'numpy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith("[]"), done.stdout
+    assert run_after_airflow(code).splitlines()[-1] == "[]"
 
 
 def test_the_jobs_layer_imports_no_airflow() -> None:

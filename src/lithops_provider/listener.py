@@ -129,6 +129,7 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     :param task: the task whose trigger it is
     :param kwargs: the trigger's arguments
     """
+    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.cancel import cancel_job
     from lithops_provider.jobs.errors import JobCancelledError
     from lithops_provider.jobs.gather.tally import read_told
@@ -139,7 +140,11 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     job = LithopsJob.from_dict(kwargs["job"])
     stopped = False
     try:
-        client = connect(kwargs)
+        # A trigger's arguments are written by its task alone: no user can reach them.
+        settings = ConnectionSettings(
+            kwargs["lithops_conn_id"], kwargs.get("lithops_config"), kwargs.get("arguments") or {}
+        )
+        client = connect(settings)
         client.check_holds(job)
         stopped = cancel_job(client, job, kwargs["owner"])
         if stopped:

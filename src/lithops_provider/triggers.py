@@ -64,7 +64,7 @@ class LithopsJobTrigger(BaseTrigger):
     :param arguments: settings over the connection's, without credentials, see `LithopsHook`
     :param lithops_config: Lithops configuration over the connection's, without credentials
     :param deadline: seconds since the epoch at which to stop waiting
-    :param owner: who waits, see `lithops_provider.jobs.cancel.set_owner`; None for somebody who only looks on, and
+    :param owner: who waits, see `lithops_provider.jobs.owner.set_owner`; None for somebody who only looks on, and
         stops nothing when killed
     :param state: comes back with the event
     :param interrupted: see `lithops_provider.jobs.follow.follower.Follower`

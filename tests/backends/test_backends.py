@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,6 +26,7 @@ from tests.backends.conftest import CONN_ID, Connected, add_connection, connect,
 from tests.backends.functions import add, begin_and_sleep, inverse, total
 from tests.backends.rabbitmq import RabbitMQ
 from tests.jobs.conftest import wait_for
+from tools.waiting import HANGS
 
 
 def begun(client: LithopsClient, kind: JobKind, bound: Any, **options: Any) -> JobRun:
@@ -98,7 +98,7 @@ async def event_of(trigger: LithopsJobTrigger) -> dict[str, Any]:
 def test_a_trigger_waits_for_a_job_that_another_process_then_gathers(connected: Connected) -> None:
     sent = begun(connected.client(), "map", bind_items(add, [1, 2]))
     trigger = LithopsJobTrigger(lithops_conn_id=CONN_ID, job=sent.job.to_dict(), poll_interval=0.1)
-    event = asyncio.run(asyncio.wait_for(event_of(trigger), 120))
+    event = asyncio.run(asyncio.wait_for(event_of(trigger), HANGS))
     run = JobRun(connected.client(), sent.spec)
     run.attach(sent.job)
     run.finish()
@@ -167,7 +167,7 @@ def test_a_later_round_is_sent_after_the_broker_has_closed_the_connection(
     add_connection(monkeypatch, CONN_ID, {**connected.extra, "rabbitmq": {"amqp_url": url}})
     client = connected.client()
     first = done(client, "map", bind_items(add, [1])).results()
-    time.sleep(12)
+    wait_for(lambda: "missed heartbeats" in servers.get(RabbitMQ).log())
     second = done(client, "map", bind_items(add, [2])).results()
     connected.close()
 

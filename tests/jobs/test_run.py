@@ -178,8 +178,10 @@ def test_what_is_handed_back_is_sent_again_until_all_is_done(faas: FaasMaker, ta
     run = finished(faas(max_workers=1, runtime_timeout=7), *bind_items(nap, range(10)))  # Lithops keeps 5 for itself
 
     assert (run.results(), run.failures()) == (list(range(10)), [])
-    assert sorted(map(int, tally.read())) == list(range(10))
+    assert set(map(int, tally.read())) == set(range(10))
     assert len(run.job.rounds) > 1
+    # Of each call that time is up for, at most the item that runs is handed back.
+    assert len(tally.read()) < 10 + len(run.job.rounds)
 
 
 def test_a_call_whose_machine_is_gone_is_given_up(

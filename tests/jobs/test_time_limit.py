@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lithops_provider.jobs.time_limit import within
+from tools.waiting import HANGS
 
 
 def test_it_returns_what_the_action_returns() -> None:
@@ -44,5 +45,5 @@ try:
 except TimeoutError:
     print("went on")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANGS, check=True)
     assert ended.stdout == "went on\n"

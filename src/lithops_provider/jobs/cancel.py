@@ -12,6 +12,7 @@ from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.owner import is_owner
 
 #: What the stop marker holds if calls that have begun may go on.
 BEGIN_NOTHING = b"begin nothing"
@@ -42,24 +43,6 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
         _kill(runner_pids(job))
         remove_job_file(job.bucket, f"{job.executor_id}-{job.job_ids[-1]}")
     return True
-
-
-def set_owner(client: LithopsClient, job: LithopsJob, owner: str) -> None:
-    """
-    Says who waits for a job from now on. After a Clear the next try may take over a job before the last one, or
-    its trigger, comes to stop it.
-
-    :param client: where the job runs
-    :param job: its value
-    :param owner: any text that no other waiter has
-    """
-    client.put(job.owner_key, owner.encode())
-
-
-def is_owner(client: LithopsClient, job: LithopsJob, owner: str) -> bool:
-    """Tells whether nobody else has said that they wait for the job."""
-    known = client.get(job.bucket, job.owner_key)
-    return not known or known.decode("utf-8", "replace") == owner
 
 
 def _kill(pids: list[int]) -> None:

@@ -102,6 +102,11 @@ class LithopsJob:
         """Key of the object that says who waits for the job."""
         return f"{JOBS_PREFIX}/{self.executor_id}/owner"
 
+    @property
+    def prefix(self) -> str:
+        """Prefix of all objects of the job, its owner's included."""
+        return f"{JOBS_PREFIX}/{self.executor_id}"
+
     def stop_key(self, number: int = -1) -> str:
         """Returns the key of the marker that stops a round."""
         return f"{self.round_prefix(number)}/stop"

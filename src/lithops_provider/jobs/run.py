@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
+from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError
@@ -19,6 +19,7 @@ from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.gather.failures import Failure, load_results, make_failure
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.owner import set_owner
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize
@@ -47,7 +48,7 @@ class JobRun:
     :param deadline: seconds since the epoch at which the job is given up, or None
     :param item_retries: how often a failed item is sent again
     :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it
-    :param owner: who waits for the job, see `lithops_provider.jobs.cancel.set_owner`
+    :param owner: who waits for the job, see `lithops_provider.jobs.owner.set_owner`
     :param read_results: whether the results are wanted here; else they stay in storage, and `results` can't tell them
     """
 

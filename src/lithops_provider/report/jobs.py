@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.links import LithopsJobLink
-from lithops_provider.task import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,25 +48,9 @@ class PublishedJobs:
         :param phase: ``call``, ``map`` or ``reduce``
         :param job: its value
         """
-        from lithops_provider.hooks import LithopsHook
-        from lithops_provider.jobs.config.secrets import without_secrets
-
         operator = self.operator
         if not self._jobs:  # early: Airflow itself stores links when the task is over
             link = LithopsJobLink()
             self.ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=self.ti))
         self._jobs[phase] = job.to_dict()
-        conn_id, default = operator.lithops_conn_id, LithopsHook.default_conn_name
-        value = {
-            "lithops_conn_id": None if conn_id == default else conn_id,
-            "arguments": operator.hook_arguments(),
-            "lithops_config": _plain(without_secrets(arguments.resolve(operator, "lithops_config") or {})),
-            "jobs": self._jobs,
-        }
-        value = {name: entry for name, entry in value.items() if entry}  # a row of the database for each task
-        self.ti.xcom_push(key=JOB_KEY, value=value)
-
-
-def _plain(config: dict[str, Any]) -> Any:
-    """Returns what of a configuration JSON can tell, so that nothing in it makes the task fail here."""
-    return json.loads(json.dumps(config, default=str))
+        self.ti.xcom_push(key=JOB_KEY, value={"jobs": self._jobs})

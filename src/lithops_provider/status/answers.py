@@ -187,7 +187,9 @@ def item(view: JobView, snapshot: Snapshot, index: int, shown: dict[str, Any], c
             tries.append(_attempt(view, job, part, index))
     arguments = None
     if shown.get("job") == job.executor_id:
-        arguments = next((entry.get("item") for entry in shown.get("items") or [] if entry.get("index") == index), None)
+        entries = shown.get("items")
+        known = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
+        arguments = next((str(entry.get("item", "")) for entry in known if entry.get("index") == index), None)
     return {
         **snapshot.table.row(index),
         "arguments": arguments,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
-from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.links import LithopsJobLink
 from lithops_provider.task import arguments
 from lithops_provider.task.bad_input import failing_on_bad_input
@@ -71,6 +70,8 @@ class LithopsBaseOperator(BaseOperator):
         "storage",
         "mode",
         "type",
+        "monitoring",
+        "rabbitmq_monitor",
         "runtime",
         "workers",
         "runtime_memory",
@@ -272,16 +273,8 @@ class LithopsBaseOperator(BaseOperator):
 
     def hook_arguments(self) -> dict[str, Any]:
         """Returns the settings over the configuration."""
-        monitoring = self.monitoring
-        if self.rabbitmq_monitor:
-            if monitoring not in (None, "rabbitmq"):
-                raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
-            monitoring = "rabbitmq"
         given = {
-            "backend": self.backend,
-            "storage": self.storage,
-            "mode": arguments.resolve(self, "mode"),
-            "monitoring": monitoring,
+            **arguments.backends(self),
             "runtime": self.runtime,
             "workers": arguments.number("workers", self.workers, whole=True, least=1),
             **self._backend_arguments(),

@@ -23,6 +23,7 @@ from lithops_provider.report.summary import SUMMARIES, SUMMARY_KEY, sum_up
 from lithops_provider.task import arguments
 from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
+from lithops_provider.task.owner import owner_of
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
 
@@ -67,8 +68,7 @@ class TaskRun:
         self.settings = operator.settings()
         self.state = DurableState(context, operator.durable, operator.log)
         ti = context["ti"]
-        #: The same before and after a deferral, another one in the next try.
-        self.owner = f"{ti.id}/{ti.try_number}"
+        self.owner = owner_of(ti)
         self.active: JobRun | None = None
         #: What earlier phases have left.
         self.carried: dict[str, Any] = {}
@@ -167,9 +167,9 @@ class TaskRun:
 
     def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
         """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
-        from lithops_provider.jobs.cancel import is_owner
         from lithops_provider.jobs.client import LithopsClient
         from lithops_provider.jobs.gather.tally import read_told
+        from lithops_provider.jobs.owner import is_owner
 
         if self.carried.get(SUMMARIES, {}).get(job.kind, {}).get("job") == job.executor_id:
             return  # it was over before
