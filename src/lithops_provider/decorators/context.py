@@ -75,11 +75,11 @@ class Given(NamedTuple):
     """
     What a call and its items give.
 
-    :param count: so many positional arguments
+    :param positional: so many positional arguments
     :param names: names of keyword arguments
     """
 
-    count: int
+    positional: int
     names: Collection[str]
 
 
@@ -112,9 +112,9 @@ def check_names(decorator: str, function: Callable[..., Any], given: Given) -> N
             )
         if parameter.name not in PLAIN:
             raise InvalidInputError(
-                f"{name} has the name of a variable of Airflow's context that can't travel to where the function runs. "
-                f"Give what the function needs of it as an argument, for instance from a template, {_example(parameter)}; "
-                "or rename the parameter if it isn't meant"
+                f"{name} has the name of a variable of Airflow's context that can't travel to where the function "
+                f"runs. Give what the function needs of it as an argument, for instance {_example(parameter.name)}; or "
+                "rename the parameter if another thing is meant"
             )
 
 
@@ -144,8 +144,8 @@ def with_values(
     for parameter in _asked_for(function, given):
         if parameter.name in PLAIN - there and parameter.default is parameter.empty:
             raise InvalidInputError(
-                f"the parameter {parameter.name!r} asks for a variable of Airflow's context that this run doesn't have, "
-                "such as the dates of a run without a logical date; give it the default None, or a value in the call"
+                f"the parameter {parameter.name!r} asks for a variable of Airflow's context that this run doesn't "
+                "have; one without a logical date has no dates. Have None as its default, or give a value in the call"
             )
     names = _names(function) & there
     others: set[str] = set()
@@ -154,12 +154,7 @@ def with_values(
         for parameter in _parameters(function)
     ):
         others = there - _ASKED_FOR - {parameter.name for parameter in _parameters(function)}
-    values = {name: _travelling(name, context) for name in sorted(names | others)}
-    return WithDefaults(
-        function,
-        {name: value for name, value in values.items() if name in names},
-        {name: value for name, value in values.items() if name in others},
-    )
+    return WithDefaults(function, {name: _travelling(name, context) for name in sorted(names | others)})
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
@@ -175,7 +170,7 @@ def _names(function: Callable[..., Any]) -> set[str]:
 
 
 def _fillable(parameter: inspect.Parameter) -> bool:
-    """Tells whether nothing else is meant when nothing is given. Airflow's own decorators refuse other defaults, too."""
+    """Tells whether there is no other default. Airflow's own decorators refuse a parameter that has one, too."""
     return parameter.default is None or parameter.default is parameter.empty
 
 
@@ -190,23 +185,30 @@ def _asked_for(function: Callable[..., Any], given: Given) -> list[inspect.Param
             place += 1
         by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         missing = parameter.name not in given.names and parameter.name not in fixed
-        if by_name and missing and not (by_position and place <= given.count) and parameter.name in KNOWN_CONTEXT_KEYS:
+        if (
+            by_name
+            and missing
+            and not (by_position and place <= given.positional)
+            and parameter.name in KNOWN_CONTEXT_KEYS
+        ):
             asked.append(parameter)
     return asked
 
 
-def _example(parameter: inspect.Parameter) -> str:
-    name = parameter.name
-    values = {
-        "ti": 'task_id="{{ ti.task_id }}"',
-        "task_instance": 'task_id="{{ ti.task_id }}"',
-        "dag": 'dag_id="{{ dag.dag_id }}"',
-        "task": 'task_id="{{ task.task_id }}"',
-        "var": 'bucket="{{ var.value.bucket }}"',
-        "conn": 'host="{{ conn.name.host }}"',
-        "macros": 'day="{{ macros.ds_add(ds, 1) }}"',
-    }
-    return values.get(name, f'{name}="{{{{ {name} }}}}"')
+#: What may be wanted of a variable that can't travel.
+_EXAMPLES = {
+    "conn": 'host="{{ conn.my_conn.host }}"',
+    "dag": 'dag_id="{{ dag.dag_id }}"',
+    "macros": 'tomorrow="{{ macros.ds_add(ds, 1) }}"',
+    "task": 'task_id="{{ task.task_id }}"',
+    "task_instance": 'task_id="{{ ti.task_id }}"',
+    "ti": 'task_id="{{ ti.task_id }}"',
+    "var": 'bucket="{{ var.value.bucket }}"',
+}
+
+
+def _example(name: str) -> str:
+    return _EXAMPLES.get(name, f'value="{{{{ {name} }}}}"')
 
 
 def _travelling(name: str, context: Context) -> Any:

@@ -31,6 +31,7 @@ from lithops_provider.task.generators import freeze_generator
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
+    from lithops_provider.jobs.binding.defaults import WithDefaults
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
@@ -129,7 +130,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
         raise NotImplementedError
 
     @classmethod
-    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """
         Checks a call's arguments, as far as they are known when the DAG is parsed.
 
@@ -176,7 +177,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
             setattr(self, self.function_parameter, with_names(function))
             return
         with failing_on_bad_input():
-            given = self.given(function, self.op_args, self.op_kwargs)
+            given = self.given(function, list(self.op_args), self.op_kwargs)
             check_names(self.custom_operator_name, function, given)  # of a mapped task, it is known only now
             setattr(self, self.function_parameter, with_values(function, context, given))
 
@@ -199,7 +200,7 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         return f"{function}(1, y=2)"
 
     @classmethod
-    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Checks that the function can be called with the arguments."""
         bind_arguments(function, args, kwargs, parameter=cls.custom_operator_name)
 
@@ -249,7 +250,7 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
         return f"{function}(items, factor=3), the items first, then what all of them share as keyword arguments"
 
     @classmethod
-    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Checks that there are items, and that the function takes what is known of them and what they share."""
         binding = bind_function(function, parameter=cls.custom_operator_name)
         items, shared = cls.split_call(binding, args, kwargs)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.binding import reserved
-from lithops_provider.jobs.binding.defaults import Default, WithDefaults, unwrap
+from lithops_provider.jobs.binding.defaults import Default, WithDefaults, place_defaults, unwrap
 from lithops_provider.jobs.binding.items import MAX_ITEMS, Item, as_items, item_arguments, keyword, spread
 from lithops_provider.jobs.binding.reserved import INJECTED, Barrier
 from lithops_provider.jobs.errors import InvalidInputError
@@ -128,10 +128,13 @@ class Binding:
         if not self.takes_object:
             return self
         full = inspect.signature(self.function)
+        signature = reserved.without(full, self.injected)
+        values = {name: value for name, _, value in self.defaults}
         return dataclasses.replace(
             self,
-            signature=reserved.without(full, self.injected),
-            barrier=reserved.find_barrier(full, self.injected, [name for name, *_ in self.defaults]),
+            signature=signature,
+            barrier=reserved.find_barrier(full, self.injected, values),
+            defaults=place_defaults(values, signature),
         )
 
     def bind_by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -235,7 +238,7 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
     given = function.keywords if isinstance(function, functools.partial) else ()
     filled = reserved.filled_in(full, given)
     signature = reserved.without(full, filled)
-    defaults = given_function.placed(signature) if isinstance(given_function, WithDefaults) else ()
+    values = given_function.values if isinstance(given_function, WithDefaults) else {}
     return Binding(
         function=function,
         name=name,
@@ -245,8 +248,8 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         takes_object="obj" in filled,
         signature=signature,
         places=reserved.places_of(full, filled),
-        barrier=reserved.find_barrier(full, filled, [name for name, *_ in defaults]),
-        defaults=defaults,
+        barrier=reserved.find_barrier(full, filled, values),
+        defaults=place_defaults(values, signature),
     )
 
 
