@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses=2 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-servers install-more-servers demo ui test test-all lint types unit integration celery backends
-.PHONY: thorough test-matrix airflow-3.1 airflow-3.2 coverage repeat build bench bench-peers constraints clean
+.PHONY: typing docs thorough test-matrix airflow-3.1 airflow-3.2 coverage repeat build bench bench-peers constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -68,6 +68,16 @@ lint: install ## ruff: rules and format
 types: install ## mypy, strict
 	$(VENV)/mypy
 
+typing: install ## a user's program under mypy and pyright, against the package as installed
+	@$(PYTHON) tools/bootstrap.py --group dev --group typing
+	$(VENV)/python -m tools.user_typing
+
+docs: install ## the documentation as a site, into build/site, with every warning an error
+	@$(PYTHON) tools/bootstrap.py --group dev --group docs
+	@mkdir -p build
+	$(VENV)/towncrier build --draft --version next > build/changelog.md
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet --strict --clean
+
 unit: install ## tests that need no running Airflow
 	$(VENV)/python -m pytest $(SIDE_BY_SIDE) $(NOT_ALL) $(or $(TESTS),$(UNIT)) $(ARGS)
 
@@ -112,8 +122,8 @@ bench-peers: install ## the same beside Ray and Dask, installed for it
 	@$(VENV)/python -m benchmarks --peers
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
-	$(COMPILE) --group celery --python-version 3.11 --output-file constraints.txt
-	$(COMPILE) --group celery --python-version 3.10 --output-file constraints-3.10.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.11 --output-file constraints.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.10 --output-file constraints-3.10.txt
 	$(call compile_airflow,3.1,2026-03-31)
 	$(call compile_airflow,3.2,2026-05-31)
 

@@ -33,6 +33,19 @@ CALLERS_ENV = dict(os.environ)
 KEPT = Kept(ROOT)
 """What tests that fail leave."""
 
+_interrupted: list[bool] = []
+
+
+def patience() -> float:
+    """Return the seconds that processes have at the end to go by themselves: few after Ctrl-C."""
+    return 1.0 if _interrupted else HANGS
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Remember that nobody wants to wait any more."""
+    _interrupted.append(True)
+
+
 DEAD_PROXY = "http://127.0.0.1:9"
 """Nothing listens there: a program that asks a proxy for the world is refused at once."""
 
@@ -100,7 +113,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def no_leftover_processes() -> Iterator[None]:
     """Fail the session if a process that it started outlives it; the first fixture, so it ends last."""
     yield
-    left = processes.wait_gone(lambda: processes.find(ROOT), HANGS)
+    left = processes.wait_gone(lambda: processes.find(ROOT), patience())
     lines = [processes.describe(process) for process in left]
     processes.end(left)
     assert not lines, "Processes are left:\n" + "\n".join(lines)

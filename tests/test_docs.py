@@ -191,7 +191,7 @@ def test_every_module_is_in_the_tree_and_every_one_in_the_tree_exists() -> None:
 
 def parameters() -> list[str]:
     from lithops_provider import operators, sensors
-    from lithops_provider.task.base import LithopsBaseOperator
+    from lithops_provider.task.operator import LithopsBaseOperator
 
     classes = [LithopsBaseOperator, sensors.LithopsJobSensor, *(getattr(operators, name) for name in operators.__all__)]
     names = [name for each in classes for name in inspect.signature(each.__init__).parameters]

@@ -15,7 +15,7 @@ from lithops_provider import listener
 from lithops_provider.jobs import LithopsJob
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.owner import set_owner
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger
 from tests.jobs.follow.test_follower import elsewhere
 from tools.waiting import HANGS

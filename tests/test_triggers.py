@@ -16,7 +16,7 @@ from lithops_provider.jobs import LithopsJob, Round
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.owner import set_owner
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger, without_credentials
 from tools.waiting import HANGS
 

@@ -136,6 +136,7 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.report.summary import sum_up
     from lithops_provider.status.storage import connect
+    from lithops_provider.task.handover import Handover
 
     job = LithopsJob.from_dict(kwargs["job"])
     stopped = False
@@ -149,8 +150,8 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
         stopped = cancel_job(client, job, kwargs["owner"])
         if stopped:
             ended = JobCancelledError(f"job {job.executor_id} is cancelled: its task was ended")
-            carried = (kwargs.get("state") or {}).get("carried")
-            sum_up(task, job.kind, client, job, read_told(client, job), carried, error=ended)
+            earlier = Handover.from_dict((kwargs.get("state") or {}).get("carried") or {}).summaries
+            sum_up(task, job.kind, client, job, read_told(client, job), earlier, error=ended)
     except Exception:
         what = "summed up" if stopped else "stopped, though its task was ended"
         _log.exception("Job %s could not be %s", job.executor_id, what)

@@ -17,11 +17,10 @@ import pytest
 
 from tests.airflow.browser import browser
 from tests.airflow.guarded import Guarded, guarded_server
-from tests.conftest import KEPT, ROOT
+from tests.conftest import KEPT, ROOT, patience
 from tools import processes
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack, StackError
-from tools.waiting import HANGS
 
 __all__ = ["browser"]  # a fixture
 
@@ -91,8 +90,8 @@ def running(stack: AirflowStack, config: pytest.Config) -> Iterator[AirflowStack
     yield stack
     stacks.remove(stack)
     # Whatever a test did, the work of its tasks must have ended by now or end by itself.
-    strays = processes.wait_gone(stack.strays, HANGS)
-    left = [processes.describe(process) for process in strays] + stack.stop(HANGS)
+    strays = processes.wait_gone(stack.strays, patience())
+    left = [processes.describe(process) for process in strays] + stack.stop(patience())
     assert not left, "Airflow's tasks left processes:\n" + "\n".join(left)
     # Lithops's storage and its copy of itself are in lithops-USER; anything else was forgotten there.
     files = [path.name for path in stack.tmp.iterdir() if not path.name.startswith("lithops-")]

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import pytest
 
-from lithops_provider.jobs.adapter import localhost as lithops_localhost
 from lithops_provider.jobs.binding.function import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
@@ -36,7 +35,9 @@ class ItemsRunner(Protocol):
 def _no_runner_is_left() -> Iterator[None]:
     """Reaps the runners of the localhost backend, each of which ends with its job."""
     yield
-    for runner in lithops_localhost._runners:
+    from lithops_provider.jobs.adapter import localhost
+
+    for runner in localhost._runners:
         runner.wait(HANGS)
 
 

@@ -14,9 +14,9 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.owner import is_owner, set_owner
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.owner import is_owner, set_owner
 from tests.jobs import process_faas
 from tests.jobs.conftest import FaasMaker, MapStarter, started, wait_for
 from tests.jobs.failures import Tally, leave_mark

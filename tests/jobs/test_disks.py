@@ -16,7 +16,7 @@ import pytest
 from lithops_provider.jobs.adapter import storage as adapter
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import StorageRefusedError, StorageUnavailableError
-from lithops_provider.jobs.remote.whole_files import PARTIAL
+from lithops_provider.jobs.remote.storages import PARTIAL
 
 #: Sends a job and waits for it: ``python -c PROGRAM items bytes value``. The job's value is left in the file.
 PROGRAM = """

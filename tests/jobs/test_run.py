@@ -15,10 +15,9 @@ from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
+from lithops_provider.jobs.errors import Failure, JobCancelledError, JobTimeoutError
 from lithops_provider.jobs.follow import follower as follow
 from lithops_provider.jobs.follow.follower import Progress
-from lithops_provider.jobs.gather.failures import Failure
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.spec import Options, make_spec
@@ -219,6 +218,30 @@ def test_failed_items_are_sent_again_as_often_as_allowed(
     assert run.results() == [0, 1 if times == 1 else None, 2]
     assert sorted(tally.read()) == ["0", "1", "1", "2"]
     assert len(run.failures()) == (times == 5)
+
+
+def fail_for_good(x: int, tally: Path) -> int:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    with open(tally, "a") as file:
+        file.write(f"{x}\n")
+    if x == 1:
+        raise AirflowFailException("no other try helps")
+    return x
+
+
+def test_an_item_that_failed_for_good_is_not_sent_again(client: LithopsClient, tally: Tally) -> None:
+    first = run_of(client, partial(fail_for_good, tally=tally.path), range(3), item_retries=2)
+    first.submit()
+    first.finish()
+    again = run_of(client, partial(fail_for_good, tally=tally.path), range(3), item_retries=2)
+    again.attach(first.job)
+    again.finish()
+
+    for run in (first, again):
+        assert run.results() == [0, None, 2]
+        assert [(failure.type, failure.final) for failure in run.failures()] == [("AirflowFailException", True)]
+    assert sorted(tally.read()) == ["0", "1", "2"]
 
 
 def test_another_process_goes_on_with_a_job_and_sends_only_what_failed(client: LithopsClient, tally: Tally) -> None:

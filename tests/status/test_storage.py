@@ -10,8 +10,8 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.owner import set_owner
 from lithops_provider.status.records import TaskKey
 from lithops_provider.status.storage import check_owned
 from lithops_provider.task.owner import is_try_of, owner_of

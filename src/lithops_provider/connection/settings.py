@@ -1,4 +1,4 @@
-"""What leads to the storage and the backend of a job."""
+"""What a task says about its Lithops configuration: the connection, and what holds over it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: The connection of those who name none.
+#: The connection of whoever names none. It may be missing: then Lithops's own configuration files apply.
 DEFAULT_CONN_ID = "lithops_default"
 
 

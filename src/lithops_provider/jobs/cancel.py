@@ -10,9 +10,9 @@ import time
 from lithops_provider.jobs.adapter.compute import STOPPING_BACKENDS
 from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.owner import is_owner
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.owner import is_owner
 
 #: What the stop marker holds if calls that have begun may go on.
 BEGIN_NOTHING = b"begin nothing"

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from lithops_provider.jobs.adapter import compute as lithops_api
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.queues import delete_queue
+from lithops_provider.jobs.adapter.time_limit import within
 from lithops_provider.jobs.errors import (
     ConfigurationError,
     LithopsJobError,
@@ -20,7 +21,6 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
 

@@ -18,12 +18,36 @@ What can go wrong with a job.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lithops_provider.jobs.gather.failures import Failure
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    Why an item failed.
+
+    :param index: the item's index
+    :param item: its arguments, shortened
+    :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
+    :param message: the exception's text
+    :param traceback: of the function's process
+    :param final: whether the function said, by AirflowFailException, that another try can't help
+    """
+
+    index: int
+    item: str
+    type: str
+    message: str
+    traceback: str
+    final: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON."""
+        return asdict(self)
 
 
 class LithopsJobError(Exception):
@@ -53,12 +77,14 @@ class ItemsFailedError(LithopsJobError):
     :param message: what happened, with the first failures
     :param failures: all failures, in order of the items
     :param total: number of items of the job
+    :param final: whether so many failed for good that no retry helps
     """
 
-    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0) -> None:
+    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0, *, final: bool = False) -> None:
         super().__init__(message)
         self.failures = list(failures)
         self.total = total
+        self.final = final
 
 
 class UpstreamFailedError(LithopsJobError):

@@ -103,6 +103,11 @@ class LithopsJob:
         return f"{JOBS_PREFIX}/{self.executor_id}/owner"
 
     @property
+    def chunks_key(self) -> str:
+        """Key of the object that says how many items each object in storage has become."""
+        return f"{JOBS_PREFIX}/{self.executor_id}/chunks"
+
+    @property
     def prefix(self) -> str:
         """Prefix of all objects of the job, its owner's included."""
         return f"{JOBS_PREFIX}/{self.executor_id}"

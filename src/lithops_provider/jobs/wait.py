@@ -13,7 +13,7 @@ from lithops_provider.jobs.gather.failures import failure_message, load_results,
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcomes, lost_outcome
-from lithops_provider.jobs.submit.send import load_items, load_plan
+from lithops_provider.jobs.submit.plan import load_items, load_plan
 
 
 def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:

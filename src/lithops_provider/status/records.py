@@ -12,9 +12,7 @@ from sqlalchemy import Text, and_, cast, select, true
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.report.jobs import JOB_KEY
-from lithops_provider.report.summary import SUMMARY_KEY
-from lithops_provider.task.run import FAILURES_KEY
+from lithops_provider.report.xcoms import FAILURES_KEY, JOB_KEY, SUMMARY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

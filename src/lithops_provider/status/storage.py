@@ -9,7 +9,7 @@ from airflow.utils.session import create_session
 
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.owner import read_owner
+from lithops_provider.jobs.follow.owner import read_owner
 from lithops_provider.status.settings import task_settings
 from lithops_provider.task.owner import is_try_of
 
@@ -40,8 +40,7 @@ def connect(settings: ConnectionSettings) -> LithopsClient:
     """
     from lithops_provider.jobs.client import LithopsClient
 
-    hook = _ServersHook(settings.lithops_conn_id, settings.lithops_config, **settings.arguments)
-    return LithopsClient(hook.get_config(), patience=0.0)
+    return LithopsClient(_ServersHook.from_settings(settings).get_config(), patience=0.0)
 
 
 def open_job(key: TaskKey, job: LithopsJob) -> LithopsClient:

@@ -79,7 +79,7 @@ def test_progress_counts_items_and_calls(client: LithopsClient) -> None:
     for number in range(3):
         client.put(f"{job.round_prefix()}/{number:05d}/status.json", b"")
     assert follower.poll().ended == 3
-    assert (follower.over, follower.lost) == (True, None)
+    assert (follower.over, follower.end.lost) == (True, None)
 
 
 def test_a_poll_is_one_listing_and_reads_nothing(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_calls_that_have_stored_everything_need_not_report_their_end(
 
     last = follow(follower, lambda progress: None, time.time() + HANGS)
 
-    assert (last.done, last.ended, follower.lost) == (10, 0, None)
+    assert (last.done, last.ended, follower.end.lost) == (10, 0, None)
 
 
 @pytest.mark.parametrize("started", [False, True], ids=["never started", "started and never reported"])
@@ -144,9 +144,9 @@ def test_calls_that_are_not_heard_of_are_given_up(
 
     follow(follower, lambda progress: None, time.time() + HANGS)
 
-    assert follower.lost is not None
-    assert "nothing was heard of it for" in follower.lost
-    assert "more than its timeout of 0.2 s" in follower.lost
+    assert follower.end.lost is not None
+    assert "nothing was heard of it for" in follower.end.lost
+    assert "more than its timeout of 0.2 s" in follower.end.lost
 
 
 def test_a_job_that_makes_progress_is_not_given_up(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter import faas as lithops_faas
+from lithops_provider.jobs.adapter import invokers
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, SubmitError
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.submit.send import load_items, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.plan import load_items, load_plan
+from lithops_provider.jobs.submit.send import new_job, submit_round
 from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec
 from lithops_provider.jobs.wait import wait_for_job
 from tests.jobs import process_faas
@@ -224,7 +225,7 @@ def test_a_backend_at_its_limit_is_asked_again(faas: FaasMaker) -> None:
 
 
 def test_a_backend_that_takes_nothing_is_an_error(faas: FaasMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 0.1)
+    monkeypatch.setattr(invokers, "_REFUSED_FOR", 0.1)
     process_faas.refuse = 1_000_000
 
     with pytest.raises(SubmitError, match=r"refused invocations .*; is its concurrency limit below"):
@@ -235,7 +236,7 @@ def test_a_task_that_times_out_while_it_is_refused_ends_at_once(
     faas: FaasMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Airflow's execution_timeout is an alarm; threads that went on asking would hold the process back."""
-    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 1e6)
+    monkeypatch.setattr(invokers, "_REFUSED_FOR", 1e6)
     process_faas.refuse = 1_000_000
 
     def handler(*args: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import tempfile
@@ -15,8 +14,7 @@ from typing import Any
 from lithops_provider.jobs.adapter.private_folder import lithops_folder
 from lithops_provider.jobs.errors import StorageRefusedError
 from lithops_provider.jobs.remote import storages
-from lithops_provider.jobs.remote.swift import mended
-from lithops_provider.jobs.remote.whole_files import PARTIAL, with_whole_files
+from lithops_provider.jobs.remote.storages import PARTIAL, with_whole_files
 
 #: Errors of redis, botocore and google.auth that stand for credentials which are wrong, not enough or missing.
 _REFUSALS = (
@@ -56,29 +54,17 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
     :param config: complete configuration
     """
     from lithops.config import extract_storage_config
-    from lithops.storage import InternalStorage
 
-    class SharedInternalStorage(InternalStorage):  # type: ignore[misc]
-        """Several tasks of a machine at once write and read the file that caches what a runtime has."""
-
-        def _write_runtime_meta_file(self, filename_local_path: str, runtime_meta: Any) -> None:
-            os.makedirs(os.path.dirname(filename_local_path), exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(filename_local_path), delete=False) as file:
-                json.dump(runtime_meta, file)
-            os.replace(file.name, filename_local_path)
-
-        def _cached_runtime_meta(self, cache_key: str, filename_local_path: str) -> Any:
-            try:
-                return super()._cached_runtime_meta(cache_key, filename_local_path)
-            except ValueError:  # written by Lithops's own client at this moment, or cut off
-                return None
+    from lithops_provider.jobs.adapter.internal_storage import SharedInternalStorage
 
     if "localhost" in (config["lithops"]["backend"], config["lithops"]["storage"]):
         lithops_folder()
     internal = SharedInternalStorage(extract_storage_config(config))
     with_whole_files(internal.storage)
     if internal.backend == "swift":
-        mended(internal.storage).create_bucket(internal.bucket)
+        from lithops_provider.jobs.remote.swift import with_swift_client
+
+        with_swift_client(internal.storage).create_bucket(internal.bucket)
     return internal
 
 

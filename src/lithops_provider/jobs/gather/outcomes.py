@@ -18,9 +18,9 @@ from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
+from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.remote.parts import DamagedPartError
 from lithops_provider.jobs.remote.results import BEGUN, current_parts, read_outcomes
-from lithops_provider.jobs.remote.text import storable
 
 logger = logging.getLogger(__name__)
 

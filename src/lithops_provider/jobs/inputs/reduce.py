@@ -11,7 +11,7 @@ from lithops_provider.jobs.binding.defaults import WithDefaults
 from lithops_provider.jobs.binding.function import Binding, bind_function
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.submit.send import load_plan
+from lithops_provider.jobs.submit.plan import load_plan
 
 SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 

@@ -18,7 +18,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.parts import DamagedPartError
 from lithops_provider.jobs.remote.results import current_parts
-from lithops_provider.jobs.submit.send import load_plan
+from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.wait import look_at_job, wait_for_job
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from typing import Any
 from . import frames
 from .isolation import end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
-from .items import LOAD_FAILURE, LOADED, SUCCESS, WROTE, ItemRunner, Message
+from .items import LOAD_FAILURE, LOADED, SUCCESS, WROTE, CallSettings, ItemRunner, Message
 from .parts import PartBuilder, PartName, part_key
 from .results import BEGUN
 from .storages import own_storage
@@ -37,7 +37,7 @@ _STORE_DELAYS = (0.5, 2.0, 8.0)
 _BEGIN_NOTHING = b"begin nothing"
 
 
-def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dict[str, Any]) -> dict[str, Any]:
+def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: CallSettings) -> dict[str, Any]:
     """
     Runs the items of one call.
 
@@ -45,10 +45,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
         from which to which they lie
     :param storage: the Lithops Storage that the worker injects
     :param function: the pickled function, with the arguments that all items share
-    :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
-        ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``;
-        ``watched``, whether a single item, too, gets a process of its own; ``marked``, whether the call leaves a mark
-        that it has begun; ``once``, whether the backend may run the call again by itself
+    :param settings: what holds for all calls of the round
     :returns: how many items were done, failed, and are left
     :raises MemoryError: the call has run before, and died
     """
@@ -72,7 +69,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
 class Batch:
     """A call: the outcomes of its items so far, and what is stored of them. See `run_batch`."""
 
-    def __init__(self, call: dict[str, Any], storage: Any, settings: dict[str, Any], begin: float) -> None:
+    def __init__(self, call: dict[str, Any], storage: Any, settings: CallSettings, begin: float) -> None:
         self.storage = storage
         self.settings = settings
         self.prefix = f"{settings['job_prefix']}/{call['call_id']}"

@@ -9,28 +9,28 @@ import functools
 import importlib.util
 import marshal
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs import remote
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.items import CallSettings
 
 #: In the order in which they import each other.
 _MODULES = (
     "by_value",
     "frames",
-    "text",
-    "descriptors",
-    "parts",
+    "isolation",
     "output",
+    "parts",
     "outcomes",
     "shipped_modules",
     "results",
     "sources",
-    "whole_files",
     "storages",
     "values",
     "injection",
     "items",
-    "isolation",
     "item_process",
     "batch",
 )
@@ -60,7 +60,7 @@ def remote_code(swift: bool = False, objects: bool = False) -> bytes:
     return zlib.compress(marshal.dumps(compiled), 9)
 
 
-def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: dict[str, Any]) -> Any:
+def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: CallSettings) -> Any:
     """
     What Lithops calls in a function. Pickled by value: it imports nothing of this package that it doesn't bring.
 

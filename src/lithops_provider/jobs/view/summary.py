@@ -11,7 +11,7 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import LithopsJobError
-from lithops_provider.jobs.submit.send import load_memory
+from lithops_provider.jobs.submit.plan import load_memory
 from lithops_provider.jobs.view.prices import Price, estimate
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lithops_provider.jobs.time_limit import within
+from lithops_provider.jobs.adapter.time_limit import within
 from tools.waiting import HANGS
 
 
@@ -39,7 +39,7 @@ def test_what_is_left_alone_keeps_no_process_alive() -> None:
 import subprocess
 import sys
 import threading
-from lithops_provider.jobs.time_limit import within
+from lithops_provider.jobs.adapter.time_limit import within
 try:
     within(0.1, threading.Event().wait, "waiting")
 except TimeoutError:

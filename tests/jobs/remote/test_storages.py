@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.remote import whole_files
+from lithops_provider.jobs.remote import storages
 from lithops_provider.jobs.remote.storages import open_storage
 
 
@@ -75,6 +75,6 @@ def test_what_is_being_written_is_not_listed(
         assert os.path.exists(source)
         replace(source, target)
 
-    monkeypatch.setattr(whole_files.os, "replace", look)
+    monkeypatch.setattr(storages.os, "replace", look)
     client.put("whole/new", b"x")
     assert listed == [[key for key in listed[0] if "partial" not in key and not key.endswith("/new")]]

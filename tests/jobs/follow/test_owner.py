@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.owner import OwnerRecord, is_owner, read_owner, set_owner
+from lithops_provider.jobs.follow.owner import OwnerRecord, is_owner, read_owner, set_owner
 from tests.jobs.follow.test_follower import elsewhere
 
 
