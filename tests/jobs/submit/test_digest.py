@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.submit import digest
+from lithops_provider.jobs.submit import digest as digest_module
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,10 +221,11 @@ def test_a_plain_value_that_holds_itself_has_a_digest() -> None:
 @pytest.mark.parametrize("value", PLAIN, ids=repr)
 def test_plain_values_are_read_in_c_with_the_same_digest(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading step by step takes seconds for a million numbers."""
-    in_steps = digest._Digester().digest(digest._Reader(pickle.dumps(value, protocol=5)).load())
+    in_steps = digest_module._Digester().digest(digest_module._Reader(pickle.dumps(value, protocol=5)).load())
 
     assert (
-        digest._Digester().digest(digest._PlainReader(io.BytesIO(pickle.dumps(value, protocol=5))).load()) == in_steps
+        digest_module._Digester().digest(digest_module._PlainReader(io.BytesIO(pickle.dumps(value, protocol=5))).load())
+        == in_steps
     )
-    monkeypatch.setattr(digest, "_Reader", None)
+    monkeypatch.setattr(digest_module, "_Reader", None)
     assert digest_of(value)

@@ -241,7 +241,8 @@ class _Digester:
     def _digest_dict(self, entries: list[tuple[Any, Any]]) -> bytes:
         keys = set(map(type, map(_key, entries)))
         if keys in ({int}, {str}):  # which can be sorted
-            text = _text(list(itertools.chain.from_iterable(sorted(entries, key=_key))))
+            ordered: list[tuple[Any, Any]] = sorted(entries, key=_key)
+            text = _text(list(itertools.chain.from_iterable(ordered)))
             if text is not None:
                 return _hash(b"dict", [b"text", text])
         return _hash(b"dict", sorted(_hash(b"", map(self.digest, entry)) for entry in entries))
