@@ -28,6 +28,8 @@ _MODULES = (
     "objects",
     "storages",
     "injection",
+    "messages",
+    "ring",
     "items",
     "isolation",
     "item_process",
