@@ -12,13 +12,16 @@ SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
 	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py \
 	tests/airflow/test_connection_form.py
 
-# Of those under a real Airflow, what make test runs in Airflows of its own.
-FIRST := tests/airflow/test_cancelling.py tests/airflow/test_celery.py
-SECOND := tests/airflow/test_seed_operators.py tests/airflow/test_taskflow.py
+# What make test leaves to make test-all.
+NOT_ALL := -m "not more_backends and not thorough"
+UNIT := --ignore=tests/airflow --ignore=tests/backends
+CELERY := tests/airflow/test_celery.py
+# Two processes run the unit tests: more only share the cores of a small machine, and of a large one others use the rest.
+SIDE_BY_SIDE := --numprocesses=2 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers install-more-servers demo ui test lint types unit integration integration-first integration-second integration-rest backends test-backends build bench bench-peers
-.PHONY: test-matrix airflow-3.1 airflow-3.2 constraints clean
+.PHONY: help install install-servers install-more-servers demo ui test test-all lint types unit integration celery backends
+.PHONY: typing docs thorough test-matrix airflow-3.1 airflow-3.2 coverage repeat build bench bench-peers constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -54,7 +57,9 @@ ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
 	@$(VENV)/python -m tools.ui
 
 test: lint types build install-servers ## all that CI runs: lint, types, build, unit, integration, backends
-	@$(VENV)/python -m tools.side_by_side "integration-first backends" "unit integration-second" integration-rest
+	@$(VENV)/python -m tools.side_by_side "unit celery backends" integration
+
+test-all: test thorough test-matrix ## before a release: all of make test, what it leaves out, and older Airflows
 
 lint: install ## ruff: rules and format
 	$(VENV)/ruff check .
@@ -63,27 +68,36 @@ lint: install ## ruff: rules and format
 types: install ## mypy, strict
 	$(VENV)/mypy
 
+typing: install ## a user's program under mypy and pyright, against the package as installed
+	@$(PYTHON) tools/bootstrap.py --group dev --group typing
+	$(VENV)/python -m tools.user_typing
+
+docs: install ## the documentation as a site, into build/site, with every warning an error
+	@$(PYTHON) tools/bootstrap.py --group dev --group docs
+	@mkdir -p build
+	$(VENV)/towncrier build --draft --version next > build/changelog.md
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet --strict --clean
+
 unit: install ## tests that need no running Airflow
-	$(VENV)/python -m pytest $(or $(TESTS),--ignore=tests/airflow --ignore=tests/backends) $(ARGS)
+	$(VENV)/python -m pytest $(SIDE_BY_SIDE) $(NOT_ALL) $(or $(TESTS),$(UNIT)) $(ARGS)
 
 integration: install-servers ## tests under a real scheduler, api-server, dag-processor and triggerer
-	$(VENV)/python -m pytest $(or $(TESTS),tests/airflow -m "not more_backends") $(ARGS)
+	$(VENV)/python -m pytest $(NOT_ALL) $(or $(TESTS),tests/airflow --ignore=$(CELERY)) $(ARGS)
 
-# The same in several Airflows, for make test. Most of their time they wait; but three at once are too much for two cores.
-integration-first:
-	$(VENV)/python -m pytest $(FIRST) $(ARGS)
-
-integration-second:
-	$(VENV)/python -m pytest $(SECOND) $(ARGS)
-
-integration-rest:
-	$(VENV)/python -m pytest tests/airflow -m "not more_backends" $(addprefix --ignore=,$(FIRST) $(SECOND)) $(ARGS)
+celery: install-servers ## the same on PostgreSQL, with tasks that a Celery worker runs
+	$(VENV)/python -m pytest $(CELERY) $(ARGS)
 
 backends: install-servers ## tests against real servers, which they install (as root), start and stop
-	$(VENV)/python -m pytest $(or $(TESTS),tests/backends) -m "not more_backends" $(ARGS)
+	$(VENV)/python -m pytest $(NOT_ALL) $(or $(TESTS),tests/backends) $(ARGS)
 
-test-backends: install-more-servers ## the same and those that make test leaves out
-	$(VENV)/python -m pytest $(or $(TESTS),tests/backends tests/airflow/test_weather.py) $(ARGS)
+thorough: install-more-servers ## what make test leaves out: more backends, and what takes long and shows little more
+	$(VENV)/python -m pytest -m "more_backends or thorough" $(or $(TESTS),tests) $(ARGS)
+
+coverage: install-servers ## what make test reaches of the code, lines and branches, in all processes: build/coverage
+	@$(VENV)/python -m tools.coverage $(NOT_ALL) $(or $(TESTS),tests) $(ARGS)
+
+repeat: ## make test ten times, five of them beside a process that burns all cores; the record is build/repeat.md
+	@$(PYTHON) -m tools.repeat $(ARGS)
 
 test-matrix: airflow-3.1 airflow-3.2 ## unit and integration tests on Airflow 3.1; a smaller part of them on 3.2
 
@@ -108,8 +122,8 @@ bench-peers: install ## the same beside Ray and Dask, installed for it
 	@$(VENV)/python -m benchmarks --peers
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
-	$(COMPILE) --group celery --python-version 3.11 --output-file constraints.txt
-	$(COMPILE) --group celery --python-version 3.10 --output-file constraints-3.10.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.11 --output-file constraints.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.10 --output-file constraints-3.10.txt
 	$(call compile_airflow,3.1,2026-03-31)
 	$(call compile_airflow,3.2,2026-05-31)
 

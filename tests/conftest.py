@@ -13,19 +13,38 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import fresh
+from tests.kept import FOLDER, Kept
 from tools import processes
+from tools.waiting import HANGS
 
 ROOT = Path(tempfile.mkdtemp(prefix="airflow-provider-lithops-")).resolve()
 """Folder that holds all that the test session writes; removed at its end."""
 
 CALLERS_ENV = dict(os.environ)
 """The environment that the session was started with: what installs a server needs its network."""
+
+KEPT = Kept(ROOT)
+"""What tests that fail leave."""
+
+_interrupted: list[bool] = []
+
+
+def patience() -> float:
+    """Return the seconds that processes have at the end to go by themselves: few after Ctrl-C."""
+    return 1.0 if _interrupted else HANGS
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Remember that nobody wants to wait any more."""
+    _interrupted.append(True)
+
 
 DEAD_PROXY = "http://127.0.0.1:9"
 """Nothing listens there: a program that asks a proxy for the world is refused at once."""
@@ -51,25 +70,60 @@ def _isolate() -> None:
 _isolate()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """End as after Ctrl-C on SIGTERM too, so that a session that is timed out from outside leaves nothing."""
+    if hasattr(config, "workerinput"):  # the process that has started this one of pytest-xdist has isolated it
+        CALLERS_ENV.clear()
+        CALLERS_ENV.update(config.workerinput["callers_env"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of pytest-xdist the environment that the session was started with."""
+    node.workerinput["callers_env"] = CALLERS_ENV
+
+
 def pytest_unconfigure() -> None:
-    """Remove everything that the session wrote."""
+    """Remove everything that the session wrote, but keep what tests that failed left."""
+    KEPT.finish()
     shutil.rmtree(ROOT)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the whole report of a test that fails, and show what fits on a screen."""
+    report = yield
+    if report.failed and call.excinfo is not None:
+        KEPT.shorten(report, call.excinfo.value)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say where it is kept."""
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        terminalreporter.section("what tests that failed left: reports, logs, objects of jobs")
+        terminalreporter.line(f"{FOLDER}: the newest folders, one for each process of this session")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_leftover_processes() -> Iterator[None]:
     """Fail the session if a process that it started outlives it; the first fixture, so it ends last."""
     yield
-    left = processes.wait_gone(lambda: processes.find(ROOT), seconds=10)
+    left = processes.wait_gone(lambda: processes.find(ROOT), patience())
     lines = [processes.describe(process) for process in left]
     processes.end(left)
     assert not lines, "Processes are left:\n" + "\n".join(lines)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_interpreter_is_left(no_leftover_processes: None) -> Iterator[None]:
+    """End what tests/fresh.py has started."""
+    yield
+    fresh.end()
 
 
 @pytest.fixture(scope="session", autouse=True)

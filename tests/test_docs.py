@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tools.waiting import HANGS
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 EVENTS = ROOT / "docs" / "what-happens-when.md"
@@ -106,7 +108,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def script(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, timeout=120, check=True
+        [sys.executable, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, timeout=HANGS, check=True
     )
     return done.stdout
 
@@ -189,7 +191,7 @@ def test_every_module_is_in_the_tree_and_every_one_in_the_tree_exists() -> None:
 
 def parameters() -> list[str]:
     from lithops_provider import operators, sensors
-    from lithops_provider.task.base import LithopsBaseOperator
+    from lithops_provider.task.operator import LithopsBaseOperator
 
     classes = [LithopsBaseOperator, sensors.LithopsJobSensor, *(getattr(operators, name) for name in operators.__all__)]
     names = [name for each in classes for name in inspect.signature(each.__init__).parameters]

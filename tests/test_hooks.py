@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +16,7 @@ from lithops_provider import hooks
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.errors import ConfigurationError
 from tests.airflow_version import AIRFLOW
+from tests.fresh import run_after_airflow
 
 
 @pytest.fixture(autouse=True)
@@ -259,11 +257,9 @@ def test_the_test_of_a_storage_that_never_answers(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(hooks, "_TEST_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         make_connection(monkeypatch, "other", swift(f"http://127.0.0.1:{silent.getsockname()[1]}"))
-        started = time.monotonic()
         works, message = LithopsHook("other").test_connection()
 
     assert (works, message[:51]) == (False, "storage 'swift' did not answer within 0.5 s; check ")
-    assert time.monotonic() - started < 10
 
 
 def test_the_test_never_raises() -> None:
@@ -284,9 +280,7 @@ def test_importing_it_does_not_import_lithops() -> None:
         "import sys, lithops_provider.hooks, lithops_provider.plugin; "
         "print([name for name in ('lithops', 'cloudpickle', 'wtforms') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
-
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert run_after_airflow(code).splitlines()[-1] == "[]"
 
 
 class Field:

@@ -13,11 +13,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from lithops_provider import listener
 from lithops_provider.jobs import LithopsJob
-from lithops_provider.jobs.cancel import set_owner
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger
 from tests.jobs.follow.test_follower import elsewhere
+from tools.waiting import HANGS
 
 
 class Base(DeclarativeBase):
@@ -75,6 +76,11 @@ def deferred(session: Session, job: LithopsJob, owner: str | None = "me/1") -> A
     return row
 
 
+def arguments_of(job: LithopsJob) -> dict[str, Any]:
+    """Returns what a trigger has as its arguments."""
+    return LithopsJobTrigger(lithops_conn_id="lithops_default", job=job.to_dict(), owner="me/1").serialize()[1]
+
+
 HOOKS = [listener.on_task_instance_failed, listener.on_task_instance_success, listener.on_task_instance_skipped]
 
 
@@ -121,11 +127,11 @@ def test_a_sensor_and_other_triggers_stop_nothing(
 
 def test_the_users_request_does_not_wait(session: Session, job: LithopsJob, monkeypatch: pytest.MonkeyPatch) -> None:
     may_stop, has_stopped = threading.Event(), threading.Event()
-    monkeypatch.setattr(listener, "_stop", lambda task, kwargs: may_stop.wait(30) and has_stopped.set())
+    monkeypatch.setattr(listener, "_stop", lambda task, kwargs: may_stop.wait(HANGS) and has_stopped.set())
     listener.on_task_instance_failed(None, deferred(session, job))
     session.commit()
     may_stop.set()
-    assert has_stopped.wait(30)
+    assert has_stopped.wait(HANGS)
 
 
 @pytest.mark.parametrize(("waits", "stops"), [("me/1", True), ("me/2", False)])
@@ -136,7 +142,7 @@ def test_whoever_waits_no_longer_stops_nothing(
     set_owner(client, job, waits)
     pushed: dict[str, Any] = {}
     task: Any = SimpleNamespace(dag_id="d", task_id="t", xcom_push=lambda key, value: pushed.update({key: value}))
-    listener._stop(task, {"job": job.to_dict(), "owner": "me/1"})
+    listener._stop(task, arguments_of(job))
     assert (pushed["lithops_summary"]["map"]["unfinished"] == 4) if stops else not pushed
     assert (client.get(job.bucket, job.stop_key()) is not None) == stops
 
@@ -148,6 +154,9 @@ def test_a_job_that_cannot_be_reached_is_told(
         raise ConnectionError("no route")
 
     monkeypatch.setattr("lithops_provider.status.storage.connect", connect)
-    listener._stop(listener._EndedTask("d", "r", "t", -1), {"job": job.to_dict(), "owner": "me/1"})
+    listener._stop(
+        listener._EndedTask("d", "r", "t", -1),
+        arguments_of(job),
+    )
     assert f"Job {job.executor_id} could not be stopped" in caplog.text
     assert "no route" in caplog.text

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,6 +14,7 @@ from airflow.plugins_manager import AirflowPlugin
 from lithops_provider import plugin
 from lithops_provider.jobs.config.secrets import HIDDEN_NAMES, is_secret_key
 from lithops_provider.plugin import LithopsPlugin, hide_credentials
+from tests.fresh import run_after_airflow
 
 STATIC = Path(plugin.__file__).parent / "ui" / "static"
 
@@ -100,4 +99,4 @@ def test_only_the_api_server_loads_what_is_behind_the_page() -> None:
         "assert not [name for name in sys.modules if name.startswith('lithops_provider.ui')]; "
         "assert 'lithops' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_after_airflow(code)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from tools.waiting import HANGS, wait_until
 
 FINISHED = frozenset({"success", "failed"})
 """States in which a DAG run stays."""
@@ -93,7 +94,7 @@ class DagRun:
         return "\n".join(_log_line(entry) for entry in answer["content"])
 
     def wait_for_task(
-        self, task_id: str, *states: str, map_index: int = -1, timeout: float = 60, interval: float = 0.1
+        self, task_id: str, *states: str, map_index: int = -1, timeout: float = HANGS, interval: float = 0.1
     ) -> dict[str, Any]:
         """
         Wait until a task instance is in one of some states, and return it.
@@ -104,17 +105,18 @@ class DagRun:
         :param timeout: seconds after which TimeoutError is raised
         :param interval: seconds between two looks
         """
-        deadline = time.monotonic() + timeout
-        while (task := self.task(task_id, map_index))["state"] not in states:
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"Task {self.dag_id}.{task_id} is {task['state']!r}, not one of {states}, "
-                    f"after {timeout} s.\n{self._log_tail(task)}"
-                )
-            time.sleep(interval)
-        return task
 
-    def task_pid(self, task_id: str, map_index: int = -1, timeout: float = 30) -> int:
+        def reached() -> dict[str, Any] | None:
+            task = self.task(task_id, map_index)
+            return task if task["state"] in states else None
+
+        def missing() -> str:
+            task = self.task(task_id, map_index)
+            return f"Task {self.dag_id}.{task_id} is {task['state']!r}, not one of {states}.\n{self._log_tail(task)}"
+
+        return wait_until(reached, missing, seconds=timeout, interval=interval)
+
+    def task_pid(self, task_id: str, map_index: int = -1, timeout: float = HANGS) -> int:
         """
         Wait until a task runs, and return the id of the process that runs the user's code.
 
@@ -124,7 +126,7 @@ class DagRun:
         """
         return int(self.wait_for_task(task_id, "running", map_index=map_index, timeout=timeout)["pid"])
 
-    def wait(self, timeout: float = 120, *, check: bool = True, interval: float = 0.1) -> DagRun:
+    def wait(self, timeout: float = HANGS, *, check: bool = True, interval: float = 0.1) -> DagRun:
         """
         Wait until the run has ended, and return it as it is then.
 
@@ -132,14 +134,16 @@ class DagRun:
         :param check: whether to raise DagRunFailed if it failed
         :param interval: seconds between two looks
         """
-        deadline = time.monotonic() + timeout
-        while (run := self.refresh()).state not in FINISHED:
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"DAG run {self.dag_id} {self.run_id} is still {run.state!r} after {timeout} s.\n"
-                    + self._report(exclude={"success", None})
-                )
-            time.sleep(interval)
+
+        def ended() -> DagRun | None:
+            run = self.refresh()
+            return run if run.state in FINISHED else None
+
+        def missing() -> str:
+            state = self.refresh().state
+            return f"DAG run {self.dag_id} {self.run_id} is {state!r}.\n{self._report(exclude={'success', None})}"
+
+        run = wait_until(ended, missing, seconds=timeout, interval=interval)
         if check and run.state == "failed":
             raise DagRunFailed(f"DAG run {self.dag_id} {self.run_id} failed.\n{self._report(exclude={'success'})}")
         return run
@@ -195,7 +199,7 @@ class DagRun:
 class AirflowApi:
     """Airflow's REST API, as the administrator that ``simple_auth_manager_all_admins`` makes of everybody."""
 
-    def __init__(self, url: str, timeout: float = 30) -> None:
+    def __init__(self, url: str, timeout: float = HANGS) -> None:
         self.url = url
         self.token = ""
         self._writing = threading.Lock()
@@ -272,30 +276,29 @@ class AirflowApi:
         """Return the ids of all DAGs."""
         return sorted(dag["dag_id"] for dag in self.get("/dags", limit=1000)["dags"])
 
-    def wait_for_dag(self, dag_id: str, timeout: float = 60) -> None:
+    def wait_for_dag(self, dag_id: str, timeout: float = HANGS) -> None:
         """
         Wait until a DAG can be triggered.
 
         :param dag_id: the DAG
         :param timeout: seconds after which TimeoutError is raised, with the import errors that there are
         """
-        deadline = time.monotonic() + timeout
-        while True:
+
+        def there() -> bool:
             try:
                 # The details come from the serialized DAG, which is what a run needs.
-                self.get(f"/dags/{dag_id}/details")
+                return bool(self.get(f"/dags/{dag_id}/details"))
             except AirflowApiError:
-                if time.monotonic() > deadline:
-                    errors = [f"{name}:\n{trace}" for name, trace in self.import_errors().items()]
-                    raise TimeoutError(
-                        f"No DAG {dag_id!r} after {timeout} s, only {self.dag_ids()}.\n"
-                        + "\n".join(["Import errors:", *errors] if errors else [])
-                    ) from None
-                time.sleep(0.2)
-            else:
-                return
+                return False
 
-    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, *, timeout: float = 60) -> DagRun:
+        def missing() -> str:
+            errors = [f"{name}:\n{trace}" for name, trace in self.import_errors().items()]
+            lines = ["Import errors:", *errors] if errors else []
+            return "\n".join([f"No DAG {dag_id!r}, only {self.dag_ids()}.", *lines])
+
+        wait_until(there, missing, seconds=timeout, interval=0.2)
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, *, timeout: float = HANGS) -> DagRun:
         """
         Wait for a DAG to appear, and start a run of it.
 

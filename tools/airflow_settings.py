@@ -20,16 +20,19 @@ SETTINGS: dict[str, str] = {
     "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
     "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
-    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
     "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
     "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    # A worker that gives up on a slow answer asks again, and that costs more than waiting does.
-    "WORKERS__EXECUTION_API_TIMEOUT": "30",
     "TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    # Nobody is taken for dead because the machine is busy: a scheduler whose heartbeat is late takes itself for dead,
+    # and resets its tasks. AirflowStack.kill writes down which component it has killed.
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "300",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",
+    "SCHEDULER__TASK_QUEUED_TIMEOUT": "3600",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "300",
+    "TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": "300",
+    # A worker that gives up on a slow answer asks again, and that costs more than waiting does.
+    "WORKERS__EXECUTION_API_TIMEOUT": "60",
     # New and changed DAG files are seen at once; unchanged ones are not parsed again and again.
     "DAG_PROCESSOR__REFRESH_INTERVAL": "1",
     "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",

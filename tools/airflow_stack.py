@@ -6,7 +6,6 @@ import getpass
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,10 @@ import psutil
 
 from tools import processes
 from tools.airflow_api import AirflowApi, AirflowApiError
+from tools.airflow_database import record_death
 from tools.airflow_settings import SETTINGS, bundle_list, executor_settings, inherited, variables
+from tools.ports import free_port
+from tools.waiting import HANGS, wait_until
 
 
 class StackError(Exception):
@@ -80,7 +82,7 @@ class AirflowStack:
         self.python = python
         folders = {f"{folder.name}-folder": folder.resolve() for folder in dags} | {"written": self.dags}
         settings = SETTINGS | executor_settings(broker_url)
-        settings["DATABASE__SQL_ALCHEMY_CONN"] = sql_alchemy_conn
+        settings["DATABASE__SQL_ALCHEMY_CONN"] = self._database = sql_alchemy_conn
         settings["DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = bundle_list(folders, repositories)
         self.env = self._environment(settings) | dict(env or {})
         if repositories:
@@ -92,7 +94,7 @@ class AirflowStack:
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, timeout: float = 120) -> AirflowStack:
+    def start(self, timeout: float = HANGS) -> AirflowStack:
         """
         Prepare the database, start every component and wait until all are healthy.
 
@@ -110,10 +112,11 @@ class AirflowStack:
             raise
         return self
 
-    def stop(self) -> list[str]:
+    def stop(self, patience: float = 5) -> list[str]:
         """
         End every component, and then whatever else of this stack is left.
 
+        :param patience: seconds that what its tasks have started has to end by itself
         :return: one line for each process that outlived its component and had to be ended here: an empty list
             when everything was as it should be
         """
@@ -126,7 +129,7 @@ class AirflowStack:
             processes.end([process for session in self._sessions for process in processes.in_session(session)])
             _wait(components, 5)
         self._running.clear()
-        leftovers = processes.wait_gone(self.processes, seconds=5)
+        leftovers = processes.wait_gone(self.processes, seconds=patience)
         lines = [processes.describe(process) for process in leftovers]
         processes.end(leftovers)
         return lines
@@ -170,7 +173,7 @@ class AirflowStack:
         self._sessions.add(self._running[component].pid)
         return self._running[component].pid
 
-    def kill(self, component: str, signum: int = signal.SIGKILL, timeout: float = 20) -> None:
+    def kill(self, component: str, signum: int = signal.SIGKILL, timeout: float = HANGS) -> None:
         """
         End one component.
 
@@ -189,10 +192,11 @@ class AirflowStack:
             process.wait(10)
         if signum == signal.SIGKILL or not ended:
             processes.end(processes.in_session(process.pid), seconds=0)
+            record_death(self._database, component)
         if not ended:
             raise StackError(f"{component} did not end within {timeout} s.\n{self.log_tail(component)}")
 
-    def restart(self, component: str, signum: int = signal.SIGTERM, timeout: float = 60) -> None:
+    def restart(self, component: str, signum: int = signal.SIGTERM, timeout: float = HANGS) -> None:
         """
         End one component, start it again and wait until all are healthy.
 
@@ -212,24 +216,27 @@ class AirflowStack:
         """
         return self._running[component].pid
 
-    def wait_healthy(self, timeout: float = 120) -> None:
+    def wait_healthy(self, timeout: float = HANGS) -> None:
         """
         Wait until the API says that all components are healthy.
 
         :param timeout: seconds after which StackError is raised
         """
-        deadline = time.monotonic() + timeout
-        problem: object = None
-        while time.monotonic() < deadline:
+        problems: list[object] = [None]
+
+        def healthy() -> bool:
             self.check_alive()
             try:
-                if not (problem := self._sick()):
-                    return
+                problems[0] = self._sick()
             except (httpx.HTTPError, AirflowApiError) as error:
-                problem = error
-            time.sleep(0.2)
-        tails = "\n".join(self.log_tail(component) for component in self.components)
-        raise StackError(f"Airflow is not healthy after {timeout} s: {problem}\n{tails}")
+                problems[0] = error
+            return not problems[0]
+
+        try:
+            wait_until(healthy, seconds=timeout, interval=0.2)
+        except TimeoutError:
+            tails = "\n".join(self.log_tail(component) for component in self.components)
+            raise StackError(f"Airflow is not healthy after {timeout} s: {problems[0]}\n{tails}") from None
 
     def check_alive(self) -> None:
         """Raise StackError if a component has ended by itself."""
@@ -266,7 +273,7 @@ class AirflowStack:
         text = path.read_text(errors="replace") if path.exists() else ""
         return "\n".join([f"--- {path}", *text.splitlines()[-lines:]])
 
-    def cli(self, *arguments: str, timeout: float = 120) -> str:
+    def cli(self, *arguments: str, timeout: float = HANGS) -> str:
         """
         Run Airflow's command line on this stack, and return its standard output.
 
@@ -308,7 +315,7 @@ class AirflowStack:
         """Return the components that have not been healthy since they were last started, with their state."""
         self.api.log_in()
         # The first request to the execution API takes seconds, longer than a worker waits: it is this one.
-        httpx.get(f"{self.execution_url}health", timeout=30, trust_env=False).raise_for_status()
+        httpx.get(f"{self.execution_url}health", timeout=HANGS, trust_env=False).raise_for_status()
         health = self.api.get("/monitor/health")
         sick = {}
         for component, started in self._started.items():
@@ -347,23 +354,6 @@ class AirflowStack:
             "USER": env.get("USER") or getpass.getuser(),
             "PATH": os.pathsep.join([str(Path(self.python).parent), env.get("PATH", os.defpath)]),
         }
-
-
-def free_port(preferred: int = 0) -> int:
-    """
-    Return a port of 127.0.0.1 that nothing listens on.
-
-    :param preferred: the port to take if it is free, or else the next one above it; 0 for any
-    """
-    for port in range(preferred, preferred + 100) if preferred else (0,):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StackError(f"No port from {preferred} to {preferred + 99} is free.")
 
 
 def _wait(started: Sequence[subprocess.Popen[bytes]], seconds: float) -> bool:

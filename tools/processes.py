@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import psutil
+
+from tools.waiting import wait_until
 
 MARKER = "AIRFLOW_STACK_HOME"
 """Environment variable that every process of a stack inherits."""
@@ -69,10 +71,9 @@ def wait_gone(look: Callable[[], list[psutil.Process]], seconds: float) -> list[
     :param look: finds the processes that should go
     :param seconds: how long to wait at most
     """
-    deadline = time.monotonic() + seconds
-    while (left := look()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not look(), seconds=seconds)
+    return look()
 
 
 def end(processes: Iterable[psutil.Process], seconds: float = 5.0) -> None:

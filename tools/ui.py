@@ -6,8 +6,8 @@ import sys
 import time
 from urllib.parse import quote
 
-from tools.airflow_stack import free_port
 from tools.demo import DEMO
+from tools.ports import free_port
 from tools.session import say, temporary_airflow
 
 PORT = 8080

@@ -6,9 +6,11 @@ it depends on. See that Airflow finds the provider there, that a job runs, and t
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 from tools.session import ROOT, say
@@ -16,9 +18,11 @@ from tools.session import ROOT, say
 UV = str(Path(sys.executable).parent / "uv")
 CHECK = """
 import sys
+from importlib.resources import files
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 assert "site-packages" in sys.modules["lithops_provider.operators"].__file__
+assert files("lithops_provider").joinpath("py.typed").is_file()
 """
 JOB = """
 from importlib.metadata import version
@@ -50,6 +54,7 @@ def main() -> None:
     (wheel,) = (ROOT / "dist").glob("*.whl")
     (sdist,) = (ROOT / "dist").glob("*.tar.gz")
     print(f"   {wheel.relative_to(ROOT)}, {sdist.relative_to(ROOT)}")
+    check_description(wheel)
     with tempfile.TemporaryDirectory(prefix="airflow-lithops-wheel-") as folder:
         python = f"{folder}/venv/bin/python"
         env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
@@ -75,6 +80,22 @@ def main() -> None:
         script = Path(folder, "job.py")
         script.write_text(JOB)
         print(f"   a job with {run(python, str(script)).strip()}")
+
+
+def check_description(wheel: Path) -> None:
+    """
+    See that the README leads somewhere from where the wheel is published: outside the repository.
+
+    :param wheel: the wheel
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        described = archive.read(name).decode()
+    targets = re.findall(r"\]\(([^)\s]+)\)", described)
+    relative = [target for target in targets if not target.startswith(("https://", "#"))]
+    if not targets or relative:
+        sys.exit(f"The description of the wheel has links that lead nowhere: {relative}")
+    print(f"   {len(targets)} links of its description, all absolute")
 
 
 if __name__ == "__main__":

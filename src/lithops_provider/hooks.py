@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from lithops_provider.connection.extra import connection_config
+from lithops_provider.connection.settings import DEFAULT_CONN_ID, ConnectionSettings
 from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.jobs.config.secrets import secret_values
 from lithops_provider.jobs.errors import ConfigurationError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from lithops_provider.jobs.client import LithopsClient
+
+__all__ = ["LithopsHook"]
 
 #: Seconds that a test of the connection may take; clients of clouds try for minutes.
 _TEST_TIMEOUT = 20.0
@@ -46,7 +49,7 @@ class LithopsHook(BaseHook):
     """
 
     conn_name_attr = "lithops_conn_id"
-    default_conn_name = "lithops_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "lithops"
     hook_name = "Lithops"
 
@@ -61,6 +64,15 @@ class LithopsHook(BaseHook):
         self.lithops_config = lithops_config
         self.arguments = arguments
         self._config: dict[str, Any] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: ConnectionSettings) -> LithopsHook:
+        """
+        Returns the hook of a task, a trigger or a job that was published.
+
+        :param settings: what it says about its configuration
+        """
+        return cls(settings.lithops_conn_id, settings.lithops_config, **settings.arguments)
 
     def get_config(self) -> dict[str, Any]:
         """
@@ -285,7 +297,7 @@ async def _amask_secret(secrets: list[str]) -> None:
 
 def _tested(config: dict[str, Any]) -> str:
     """Tries a configuration, in time or not at all."""
-    from lithops_provider.jobs.time_limit import within
+    from lithops_provider.jobs.adapter.time_limit import within
 
     try:
         return within(_TEST_TIMEOUT, lambda: _check(config), "testing the connection")

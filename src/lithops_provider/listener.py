@@ -129,23 +129,29 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     :param task: the task whose trigger it is
     :param kwargs: the trigger's arguments
     """
+    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.cancel import cancel_job
     from lithops_provider.jobs.errors import JobCancelledError
     from lithops_provider.jobs.gather.tally import read_told
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.report.summary import sum_up
     from lithops_provider.status.storage import connect
+    from lithops_provider.task.handover import Handover
 
     job = LithopsJob.from_dict(kwargs["job"])
     stopped = False
     try:
-        client = connect(kwargs)
+        # A trigger's arguments are written by its task alone: no user can reach them.
+        settings = ConnectionSettings(
+            kwargs["lithops_conn_id"], kwargs.get("lithops_config"), kwargs.get("arguments") or {}
+        )
+        client = connect(settings)
         client.check_holds(job)
         stopped = cancel_job(client, job, kwargs["owner"])
         if stopped:
             ended = JobCancelledError(f"job {job.executor_id} is cancelled: its task was ended")
-            carried = (kwargs.get("state") or {}).get("carried")
-            sum_up(task, job.kind, client, job, read_told(client, job), carried, error=ended)
+            earlier = Handover.from_dict((kwargs.get("state") or {}).get("carried") or {}).summaries
+            sum_up(task, job.kind, client, job, read_told(client, job), earlier, error=ended)
     except Exception:
         what = "summed up" if stopped else "stopped, though its task was ended"
         _log.exception("Job %s could not be %s", job.executor_id, what)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.task import arguments, upstream
-from lithops_provider.task.base import LithopsBaseOperator
 from lithops_provider.task.generators import freeze_generator
+from lithops_provider.task.operator import LithopsBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
+    from lithops_provider.task.handover import Handover
 
 __all__ = ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"]
 
@@ -52,7 +53,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self.data_from_task = data_from_task
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_call
         from lithops_provider.jobs.inputs.objects import bind_object
@@ -86,7 +87,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
 
         return bind_function(self.func, parameter="func")
 
-    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+    def _result(self, results: list[Any]) -> Any:
         return results[0]
 
 
@@ -179,7 +180,7 @@ class LithopsMapOperator(LithopsBaseOperator):
             self._iterdata_given = True  # it may become None when it is rendered
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_items
         from lithops_provider.jobs.inputs.objects import bind_objects
@@ -212,7 +213,7 @@ class LithopsMapOperator(LithopsBaseOperator):
             return bind_items(
                 self.map_function, iterdata, extra_args, argument=argument, max_items=arguments.max_items()
             )
-        binding, items, carried["chunks"] = bind_objects(
+        binding, items, handover.chunks = bind_objects(
             client,
             self.map_function,
             iterdata,
@@ -344,21 +345,22 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         self.reducer_wait_local = reducer_wait_local
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.inputs.reduce import reduce_items
-        from lithops_provider.jobs.job import LithopsJob
 
         reduce_binding = self._bind_function(
             "reduce"
         )  # before the map: it would be for nothing if this can't be called
         if phase == "reduce":
-            if "map" not in carried:  # it had no items
+            if "map" not in handover.jobs:  # it had no items
                 return reduce_binding, [(([],), {})]
-            mapped = LithopsJob.from_dict(carried["map"])
-            return reduce_binding, reduce_items(mapped, carried["chunks"] if self._by_object() else None)
-        binding, items = super()._bind(context, client, phase, carried)
-        if self._by_object() and not binding.takes_object:
+            chunks = handover.object_chunks(client, "map") if self._by_object() else None
+            return reduce_binding, reduce_items(client, handover.jobs["map"], chunks)
+        binding, items = super()._bind(context, client, phase, handover)
+        if not self._by_object():
+            handover.chunks = None  # nobody will ask for them
+        elif not binding.takes_object:
             raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
         return binding, items
 
@@ -382,5 +384,5 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         chosen = self.map_runtime_memory if phase == "map" else self.reduce_runtime_memory
         return self.runtime_memory if chosen is None else chosen
 
-    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+    def _result(self, results: list[Any]) -> Any:
         return results if self._by_object() else results[0]

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from lithops_provider.connection.settings import ConnectionSettings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.follow.follower import Follower
     from lithops_provider.jobs.job import LithopsJob
+
+__all__ = ["LithopsJobTrigger"]
 
 #: Threads that list for all triggers of a triggerer. Few, because each competes with the event loop.
 _POLL_THREADS = 2
@@ -64,8 +68,8 @@ class LithopsJobTrigger(BaseTrigger):
     :param arguments: settings over the connection's, without credentials, see `LithopsHook`
     :param lithops_config: Lithops configuration over the connection's, without credentials
     :param deadline: seconds since the epoch at which to stop waiting
-    :param owner: who waits, see `lithops_provider.jobs.cancel.set_owner`; None for somebody who only looks on, and
-        stops nothing when killed
+    :param owner: who waits, see `lithops_provider.jobs.follow.owner.set_owner`; None for somebody who only looks on,
+        and stops nothing when killed
     :param state: comes back with the event
     :param interrupted: see `lithops_provider.jobs.follow.follower.Follower`
     :param first_look: seconds to the first look, before which there is no event, see
@@ -157,7 +161,7 @@ class LithopsJobTrigger(BaseTrigger):
                     raise
                 follower.delay = min(follower.delay * 2, 30.0)
             if follower.over:
-                return {"status": "over", "lost": follower.lost, "dead": follower.dead}
+                return {"status": "over", **follower.end.to_dict()}
             if self.deadline is not None and time.time() > self.deadline:
                 return {"status": "timeout"}
             await asyncio.sleep(follower.delay)
@@ -190,17 +194,21 @@ class LithopsJobTrigger(BaseTrigger):
         return client
 
     async def _client(self, stale: LithopsClient | None = None) -> LithopsClient:
-        key = repr((self.lithops_conn_id, self.arguments, self.lithops_config))
+        key = repr(self._connection)
         task = _clients.get(key)
         if task is None or (task.done() and (_failed(task) or task.result() is stale)):
             task = _clients[key] = asyncio.ensure_future(self._open_client())
         return await asyncio.shield(task)
 
+    @property
+    def _connection(self) -> ConnectionSettings:
+        return ConnectionSettings(self.lithops_conn_id, self.lithops_config, self.arguments or {})
+
     async def _open_client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.client import LithopsClient
 
-        hook = LithopsHook(self.lithops_conn_id, self.lithops_config, **(self.arguments or {}))
+        hook = LithopsHook.from_settings(self._connection)
         client = LithopsClient(await hook.aget_config(), patience=0.0)
         await _in_thread(lambda: client.bucket)  # opens the storage
         return client

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tools.waiting import HANGS
+
 #: Names under which distributions install it.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-#: Milliseconds that the browser waits for what should be there: machines that run tests are slow.
-PATIENCE = 30_000
+#: Milliseconds that the browser waits for what should be there.
+PATIENCE = HANGS * 1000
 expect.set_options(timeout=PATIENCE)
 
 

@@ -17,31 +17,28 @@ import pytest
 
 from tests.airflow.browser import browser
 from tests.airflow.guarded import Guarded, guarded_server
-from tests.conftest import ROOT
+from tests.conftest import KEPT, ROOT, patience
 from tools import processes
 from tools.airflow_api import DagRun
-from tools.airflow_stack import AirflowStack
+from tools.airflow_stack import AirflowStack, StackError
 
 __all__ = ["browser"]  # a fixture
 
 HERE = Path(__file__).parent
 #: Jobs of tests are short, and are deferred all the same; the scheduler has little to do, and is quick.
-DEFER_AT_ONCE = {"AIRFLOW__LITHOPS__DEFER_AFTER": "0", "AIRFLOW__LITHOPS__DEFER_AT_LEAST": "2"}
+DEFER_AT_ONCE = {"AIRFLOW__LITHOPS__DEFER_AFTER": "0", "AIRFLOW__LITHOPS__DEFER_AT_LEAST": "5"}
 STACKS = pytest.StashKey[list[AirflowStack]]()
 
 
 class RunDag(Protocol):
     """Type of the ``run_dag`` fixture."""
 
-    def __call__(
-        self, dag_id: str, conf: dict[str, Any] | None = None, *, check: bool = True, timeout: float = 120
-    ) -> DagRun:
+    def __call__(self, dag_id: str, conf: dict[str, Any] | None = None, *, check: bool = True) -> DagRun:
         """Run a DAG to its end.
 
         :param dag_id: the DAG
         :param conf: the run's configuration
         :param check: whether a failed run raises DagRunFailed, with the logs of the tasks that failed
-        :param timeout: seconds that it may take
         """
         ...
 
@@ -83,15 +80,18 @@ def repository() -> Repository:
 
 @contextmanager
 def running(stack: AirflowStack, config: pytest.Config) -> Iterator[AirflowStack]:
-    """Start an Airflow, show its logs beside tests that fail, and stop it; what it leaves behind is an error."""
-    stack.start()
+    """Start an Airflow, keep its logs if tests fail, and stop it; what it leaves behind is an error."""
+    try:
+        stack.start()
+    except StackError as error:
+        pytest.fail(f"Airflow has not started; its logs are in {KEPT.note('airflow', str(error))}", pytrace=False)
     stacks = config.stash.setdefault(STACKS, [])
     stacks.append(stack)
     yield stack
     stacks.remove(stack)
     # Whatever a test did, the work of its tasks must have ended by now or end by itself.
-    strays = processes.wait_gone(stack.strays, seconds=10)
-    left = [processes.describe(process) for process in strays] + stack.stop()
+    strays = processes.wait_gone(stack.strays, patience())
+    left = [processes.describe(process) for process in strays] + stack.stop(patience())
     assert not left, "Airflow's tasks left processes:\n" + "\n".join(left)
     # Lithops's storage and its copy of itself are in lithops-USER; anything else was forgotten there.
     files = [path.name for path in stack.tmp.iterdir() if not path.name.startswith("lithops-")]
@@ -107,6 +107,29 @@ def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def _all_started(
+    request: pytest.FixtureRequest, airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    modules = {item.module.__name__: item.module for item in request.session.items if isinstance(item, pytest.Function)}
+    return {
+        name: module.start_runs(airflow, tmp_path_factory.mktemp("runs"))
+        for name, module in modules.items()
+        if hasattr(module, "start_runs")
+    }
+
+
+@pytest.fixture(scope="module")
+def started(request: pytest.FixtureRequest, _all_started: dict[str, Any]) -> Any:
+    """
+    What ``start_runs`` of the test module has returned, which is given the Airflow and a folder.
+
+    It is called before the first test that asks for this, that of every module: Airflow runs side by side what they
+    start, while tests wait for one after another.
+    """
+    return _all_started[request.module.__name__]
+
+
+@pytest.fixture(scope="session")
 def guarded(airflow: AirflowStack) -> Iterator[Guarded]:
     """A second API server, which asks for a login."""
     with guarded_server(airflow) as server:
@@ -118,11 +141,11 @@ def ended(airflow: AirflowStack) -> Iterator[dict[str, DagRun]]:
     """Runs for the page, by DAG: one that has failed, its connection full of secrets, and one with 100,000 items."""
     config = {
         "lithops": {"backend": "localhost", "storage": "localhost"},
-        "aws": {"access_key_id": "s3cret-1", "secret_access_key": "s3cret-2"},
+        "aws": {"access_key_id": "s3cret-of-the-page-1", "secret_access_key": "s3cret-of-the-page-2"},
     }
     airflow.api.create_connection("lithops_page", "lithops", extra=json.dumps(config))
     runs = [airflow.api.trigger("page_fails", {"conn_id": "lithops_page"}), airflow.api.trigger("page_many")]
-    yield {run.dag_id: run.wait(240, check=False) for run in runs}
+    yield {run.dag_id: run.wait(check=False) for run in runs}
     airflow.api.delete_connection("lithops_page")
 
 
@@ -130,8 +153,8 @@ def ended(airflow: AirflowStack) -> Iterator[dict[str, DagRun]]:
 def run_dag(airflow: AirflowStack) -> RunDag:
     """Run a DAG in the real Airflow, and get what it did."""
 
-    def run(dag_id: str, conf: dict[str, Any] | None = None, *, check: bool = True, timeout: float = 120) -> DagRun:
-        return airflow.api.trigger(dag_id, conf).wait(timeout, check=check)
+    def run(dag_id: str, conf: dict[str, Any] | None = None, *, check: bool = True) -> DagRun:
+        return airflow.api.trigger(dag_id, conf).wait(check=check)
 
     return run
 
@@ -141,15 +164,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.airflow)
-    # These have an Airflow of their own, which has ended when that of all others starts.
-    items.sort(key=lambda item: item.path.name != "test_celery.py")
+    # The first has an Airflow of its own, which has ended when that of all others starts. The last kill and restart
+    # parts of that.
+    first, last = ["test_celery.py"], ["test_observed.py", "test_stack.py", "test_cancelling.py"]
+    items.sort(key=lambda item: (item.path.name not in first, item.path.name in last))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the end of each component's log beside a failed test."""
+    """Keep the end of each component's log as it is when a test fails."""
     report = yield
     if report.failed:
         for stack in item.config.stash.get(STACKS, []):
-            report.sections += [(f"log of {name}", stack.log_tail(name)) for name in stack.components]
+            KEPT.note(item.nodeid, "\n".join(stack.log_tail(name) for name in stack.components))
     return report

@@ -13,7 +13,9 @@ import httpx
 import jwt
 
 from tools import processes
-from tools.airflow_stack import AirflowStack, StackError, free_port
+from tools.airflow_stack import AirflowStack, StackError
+from tools.ports import free_port
+from tools.waiting import HANGS, wait_until
 
 #: The only DAG that the user ``limited`` may see.
 SEEN = "page_many"
@@ -58,7 +60,7 @@ class Guarded:
         :param parameters: of the query
         """
         cookies = {"_token": token} if token is not None else {}
-        with httpx.Client(cookies=cookies, trust_env=False, timeout=60) as client:
+        with httpx.Client(cookies=cookies, trust_env=False, timeout=HANGS) as client:
             return client.get(f"{self.url}/lithops/{path}", params=parameters)
 
 
@@ -90,17 +92,18 @@ def guarded_server(stack: AirflowStack) -> Iterator[Guarded]:
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 120
-        while True:
+
+        def answers() -> bool:
+            if server.poll() is not None:
+                raise StackError(f"the second API server has ended\n{log.read_text()[-3000:]}")
             try:
-                httpx.get(f"{url}/api/v2/version", trust_env=False, timeout=30).raise_for_status()
-                break
-            except httpx.HTTPError as error:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise StackError(f"the second API server doesn't answer\n{log.read_text()[-3000:]}") from error
-                time.sleep(0.2)
+                return httpx.get(f"{url}/api/v2/version", trust_env=False, timeout=HANGS).is_success
+            except httpx.TransportError:
+                return False
+
+        wait_until(answers, lambda: log.read_text()[-3000:], interval=0.2)
         yield Guarded(url, stack)
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(HANGS)
         processes.end(processes.in_session(server.pid))

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.airflow.conftest import RunDag
 from tests.airflow.seed import messages
 from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in ("bound", "bound_wrongly")}
 
 
 @pytest.fixture(scope="module")
-def run(run_dag: RunDag) -> DagRun:
-    return run_dag("bound", timeout=280)
+def run(started: dict[str, DagRun]) -> DagRun:
+    return started["bound"].wait()
 
 
 @pytest.fixture(scope="module")
-def failed(run_dag: RunDag) -> DagRun:
-    return run_dag("bound_wrongly", check=False, timeout=280)
+def failed(started: dict[str, DagRun]) -> DagRun:
+    return started["bound_wrongly"].wait(check=False)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.airflow.conftest import RunDag
 from tests.airflow_version import AIRFLOW
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
@@ -28,9 +28,16 @@ def database_bytes(airflow: AirflowStack, run: DagRun) -> int:
     return total
 
 
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
+    dag_ids = ("by_reference_sync", "by_reference_deferred", "by_reference")
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in dag_ids}
+
+
 @pytest.mark.parametrize("how", ["sync", "deferred"])
-def test_a_chain_of_large_results_leaves_the_database_small(airflow: AirflowStack, run_dag: RunDag, how: str) -> None:
-    run = run_dag(f"by_reference_{how}")
+def test_a_chain_of_large_results_leaves_the_database_small(
+    airflow: AirflowStack, started: dict[str, DagRun], how: str
+) -> None:
+    run = started[f"by_reference_{how}"].wait()
 
     assert run.xcom("reduced") == sum(2 * number for number in range(50))
     assert set(run.xcom("reduced", key="lithops_summary")) == {"map", "reduce"}
@@ -38,8 +45,8 @@ def test_a_chain_of_large_results_leaves_the_database_small(airflow: AirflowStac
 
 
 @pytest.fixture(scope="module")
-def run(airflow: AirflowStack) -> DagRun:
-    return airflow.api.trigger("by_reference").wait(180, check=False)
+def run(started: dict[str, DagRun]) -> DagRun:
+    return started["by_reference"].wait(check=False)
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.airflow.conftest import RunDag
 from tests.airflow.guarded import Guarded
 from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
 
 SQUARES = [x * x for x in range(20)]
 
 
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in ("by_value", "many_at_once")}
+
+
 @pytest.fixture(scope="module")
-def run(run_dag: RunDag) -> DagRun:
-    return run_dag("by_value", check=False, timeout=180)
+def run(started: dict[str, DagRun]) -> DagRun:
+    return started["by_value"].wait(check=False)
 
 
 def test_async_invoke_returns_plain_json_without_credentials(run: DagRun) -> None:
@@ -76,8 +81,8 @@ def test_the_sensor_tolerates_what_it_is_told_to(run: DagRun) -> None:
     assert run.xcom("wait_tolerant") == [0, 1, 2, None, 4]
 
 
-def test_32_tasks_at_once(run_dag: RunDag) -> None:
-    many = run_dag("many_at_once", timeout=300)
+def test_32_tasks_at_once(started: dict[str, DagRun]) -> None:
+    many = started["many_at_once"].wait()
     assert {f"map_{n}": many.xcom(f"map_{n}") for n in range(32)} == {
         f"map_{n}": [n * n, (n + 1) ** 2, (n + 2) ** 2] for n in range(32)
     }

@@ -14,12 +14,13 @@ import psutil
 import pytest
 
 from tests.airflow.conftest import DEFER_AT_ONCE, HERE, running
-from tests.airflow.ledgers import assert_stopped, ledger_of, start, wait_for_lines
+from tests.airflow.ledgers import assert_stopped, ledger_of, let_go, start, wait_for_lines
 from tests.airflow_version import AIRFLOW
 from tests.backends.redis_server import Redis
 from tests.conftest import ROOT
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
+from tools.waiting import HANGS
 
 if AIRFLOW < (3, 3):
     pytest.skip(
@@ -54,7 +55,7 @@ def runs(celery: AirflowStack, ledgers: Path) -> dict[str, DagRun]:
     """Runs that have ended well, by their DAG; they ran beside each other."""
     dag_ids = ("ledger_sync", "ledger_deferred", "ledger_reduce_sync", "by_reference_sync")
     started = [celery.api.trigger(dag_id, {"ledger": str(ledgers / dag_id)}) for dag_id in dag_ids]
-    return {run.dag_id: run.wait(180) for run in started}
+    return {run.dag_id: run.wait() for run in started}
 
 
 @pytest.mark.parametrize("dag_id", ["ledger_sync", "ledger_deferred"])
@@ -75,7 +76,7 @@ def test_the_page_reads_postgresql(celery: AirflowStack, runs: dict[str, DagRun]
     run = runs["by_reference_sync"]
     ids = {"run_id": run.run_id, "task_id": "made"}
     cookies = {"_token": celery.api.token}
-    with httpx.Client(base_url=f"{celery.url}/lithops/api", cookies=cookies, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=f"{celery.url}/lithops/api", cookies=cookies, trust_env=False, timeout=HANGS) as client:
         rows = client.get("/jobs").raise_for_status().json()["rows"]
         shown = client.get(f"/dags/{run.dag_id}/job", params=ids).raise_for_status().json()
     assert Counter(row["task"]["dag_id"] for row in rows) == {**dict.fromkeys(runs, 1), run.dag_id: 3}
@@ -94,16 +95,17 @@ def test_marking_failed_stops_the_job(celery: AirflowStack, tmp_path: Path) -> N
     run = start(celery, "ledger_sync", ledger)
     assert celery.pid("worker") in [parent.pid for parent in psutil.Process(run.task_pid("map")).parents()]
     run.mark("map", "failed")
-    assert run.wait(60, check=False).state == "failed"
+    assert run.wait(check=False).state == "failed"
     assert_stopped(run, ledger)
 
 
 def test_the_retry_of_a_killed_task_goes_on_with_its_job(celery: AirflowStack, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
-    run = celery.api.trigger("ledger_sync", {"ledger": str(ledger), "items": 60, "seconds": 0.1})
-    wait_for_lines(ledger, 5)
+    run = celery.api.trigger("ledger_sync", {"ledger": str(ledger), "items": 60, "held": 10})
+    wait_for_lines(ledger, 11)
     os.kill(run.task_pid("map"), signal.SIGKILL)
-    run = run.wait(120)
+    let_go(ledger)
+    run = run.wait()
     assert run.task("map")["try_number"] == 2
     assert run.xcom("map") == [item * item for item in range(60)]
     assert ledger_of(ledger) == {str(item): 1 for item in range(60)}

@@ -73,7 +73,7 @@ def test_a_job_is_cancelled(airflow: AirflowStack, tmp_path: Path) -> None:
         airflow.cli("lithops", "jobs", "clean", job, "--yes")
     assert "was told to stop" in airflow.cli("lithops", "jobs", "cancel", job, "--yes")
 
-    run.wait(60, check=False)
+    run.wait(check=False)
     assert run.task("runs")["state"] == "failed"
 
 

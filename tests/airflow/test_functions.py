@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from tests.airflow.conftest import Repository
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
+from tools.waiting import wait_until
 
 DAG_FILE = """
     import enum
@@ -55,7 +55,7 @@ DAG_FILE = """
 
     with DAG("versions", schedule=None) as dag:
 
-        @task.sensor(poke_interval=0.5, timeout=200)
+        @task.sensor(poke_interval=0.5, timeout=3600)
         def released(gate: str):
             return not gate or Path(gate).exists()
 
@@ -108,12 +108,13 @@ def files(version: str) -> dict[str, str]:
     }
 
 
-def wait_for_version(airflow: AirflowStack, commit: str, seconds: float = 100) -> None:
-    deadline = time.monotonic() + seconds
-    airflow.api.wait_for_dag("versions", seconds)
-    while airflow.api.get("/dags/versions/details")["bundle_version"] != commit:
-        assert time.monotonic() < deadline, airflow.api.import_errors()
-        time.sleep(0.3)
+def wait_for_version(airflow: AirflowStack, commit: str) -> None:
+    airflow.api.wait_for_dag("versions")
+    wait_until(
+        lambda: airflow.api.get("/dags/versions/details")["bundle_version"] == commit,
+        airflow.api.import_errors,
+        interval=0.3,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +123,11 @@ def runs(airflow: AirflowStack, repository: Repository, tmp_path_factory: pytest
     gate = tmp_path_factory.mktemp("gate") / "open"
     wait_for_version(airflow, repository.commit(files("one")))
     older = airflow.api.trigger("versions", {"gate": str(gate)})
-    older.wait_for_task("released", "running", "up_for_reschedule", timeout=60)
+    older.wait_for_task("released", "running", "up_for_reschedule")
     wait_for_version(airflow, repository.commit(files("two")))
-    newer = airflow.api.trigger("versions").wait(120)
+    newer = airflow.api.trigger("versions").wait()
     gate.touch()
-    return [older.wait(120), newer]
+    return [older.wait(), newer]
 
 
 @pytest.mark.parametrize(("index", "version"), [(0, "one"), (1, "two")])
@@ -153,7 +154,7 @@ def test_exceptions_are_instances_of_the_files_classes(runs: list[DagRun], index
 
 
 def test_what_can_not_travel_is_named_and_not_retried(runs: list[DagRun], airflow: AirflowStack) -> None:
-    run = airflow.api.trigger("cannot_travel").wait(60, check=False)
+    run = airflow.api.trigger("cannot_travel").wait(check=False)
     source = textwrap.dedent(DAG_FILE).format(version="two").splitlines()
 
     for task_id, text, found in (

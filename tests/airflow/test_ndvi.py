@@ -13,7 +13,7 @@ DAG_FILE = Path(__file__).resolve().parents[2] / "example_dags" / "lithops_ndvi.
 
 def test_the_workflow_finds_the_season_and_leaves_no_bands(airflow: AirflowStack, run_dag: RunDag) -> None:
     airflow.write_dag("lithops_ndvi", DAG_FILE.read_text(), "lithops_ndvi")
-    run = run_dag("lithops_ndvi", timeout=240)
+    run = run_dag("lithops_ndvi")
 
     table = run.xcom("field_averages")
     assert list(table) == ["04", "05", "06", "07", "08", "09"]

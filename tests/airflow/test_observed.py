@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from tests.airflow.seed import Storage
 from tests.airflow_version import AIRFLOW, needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
+from tools.waiting import wait_until
 
 DAGS = Path(__file__).parent / "dags"
 #: The tasks that do the same, one of them deferred.
@@ -27,16 +27,16 @@ class Observed(NamedTuple):
     storage: Storage
 
 
-def wait_for_ends(received: Received, seconds: float = 30) -> None:
-    """A task tells of its end when its state is known already; what never comes is for the tests to find."""
-    give_up = time.monotonic() + seconds
+def wait_for_ends(received: Received) -> None:
+    """A task tells of its end when its state is known already."""
     ends = [*((task, "COMPLETE") for task in TASKS), ("stopped", "FAIL")]
     workers = 3 if AIRFLOW >= (3, 2) else 0
-    while time.monotonic() < give_up:
-        told = all(received.events(*end) for end in ends)
-        if told and sum(span.name.startswith("worker.") for span in list(received.spans)) >= workers:
-            return
-        time.sleep(0.2)
+
+    def told() -> bool:
+        spans = [span.name for span in list(received.spans)]
+        return all(received.events(*end) for end in ends) and sum(n.startswith("worker.") for n in spans) >= workers
+
+    wait_until(told, lambda: f"Lineage: {[received.events(*end) for end in ends]}; spans: {received.spans}")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.airflow.browser import window
@@ -45,7 +46,7 @@ def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Br
     gate = tmp_path / "gate"
     run = airflow.api.trigger("page_runs", {"gate": str(gate)})
     try:
-        run.wait_for_task("runs", "deferred", timeout=120)
+        run.wait_for_task("runs", "deferred")
         with job_page(browser, airflow, run) as (_, frame):
             bar = frame.get_by_role("progressbar")
             expect(bar).to_have_attribute("aria-valuenow", "10")
@@ -62,7 +63,7 @@ def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Br
             expect(frame.locator(".items tbody tr")).to_have_count(0)
     finally:
         gate.touch()
-        run.wait(120)
+        run.wait()
 
 
 def test_a_failed_job_is_searched_and_its_output_is_text(
@@ -108,6 +109,7 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         assert sorted(json.loads(line)["index"] for line in lines) == list(range(3, 60, 7))
 
 
+@pytest.mark.thorough
 def test_100_000_items_in_the_dark(airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]) -> None:
     with job_page(browser, airflow, ended["page_many"], dark=True) as (page, frame):
         expect(frame.get_by_role("progressbar")).to_have_attribute(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,19 +15,19 @@ import pytest
 from tests.airflow.seed import Storage, alive, executor_ids, messages, result, state
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
+from tools.waiting import wait_until
 
 #: Characters of a task's log beyond which it is flooded.
 FLOOD = 200_000
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("behaviour")
+def start_runs(airflow: AirflowStack, folder: Path) -> DagRun:
+    return airflow.api.trigger("seed_behaviour", {"folder": str(folder)})
 
 
 @pytest.fixture(scope="module")
-def run(airflow: AirflowStack, folder: Path) -> DagRun:
-    return airflow.api.trigger("seed_behaviour", {"folder": str(folder)}).wait(240, check=False)
+def run(started: DagRun) -> DagRun:
+    return started.wait(check=False)
 
 
 def when(line: str) -> float:
@@ -39,50 +38,48 @@ def when(line: str) -> float:
 # Cut off
 
 
-def test_execution_timeout(run: DagRun, folder: Path) -> None:
-    """It fires while the job runs, and takes the job's processes along."""
-    task = run.task("execution_timeout")
-    assert task["state"] == "failed"
-    assert messages(run.log("execution_timeout"), "AirflowTaskTimeout")
-    ((pid, last),) = alive(folder / "timeout")
-    assert last < datetime.fromisoformat(task["end_date"]).timestamp() + 5
-    assert not psutil.pid_exists(pid)
+def test_execution_timeout(airflow: AirflowStack, tmp_path: Path) -> None:
+    """It fires while the job runs, and takes the job's process along."""
+    # Where the time is up before the function has begun, as on a busy machine, that shows nothing: once more.
+    for attempt in itertools.count():
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        run = airflow.api.trigger("seed_timeout", {"folder": str(folder)}).wait(check=False)
+        assert state(run, "execution_timeout") == "failed"
+        assert messages(run.log("execution_timeout"), "AirflowTaskTimeout")
+        if alive(folder / "timeout"):
+            break
+    assert_stops(folder / "timeout")
 
 
 @pytest.fixture
 def waiting(airflow: AirflowStack, tmp_path: Path) -> Iterator[DagRun]:
     """A run whose only function is running, and runs until it is stopped."""
     run = airflow.api.trigger("seed_killed", {"folder": str(tmp_path)})
-    end = time.monotonic() + 60
-    while not alive(tmp_path / "killed"):
-        assert time.monotonic() < end, run.log("wait")
-        time.sleep(0.1)
+    wait_until(lambda: alive(tmp_path / "killed"), lambda: run.log("wait"))
     yield run
     (tmp_path / "killed").touch()
 
 
-def assert_stops(path: Path, seconds: float) -> None:
-    """Check that the function's process is gone in time, and stays the only one that there ever was."""
+def assert_stops(path: Path) -> None:
+    """Check that the function's process goes, and stays the only one that there ever was."""
     ((pid, _),) = alive(path)
-    end = time.monotonic() + seconds
-    while psutil.pid_exists(pid) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not psutil.pid_exists(pid), f"the function still runs {seconds} s later"
+    wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_marked_failed(airflow: AirflowStack, waiting: DagRun, tmp_path: Path) -> None:
     """The task's process hears of it at its next heartbeat, and stops the job before it ends."""
     airflow.api.patch(f"{waiting.path}/taskInstances/wait", {"new_state": "failed"})
-    assert_stops(tmp_path / "killed", 20)
-    waiting.wait(60, check=False)
+    assert_stops(tmp_path / "killed")
+    waiting.wait(check=False)
     assert state(waiting, "wait") == "failed"
 
 
 def test_sigterm(waiting: DagRun, tmp_path: Path) -> None:
     """As when a worker is shut down: the job is stopped, and not sent again, whatever ``item_retries`` says."""
     os.kill(waiting.task_pid("wait"), signal.SIGTERM)
-    assert_stops(tmp_path / "killed", 10)
-    waiting.wait(20, check=False)
+    assert_stops(tmp_path / "killed")
+    waiting.wait(check=False)
     assert state(waiting, "wait") == "failed"
     assert len(executor_ids(waiting.log("wait"))) == 1
     assert len(alive(tmp_path / "killed")) == 1

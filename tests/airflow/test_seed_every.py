@@ -7,15 +7,16 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.airflow.seed import Storage, alive, executor_ids, job_of, messages, result, state
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
+from tools.waiting import wait_until
 
 CONN_ID = "lithops_of_seed"
 EXTRA = {"lithops": {"execution_timeout": 55, "monitoring_interval": 9}}
@@ -40,27 +41,37 @@ class Listener:
                 self.heard.append(connection.recv(100))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("every")
+class Started(NamedTuple):
+    run: DagRun
+    folder: Path
+    rabbitmq: Listener
 
 
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.socket.shutdown(socket.SHUT_RDWR)
-    listener.socket.close()
-
-
-@pytest.fixture(scope="module")
-def run(airflow: AirflowStack, folder: Path, rabbitmq: Listener) -> Iterator[DagRun]:
+def start_runs(airflow: AirflowStack, folder: Path) -> Started:
+    rabbitmq = Listener()
     airflow.api.create_connection(CONN_ID, "lithops", extra=json.dumps(EXTRA))
     conf = {"folder": str(folder), "port": rabbitmq.port}
+    return Started(airflow.api.trigger("seed_every", conf), folder, rabbitmq)
+
+
+@pytest.fixture(scope="module")
+def folder(started: Started) -> Path:
+    return started.folder
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(started: Started) -> Iterator[Listener]:
+    yield started.rabbitmq
+    started.rabbitmq.socket.shutdown(socket.SHUT_RDWR)
+    started.rabbitmq.socket.close()
+
+
+@pytest.fixture(scope="module")
+def run(airflow: AirflowStack, started: Started, rabbitmq: Listener) -> Iterator[DagRun]:
     try:
-        yield airflow.api.trigger("seed_every", conf).wait(240, check=False)
+        yield started.run.wait(check=False)
     finally:
-        (folder / "go").touch()
+        (started.folder / "go").touch()
         airflow.api.delete_connection(CONN_ID)
 
 
@@ -118,10 +129,10 @@ def test_async_invoke(run: DagRun, storage: Storage, folder: Path) -> None:
     parts = [key for key in storage.keys(job["executor_id"]) if key.endswith(".part")]
     assert parts == []
     (folder / "go").touch()
-    end = time.monotonic() + 30
-    while not (parts := [key for key in storage.keys(job["executor_id"]) if key.endswith(".part")]):
-        assert time.monotonic() < end, storage.keys(job["executor_id"])
-        time.sleep(0.1)
+    parts = wait_until(
+        lambda: [key for key in storage.keys(job["executor_id"]) if key.endswith(".part")],
+        lambda: storage.keys(job["executor_id"]),
+    )
     assert alive(folder / "go"), "it did not run"
     assert [key.endswith("00000000-00000001-00000000.part") for key in parts] == [True]
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,13 @@ from tools.airflow_stack import AirflowStack
 FIELD = 5_000
 
 
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
+    return {name: airflow.api.trigger(f"seed_{name}", {"extra": 7}) for name in ("fields", "big")}
+
+
 @pytest.fixture(scope="module")
-def runs(airflow: AirflowStack) -> dict[str, DagRun]:
-    started = {name: airflow.api.trigger(f"seed_{name}", {"extra": 7}) for name in ("fields", "big")}
-    return {name: run.wait(240, check=False) for name, run in started.items()}
+def runs(started: dict[str, DagRun]) -> dict[str, DagRun]:
+    return {name: run.wait(check=False) for name, run in started.items()}
 
 
 def test_templated_fields(runs: dict[str, DagRun]) -> None:
@@ -45,8 +49,8 @@ def test_templated_fields_are_shown_rendered(runs: dict[str, DagRun]) -> None:
         "backend": "localhost",
         "storage": "localhost",
         "runtime": f"{sys.executable}3",
-        **{"workers": "2", "runtime_memory": "512", "timeout": "30", "batch_size": "2", "max_concurrency": "2"},
-        **{"min_success_ratio": "0.5", "item_retries": "0", "job_timeout": "100"},
+        **{"workers": "2", "runtime_memory": "512", "timeout": "3000", "batch_size": "2", "max_concurrency": "2"},
+        **{"min_success_ratio": "0.5", "item_retries": "0", "job_timeout": "3600"},
     }
     assert {name: shown[name] for name in expected} == expected
 

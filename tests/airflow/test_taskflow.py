@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.airflow.conftest import RunDag
 from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in ("taskflow", "taskflow_wrong")}
 
 
 @pytest.fixture(scope="module")
-def run(run_dag: RunDag) -> DagRun:
-    return run_dag("taskflow", timeout=280)
+def run(started: dict[str, DagRun]) -> DagRun:
+    return started["taskflow"].wait()
 
 
 @pytest.mark.parametrize(
@@ -81,8 +86,8 @@ def test_the_task_has_the_decorators_name(run: DagRun) -> None:
     assert names == {"add": "@task.lithops", "scale": "@task.lithops_map", "square": "@task.lithops_map_reduce"}
 
 
-def test_what_is_wrong_at_run_time_fails_without_a_retry(run_dag: RunDag) -> None:
-    run = run_dag("taskflow_wrong", check=False)
+def test_what_is_wrong_at_run_time_fails_without_a_retry(started: dict[str, DagRun]) -> None:
+    run = started["taskflow_wrong"].wait(check=False)
     for task_id, message in (
         ("not_iterable", "map_iterdata must be an iterable, got int: 3"),
         ("missing", "item 0, 1, does not fit multiply(x: 'int', y: 'int') -> 'int': missing a required argument: 'y'"),

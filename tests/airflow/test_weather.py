@@ -60,7 +60,7 @@ def look_at(png: bytes) -> tuple[int, int]:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("connection")
 def test_it_draws_15_maps_of_210_000_lines_on_s3(s3: SeaweedFS, run_dag: RunDag, tmp_path: Path) -> None:
-    run = run_dag("lithops_weather", {"lithops_conn_id": CONN_ID}, timeout=500)
+    run = run_dag("lithops_weather", {"lithops_conn_id": CONN_ID})
 
     counts: list[dict[str, int]] = run.xcom("split")
     assert sum(sum(chunk.values()) for chunk in counts) == 210_000

@@ -86,7 +86,7 @@ class Backend:
     :param wrong: settings over that with which the storage refuses; None if its server takes any
     :param refusal: part of what the error says then
     :param env: returns the environment that its clients and functions need
-    :param more: whether only `make test-backends` runs the test set on it
+    :param more: whether only `make test-all` runs the test set on it
     :param prepare: changes this process's client for the server, until the patch is undone
     """
 

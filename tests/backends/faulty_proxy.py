@@ -24,6 +24,8 @@ class FaultyProxy:
 
     def __init__(self, port: int) -> None:
         self._target = ("127.0.0.1", port)
+        #: How many requests it has failed to answer; those that it refuses, nobody counts.
+        self.failures = 0
         self._fault: Fault | None = None
         self._connections: set[socket.socket] = set()
         self._listener = self._listen(0)
@@ -58,6 +60,7 @@ class FaultyProxy:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            self.failures += self._fault in ("hang", "500")
             if self._fault == "hang":
                 return  # it stays open, and silent
             if self._fault == "500":

@@ -36,10 +36,11 @@ def debian(program: str, *packages: str, optional: bool = False) -> str:
     wanted = " ".join(packages)
     if not shutil.which("apt-get") or os.geteuid() != 0:
         _leave_out(f"{program} is missing, and can't be installed here: as root, apt-get install {wanted}", optional)
-    install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
+    apt_get = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600"]  # another run may install something, too
+    install = [*apt_get, "install", "--no-install-recommends", *packages]
     print(f"\n== Installing Debian's {wanted}", flush=True)  # noqa: T201
     if not _run(install):
-        _run(["apt-get", "update", "-q"])
+        _run([*apt_get, "update"])
         if not _run(install):
             message = f"Debian's {wanted} could not be installed: {' '.join(install)}"
             (pytest.skip if optional else pytest.fail)(message)

@@ -12,6 +12,8 @@ import requests
 from tests.backends.server import Server, free_ports
 
 REGION = "us-east-1"
+#: Long enough that nothing else has them in it by chance: tests look for them in what must not show them.
+ACCESS_KEY, SECRET_KEY = "s3cret-key-of-ministack", "s3cret-of-ministack"
 
 
 class Ministack(Server):
@@ -40,7 +42,7 @@ class Ministack(Server):
 
     def config(self) -> dict[str, Any]:
         """Return the section of a configuration."""
-        return {"region": REGION, "access_key_id": "test", "secret_access_key": "s3cret-of-ministack"}
+        return {"region": REGION, "access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}
 
     def client(self, service: str) -> Any:
         """
@@ -53,7 +55,7 @@ class Ministack(Server):
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
             region_name=REGION,
         )

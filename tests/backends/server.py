@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from tools import processes
-from tools.airflow_stack import free_port
+from tools.ports import free_port
+from tools.waiting import HANGS, wait_until
 
 
 class ServerError(Exception):
@@ -25,8 +24,6 @@ class Server:
     :param folder: where it keeps its data and its log
     """
 
-    #: Seconds that it may take to start.
-    patience = 60.0
     #: Seconds that it has to end before it is killed: none, for what it keeps is thrown away.
     farewell = 0.0
 
@@ -67,7 +64,7 @@ class Server:
             return
         processes.end(processes.in_session(self._process.pid), seconds=self.farewell)
         processes.end(processes.find(self.folder), seconds=self.farewell)  # what has left the session
-        self._process.wait(10)
+        self._process.wait(HANGS)
         self._process = None
 
     @property
@@ -94,11 +91,7 @@ class Server:
             return False
 
     def _wait_until(self, condition: Callable[[], bool], problem: str) -> None:
-        give_up = time.monotonic() + self.patience
-        while not condition():
-            if time.monotonic() > give_up:
-                raise ServerError(f"{type(self).__name__} {problem} after {self.patience} s:\n{self.log()[-3000:]}")
-            time.sleep(0.05)
+        wait_until(condition, lambda: f"{type(self).__name__} {problem}:\n{self.log()[-3000:]}", interval=0.05)
 
     def __enter__(self) -> Server:
         try:
@@ -114,13 +107,10 @@ class Server:
         self.stop()
 
 
-_next_port = itertools.count(20_000 + os.getpid() % 10_000)
-
-
 def free_ports(number: int) -> list[int]:
     """
     Return ports of 127.0.0.1 that nothing listens on, none of them twice.
 
     :param number: how many
     """
-    return [free_port(next(_next_port)) for _ in range(number)]
+    return [free_port() for _ in range(number)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter import faas as lithops_faas
+from lithops_provider.jobs.adapter import invokers
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.errors import SubmitError
 from tests.backends.backends import Servers
@@ -78,7 +78,7 @@ def test_an_address_that_nobody_answers_at_is_an_error(connected: Connected, mon
     def refuse(session: Any, request: Any) -> Any:
         raise ConnectionRefusedError("nobody listens")
 
-    monkeypatch.setattr(lithops_faas, "_REFUSED_FOR", 1.0)
+    monkeypatch.setattr(invokers, "_REFUSED_FOR", 1.0)
     sent = answer_first(monkeypatch, refuse)
     with pytest.raises(SubmitError, match="aws_lambda can't be reached: ConnectionRefusedError: nobody listens"):
         begun(client, "map", bind_items(add, [1]))

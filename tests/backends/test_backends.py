@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,6 +26,7 @@ from tests.backends.conftest import CONN_ID, Connected, add_connection, connect,
 from tests.backends.functions import add, begin_and_sleep, inverse, total
 from tests.backends.rabbitmq import RabbitMQ
 from tests.jobs.conftest import wait_for
+from tools.waiting import HANGS
 
 
 def begun(client: LithopsClient, kind: JobKind, bound: Any, **options: Any) -> JobRun:
@@ -82,7 +82,7 @@ def test_a_call_returns_its_result(client: LithopsClient) -> None:
 
 def test_a_map_keeps_its_order_and_a_reduce_gets_it_all(client: LithopsClient) -> None:
     mapped = done(client, "map", bind_items(add, range(10), {"y": 100}), batch_size=4)
-    reduced = done(client, "reduce", (bind_reduce(total), reduce_items(mapped.job, None)))
+    reduced = done(client, "reduce", (bind_reduce(total), reduce_items(client, mapped.job, None)))
 
     assert mapped.results() == [None if x == 3 else x + 100 for x in range(10)]
     assert reduced.results() == [sum(range(10)) - 3 + 900]
@@ -98,7 +98,7 @@ async def event_of(trigger: LithopsJobTrigger) -> dict[str, Any]:
 def test_a_trigger_waits_for_a_job_that_another_process_then_gathers(connected: Connected) -> None:
     sent = begun(connected.client(), "map", bind_items(add, [1, 2]))
     trigger = LithopsJobTrigger(lithops_conn_id=CONN_ID, job=sent.job.to_dict(), poll_interval=0.1)
-    event = asyncio.run(asyncio.wait_for(event_of(trigger), 120))
+    event = asyncio.run(asyncio.wait_for(event_of(trigger), HANGS))
     run = JobRun(connected.client(), sent.spec)
     run.attach(sent.job)
     run.finish()
@@ -167,7 +167,7 @@ def test_a_later_round_is_sent_after_the_broker_has_closed_the_connection(
     add_connection(monkeypatch, CONN_ID, {**connected.extra, "rabbitmq": {"amqp_url": url}})
     client = connected.client()
     first = done(client, "map", bind_items(add, [1])).results()
-    time.sleep(12)
+    wait_for(lambda: "missed heartbeats" in servers.get(RabbitMQ).log())
     second = done(client, "map", bind_items(add, [2])).results()
     connected.close()
 

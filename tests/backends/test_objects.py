@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,7 +16,7 @@ from lithops_provider.jobs.inputs.objects import bind_objects
 from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
 from tests.backends.backends import Servers
 from tests.backends.conftest import Connected, add_connection, backend_params, connect, with_wrong_keys
-from tests.backends.functions import count_zipped, describe, gather, size
+from tests.backends.functions import count_zipped, describe, gather, rows_of_frame, rows_of_table, size
 from tests.backends.server import Server
 from tests.backends.test_backends import done
 
@@ -30,6 +31,7 @@ OBJECTS = {
     "text/table.csv": b"a,b\n",
     "größe/日本 語+&=%?#'.txt": "grüße\n".encode(),
     "zipped.gz": gzip.compress(b"line\n" * 1000),
+    "tables/table.csv": b"number,text\n" + b"".join(b"%d,text %d\n" % (number, number) for number in range(5_000)),
 }
 MANY = 1_000
 
@@ -122,10 +124,36 @@ def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(client: LithopsC
     paths = [f"{BUCKET}/text/empty.txt", f"{BUCKET}/text/lines.txt", f"{BUCKET}/text/table.csv"]
     binding, items, chunks = bind_objects(client, describe, paths, chunk_number=3)
     mapped = done(client, "map", (binding, items))
-    reduced = done(client, "reduce", (bind_reduce(gather), reduce_items(mapped.job, chunks)))
+    reduced = done(client, "reduce", (bind_reduce(gather), reduce_items(client, mapped.job, chunks)))
 
     assert chunks == [1, 3, 3]
     assert reduced.results() == [["text/empty.txt", 0], ["text/lines.txt", len(LINES)], ["text/table.csv", 1]]
+
+
+@pytest.mark.parametrize("function", [rows_of_table, rows_of_frame])
+@runs_functions
+def test_rows_of_all_chunks_are_read_by_the_header(client: LithopsClient, function: Any) -> None:
+    binding, items, _ = bind_objects(client, function, f"{BUCKET}/tables/table.csv", chunk_size=10_000)
+    results = done(client, "map", (binding, items)).results()
+
+    assert len(results) > 5
+    assert [row for rows in results for row in rows] == [[number, f"text {number}"] for number in range(5_000)]
+
+
+@runs_functions
+def test_row_groups_of_parquet_are_read_once_whatever_the_chunks(client: LithopsClient) -> None:
+    import pandas
+
+    buffer = io.BytesIO()
+    pandas.DataFrame({"number": range(5_000), "text": [f"text {number}" for number in range(5_000)]}).to_parquet(
+        buffer, row_group_size=700
+    )
+    client.storage.put_object(client.bucket, "tables/table.parquet", buffer.getvalue())
+    binding, items, _ = bind_objects(client, rows_of_frame, f"{client.bucket}/tables/table.parquet", chunk_size=5_000)
+    results = done(client, "map", (binding, items)).results()
+
+    assert {len(rows) % 700 for rows in results} == {0, 5_000 % 700}
+    assert [row for rows in results for row in rows] == [[number, f"text {number}"] for number in range(5_000)]
 
 
 @runs_functions

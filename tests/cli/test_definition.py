@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.providers_manager import ProvidersManager
@@ -10,6 +7,7 @@ from airflow.providers_manager import ProvidersManager
 from lithops_provider.cli import commands
 from lithops_provider.cli.definition import get_lithops_cli_commands
 from tests.airflow_version import needs_airflow
+from tests.fresh import run_after_airflow
 
 FOUND = needs_airflow("3.2", "commands of providers")
 
@@ -42,5 +40,4 @@ def test_defining_them_imports_nothing_heavy() -> None:
         "import sys; from lithops_provider.cli.definition import get_lithops_cli_commands as get; get();"
         "print(sorted({'lithops', 'cloudpickle', 'lithops_provider.ui', 'lithops_provider.hooks'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert run_after_airflow(code).splitlines()[-1] == "[]"

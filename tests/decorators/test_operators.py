@@ -13,6 +13,7 @@ from airflow.sdk import DAG, XComArg, task
 
 from lithops_provider.decorators import lithops_map, lithops_map_reduce, lithops_task
 from lithops_provider.jobs.errors import InvalidInputError
+from tests.fresh import run_after_airflow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,7 +66,7 @@ def test_a_dag_file_that_uses_them_does_not_import_lithops() -> None:
         "@task.lithops_map\ndef f(x): return x\n"
         "assert not {'lithops', 'cloudpickle', 'numpy'} & set(sys.modules), sorted(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    run_after_airflow(script)
 
 
 # -- tasks -----------------------------------------------------------------------------------------------------------

@@ -22,9 +22,7 @@ from lithops_provider.jobs.remote.batch import run_batch
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 from lithops_provider.jobs.submit.payload import dump_function, dump_items
-
-#: Seconds after which a batch that should be long done is taken for hanging.
-HANGS = 60
+from tools.waiting import HANGS
 
 
 @dataclass

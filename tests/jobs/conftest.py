@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from lithops_provider.jobs.adapter import localhost as lithops_localhost
 from lithops_provider.jobs.binding.function import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
@@ -19,6 +17,7 @@ from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.batches import batch  # noqa: F401 - a fixture
 from tests.jobs.failures import Tally
+from tools.waiting import HANGS, wait_until
 
 #: Seconds between polls: a test should not wait for the default.
 POLL = 0.05
@@ -36,8 +35,10 @@ class ItemsRunner(Protocol):
 def _no_runner_is_left() -> Iterator[None]:
     """Reaps the runners of the localhost backend, each of which ends with its job."""
     yield
-    for runner in lithops_localhost._runners:
-        runner.wait(timeout=10)
+    from lithops_provider.jobs.adapter import localhost
+
+    for runner in localhost._runners:
+        runner.wait(HANGS)
 
 
 @pytest.fixture
@@ -98,12 +99,9 @@ def run_map(client: LithopsClient) -> MapStarter:
     return run
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Waits until a condition is true; the time is a bound against hangs."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.02)
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Waits until a condition is true."""
+    wait_until(condition, interval=0.02)
 
 
 @pytest.fixture

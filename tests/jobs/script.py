@@ -45,7 +45,7 @@ def gather() -> None:
     from lithops_provider.jobs.wait import gather_results, wait_for_job
 
     client, job = job_and_client()
-    wait_for_job(client, job, timeout=120)
+    wait_for_job(client, job, timeout=600)
     print(json.dumps(gather_results(client, job)))
 
 

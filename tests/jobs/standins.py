@@ -1,4 +1,4 @@
-"""Small real stand-ins for what a laptop doesn't have: a storage that fails."""
+"""Storages for tests: one that fails when it is told to, and one that counts what is read."""
 
 from __future__ import annotations
 
@@ -47,3 +47,32 @@ def times(count: int, method: str, part: str = "") -> Callable[[str, str], bool]
         return True
 
     return fails
+
+
+class CountingStorage:
+    """
+    A Lithops Storage that counts what is read through it.
+
+    :param storage: the real one
+    """
+
+    def __init__(self, storage: Any) -> None:
+        self.real = storage
+        #: Bytes of all objects and ranges that were read.
+        self.bytes = 0
+        #: The most of it in one request.
+        self.most = 0
+        self.listed: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def get_object(self, bucket: str, key: str, **options: Any) -> bytes:
+        data = bytes(self.real.get_object(bucket, key, **options))
+        self.bytes += len(data)
+        self.most = max(self.most, len(data))
+        return data
+
+    def list_keys(self, bucket: str, prefix: str) -> list[str]:
+        self.listed.append(prefix)
+        return list(self.real.list_keys(bucket, prefix))

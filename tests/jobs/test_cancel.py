@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.cancel import cancel_job, is_owner, set_owner
+from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.owner import is_owner, set_owner
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs import process_faas
@@ -21,9 +22,7 @@ from tests.jobs.conftest import FaasMaker, MapStarter, started, wait_for
 from tests.jobs.failures import Tally, leave_mark
 from tests.jobs.follow.test_follower import elsewhere
 from tests.jobs.submit.test_send import SCRIPT
-
-#: Seconds after which no process of a cancelled localhost job may be left.
-GONE_WITHIN = 5.0
+from tools.waiting import HANGS
 
 
 def processes_of(job: LithopsJob) -> list[psutil.Process]:
@@ -65,7 +64,7 @@ def test_no_process_is_left_of_a_cancelled_job(
     processes = processes_of(run.job)
 
     assert cancel_job(client, run.job)
-    wait_for(lambda: are_gone(processes), GONE_WITHIN)
+    wait_for(lambda: are_gone(processes))
 
     assert len(processes) >= 5  # the runner, its workers, and what each item has started
     assert runner_pids(run.job) == []
@@ -78,7 +77,7 @@ def test_another_process_can_cancel(start_map: MapStarter, tally: Tally) -> None
     processes = processes_of(run.job)
 
     subprocess.run([sys.executable, SCRIPT, "cancel"], input=json.dumps(run.job.to_dict()), text=True, check=True)
-    wait_for(lambda: are_gone(processes), GONE_WITHIN)
+    wait_for(lambda: are_gone(processes))
 
 
 def test_what_was_done_before_is_kept(client: LithopsClient, start_map: MapStarter, tally: Tally) -> None:
@@ -106,17 +105,15 @@ def test_calls_that_outlived_their_runner_are_stopped(
     os.kill(min(runner_pids(run.job)), signal.SIGKILL)
 
     cancel_job(client, run.job)
-    wait_for(lambda: are_gone(processes), GONE_WITHIN)
+    wait_for(lambda: are_gone(processes))
 
 
 def test_a_cancelled_job_is_found_to_be_over(client: LithopsClient, start_map: MapStarter, tally: Tally) -> None:
     run = start_map(busy(tally.path), range(2), batch_size=1)
     wait_for(lambda: len(tally.read()) == 2)
     cancel_job(client, run.job)
-    begin = time.monotonic()
     run.finish()
 
-    assert time.monotonic() - begin < 60
     assert len(run.failures()) == 2
 
 
@@ -149,11 +146,11 @@ def test_a_marker_stops_calls_whose_processes_cannot_be_reached(faas: FaasMaker,
     wait_for(lambda: tally.read() != [])
     cancel_job(run.client, run.job)
     (call,) = process_faas.processes
-    call.wait(60)
+    call.wait(HANGS)
     ran = len(tally.read())
     stored = run.client.keys(run.job.bucket, f"{run.job.round_prefix()}/00000/")
 
-    assert ran < 60
+    assert ran < 600
     assert any(key.endswith("status.json") for key in stored)
 
 
@@ -164,7 +161,7 @@ def test_calls_that_begin_after_the_marker_run_nothing(faas: FaasMaker, tally: T
     run = started(client, *bind_items(lambda x: leave_mark(path, str(x)), range(4)))
     cancel_job(client, run.job)
     process_faas.release()
-    process_faas.wait(60)
+    process_faas.wait(HANGS)
 
     assert tally.read() == []
 
@@ -176,7 +173,7 @@ def test_a_job_that_was_never_sent_has_nothing_to_stop(client: LithopsClient) ->
 
 
 def test_a_job_of_another_machine_is_left_its_processes(client: LithopsClient, start_map: MapStarter) -> None:
-    run = start_map(lambda x: time.sleep(60), [1])
+    run = start_map(lambda x: time.sleep(3600), [1])
     moved = LithopsJob.from_dict({**run.job.to_dict(), "host": "another-machine"})
     wait_for(lambda: bool(runner_pids(run.job)))
     pids = runner_pids(run.job)

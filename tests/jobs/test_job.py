@@ -157,7 +157,7 @@ ROUND = {"job_id": "M000", "items": 1, "calls": 1, "submitted": 1.0}
         ("rounds", [{**ROUND, "submitted": "now"}]),
         ("rounds", [{**ROUND, "more": "x" * 65_000}]),
         ("more", "x" * 65_000),
-        ("more", object()),
+        pytest.param("more", object(), id="more-object"),
         ("more", float("nan")),
     ],
     ids=lambda value: ascii(value)[:40],

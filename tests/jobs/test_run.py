@@ -15,10 +15,9 @@ from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError
+from lithops_provider.jobs.errors import Failure, JobCancelledError, JobTimeoutError
 from lithops_provider.jobs.follow import follower as follow
 from lithops_provider.jobs.follow.follower import Progress
-from lithops_provider.jobs.gather.failures import Failure
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.spec import Options, make_spec
@@ -178,8 +177,10 @@ def test_what_is_handed_back_is_sent_again_until_all_is_done(faas: FaasMaker, ta
     run = finished(faas(max_workers=1, runtime_timeout=7), *bind_items(nap, range(10)))  # Lithops keeps 5 for itself
 
     assert (run.results(), run.failures()) == (list(range(10)), [])
-    assert sorted(map(int, tally.read())) == list(range(10))
+    assert set(map(int, tally.read())) == set(range(10))
     assert len(run.job.rounds) > 1
+    # Of each call that time is up for, at most the item that runs is handed back.
+    assert len(tally.read()) < 10 + len(run.job.rounds)
 
 
 def test_a_call_whose_machine_is_gone_is_given_up(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.status.records import TaskKey, TaskRecord
 from lithops_provider.ui import view_cache as views
 from lithops_provider.ui.view_cache import JobViews
 
-WAY: dict[str, Any] = {"lithops_conn_id": "a", "arguments": {}, "lithops_config": {}}
+WAY = TaskRecord(
+    TaskKey("dag", "run", "task", -1), state=None, try_number=1, started=None, ended=None, operator=None, jobs={}
+)
 
 
 def job(number: int, items: int = 10) -> LithopsJob:
@@ -27,11 +30,19 @@ def test_a_view_is_kept_over_rounds() -> None:
     assert kept.get(WAY, job(1)) is kept.get(WAY, job(1).with_round(1, 1))
 
 
-@pytest.mark.parametrize("change", [{"lithops_conn_id": "b"}, {"lithops_config": {"aws": {"region": "eu"}}}], ids=str)
-def test_another_way_to_the_storage_is_another_view(change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(WAY, try_number=2),
+        *(replace(WAY, key=replace(WAY.key, **{name: "x"})) for name in ("dag_id", "run_id", "task_id")),
+        replace(WAY, key=replace(WAY.key, map_index=0)),
+    ],
+    ids=str,
+)
+def test_the_same_value_in_another_task_is_another_view(other: TaskRecord) -> None:
     kept = JobViews()
 
-    assert kept.get(WAY, job(1)) is not kept.get({**WAY, **change}, job(1))
+    assert kept.get(WAY, job(1)) is not kept.get(other, job(1))
 
 
 def test_a_value_with_the_same_id_is_another_view_if_it_differs() -> None:

@@ -12,10 +12,12 @@ from airflow.utils.session import create_session
 
 from lithops_provider.cli.lookup import find_job
 from lithops_provider.cli.output import plain_text, show_fields, show_rows
+from lithops_provider.connection.settings import ConnectionSettings
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
 from lithops_provider.status import answers
 from lithops_provider.status.records import recent_tasks
-from lithops_provider.status.storage import connect, connection_of
+from lithops_provider.status.settings import task_settings
+from lithops_provider.status.storage import connect
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -105,7 +107,8 @@ def logs_(args: Namespace) -> None:
     if args.index >= found.job.items:
         raise InvalidInputError(f"job {found.job.executor_id} has {found.job.items} item(s), so no item {args.index}")
     view, snapshot = found.look()
-    conn_id = connection_of(found.published)
+    with create_session() as session:
+        conn_id = task_settings(session, found.record.key).lithops_conn_id
     item = answers.item(view, snapshot, args.index, found.shown, conn_id)
     if args.output in ("json", "yaml"):
         show_fields(item, args.output)
@@ -144,7 +147,7 @@ def clean_(args: Namespace) -> None:
     if (args.job is None) == (args.older_than is None):
         raise InvalidInputError("give either a JOB or --older-than DAYS")
     if args.job is None:
-        client = connect({"lithops_conn_id": args.conn_id})
+        client = connect(ConnectionSettings(args.conn_id))
         where = f"{client.storage_backend}://{client.bucket}"
         _confirm(args, f"Delete the data of all jobs in {where} that were sent over {args.older_than:g} days ago?")
         jobs = clean_older_than(client, args.older_than * 86_400)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from airflow.utils.session import create_session
 
-from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
+from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError, StorageUnavailableError
 from lithops_provider.jobs.view.job_view import JobView
 from lithops_provider.status.records import failures_shown, summary_of, tasks_of_job
-from lithops_provider.status.storage import connect
+from lithops_provider.status.storage import open_job
 
 if TYPE_CHECKING:
     from typing import Any
@@ -49,20 +49,13 @@ class FoundJob:
         """The job's value."""
         return self.record.jobs[self.phase]
 
-    @property
-    def published(self) -> dict[str, Any]:
-        """The XCom ``lithops_job``."""
-        return self.record.published or {}
-
     def client(self) -> LithopsClient:
         """
         Returns the client for the job's storage.
 
-        :raises ConfigurationError: the connection is missing, or wrong
+        :raises LithopsJobError: the job isn't the task's, or its storage can't be opened
         """
-        client = connect(self.published)
-        client.check_holds(self.job)
-        return client
+        return open_job(self.record.key, self.job)
 
     def look(self) -> tuple[JobView, Snapshot]:
         """
@@ -105,4 +98,17 @@ def find_job(named: str) -> FoundJob:
             f"no task has published a job {named!r}: it is forgotten when a task is run again, and when XComs are "
             "deleted; `airflow lithops jobs list` shows those that are known"
         )
-    return found[0]
+    return found[0] if len(found) == 1 else _of_its_task(found)
+
+
+def _of_its_task(found: list[FoundJob]) -> FoundJob:
+    """Returns the one of several tasks' records that has sent the job: anybody may copy a value into an XCom."""
+    error: LithopsJobError | None = None
+    for entry in found:
+        try:
+            entry.client()
+        except LithopsJobError as problem:
+            error = problem
+        else:
+            return entry
+    raise error or InvalidInputError("there is no such job")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
-    from lithops_provider.task.base import LithopsBaseOperator
+    from lithops_provider.task.handover import Handover
+    from lithops_provider.task.operator import LithopsBaseOperator
 
 #: Of items that are there when the DAG is parsed, so many are checked then; the rest when the task runs.
 _CHECKED_ITEMS = 100
@@ -204,7 +205,7 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         return object_paths(self.func, [binding.bind_by_name(args, kwargs, f"the call of {binding.name}")]), []
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.inputs.objects import bind_object
 

@@ -1,12 +1,80 @@
 """
 Jobs: everything that talks to Lithops. Imports no Airflow, so a plain script can use it:
 
-- `lithops_provider.jobs.config.resolve.resolve_config` makes a configuration, `LithopsClient` talks to its backends;
-- `lithops_provider.jobs.binding.function` binds items, `make_spec` pickles them, `JobRun` sends, follows and gathers
+- `resolve_config` makes a configuration, `LithopsClient` talks to its backends;
+- `bind_call`, `bind_items` and their likes bind items, `make_spec` pickles them, `JobRun` sends, follows and gathers
   them;
-- `LithopsJob` is the value from which any other process can go on, with `lithops_provider.jobs.wait`.
+- `LithopsJob` is the value from which any other process can go on: `wait_for_job`, `gather_results`, `cancel_job`.
+
+What is named here is for others to import, from here. Only the value is loaded at once: Airflow's processes load it.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.job import LithopsJob, Round
 
-__all__ = ["LithopsJob", "Round"]
+if TYPE_CHECKING:
+    from lithops_provider.jobs.binding.function import bind_call, bind_items
+    from lithops_provider.jobs.cancel import cancel_job
+    from lithops_provider.jobs.clean import clean_job, clean_older_than
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.config.resolve import resolve_config
+    from lithops_provider.jobs.inputs.objects import bind_object, bind_objects
+    from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
+    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.submit.spec import Options, make_spec
+    from lithops_provider.jobs.wait import check_results, gather_results, look_at_job, wait_for_job
+
+__all__ = [
+    "JobRun",
+    "LithopsClient",
+    "LithopsJob",
+    "Options",
+    "Round",
+    "bind_call",
+    "bind_items",
+    "bind_object",
+    "bind_objects",
+    "bind_reduce",
+    "cancel_job",
+    "check_results",
+    "clean_job",
+    "clean_older_than",
+    "gather_results",
+    "look_at_job",
+    "make_spec",
+    "reduce_items",
+    "resolve_config",
+    "wait_for_job",
+]
+
+_MODULES = {
+    "JobRun": "run",
+    "LithopsClient": "client",
+    "Options": "submit.spec",
+    "bind_call": "binding.function",
+    "bind_items": "binding.function",
+    "bind_object": "inputs.objects",
+    "bind_objects": "inputs.objects",
+    "bind_reduce": "inputs.reduce",
+    "cancel_job": "cancel",
+    "check_results": "wait",
+    "clean_job": "clean",
+    "clean_older_than": "clean",
+    "gather_results": "wait",
+    "look_at_job": "wait",
+    "make_spec": "submit.spec",
+    "reduce_items": "inputs.reduce",
+    "resolve_config": "config.resolve",
+    "wait_for_job": "wait",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a name of `__all__` when it is asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -10,6 +10,7 @@ import time
 from lithops_provider.jobs.adapter.compute import STOPPING_BACKENDS
 from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.owner import is_owner
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from lithops_provider.jobs.job import LithopsJob
 
@@ -42,24 +43,6 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
         _kill(runner_pids(job))
         remove_job_file(job.bucket, f"{job.executor_id}-{job.job_ids[-1]}")
     return True
-
-
-def set_owner(client: LithopsClient, job: LithopsJob, owner: str) -> None:
-    """
-    Says who waits for a job from now on. After a Clear the next try may take over a job before the last one, or
-    its trigger, comes to stop it.
-
-    :param client: where the job runs
-    :param job: its value
-    :param owner: any text that no other waiter has
-    """
-    client.put(job.owner_key, owner.encode())
-
-
-def is_owner(client: LithopsClient, job: LithopsJob, owner: str) -> bool:
-    """Tells whether nobody else has said that they wait for the job."""
-    known = client.get(job.bucket, job.owner_key)
-    return known is None or known.decode() == owner
 
 
 def _kill(pids: list[int]) -> None:

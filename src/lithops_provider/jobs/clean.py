@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -74,8 +73,8 @@ def _last_sent(client: LithopsClient, keys: list[str]) -> float:
     """Returns when the last round of a job was sent; 0 if that isn't known, as when its plan was never stored."""
     times = [0.0]
     for key in keys:
-        if key.endswith("/plan") and (data := client.get(client.bucket, key)) is not None:
-            times.append(float(json.loads(data)["submitted"]))
+        if key.endswith("/plan") and (plan := client.get_json(client.bucket, key)) is not None:
+            times.append(float(plan.get("submitted", 0.0)))
     return max(times)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from lithops_provider.jobs.adapter import compute as lithops_api
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.queues import delete_queue
+from lithops_provider.jobs.adapter.time_limit import within
 from lithops_provider.jobs.errors import (
     ConfigurationError,
     LithopsJobError,
@@ -19,7 +21,6 @@ from lithops_provider.jobs.errors import (
     StorageUnavailableError,
 )
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.time_limit import within
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,10 @@ class LithopsClient:
                 f"the compute backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "
                 "its cloud, for instance lithops[aws]"
             ) from error
+        except OSError as error:
+            if name == "localhost":
+                self.check_not_refused(error, "opening the compute backend", storage=name)
+            raise
 
     @property
     def backend(self) -> str:
@@ -114,7 +119,17 @@ class LithopsClient:
     def put(self, key: str, data: bytes) -> None:
         """Writes an object to the job bucket."""
         limit = self.request_seconds + len(data) / _SLOWEST
-        self.patiently(lambda: self.storage.put_object(self.bucket, key, data), f"writing {key}", limit)
+
+        def write() -> None:
+            try:
+                self.storage.put_object(self.bucket, key, data)
+            except OSError as error:
+                on_disk = self.storage_backend == "localhost"
+                if not (on_disk and lithops_storage.is_full(error) and lithops_storage.remove_abandoned(self.bucket)):
+                    raise
+                self.storage.put_object(self.bucket, key, data)
+
+        self.patiently(write, f"writing {key}", limit)
 
     def get(self, bucket: str, key: str, *, large: bool = False) -> bytes | None:
         """Returns an object, or None if there is none. It may take longer to come if it may be ``large``."""
@@ -128,6 +143,23 @@ class LithopsClient:
                 raise
 
         return self.patiently(read, f"reading {key}", READ_SECONDS if large else None)
+
+    def get_json(self, bucket: str, key: str) -> dict[str, Any] | None:
+        """
+        Returns a JSON object, or None if there is none. One that is cut off or no JSON is none either: whoever wrote it
+        was killed, or the disk was full, on a storage that doesn't write objects as a whole.
+        """
+        data = self.get(bucket, key)
+        if data is None:
+            return None
+        try:
+            found = json.loads(data)
+        except ValueError:
+            found = None
+        if isinstance(found, dict):
+            return found
+        logger.warning("%s is damaged, and is taken to be missing", key)
+        return None
 
     def get_range(self, bucket: str, key: str, first: int, last: int) -> bytes | None:
         """
@@ -170,15 +202,17 @@ class LithopsClient:
 
     def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
         """
-        Checks that an error of the storage is none about credentials.
+        Checks that an error of the storage is none about credentials, or about a disk that is full or read-only.
 
         :param error: what its client raised
         :param what: what was being done, in words
         :param storage: name of the storage backend, if it isn't the configured one
         :raises StorageRefusedError: it is
         """
+        name = storage or self.config["lithops"]["storage"]
+        if name == "localhost" and (to_do := lithops_storage.disk_problem(error)):
+            raise StorageRefusedError(f"the storage {name!r} failed, {what}: {_first_of(error)}; {to_do}") from error
         if lithops_storage.is_refused(error):
-            name = storage or self.config["lithops"]["storage"]
             raise StorageRefusedError(
                 f"the storage {name!r} refused the credentials, or they don't allow this, {what}: {error}; check the "
                 f"section {name!r} of the configuration"
@@ -211,3 +245,10 @@ class LithopsClient:
                     ) from error
             time.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             delay = min(delay * 2, 10.0)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Returns what an error comes from: Lithops says that an object isn't there, whatever it was."""
+    while not isinstance(error, OSError) and error.__context__ is not None:
+        error = error.__context__
+    return error

@@ -13,17 +13,39 @@ What can go wrong with a job.
     ├── JobTimeoutError           the job passed its own deadline (also a TimeoutError)
     ├── JobCancelledError         somebody cancelled the job
     └── StorageUnavailableError   the storage did not answer, or lost the job's data
-        └── StorageRefusedError   it did not take the credentials
+        └── StorageRefusedError   it did not take the credentials, or its disk is full or read-only
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lithops_provider.jobs.gather.failures import Failure
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    Why an item failed.
+
+    :param index: the item's index
+    :param item: its arguments, shortened
+    :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
+    :param message: the exception's text
+    :param traceback: of the function's process
+    """
+
+    index: int
+    item: str
+    type: str
+    message: str
+    traceback: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON."""
+        return asdict(self)
 
 
 class LithopsJobError(Exception):
@@ -78,4 +100,7 @@ class StorageUnavailableError(LithopsJobError):
 
 
 class StorageRefusedError(StorageUnavailableError):
-    """The storage did not take the credentials, or they don't allow what was wanted. Said at once: it won't pass."""
+    """
+    The storage did not take the credentials, or they don't allow what was wanted, or its disk is full or read-only.
+    Raised without retrying: waiting does not help.
+    """

@@ -102,6 +102,16 @@ class LithopsJob:
         """Key of the object that says who waits for the job."""
         return f"{JOBS_PREFIX}/{self.executor_id}/owner"
 
+    @property
+    def chunks_key(self) -> str:
+        """Key of the object that says how many items each object in storage has become."""
+        return f"{JOBS_PREFIX}/{self.executor_id}/chunks"
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of all objects of the job, its owner's included."""
+        return f"{JOBS_PREFIX}/{self.executor_id}"
+
     def stop_key(self, number: int = -1) -> str:
         """Returns the key of the marker that stops a round."""
         return f"{self.round_prefix(number)}/stop"
@@ -129,7 +139,7 @@ class LithopsJob:
         return job_prefix(self.executor_id, self.rounds[number].job_id)
 
     def reference(self) -> dict[str, Any]:
-        """Returns what `lithops_provider.jobs.remote.results.read_values` takes to read this job's results."""
+        """Returns what `lithops_provider.jobs.remote.values.read_values` takes to read this job's results."""
         return {"bucket": self.bucket, "executor_id": self.executor_id, "job_ids": self.job_ids}
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.injection import Injection
-from lithops_provider.jobs.submit.send import load_items
+from lithops_provider.jobs.submit.plan import load_items
 
 
 def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.partial[Any]:

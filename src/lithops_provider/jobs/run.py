@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job, set_owner
+from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import JobCancelledError
+from lithops_provider.jobs.errors import Failure, JobCancelledError
 from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
-from lithops_provider.jobs.gather.failures import Failure, load_results, make_failure
+from lithops_provider.jobs.follow.states import RoundEnd, RunState
+from lithops_provider.jobs.gather.failures import load_results, make_failure
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize
-from lithops_provider.jobs.submit.send import Record, load_plan, new_job, submit_round
+from lithops_provider.jobs.submit.plan import load_plan
+from lithops_provider.jobs.submit.send import Record, new_job, submit_round
 from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class JobRun:
     :param deadline: seconds since the epoch at which the job is given up, or None
     :param item_retries: how often a failed item is sent again
     :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it
-    :param owner: who waits for the job, see `lithops_provider.jobs.cancel.set_owner`
+    :param owner: who waits for the job, see `lithops_provider.jobs.follow.owner.set_owner`
     :param read_results: whether the results are wanted here; else they stay in storage, and `results` can't tell them
     """
 
@@ -82,29 +85,33 @@ class JobRun:
         :returns: the job's value, from which any process can go on
         """
         self.job = new_job(self.client, self.spec)
-        self._own()
+        self._claim()
         self._send(None, None)
         return self.job
 
-    def attach(self, job: LithopsJob, since: int | None = None, memory: int | None = None) -> None:
+    def attach(self, job: LithopsJob, state: RunState | None = None) -> None:
         """
         Goes on with a job that this or another process has sent.
 
         :param job: its value
-        :param since: number of the first round of this try; None if this try hasn't sent one, so that all that
-            failed is sent again
-        :param memory: MB that items of this try have by now, if it was raised
+        :param state: what this try's run remembered when it left off; None if this try hasn't sent anything, so that
+            all that failed is sent again
         """
         self.job = job
-        self.memory = memory
-        self.since = len(job.rounds) if since is None else since
-        self._own()
+        state = RunState(len(job.rounds)) if state is None else state
+        self.since, self.memory = state.since, state.memory
+        self._claim()
         for number in range(len(job.rounds) - 1):
             self._take(self._gather(number), number)
         if not is_local(job) and self.client.get(job.bucket, job.sent_key()) is None:
             # Some calls may have been sent, some not: those that haven't begun must not, so that none runs twice.
             self.client.put(job.stop_key(), BEGIN_NOTHING)
             self._interrupted_round = len(job.rounds)
+
+    @property
+    def state(self) -> RunState:
+        """What another process has to know to go on in this try."""
+        return RunState(self.since, self.memory)
 
     def finish(self, enough: Callable[[], bool] = lambda: False) -> bool:
         """
@@ -125,7 +132,7 @@ class JobRun:
                 self._report(follower.poll())  # the last look may be as old as the poll interval
                 if not follower.over:
                     return False
-            if not self.settle(follower.lost, dead=follower.dead):
+            if not self.settle(follower.end):
                 return True
 
     def follower(self) -> Follower:
@@ -138,14 +145,13 @@ class JobRun:
         """Whether the submission of the last round was interrupted."""
         return self._interrupted_round == len(self.job.rounds)
 
-    def settle(self, lost: str | None = None, *, dead: bool = False) -> bool:
+    def settle(self, end: RoundEnd) -> bool:
         """
         Takes in the outcomes of the last round, and sends again what has to be: items that their call had no time
         for, items of calls that died before they began, items that a call took down with it, and, as far as
         ``item_retries`` allows, items that failed.
 
-        :param lost: why calls that never reported are given up
-        :param dead: whether they can't report any more, so that nothing runs twice if it is sent again
+        :param end: how the round ended
         :returns: whether another round is on its way
         :raises JobCancelledError: something would have to be sent again, but somebody has cancelled the job
         """
@@ -155,18 +161,19 @@ class JobRun:
         unrun: list[int] = []
         orphaned: list[int] = []
         given_up: list[Outcome] = []
-        for group in find_missing(self.client, self.job, plan, found, lost):
-            if group.reason is None or (dead and not group.begun and self._begins()):
+        for group in find_missing(self.client, self.job, plan, found, end.lost):
+            if group.reason is None or (end.dead and not group.begun and self._begins()):
                 unrun += group.indices
-            elif group.alone or (lost is not None and not (dead and group.begun)):
+            elif group.alone or (end.lost is not None and not (end.dead and group.begun)):
                 given_up += [lost_outcome(index, group.reason) for index in group.indices]
             else:
                 orphaned += group.indices
                 logger.warning(
                     "A call died with %d item(s) unfinished, which are run again one by one: %s",
-                    len(group.indices), group.reason["message"],
-                )  # fmt: skip
-        self._keep(given_up)
+                    len(group.indices),
+                    group.reason["message"],
+                )
+        self._store_lost(given_up)
         found.add(given_up)
         self._take(found, number)
         retried = [index for index in self.outcomes.failed if self.attempts[index] <= self.item_retries]
@@ -208,16 +215,14 @@ class JobRun:
         """Deletes the job's data."""
         clean_job(self.client, self.job)
 
-    def _own(self) -> None:
+    def _claim(self) -> None:
         if self.owner is not None:
             set_owner(self.client, self.job, self.owner)
 
     def _send(self, indices: Sequence[int] | None, batch_size: BatchSize | None) -> None:
         if self.cancelled:
             raise JobCancelledError("the job was cancelled before all of it was sent")
-        self.job, _ = submit_round(
-            self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded
-        )  # fmt: skip
+        self.job, _ = submit_round(self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded)
 
     def _recorded(self, job: LithopsJob) -> None:
         self.job = job  # before anything is sent, so that whatever is can be cancelled
@@ -246,7 +251,7 @@ class JobRun:
         rounds = range(len(self.job.rounds))[-_FRUITLESS_ROUNDS:]
         return len(rounds) < _FRUITLESS_ROUNDS or any(begun_calls(self.client, self.job, number) for number in rounds)
 
-    def _keep(self, given_up: list[Outcome]) -> None:
+    def _store_lost(self, given_up: list[Outcome]) -> None:
         """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""
         if not given_up:
             return

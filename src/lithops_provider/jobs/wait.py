@@ -13,7 +13,7 @@ from lithops_provider.jobs.gather.failures import failure_message, load_results,
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcomes, lost_outcome
-from lithops_provider.jobs.submit.send import load_items, load_plan
+from lithops_provider.jobs.submit.plan import load_items, load_plan
 
 
 def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:
@@ -92,7 +92,8 @@ def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> 
     for group in find_missing(client, job, plan, outcomes, "it is not over, or it died"):
         reason = group.reason or {
             "type": "NotRunError",
-            "message": "its call had no time left for it, and nobody was there to send it again",
+            "message": "its call had no time left for it, or what it stored is damaged, and nobody was there to send "
+            "it again",
         }
         outcomes.add(lost_outcome(index, reason) for index in group.indices)
     unknown = {"type": "CallLostError", "message": "it has no outcome"}

@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.links import LithopsJobLink
-from lithops_provider.task import arguments
+from lithops_provider.report.xcoms import JOB_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.task.base import LithopsBaseOperator
+    from airflow.sdk import BaseOperator
 
-#: XCom with the task's jobs. Airflow deletes it before the next try, which writes it anew.
-JOB_KEY = "lithops_job"
+    from lithops_provider.jobs.job import LithopsJob
 
 
 class PublishedJobs:
     """
-    The XCom ``lithops_job`` of a try: ``jobs``, the values by phase, and what leads to their storage,
-    ``lithops_conn_id``, ``arguments`` and ``lithops_config`` without credentials, as far as they aren't empty
-    or the default.
+    The XCom ``lithops_job`` of a try: ``jobs``, the values by phase. It says nothing of what leads to their storage:
+    users may write XComs.
 
     :param operator: the task
     :param ti: its instance
     """
 
-    def __init__(self, operator: LithopsBaseOperator, ti: Any) -> None:
+    def __init__(self, operator: BaseOperator, ti: Any) -> None:
         self.operator = operator
         self.ti = ti
         self._jobs: dict[str, dict[str, Any]] = {}
 
-    def know(self, jobs: Mapping[str, Any]) -> None:
+    def restore(self, jobs: Mapping[str, LithopsJob]) -> None:
         """
         Takes in what was published before a deferral.
 
-        :param jobs: values of jobs by phase; anything else among them is left out
+        :param jobs: values of jobs by phase
         """
-        from lithops_provider.jobs.job import LithopsJob
-
-        self._jobs = {phase: value for phase, value in jobs.items() if LithopsJob.is_value(value)}
+        self._jobs = {phase: job.to_dict() for phase, job in jobs.items()}
 
     def add(self, phase: str, job: LithopsJob) -> None:
         """
@@ -50,25 +44,8 @@ class PublishedJobs:
         :param phase: ``call``, ``map`` or ``reduce``
         :param job: its value
         """
-        from lithops_provider.hooks import LithopsHook
-        from lithops_provider.jobs.config.secrets import without_secrets
-
-        operator = self.operator
         if not self._jobs:  # early: Airflow itself stores links when the task is over
             link = LithopsJobLink()
-            self.ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=self.ti))
+            self.ti.xcom_push(key=link.xcom_key, value=link.get_link(self.operator, ti_key=self.ti))
         self._jobs[phase] = job.to_dict()
-        conn_id, default = operator.lithops_conn_id, LithopsHook.default_conn_name
-        value = {
-            "lithops_conn_id": None if conn_id == default else conn_id,
-            "arguments": operator.hook_arguments(),
-            "lithops_config": _plain(without_secrets(arguments.resolve(operator, "lithops_config") or {})),
-            "jobs": self._jobs,
-        }
-        value = {name: entry for name, entry in value.items() if entry}  # a row of the database for each task
-        self.ti.xcom_push(key=JOB_KEY, value=value)
-
-
-def _plain(config: dict[str, Any]) -> Any:
-    """Returns what of a configuration JSON can tell, so that nothing in it makes the task fail here."""
-    return json.loads(json.dumps(config, default=str))
+        self.ti.xcom_push(key=JOB_KEY, value={"jobs": self._jobs})

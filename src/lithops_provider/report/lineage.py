@@ -17,8 +17,8 @@ from openlineage.client.facet_v2 import JobFacet, RunFacet, source_code_location
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
 
 if TYPE_CHECKING:
+    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.task.base import LithopsBaseOperator
 
 #: Datasets up to which objects are told one by one, and up to which folders are; else buckets are.
 _MOST_OBJECTS, _MOST_FOLDERS = 20, 100
@@ -54,34 +54,45 @@ class LithopsFunctionJobFacet(JobFacet):
 
 
 def lineage(
-    operator: LithopsBaseOperator, job: LithopsJob | None, written: Iterable[Sequence[str]] = ()
+    *,
+    paths: Iterable[str],
+    references: Iterable[Mapping[str, Any]],
+    inlets: Sequence[Any] | None,
+    outlets: Sequence[Any] | None,
+    function: Callable[..., Any],
+    connection: Callable[[], ConnectionSettings],
+    job: LithopsJob | None,
+    results_stay: bool,
+    written: Iterable[Sequence[str]] = (),
 ) -> OperatorLineage[Any, Any]:
     """
     Returns what is known of a task: objects that it reads and writes, results that it reads or leaves in storage,
     outlets, its function and its job.
 
-    :param operator: the task, its fields rendered
+    :param paths: of the objects that its items name
+    :param references: values of the jobs whose results it reads
+    :param inlets: assets that it was declared to read
+    :param outlets: assets that it was declared to write
+    :param function: what it calls for each item
+    :param connection: returns what the task says about its configuration
     :param job: its last job; None if it hasn't sent one
+    :param results_stay: whether that job's results are left in storage
     :param written: bucket and prefix of each place where its functions have written objects
     """
     from lithops_provider.jobs.job import LithopsJob
 
-    paths, references = operator._lineage_inputs()
-    config = functools.cache(lambda: _config(operator))  # only paths without a backend need it
+    config = functools.cache(lambda: _config(connection()))  # only paths without a backend need it
     inputs = object_datasets(paths, config)
     inputs += [job_dataset(LithopsJob.from_dict(value), config) for value in references]
-    inputs += _declared(operator.inlets)
-    outputs = _declared(operator.outlets)
+    inputs += _declared(inlets)
+    outputs = _declared(outlets)
     run_facets: dict[str, Any] = {}
     if job is not None:
         run_facets["lithops_job"] = _job_facet(job)
-        settings = operator.settings()
-        if settings["async_invoke"] or not settings["get_result"]:
+        if results_stay:
             outputs.append(job_dataset(job, config))
         outputs += object_datasets((f"{job.storage}://{bucket}/{prefix}" for bucket, prefix in written), config)
-    return OperatorLineage(
-        inputs=inputs, outputs=outputs, run_facets=run_facets, job_facets=_function_facets(operator._function())
-    )
+    return OperatorLineage(inputs=inputs, outputs=outputs, run_facets=run_facets, job_facets=_function_facets(function))
 
 
 def object_datasets(paths: Iterable[str], config: Callable[[], Mapping[str, Any]]) -> list[Dataset]:
@@ -143,12 +154,10 @@ def _declared(assets: Sequence[Any] | None) -> list[Dataset]:
     return [dataset for entry in assets or () if (dataset := ExtractorManager.convert_to_ol_dataset(entry)) is not None]
 
 
-def _config(operator: LithopsBaseOperator) -> Mapping[str, Any]:
+def _config(connection: ConnectionSettings) -> Mapping[str, Any]:
     from lithops_provider.hooks import LithopsHook
-    from lithops_provider.task import arguments
 
-    given = arguments.resolve(operator, "lithops_config")
-    return LithopsHook(operator.lithops_conn_id, given, **operator.hook_arguments()).get_config()
+    return LithopsHook.from_settings(connection).get_config()
 
 
 def _job_facet(job: LithopsJob) -> LithopsJobRunFacet:

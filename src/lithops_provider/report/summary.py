@@ -9,19 +9,17 @@ from airflow.providers.common.compat.sdk import conf
 
 from lithops_provider.jobs.errors import ConfigurationError, ItemsFailedError
 from lithops_provider.report import telemetry
+from lithops_provider.report.xcoms import SUMMARY_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.gather.tally import Told
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.jobs.view.prices import Price
 
 logger = logging.getLogger(__name__)
-
-#: XCom with a summary of each of the task's jobs, by phase.
-SUMMARY_KEY = "lithops_summary"
-#: Where a later phase finds the summaries of earlier ones.
-SUMMARIES = "summaries"
 
 
 def sum_up(
@@ -30,11 +28,11 @@ def sum_up(
     client: LithopsClient,
     job: LithopsJob,
     told: Told,
-    carried: dict[str, Any] | None = None,
+    earlier: Mapping[str, Any] | None = None,
     *,
     end: float | None = None,
     error: BaseException | None = None,
-) -> None:
+) -> dict[str, Any]:
     """
     Sums up a job that is over, or was stopped: in an XCom, in metrics and in a span.
 
@@ -43,18 +41,19 @@ def sum_up(
     :param client: where it ran
     :param job: its value
     :param told: of its items
-    :param carried: what phases leave for later ones
+    :param earlier: the summaries of the jobs of earlier phases, by phase
     :param end: see `lithops_provider.jobs.view.summary.summarize`
     :param error: what the task fails with
+    :returns: the summaries with this one
     """
     from lithops_provider.jobs.view.summary import summarize
 
-    carried = {} if carried is None else carried
     stopped = error is not None and not isinstance(error, ItemsFailedError)
     found = summarize(client, job, told, known_prices(), end=end, stopped=stopped)
-    carried[SUMMARIES] = {**carried.get(SUMMARIES, {}), phase: found}
-    ti.xcom_push(key=SUMMARY_KEY, value=carried[SUMMARIES])
+    summaries = {**(earlier or {}), phase: found}
+    ti.xcom_push(key=SUMMARY_KEY, value=summaries)
     telemetry.tell_of_end(ti, job, found, error)
+    return summaries
 
 
 def known_prices() -> dict[str, Price]:

@@ -187,7 +187,9 @@ def item(view: JobView, snapshot: Snapshot, index: int, shown: dict[str, Any], c
             tries.append(_attempt(view, job, part, index))
     arguments = None
     if shown.get("job") == job.executor_id:
-        arguments = next((entry.get("item") for entry in shown.get("items") or [] if entry.get("index") == index), None)
+        entries = shown.get("items")
+        known = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
+        arguments = next((str(entry.get("item", "")) for entry in known if entry.get("index") == index), None)
     return {
         **snapshot.table.row(index),
         "arguments": arguments,
@@ -277,12 +279,8 @@ def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
     """Returns Lithops's status of a call. Its exception is pickled, and stays so."""
     if part.call < 0:
         return {}
-    data = view.client().get(job.bucket, f"{job.round_prefix(part.round)}/{part.call:05d}/status.json")
-    try:
-        status = json.loads(data or b"{}")
-    except ValueError:
-        return {}
-    return status if isinstance(status, dict) else {}
+    key = f"{job.round_prefix(part.round)}/{part.call:05d}/status.json"
+    return view.client().get_json(job.bucket, key) or {}
 
 
 def _log(status: dict[str, Any]) -> str:

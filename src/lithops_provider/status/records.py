@@ -12,9 +12,7 @@ from sqlalchemy import Text, and_, cast, select, true
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.report.jobs import JOB_KEY
-from lithops_provider.report.summary import SUMMARY_KEY
-from lithops_provider.task.run import FAILURES_KEY
+from lithops_provider.report.xcoms import FAILURES_KEY, JOB_KEY, SUMMARY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -47,8 +45,8 @@ class TaskRecord:
     :param started: when the try began, ISO 8601
     :param ended: when it ended
     :param operator: name of the operator
-    :param published: the XCom ``lithops_job``, see `lithops_provider.report.jobs`; None if there is none (yet)
-    :param jobs: the jobs in it by phase
+    :param jobs: the jobs in the XCom ``lithops_job`` by phase, see `lithops_provider.report.jobs`. Users may write
+        XComs: whether a job is the task's, `lithops_provider.status.storage.open_job` finds out
     :param problem: why it can't be read
     """
 
@@ -58,7 +56,6 @@ class TaskRecord:
     started: str | None
     ended: str | None
     operator: str | None
-    published: dict[str, Any] | None
     jobs: dict[str, LithopsJob]
     problem: str | None = None
 
@@ -173,11 +170,10 @@ def _query(*, outer: bool) -> Select[Any]:
 def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
     for row in session.execute(query):
         dag_id, run_id, task_id, map_index, state, try_number, started, ended, operator, value = row
-        published: dict[str, Any] | None = None
         jobs: dict[str, LithopsJob] = {}
         problem: str | None = None
         try:
-            published, jobs = _read(_plain(value))
+            jobs = _read(_plain(value))
         except InvalidInputError as error:
             problem = str(error)
         yield TaskRecord(
@@ -187,7 +183,6 @@ def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
             started=started.isoformat() if started else None,
             ended=ended.isoformat() if ended else None,
             operator=operator,
-            published=published,
             jobs=jobs,
             problem=problem,
         )
@@ -201,9 +196,9 @@ def _plain(value: Any) -> Any:
         return None
 
 
-def _read(value: Any) -> tuple[dict[str, Any] | None, dict[str, LithopsJob]]:
+def _read(value: Any) -> dict[str, LithopsJob]:
     if value is None:
-        return None, {}
+        return {}
     if not isinstance(value, dict) or not isinstance(value.get("jobs"), dict):
         raise InvalidInputError(f"the XCom {JOB_KEY} isn't what a task publishes")
     jobs = {}
@@ -212,4 +207,4 @@ def _read(value: Any) -> tuple[dict[str, Any] | None, dict[str, LithopsJob]]:
         if not job.rounds:
             raise InvalidInputError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
         jobs[str(phase)] = job
-    return value, jobs
+    return jobs

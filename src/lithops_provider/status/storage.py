@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.connection import Connection
+from airflow.utils.session import create_session
 
 from lithops_provider.hooks import LithopsHook
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.follow.owner import read_owner
+from lithops_provider.status.settings import task_settings
+from lithops_provider.task.owner import is_try_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.status.records import TaskKey
+
+#: Items of a job whose data is gone that its value is believed to have.
+_MOST_GONE = 1_000_000
 
 
 class _ServersHook(LithopsHook):
@@ -22,24 +31,52 @@ class _ServersHook(LithopsHook):
         return Connection.get_connection_from_secrets(conn_id)
 
 
-def connection_of(way: Mapping[str, Any]) -> str:
+def connect(settings: ConnectionSettings) -> LithopsClient:
     """
-    Returns the id of the connection that a job was sent with.
+    Returns the client for a storage.
 
-    :param way: what leads to its storage, see `connect`
-    """
-    return str(way.get("lithops_conn_id") or LithopsHook.default_conn_name)
-
-
-def connect(way: Mapping[str, Any]) -> LithopsClient:
-    """
-    Returns the client for the storage of a job.
-
-    :param way: what leads to it, as far as it isn't empty or the default: ``lithops_conn_id``, ``arguments`` and
-        ``lithops_config``, as in the XCom ``lithops_job`` and in the arguments of `LithopsJobTrigger`
-    :raises ConfigurationError: its connection is missing, or wrong
+    :param settings: of a task, from where no user can write them; never from an XCom
+    :raises ConfigurationError: the connection is missing, or wrong
     """
     from lithops_provider.jobs.client import LithopsClient
 
-    hook = _ServersHook(connection_of(way), way.get("lithops_config") or None, **(way.get("arguments") or {}))
-    return LithopsClient(hook.get_config(), patience=0.0)
+    return LithopsClient(_ServersHook.from_settings(settings).get_config(), patience=0.0)
+
+
+def open_job(key: TaskKey, job: LithopsJob) -> LithopsClient:
+    """
+    Returns the client for the storage of a task's job. The job's value is from an XCom, so all that it says is checked
+    against what its task was given and has stored.
+
+    :param key: names the task instance
+    :param job: its value
+    :raises LithopsJobError: the job isn't the task's, or its storage can't be opened
+    """
+    with create_session() as session:
+        settings = task_settings(session, key)
+    client = connect(settings)
+    client.check_holds(job)
+    check_owned(client, job, key)
+    return client
+
+
+def check_owned(client: LithopsClient, job: LithopsJob, key: TaskKey) -> None:
+    """
+    Checks that a job belongs to a task. One whose data was deleted has nothing to show, and belongs to anyone.
+
+    :param client: where it is
+    :param job: its value
+    :param key: names the task instance
+    :raises InvalidInputError: it is another's, or has another number of items
+    """
+    known = read_owner(client, job)
+    if known is None:
+        if client.keys(job.bucket, job.prefix) or job.items > _MOST_GONE:
+            raise InvalidInputError(f"nothing in storage says that job {job.executor_id} is one of task {key.task_id}")
+        return
+    if not is_try_of(known.owner, key):
+        raise InvalidInputError(f"job {job.executor_id} is not one of task {key.task_id}: another has sent it")
+    if known.items != job.items:
+        raise InvalidInputError(
+            f"job {job.executor_id} has {known.items} item(s), not {job.items}: its value was changed"
+        )

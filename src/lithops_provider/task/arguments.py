@@ -35,6 +35,28 @@ def resolve(operator: object, name: str) -> Any:
     return getattr(operator, given[0]) if given else None
 
 
+def backends(operator: object) -> dict[str, Any]:
+    """
+    Returns the settings that say where a job's functions and data are: ``backend``, ``storage``, ``mode``,
+    ``monitoring``, as far as they were given.
+
+    :param operator: holds each parameter as an attribute
+    :raises InvalidInputError: two of them contradict each other
+    """
+    monitoring, rabbitmq = getattr(operator, "monitoring", None), getattr(operator, "rabbitmq_monitor", None)
+    if rabbitmq is not None and flag("rabbitmq_monitor", rabbitmq):
+        if monitoring not in (None, "rabbitmq"):
+            raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
+        monitoring = "rabbitmq"
+    given = {
+        "backend": getattr(operator, "backend", None),
+        "storage": getattr(operator, "storage", None),
+        "mode": resolve(operator, "mode"),
+        "monitoring": monitoring,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """
     Reads one of a few words.

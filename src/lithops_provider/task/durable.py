@@ -120,7 +120,7 @@ class DurableState:
         :returns: None if there is none, or if it is about something else
         """
         from lithops_provider.jobs.cancel import cancel_job
-        from lithops_provider.jobs.submit.send import load_items, load_plan
+        from lithops_provider.jobs.submit.plan import load_items, load_plan
         from lithops_provider.jobs.submit.spec import same_items
 
         entry = self.load().get(phase)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,16 @@ from lithops_provider.jobs.errors import (
     LithopsJobError,
     StorageUnavailableError,
 )
+from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.report import telemetry
+from lithops_provider.report.failures import publish_failures
 from lithops_provider.report.jobs import PublishedJobs
-from lithops_provider.report.summary import SUMMARIES, SUMMARY_KEY, sum_up
-from lithops_provider.task import arguments
+from lithops_provider.report.summary import sum_up
+from lithops_provider.report.xcoms import SUMMARY_KEY
 from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
+from lithops_provider.task.handover import Deferred, Handover
+from lithops_provider.task.owner import owner_of
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
 
@@ -32,20 +35,11 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.gather.failures import Failure
     from lithops_provider.jobs.job import JobKind, LithopsJob
     from lithops_provider.jobs.run import JobRun
     from lithops_provider.jobs.submit.spec import JobSpec
-    from lithops_provider.task.base import LithopsBaseOperator
+    from lithops_provider.task.parameters import LithopsParameters
 
-#: XCom with the items that failed.
-FAILURES_KEY = "lithops_failures"
-#: Failures that it holds at most; all of them are in storage.
-_MAX_FAILURES = 100
-#: Where a later phase finds bucket and prefix of what functions of earlier ones have written; how many at most.
-_WRITTEN, _MAX_WRITTEN = "written", 200
-#: Characters of a failure's traceback in it.
-_MAX_TRACEBACK = 2_000
 #: States of a task that was marked or cleared while its process goes on.
 _ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
 #: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
@@ -60,18 +54,17 @@ class TaskRun:
     :param context: Airflow's
     """
 
-    def __init__(self, operator: LithopsBaseOperator, context: Context) -> None:
+    def __init__(self, operator: LithopsParameters, context: Context) -> None:
         self.operator = operator
         self.context = context
         self.log = operator.log
         self.settings = operator.settings()
+        self.connection = operator.connection()
         self.state = DurableState(context, operator.durable, operator.log)
         ti = context["ti"]
-        #: The same before and after a deferral, another one in the next try.
-        self.owner = f"{ti.id}/{ti.try_number}"
+        self.owner = owner_of(ti)
         self.active: JobRun | None = None
-        #: What earlier phases have left.
-        self.carried: dict[str, Any] = {}
+        self.handover = Handover()
         self.published = PublishedJobs(operator, ti)
         job_timeout = self.settings["job_timeout"]
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
@@ -82,7 +75,7 @@ class TaskRun:
     def execute(self) -> Any:
         """Does the operator's work from the beginning, or from where an earlier try was cut off."""
         with self._ending_stopped():
-            return self._begin(self._client(), self.operator.phases[0], {})
+            return self._start_phase(self._client(), self.operator.phases[0])
 
     def resume(self, event: Mapping[str, Any]) -> Any:
         """
@@ -94,30 +87,27 @@ class TaskRun:
             return self._resume(event)
 
     def _resume(self, event: Mapping[str, Any]) -> Any:
-        from lithops_provider.jobs.job import LithopsJob
-
-        state = event["state"]
-        phase, carried = state["phase"], state["carried"]
+        deferred = Deferred.from_dict(event["state"])
+        self.handover = deferred.handover
+        self.deadline, self.end = deferred.deadline, deferred.end
+        phase, job = deferred.phase, deferred.job
         if phase not in self.operator.phases:
             raise InvalidInputError(
                 f"the task was deferred while it ran a {phase}, but by now it is a {type(self.operator).__name__}, "
                 "which has none: the DAG was changed meanwhile. Clear the task to run it as it is now"
             )
-        self.carried = carried
-        self.deadline, self.end = state["deadline"], state["end"]
-        job = LithopsJob.from_dict(state["job"])
         client = self._client()
         client.check_holds(job)
-        self.published.know({**carried, phase: state["job"]})
+        self.published.restore({**self.handover.jobs, phase: job})
         run = self._run(client, phase, self._stored_spec(client, phase, job))
-        run.attach(job, state["since"], state["memory"])
+        run.attach(job, deferred.run)
         if event["status"] == "timeout":
             raise JobTimeoutError(f"job {run.job.executor_id} was not done in time, and is cancelled")
         if event["status"] == "error":
             raise LithopsJobError(f"waiting for job {run.job.executor_id} failed: {event['message']}")
-        if run.settle(event["lost"], dead=event["dead"]):
-            self._wait(run, phase, carried)
-        return self._conclude(run, phase, carried)
+        if run.settle(RoundEnd.from_dict(event)):
+            self._wait(run, phase)
+        return self._conclude(run, phase)
 
     @property
     def job(self) -> LithopsJob | None:
@@ -127,8 +117,7 @@ class TaskRun:
     @property
     def written(self) -> list[tuple[str, str]]:
         """Bucket and prefix of each place where the functions have written objects through ``storage``."""
-        written: list[tuple[str, str]] = self.carried.get(_WRITTEN, [])
-        return written
+        return self.handover.written
 
     def cancel(self) -> None:
         """Stops the job that is being run. Called in a signal handler, with seconds to live."""
@@ -149,7 +138,7 @@ class TaskRun:
             if stopped:
                 ti = self.context["ti"]
                 told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
-                self.carried = {SUMMARIES: told or {}}
+                self.handover.summaries = dict(told or {})
                 self._sum_up_stopped(self._client(), stopped[-1], error)
         except Exception:  # what Airflow is about to fail the task for matters more
             self.log.exception("The job could not be cancelled")
@@ -167,30 +156,29 @@ class TaskRun:
 
     def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
         """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
-        from lithops_provider.jobs.cancel import is_owner
         from lithops_provider.jobs.client import LithopsClient
+        from lithops_provider.jobs.follow.owner import is_owner
         from lithops_provider.jobs.gather.tally import read_told
 
-        if self.carried.get(SUMMARIES, {}).get(job.kind, {}).get("job") == job.executor_id:
+        if self.handover.summaries.get(job.kind, {}).get("job") == job.executor_id:
             return  # it was over before
         hasty = LithopsClient(client.config, patience=2.0)
         try:
             if is_owner(hasty, job, self.owner):  # else another try has taken it over
                 told = read_told(hasty, job)
-                sum_up(self.context["ti"], job.kind, hasty, job, told, self.carried, error=error)
+                sum_up(self.context["ti"], job.kind, hasty, job, told, self.handover.summaries, error=error)
         except Exception:  # what the task fails for matters more
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
-    def _begin(self, client: LithopsClient, phase: JobKind, carried: dict[str, Any]) -> Any:
+    def _start_phase(self, client: LithopsClient, phase: JobKind) -> Any:
         from lithops_provider.jobs.submit.spec import make_spec
 
-        self.carried = carried
         operator = self.operator
-        binding, items = operator._bind(self.context, client, phase, carried)
+        binding, items = operator._bind(self.context, client, phase, self.handover)
         if not items:
             self.log.info("There are no items, so nothing is sent.")
             if phase != operator.phases[-1] and operator._after_nothing():
-                return self._begin(client, _following(operator, phase), carried)
+                return self._start_phase(client, _following(operator, phase))
             return []
         spec = make_spec(phase, binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
@@ -202,43 +190,45 @@ class TaskRun:
             run.submit()
         else:
             run.attach(known)
+            self._store_chunks(client, phase, known)
             self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
         if last and self.settings["async_invoke"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        self._wait(run, phase, carried)
-        return self._conclude(run, phase, carried)
+        self._wait(run, phase)
+        return self._conclude(run, phase)
 
-    def _conclude(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> Any:
+    def _conclude(self, run: JobRun, phase: JobKind) -> Any:
         """Judges a phase that is over, and goes on to the next."""
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
         error = self._judge(run)
-        self._sum_up(run, carried, error)
+        self._sum_up(run, error)
         if error is not None:
             raise error
         if not last:
-            return self._begin(run.client, _following(operator, phase), {**carried, phase: run.job.to_dict()})
+            self.handover.jobs[phase] = run.job
+            return self._start_phase(run.client, _following(operator, phase))
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        result = operator._result(results, carried)
+        result = operator._result(results)
         if operator.do_xcom_push:
             check_pushable(result, many=result is results)
-        self._forget_on_success([run.job, *_jobs(carried)])
+        self._forget_on_success([run.job, *self.handover.jobs.values()])
         return result
 
-    def _sum_up(self, run: JobRun, carried: dict[str, Any], error: ItemsFailedError | None) -> None:
+    def _sum_up(self, run: JobRun, error: ItemsFailedError | None) -> None:
         from lithops_provider.jobs.gather.tally import told_by
 
         job, told = run.job, told_by(run.outcomes)
-        written = {*map(tuple, carried.get(_WRITTEN, [])), *told.written}
-        carried[_WRITTEN] = sorted(written)[:_MAX_WRITTEN]
+        handover, ti = self.handover, self.context["ti"]
+        handover.add_written(told.written)
         try:
-            sum_up(self.context["ti"], job.kind, run.client, job, told, carried, error=error)
+            handover.summaries = sum_up(ti, job.kind, run.client, job, told, handover.summaries, error=error)
         except LithopsJobError:  # what came of it is known
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
@@ -249,33 +239,23 @@ class TaskRun:
         failures = run.failures()
         if not failures:
             return None
-        message = failure_message(run.spec.name, failures, run.job.items, self._publish(run, failures))
+        where = publish_failures(self.context["ti"], run.client, run.job, failures)
+        message = failure_message(run.spec.name, failures, run.job.items, where)
         if too_many(len(failures), run.job.items, self.settings["min_success_ratio"]):
             return ItemsFailedError(message, failures, run.job.items)
         self.log.warning(message)
         return None
 
-    def _publish(self, run: JobRun, failures: list[Failure]) -> str:
-        """Stores all failures, and puts the first of them into an XCom. Returns where they are."""
-        key = f"{run.job.round_prefix()}/failures.json"
-        entries = [failure.to_dict() for failure in failures]
-        run.client.put(key, json.dumps(entries).encode())
-        shown = [{**entry, "traceback": entry["traceback"][-_MAX_TRACEBACK:]} for entry in entries[:_MAX_FAILURES]]
-        where = f"{run.job.storage}://{run.job.bucket}/{key}"
-        value = {"job": run.job.executor_id, "failed": len(entries), "items": shown, "all": where}
-        self.context["ti"].xcom_push(key=FAILURES_KEY, value=value)
-        return f"job {run.job.executor_id}; all of them are in the XCom {FAILURES_KEY} and in {where}"
-
-    def _wait(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+    def _wait(self, run: JobRun, phase: JobKind) -> None:
         """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
         if not self.operator.deferrable:
             run.finish()
             return
         wait = WorkerWait()
         if not run.finish(lambda: wait.enough(run.progress)):
-            self._defer(run, phase, carried)
+            self._defer(run, phase)
 
-    def _defer(self, run: JobRun, phase: JobKind, carried: dict[str, Any]) -> None:
+    def _defer(self, run: JobRun, phase: JobKind) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
         self._check_wanted(run)
@@ -292,15 +272,7 @@ class TaskRun:
                 owner=self.owner,
                 interrupted=run.interrupted,
                 # Not as the method's arguments: `dag.test()` passes the event alone.
-                state={
-                    "phase": phase,
-                    "job": run.job.to_dict(),
-                    "carried": carried,
-                    "since": run.since,
-                    "memory": run.memory,
-                    "deadline": self.deadline,
-                    "end": self.end,
-                },
+                state=Deferred(phase, run.job, self.handover, run.state, self.deadline, self.end).to_dict(),
                 **settings,
             ),
             method_name="resume",
@@ -330,19 +302,14 @@ class TaskRun:
         """
         from lithops_provider.triggers import without_credentials
 
-        operator = self.operator
-        given = without_credentials(arguments.resolve(operator, "lithops_config"), operator.lithops_conn_id)
-        return {"arguments": operator.hook_arguments(), "lithops_config": given, "first_look": defer_at_least()}
+        given = without_credentials(self.connection.lithops_config, self.connection.lithops_conn_id)
+        return {"arguments": dict(self.connection.arguments), "lithops_config": given, "first_look": defer_at_least()}
 
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.client import LithopsClient
 
-        operator = self.operator
-        hook = LithopsHook(
-            operator.lithops_conn_id, arguments.resolve(operator, "lithops_config"), **operator.hook_arguments()
-        )
-        return LithopsClient(hook.get_config())
+        return LithopsClient(LithopsHook.from_settings(self.connection).get_config())
 
     def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun
@@ -351,6 +318,8 @@ class TaskRun:
 
         def record(job: LithopsJob) -> None:
             self.state.save(phase, job, digests)
+            if len(job.rounds) == 1:
+                self._store_chunks(client, phase, job)
             telemetry.count_sent(self.context["ti"], job)
             self.published.add(phase, job)
 
@@ -368,9 +337,13 @@ class TaskRun:
         )
         return self.active
 
+    def _store_chunks(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> None:
+        if phase != self.operator.phases[-1]:  # else there is no phase that would read them
+            self.handover.store_chunks(client, job)
+
     def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
         """Returns what a job does, its items as they were sent: computing them anew could give others."""
-        from lithops_provider.jobs.submit.send import load_items
+        from lithops_provider.jobs.submit.plan import load_items
         from lithops_provider.jobs.submit.spec import make_spec
 
         items = load_items(client, job)
@@ -403,11 +376,5 @@ class TaskRun:
         self.operator.on_success_callback = [*callbacks, after_push]
 
 
-def _following(operator: LithopsBaseOperator, phase: JobKind) -> JobKind:
+def _following(operator: LithopsParameters, phase: JobKind) -> JobKind:
     return operator.phases[operator.phases.index(phase) + 1]
-
-
-def _jobs(carried: Mapping[str, Any]) -> list[LithopsJob]:
-    from lithops_provider.jobs.job import LithopsJob
-
-    return [LithopsJob.from_dict(value) for value in carried.values() if LithopsJob.is_value(value)]

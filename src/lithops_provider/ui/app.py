@@ -17,7 +17,7 @@ from lithops_provider.jobs.view.item_table import STATES
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from lithops_provider.status import answers
 from lithops_provider.status.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
-from lithops_provider.status.storage import connection_of
+from lithops_provider.status.settings import task_settings
 from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
 from lithops_provider.ui.view_cache import JobViews
 
@@ -26,6 +26,8 @@ _STATIC = FilePath(__file__).parent / "static"
 _FIRST_WAIT, _NEXT_WAIT = 1.2, 0.4
 #: Rows of a page of items, and of jobs, at most.
 _MOST_ROWS = 100
+#: The largest number that a database has room for.
+_MOST = (1 << 31) - 1
 
 #: Nothing but what comes with the package, and in no frame but Airflow's.
 _HEADERS = {
@@ -50,7 +52,7 @@ def _task(
     dag_id: DagId,
     run_id: Annotated[str, Query(max_length=250)],
     task_id: Annotated[str, Query(pattern=_NAME, max_length=250)],
-    map_index: Annotated[int, Query(ge=-1)] = -1,
+    map_index: Annotated[int, Query(ge=-1, le=_MOST)] = -1,
 ) -> TaskRecord:
     """Returns the task instance that a request is about, with its jobs."""
     record = find_task(session, TaskKey(dag_id, run_id, task_id, map_index))
@@ -64,12 +66,12 @@ Task = Annotated[TaskRecord, Depends(_task)]
 
 def _view(record: TaskRecord, phase: str | None, wait: float | None = None) -> tuple[str, JobView]:
     """Returns the phase that is meant, the last if none is, and the view of its job, just refreshed."""
-    if record.published is None or not record.jobs:
+    if not record.jobs:
         raise HTTPException(404, record.problem or "The task has not sent a job yet.")
     chosen = phase or list(record.jobs)[-1]
     if chosen not in record.jobs:
         raise HTTPException(404, f"The task has no job for the phase {chosen}.")
-    view = views.get(record.published, record.jobs[chosen])
+    view = views.get(record, record.jobs[chosen])
     if wait is None:
         wait = _FIRST_WAIT if view.snapshot is None else _NEXT_WAIT
     view.refresh(record.jobs[chosen], wait)
@@ -91,7 +93,7 @@ def list_jobs(
     session: SessionDep,
     readable: ReadableDags,
     limit: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 25,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=_MOST)] = 0,
 ) -> dict[str, Any]:
     """Returns the last tasks that have sent jobs, of all DAGs that the user may read, from the database alone."""
     records = recent_tasks(session, readable, limit + 1, offset)
@@ -108,7 +110,7 @@ def list_jobs(
 
 @api.get("/dags/{dag_id}/job", dependencies=[may_see_tasks])
 def show_job(
-    session: SessionDep, record: Task, phase: Phase = None, version: Annotated[int | None, Query(ge=0)] = None
+    session: SessionDep, record: Task, phase: Phase = None, version: Annotated[int | None, Query(ge=0, le=_MOST)] = None
 ) -> dict[str, Any]:
     """Returns a job's value, its progress and summary; charts only if the page hasn't the last version."""
     answer: dict[str, Any] = {
@@ -135,7 +137,7 @@ def list_items(
     descending: bool = False,
     state: Annotated[list[Literal["waiting", "running", "succeeded", "failed"]] | None, Query()] = None,
     search: Annotated[str, Query(max_length=200)] = "",
-    first: Annotated[int, Query(ge=0)] = 0,
+    first: Annotated[int, Query(ge=0, le=_MOST)] = 0,
     count: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 50,
 ) -> dict[str, Any]:
     """Returns a page of the job's items."""
@@ -153,14 +155,14 @@ def list_items(
 
 @api.get("/dags/{dag_id}/items/{index}", dependencies=[may_see_tasks, may_see_logs])
 def show_item(
-    session: SessionDep, record: Task, index: Annotated[int, Path(ge=0)], phase: Phase = None
+    session: SessionDep, record: Task, index: Annotated[int, Path(ge=0, le=_MOST)], phase: Phase = None
 ) -> dict[str, Any]:
     """Returns an item with its tracebacks, its output, and the log of its call."""
     _, view = _view(record, phase)
     snapshot = _seen(view)
     if index >= snapshot.job.items:
         raise HTTPException(404, f"The job has no item {index}.")
-    conn_id = connection_of(record.published or {})
+    conn_id = task_settings(session, record.key).lithops_conn_id
     return answers.item(view, snapshot, index, failures_shown(session, record.key), conn_id)
 
 

@@ -6,15 +6,15 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
+from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.view.job_view import JobView
-from lithops_provider.status.storage import connect
+from lithops_provider.status.storage import open_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.status.records import TaskRecord
 
 #: Items of all kept views together at most, each of which takes about a hundred bytes; and views.
 _MOST_ITEMS, _MOST_VIEWS = 2_000_000, 64
@@ -23,25 +23,25 @@ _IDLE = 600.0
 
 
 class JobViews:
-    """The views of a process, by job and what leads to its storage."""
+    """The views of a process, by the try of a task and its job."""
 
     def __init__(self) -> None:
         self._views: OrderedDict[str, tuple[JobView, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, published: Mapping[str, Any], job: LithopsJob) -> JobView:
+    def get(self, record: TaskRecord, job: LithopsJob) -> JobView:
         """
         Returns the view of a job, a new one if there is none yet.
 
-        :param published: the XCom that has it
+        :param record: the task instance that has published it
         :param job: its value
         """
-        way = {name: published.get(name) for name in ("lithops_conn_id", "arguments", "lithops_config")}
         # All of it: a job's value that somebody else has written must not lead to another's view.
-        key = json.dumps([way, {**job.to_dict(), "rounds": None}], sort_keys=True, default=str)
+        value = {**job.to_dict(), "rounds": None}
+        key = json.dumps([astuple(record.key), record.try_number, value], sort_keys=True)
         now = time.monotonic()
         with self._lock:
-            view = self._views[key][0] if key in self._views else JobView(job, lambda: connect(dict(published)))
+            view = self._views[key][0] if key in self._views else JobView(job, lambda: open_job(record.key, job))
             self._views[key] = (view, now)
             self._views.move_to_end(key)
             self._drop(now)

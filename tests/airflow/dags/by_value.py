@@ -36,26 +36,26 @@ with DAG("by_value", schedule=None):
             job=sent.output,
             mode=mode,
             poke_interval=2,
-            timeout=60,
+            timeout=3600,
             get_result=True,
             retries=retries,
             retry_delay=timedelta(seconds=1),
         )
     sent >> LithopsJobSensor(
-        task_id="wait_deferred", job=sent.output, deferrable=True, poll_interval=0.2, timeout=60, get_result=True
+        task_id="wait_deferred", job=sent.output, deferrable=True, poll_interval=0.2, timeout=3600, get_result=True
     )
 
     @task
     def by_hook(job: dict[str, Any]) -> list[int]:
         """Do with the value what can be done."""
         hook = LithopsHook()
-        hook.wait_for_job(job, poll_interval=0.1, timeout=60)
+        hook.wait_for_job(job, poll_interval=0.1, timeout=3600)
         return hook.gather_job(job)
 
     by_hook(sent.output)
 
     none = LithopsMapOperator(task_id="none", map_function=slow_square, map_iterdata=[], async_invoke=True)
-    LithopsJobSensor(task_id="wait_none", job=none.output, deferrable=True, timeout=60, get_result=True)
+    LithopsJobSensor(task_id="wait_none", job=none.output, deferrable=True, timeout=3600, get_result=True)
 
     kept = LithopsMapOperator(task_id="kept", map_function=slow_square, map_iterdata=[1, 2, 3], get_result=False)
     by_hook.override(task_id="gather_kept")(kept.output)
@@ -67,12 +67,12 @@ with DAG("by_value", schedule=None):
     failing = LithopsMapOperator(
         task_id="failing", map_function=fails_at_three, map_iterdata=range(5), async_invoke=True
     )
-    failing >> LithopsJobSensor(task_id="wait_failing", job=failing.output, poke_interval=1, timeout=60)
+    failing >> LithopsJobSensor(task_id="wait_failing", job=failing.output, poke_interval=1, timeout=3600)
     failing >> LithopsJobSensor(
         task_id="wait_tolerant",
         job=failing.output,
         poke_interval=1,
-        timeout=60,
+        timeout=3600,
         get_result=True,
         min_success_ratio=0.5,
     )

@@ -12,11 +12,13 @@ from airflow.sdk import DAG
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 
 
-def note(item: int, ledger: str, seconds: float, fail_until: int = 0) -> int:
-    """Write down the item, take a while, and fail the first times if that is wanted."""
+def note(item: int, ledger: str, seconds: float, fail_until: int = 0, held: int | None = None) -> int:
+    """Write down the item, take a while, wait to be let go if held, and fail the first times if that is wanted."""
     with open(ledger, "a") as file:
         file.write(f"{item}\n")
     time.sleep(seconds)
+    while held is not None and item >= held and not os.path.exists(f"{ledger}.go"):
+        time.sleep(0.05)
     if fail_until:
         with open(ledger) as file:
             times = file.read().split().count(str(item))
@@ -42,6 +44,7 @@ ARGS = {
     "ledger": "{{ dag_run.conf['ledger'] }}",
     "seconds": "{{ dag_run.conf.get('seconds', 0.01) }}",
     "fail_until": "{{ dag_run.conf.get('fail_until', 0) }}",
+    "held": "{{ dag_run.conf.get('held') }}",
 }
 CONF: dict[str, Any] = {
     "clean_data": "{{ dag_run.conf.get('clean_data', False) }}",
@@ -55,13 +58,13 @@ CONF: dict[str, Any] = {
 
 
 class ShortDeferral(LithopsMapOperator):
-    """Airflow gives up on its trigger after seconds, not a minute after the trigger itself would have."""
+    """Airflow gives up on its trigger after seconds, not a minute after the trigger itself would have, in an hour."""
 
     def execute(self, context: Any) -> Any:
         """Send and defer."""
         from lithops_provider.task import run as task_run
 
-        task_run._TIMEOUT_SLACK = -55.0
+        task_run._TIMEOUT_SLACK = 20.0 - 3600.0
         return super().execute(context)
 
 
@@ -72,7 +75,7 @@ with DAG("ledger_short_deferral", schedule=None, render_template_as_native_obj=T
         map_iterdata=ITEMS,
         extra_args=ARGS,
         deferrable=True,
-        **{**CONF, "job_timeout": 60},
+        **{**CONF, "job_timeout": 3600},
     )
 
 for name, deferrable in (("sync", False), ("deferred", True)):
@@ -100,12 +103,13 @@ for name, deferrable in (("sync", False), ("deferred", True)):
             **CONF,
         )
 
-    with DAG(f"ledger_call_{name}", schedule=None, render_template_as_native_obj=True):
-        LithopsCallAsyncOperator(
-            task_id="call",
-            func=call,
-            data={"ledger": ARGS["ledger"], "seconds": ARGS["seconds"]},
-            deferrable=deferrable,
-            poll_interval=0.2,
-            execution_timeout=timedelta(seconds=15),
-        )
+    for dag_id, execution_timeout in (("ledger_call", None), ("ledger_timed_call", timedelta(seconds=15))):
+        with DAG(f"{dag_id}_{name}", schedule=None, render_template_as_native_obj=True):
+            LithopsCallAsyncOperator(
+                task_id="call",
+                func=call,
+                data={"ledger": ARGS["ledger"], "seconds": ARGS["seconds"]},
+                deferrable=deferrable,
+                poll_interval=0.2,
+                execution_timeout=execution_timeout,
+            )

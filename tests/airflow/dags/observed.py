@@ -19,7 +19,7 @@ def count_lines(obj: Any, storage: Any) -> int:
 
 def wait(x: int) -> int:
     """Return 0 at once, and others not within this life."""
-    time.sleep(600 * x)
+    time.sleep(3600 * x)
     return x
 
 

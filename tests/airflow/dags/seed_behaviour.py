@@ -143,12 +143,6 @@ class Talking(LithopsMapOperator):
 
 with DAG("seed_behaviour", schedule=None, default_args=SOON, max_active_tasks=32) as dag:
     LithopsMapOperator(task_id="progress", map_function=sleep, map_iterdata=range(56), workers=2)
-    LithopsCallAsyncOperator(
-        task_id="execution_timeout",
-        func=wait_for,
-        data={"path": f"{PATH}timeout"},
-        execution_timeout=timedelta(seconds=25),  # by then the function has begun, on a busy machine, too
-    )
     Talking(
         task_id="logs",
         map_function=chatter,
@@ -171,6 +165,14 @@ with DAG("seed_behaviour", schedule=None, default_args=SOON, max_active_tasks=32
         LithopsMapOperator(task_id=unfit_kind, map_function=unfit, map_iterdata=[0, 1], extra_args={"kind": unfit_kind})
     LithopsCallAsyncOperator(task_id="unfit_call", func=unfit, data=[1, "bytes"])
     LithopsCallAsyncOperator(task_id="not_pushed", func=unfit, data=[1, "bytes"], do_xcom_push=False)
+
+with DAG("seed_timeout", schedule=None, default_args=SOON) as dag:
+    LithopsCallAsyncOperator(
+        task_id="execution_timeout",
+        func=wait_for,
+        data={"path": f"{PATH}timeout"},
+        execution_timeout=timedelta(seconds=10),
+    )
 
 with DAG("seed_killed", schedule=None, default_args=SOON) as dag:
     LithopsMapOperator(task_id="wait", map_function=wait_for, map_iterdata=[f"{PATH}killed"], item_retries=2, retries=0)

@@ -112,7 +112,7 @@ with DAG("seed_every", schedule=None, default_args={"poll_interval": 0.2}) as da
         runtime_memory=512,
         rabbitmq_monitor=False,
     )
-    LithopsMapOperator(task_id="timeout", map_function=sleep, map_iterdata=[0, 60], timeout=2, min_success_ratio=0.5)
+    LithopsMapOperator(task_id="timeout", map_function=sleep, map_iterdata=[0, 3600], timeout=2, min_success_ratio=0.5)
     LithopsCallAsyncOperator(task_id="include_modules", func=import_by_name, data=[7], include_modules=["seed_helper"])
     LithopsCallAsyncOperator(task_id="include_beside", func=add_ten_times, data=[7], include_modules=["seed_helper"])
     LithopsCallAsyncOperator(task_id="found_modules", func=add_ten_times, data=[7])

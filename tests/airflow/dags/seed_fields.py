@@ -60,12 +60,12 @@ with DAG("seed_fields", schedule=None, default_args={"poll_interval": 0.2}) as d
         runtime=f"{sys.executable}{{{{ 1 + 2 }}}}",
         workers="{{ 1 + 1 }}",
         runtime_memory="{{ 256 * 2 }}",
-        timeout="{{ 3 * 10 }}",
+        timeout="{{ 3 * 1000 }}",
         batch_size="{{ 1 + 1 }}",
         max_concurrency="{{ 2 }}",
         min_success_ratio="{{ 0.5 }}",
         item_retries="{{ 0 }}",
-        job_timeout="{{ 100 }}",
+        job_timeout="{{ 3600 }}",
     )
     map_reduce = LithopsMapReduceOperator(
         task_id="map_reduce",

@@ -43,7 +43,7 @@ def span(item: int, seconds: float) -> list[float]:
     return [begin, time.time()]
 
 
-def wait_for(path: str, seconds: float = 120.0) -> str:
+def wait_for(path: str, seconds: float = 3600.0) -> str:
     """Show a sign of life in a file beside ``path`` until that is there."""
     end = time.time() + seconds
     while not os.path.exists(path) and time.time() < end:

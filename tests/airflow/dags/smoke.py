@@ -42,7 +42,7 @@ def smoke_sleeps() -> None:
 
     @task
     def sleep() -> None:
-        time.sleep(120)
+        time.sleep(3600)
 
     sleep()
 

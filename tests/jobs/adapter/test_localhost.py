@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.jobs.adapter.localhost import write_modules
+from lithops_provider.jobs.adapter.modules import write_modules
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient

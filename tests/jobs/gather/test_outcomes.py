@@ -24,6 +24,7 @@ from lithops_provider.jobs.wait import check_results, gather_results, wait_for_j
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started
 from tests.jobs.follow.test_follower import elsewhere
 from tests.jobs.standins import FailingStorage, times
+from tools.waiting import HANGS
 
 
 def store(client: LithopsClient, job: LithopsJob, call: int, values: dict[int, Any], first: int = 0) -> str:
@@ -206,7 +207,7 @@ def test_how_real_calls_die_is_told(run_map: MapStarter, monkeypatch: pytest.Mon
 
 def test_a_job_that_partly_failed_is_gathered_from_its_value(client: LithopsClient, start_map: MapStarter) -> None:
     job = LithopsJob.from_dict(json.loads(json.dumps(start_map(lambda x: 1 // x, [1, 0, -1]).job.to_dict())))
-    wait_for_job(client, job, poll_interval=POLL, timeout=100)
+    wait_for_job(client, job, poll_interval=POLL, timeout=HANGS)
 
     assert gather_results(client, job, min_success_ratio=0.5) == [1, None, -1]
     with pytest.raises(ItemsFailedError, match="1 of 3 item") as caught:
@@ -223,7 +224,7 @@ class Unknown:
 
 def test_a_job_is_judged_without_its_results(client: LithopsClient, start_map: MapStarter) -> None:
     job = start_map(lambda x: Unknown() if x else 1 // x, [1, 0, 2]).job
-    wait_for_job(client, job, poll_interval=POLL, timeout=100)
+    wait_for_job(client, job, poll_interval=POLL, timeout=HANGS)
 
     check_results(client, job, min_success_ratio=0.6)
     with pytest.raises(ItemsFailedError, match="1 of 3 item") as caught:
@@ -241,7 +242,7 @@ def test_a_job_whose_data_is_gone_is_an_error(client: LithopsClient) -> None:
 def test_items_that_were_handed_back_to_nobody_are_told_as_not_run(faas: FaasMaker) -> None:
     client = faas(max_workers=1, runtime_timeout=7)  # Lithops keeps 5 of them for itself
     run = started(client, *bind_items(lambda x: time.sleep(0.5), range(20)))
-    wait_for_job(client, run.job, poll_interval=POLL, timeout=100)
+    wait_for_job(client, run.job, poll_interval=POLL, timeout=HANGS)
 
     with pytest.raises(ItemsFailedError) as caught:
         gather_results(client, run.job)

@@ -127,7 +127,7 @@ def test_a_job_whose_data_is_gone_is_an_error_not_an_empty_list(client: LithopsC
 
 
 def test_but_not_longer_than_allowed(client: LithopsClient, start_map: MapStarter) -> None:
-    run = start_map(lambda x: time.sleep(60), range(2))
+    run = start_map(lambda x: time.sleep(3600), range(2))
     with pytest.raises(JobTimeoutError):
         bind_references(client, str, run.job.to_dict(), timeout=0.2)
     run.cancel()

@@ -134,10 +134,10 @@ def test_a_timeout_cannot_be_swallowed_by_except_exception(batch: BatchRunner, c
 
 def test_the_timeout_is_each_items_own(batch: BatchRunner) -> None:
     def nap(x: int) -> int:
-        time.sleep(0.25)
+        time.sleep(0.5)
         return x
 
-    done = batch(nap, range(6), timeout=0.9)
+    done = batch(nap, range(6), timeout=2.5)
 
     assert done.results() == {index: index for index in range(6)}
 
@@ -154,7 +154,7 @@ def test_an_item_that_sets_an_alarm_of_its_own_is_still_held_to_its_timeout(
             time.sleep(600 if x == 1 else 0)
         return x
 
-    done = batch(ignore_alarms, range(3), timeout=0.3)
+    done = batch(ignore_alarms, range(3), timeout=1.5)
 
     assert done.results() == {0: 0, 2: 2}
     assert done.failures()[1]["type"] == "TimeoutError"
@@ -172,7 +172,7 @@ def test_the_item_after_one_that_reset_the_alarm_times_out_as_such(
             time.sleep(600 if x == 1 else 0)
         return x
 
-    done = batch(reset_alarms, range(3), timeout=0.3)
+    done = batch(reset_alarms, range(3), timeout=1.5)
 
     assert done.results() == {0: 0, 2: 2}
     assert done.failures()[1]["type"] == "TimeoutError"

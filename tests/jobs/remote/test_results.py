@@ -14,8 +14,8 @@ from lithops_provider.jobs.remote.results import (
     current_parts,
     job_prefix,
     read_outcomes,
-    read_values,
 )
+from lithops_provider.jobs.remote.values import read_values
 
 FAILURE = {"type": "ValueError", "message": "no", "traceback": ""}
 

@@ -13,7 +13,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from lithops_provider.jobs.adapter.storage import is_missing_key, is_refused
-from lithops_provider.jobs.remote.swift import mended
+from lithops_provider.jobs.remote.swift import with_swift_client
 from lithops_provider.jobs.submit import bootstrap
 
 CONFIG = {
@@ -43,7 +43,7 @@ class Answers(BaseAdapter):
 
 
 def handler(answers: Answers) -> Any:
-    made = mended(SimpleNamespace(backend="swift", config={"swift": dict(CONFIG)})).storage_handler
+    made = with_swift_client(SimpleNamespace(backend="swift", config={"swift": dict(CONFIG)})).storage_handler
     made.session.mount("http://", answers)
     return made
 
@@ -55,7 +55,7 @@ def asked(answers: Answers) -> list[tuple[str | None, str | None]]:
 def test_other_storages_stay_as_they_are() -> None:
     storage = SimpleNamespace(backend="minio", storage_handler="theirs")
 
-    assert mended(storage) is storage
+    assert with_swift_client(storage) is storage
     assert storage.storage_handler == "theirs"
 
 

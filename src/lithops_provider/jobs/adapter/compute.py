@@ -1,5 +1,5 @@
 """
-With the other modules whose name begins with lithops_, all that is used of Lithops beyond its documented interface.
+The compute backend. This folder has all that is used of Lithops beyond its documented interface;
 tests/jobs/adapter/test_compute.py fails when a release of Lithops moves any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from lithops_provider.jobs.adapter.faas import detached_faas_invoker
-from lithops_provider.jobs.adapter.localhost import detached_localhost_handler
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
 from lithops_provider.jobs.adapter.queues import make_queue
 from lithops_provider.jobs.errors import SubmitError
@@ -91,7 +89,9 @@ class Compute:
         from lithops.constants import LOCALHOST, SERVERLESS
 
         if self.mode == LOCALHOST:
-            return detached_localhost_handler(
+            from lithops_provider.jobs.adapter.localhost import DetachedLocalhostHandler
+
+            return DetachedLocalhostHandler(
                 lithops_config.extract_localhost_config(self.config), self.config["lithops"]["storage"]
             )
         if self.mode == SERVERLESS:
@@ -103,13 +103,9 @@ class Compute:
         return StandaloneHandler(lithops_config.extract_standalone_config(self.config))
 
     def _make_invoker(self) -> Any:
-        from lithops.invokers import BatchInvoker
+        from lithops_provider.jobs.adapter.invokers import DetachedBatchInvoker, DetachedFaaSInvoker
 
-        class DetachedBatchInvoker(BatchInvoker):  # type: ignore[misc]
-            def _build_futures(self, job: SimpleNamespace) -> list[Any]:
-                return []
-
-        invoker = detached_faas_invoker() if self.is_faas else DetachedBatchInvoker
+        invoker = DetachedFaaSInvoker if self.is_faas else DetachedBatchInvoker
         executor_id = "0000000000000000-0"  # each job brings its own
         return invoker(self.config, executor_id, self.internal_storage, self.handler, None)
 

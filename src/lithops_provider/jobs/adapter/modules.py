@@ -1,14 +1,19 @@
-"""Which modules travel with a job. Like compute.py, uses of Lithops what isn't documented."""
+"""Which modules travel with a job, and how they are written where it runs."""
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import os
 import sys
+import tempfile
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
-from lithops_provider.jobs.submit.pickler import NOT_IN_RUNTIME
+#: Packages that the functions' runtime doesn't have.
+NOT_IN_RUNTIME = ("airflow", "lithops_provider")
 
 
 def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set[str]) -> set[str]:
@@ -48,6 +53,24 @@ def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set
                 analyzer.add(root)
     paths |= analyzer.get_and_clear_paths()
     return paths
+
+
+def write_modules(folder: str, modules: Mapping[str, str] | None) -> None:
+    """
+    Does what Lithops's `write_module_data` does for each call of a job, but never changes a file that is there: another
+    call may be importing it at that moment.
+
+    :param folder: the job's
+    :param modules: base64 of the files, by their paths
+    """
+    for name, content in (modules or {}).items():
+        path = Path(folder, name.lstrip("/"))
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(base64.b64decode(content))
+        os.replace(file.name, path)
 
 
 def included(config: dict[str, Any], include_modules: list[str] | None) -> set[str] | None:

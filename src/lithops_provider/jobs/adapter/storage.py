@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lithops_provider.jobs.adapter.private_folder import lithops_folder
+from lithops_provider.jobs.errors import StorageRefusedError
 from lithops_provider.jobs.remote import storages
-from lithops_provider.jobs.remote.swift import mended
+from lithops_provider.jobs.remote.storages import PARTIAL, with_whole_files
 
 #: Errors of redis, botocore and google.auth that stand for credentials which are wrong, not enough or missing.
 _REFUSALS = (
     *("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError"),
     *("DefaultCredentialsError", "RefreshError"),
 )
+#: Errors of a disk that don't pass by themselves, by what is to be done.
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+#: Seconds after which a file that is being written was left behind by a process that is gone.
+_ABANDONED = 3600.0
 #: Objects that one request to Azure deletes at most.
 _AZURE_BATCH = 256
 #: How Lithops's swift backend says the status of an answer.
 _STATUS = re.compile(r"(\d{3}) - ")
+
+
+def check_importable() -> None:
+    """
+    Imports Lithops, which makes its folders then.
+
+    :raises StorageRefusedError: it can't
+    """
+    try:
+        import lithops  # noqa: F401
+    except OSError as error:
+        to_do = disk_problem(error)
+        if to_do is None:
+            raise
+        raise StorageRefusedError(f"Lithops can't be imported: {error}; {to_do}") from error
 
 
 def open_internal_storage(config: dict[str, Any]) -> Any:
@@ -31,28 +54,17 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
     :param config: complete configuration
     """
     from lithops.config import extract_storage_config
-    from lithops.storage import InternalStorage
 
-    class SharedInternalStorage(InternalStorage):  # type: ignore[misc]
-        """Several tasks of a machine at once write and read the file that caches what a runtime has."""
-
-        def _write_runtime_meta_file(self, filename_local_path: str, runtime_meta: Any) -> None:
-            os.makedirs(os.path.dirname(filename_local_path), exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(filename_local_path), delete=False) as file:
-                json.dump(runtime_meta, file)
-            os.replace(file.name, filename_local_path)
-
-        def _cached_runtime_meta(self, cache_key: str, filename_local_path: str) -> Any:
-            try:
-                return super()._cached_runtime_meta(cache_key, filename_local_path)
-            except ValueError:  # written by Lithops's own client at this moment, or cut off
-                return None
+    from lithops_provider.jobs.adapter.internal_storage import SharedInternalStorage
 
     if "localhost" in (config["lithops"]["backend"], config["lithops"]["storage"]):
         lithops_folder()
     internal = SharedInternalStorage(extract_storage_config(config))
+    with_whole_files(internal.storage)
     if internal.backend == "swift":
-        mended(internal.storage).create_bucket(internal.bucket)
+        from lithops_provider.jobs.remote.swift import with_swift_client
+
+        with_swift_client(internal.storage).create_bucket(internal.bucket)
     return internal
 
 
@@ -109,17 +121,62 @@ def is_refused(error: BaseException) -> bool:
     )
 
 
+def disk_problem(error: BaseException) -> str | None:
+    """
+    Returns what is to be done about an error of the localhost storage that won't pass by itself, such as a disk that is
+    full or read-only; None if it is none.
+
+    :param error: what its client, or the import of Lithops, raised
+    """
+    number = next((seen.errno for seen in _causes(error) if isinstance(seen, OSError) and seen.errno is not None), None)
+    folder = os.path.join(tempfile.gettempdir(), f"lithops-{os.getenv('USER', 'root')}")
+    if number in _READ_ONLY:
+        return (
+            f"Lithops keeps all of localhost in {folder}: make that folder writable for the user who runs Airflow's "
+            "tasks, or give them an environment in which TMPDIR is a folder that is, or configure another storage"
+        )
+    if number in _FULL:
+        return (
+            f"the disk of {folder}, or the user's share of it, is full: free some space, for instance with "
+            "LithopsHook().clean_older_than(timedelta(days=7)), and have tasks delete their data with clean_data=True"
+        )
+    return None
+
+
+def is_full(error: BaseException) -> bool:
+    """Tells whether an error says that a disk is full."""
+    return any(isinstance(seen, OSError) and seen.errno in _FULL for seen in _causes(error))
+
+
+def remove_abandoned(bucket: str) -> int:
+    """
+    Makes room on the disk of the localhost storage: deletes what processes that are gone were writing.
+
+    :param bucket: where
+    :returns: how many files there were
+    """
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    removed = 0
+    for folder, _, names in os.walk(os.path.join(LITHOPS_TEMP_DIR, bucket)):
+        for path in (os.path.join(folder, name) for name in names if name.startswith(".") and name.endswith(PARTIAL)):
+            with contextlib.suppress(OSError):
+                if os.stat(path).st_mtime < time.time() - _ABANDONED:
+                    os.remove(path)
+                    removed += 1
+    return removed
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """
     Yields an error and what it comes from. Lithops's backends for Azure, Google and others say StorageNoSuchKeyError
     whatever it was that failed; only its context tells.
     """
-    from lithops.storage.utils import StorageNoSuchKeyError
-
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        seen = seen.__cause__ or (seen.__context__ if isinstance(seen, StorageNoSuchKeyError) else None)
+        hidden = type(seen).__name__ == "StorageNoSuchKeyError"  # not imported: that may be what failed
+        seen = seen.__cause__ or (seen.__context__ if hidden else None)
 
 
 def _statuses(error: BaseException) -> set[int]:

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from lithops_provider.jobs.adapter.compute import quiet_lithops
+from lithops_provider.jobs.adapter.storage import check_importable
 from lithops_provider.jobs.config.complete import complete_config
 from lithops_provider.jobs.errors import ConfigurationError
 
@@ -77,6 +78,7 @@ def resolve_config(
     :param source: names ``base`` in errors, e.g. ``connection 'lithops_default'``
     :raises ConfigurationError: it is wrong; the message names the source, the key and what is expected
     """
+    check_importable()
     quiet_lithops()
     given = _checked_arguments(arguments or {})
     layers = [checked_layer(source, base)] if base else [_discovered()]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobTimeoutError
 from lithops_provider.jobs.follow.processes import runner_is_gone
+from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import parse_part_name
 
@@ -117,16 +118,15 @@ class Follower:
         self.delay = poll_interval
         self.calls: dict[str, CallState] = {}
         self.over = False
-        self.lost: str | None = None
-        self.dead = False
+        self.end = RoundEnd()
         self._interrupted = interrupted
         self._begin = self._changed = time.monotonic()
         self._all_done: float | None = None
 
     def poll(self) -> Progress:
         """
-        Looks once. Afterwards `over` says whether the round is at its end, `lost` why calls of it are missing, `dead`
-        whether they can't report any more, and `delay` how many seconds to wait before the next look.
+        Looks once. Afterwards `over` says whether the round is at its end, `end` how that
+        came about, and `delay` how many seconds to wait before the next look.
         """
         begin = time.monotonic()
         gone = self._runner_is_gone(begin)  # before the listing, so that what it wrote at its end is in there
@@ -168,16 +168,17 @@ class Follower:
             self.over = now - self._all_done > _END_GRACE
         if self._interrupted and progress.ended >= progress.started and now - self._begin > _END_GRACE:
             self.over = True
-            self.lost = "its submission was interrupted"
+            self.end = RoundEnd("its submission was interrupted")
         if gone:
-            self.over = self.dead = True
-            self.lost = "the process that ran the calls on this machine is gone"
+            self.over = True
+            self.end = RoundEnd("the process that ran the calls on this machine is gone", dead=True)
         quiet = now - self._changed
         if quiet > self.job.timeout + START_GRACE:
             self.over = True
-            self.lost = (
+            self.end = RoundEnd(
                 f"nothing was heard of it for {quiet:.0f} s, more than its timeout of {self.job.timeout:g} s and "
-                f"{START_GRACE:g} s to start in"
+                f"{START_GRACE:g} s to start in",
+                dead=gone,
             )
 
 

@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any
 
+from lithops_provider.jobs.errors import Failure
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome
-from lithops_provider.jobs.remote.text import storable
+from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.text import short_repr
 
 #: How many failures a message shows.
 _SHOWN = 5
 _ITEM_REPR = 120
-
-
-@dataclass(frozen=True)
-class Failure:
-    """
-    Why an item failed.
-
-    :param index: the item's index
-    :param item: its arguments, shortened
-    :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
-    :param message: the exception's text
-    :param traceback: of the function's process
-    """
-
-    index: int
-    item: str
-    type: str
-    message: str
-    traceback: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain JSON."""
-        return asdict(self)
 
 
 def describe_item(blob: bytes) -> str:

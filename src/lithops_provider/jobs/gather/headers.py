@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote.parts import DamagedPartError
 
 #: Bytes that are read at first: the headers of most parts are shorter.
 _FIRST_READ = 64 << 10
+#: Bytes that a header can have: more is no length but something else.
+_LONGEST_HEADER = 1 << 30
 _LENGTH = struct.Struct("<Q")  # that of a frame, see remote/frames.py
 _COLUMNS = ("index", "started", "seconds", "peak_memory", "size")
 
@@ -55,7 +58,7 @@ def read_header(client: LithopsClient, bucket: str, key: str, items: int) -> Hea
     :param key: its key
     :param items: how many items the job has
     :returns: None if the part is gone: its call has written another
-    :raises ValueError: it isn't what a part's header looks like
+    :raises DamagedPartError: it isn't what a part's header looks like
     """
     frame = read_header_frame(client, bucket, key)
     return None if frame is None else decode_header(frame[_LENGTH.size :], items)
@@ -69,23 +72,40 @@ def read_header_frame(client: LithopsClient, bucket: str, key: str) -> bytes | N
     :param bucket: its bucket
     :param key: its key
     :returns: None if the part is gone: its call has written another
-    :raises ValueError: it is cut off
+    :raises DamagedPartError: it is cut off
     """
     head = client.get_range(bucket, key, 0, _FIRST_READ - 1)
     if head is None:
         return None
     if len(head) < _LENGTH.size:
-        raise ValueError(f"{key} is too short for a part")
+        raise DamagedPartError(f"{key} is too short for a part")
     (length,) = _LENGTH.unpack_from(head)
     end = _LENGTH.size + length
+    if length > _LONGEST_HEADER:
+        raise DamagedPartError(f"{key} does not begin as a part does")
     if end > len(head):
         rest = client.get_range(bucket, key, len(head), end - 1)
         if rest is None:
             return None
         head += rest
     if end > len(head):
-        raise ValueError(f"{key} ends within its header")
+        raise DamagedPartError(f"{key} ends within its header")
+    if client.storage_backend == "localhost":  # the others write an object as a whole or not at all
+        _check_end(client, bucket, key, head, end)
     return head[:end]
+
+
+def _check_end(client: LithopsClient, bucket: str, key: str, head: bytes, start: int) -> None:
+    """Checks that a part goes on to where its header says that the results end, without reading them."""
+    try:
+        header = json.loads(head[_LENGTH.size : start])
+        failed = {int(index) for index in header["failures"]}
+        sizes = [size for index, size in zip(header["index"], header["size"], strict=True) if index not in failed]
+        end = start + sum(sizes) + _LENGTH.size * len(sizes)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedPartError(f"the header of {key} is damaged: {error!r}") from error
+    if end > len(head) and not client.get_range(bucket, key, end - 1, end - 1):
+        raise DamagedPartError(f"{key} ends within its results")
 
 
 def decode_header(data: bytes, items: int) -> Header:
@@ -94,7 +114,7 @@ def decode_header(data: bytes, items: int) -> Header:
 
     :param data: the part's first frame
     :param items: how many items the job has
-    :raises ValueError: it isn't what a part's header looks like
+    :raises DamagedPartError: it isn't what a part's header looks like
     """
     try:
         found = json.loads(data, parse_constant=_no_constant)
@@ -110,16 +130,16 @@ def decode_header(data: bytes, items: int) -> Header:
             {int(number): str(text) for number, text in found["output"].items()},
             frozenset((str(bucket), str(prefix)) for bucket, prefix in found.get("written", [])),
         )
-    except (KeyError, TypeError, AttributeError, OverflowError, UnicodeDecodeError) as error:
-        raise ValueError(f"the header of a part is damaged: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise DamagedPartError(f"the header of a part is damaged: {error!r}") from error
     if len({len(getattr(header, column)) for column in _COLUMNS}) != 1:
-        raise ValueError("the header of a part is damaged: its columns differ in length")
+        raise DamagedPartError("the header of a part is damaged: its columns differ in length")
     if len(set(header.index)) != len(header.index):
-        raise ValueError("the header of a part is damaged: it tells of an item twice")
+        raise DamagedPartError("the header of a part is damaged: it tells of an item twice")
     if any(number < 0 or number >= items for number in header.index):
-        raise ValueError(f"the header of a part is damaged: it tells of items that the job's {items} aren't among")
+        raise DamagedPartError(f"the header of a part is damaged: it tells of items beyond the job's {items}")
     return header
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"the header of a part is damaged: it has the number {name}")
+    raise ValueError(f"it has the number {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
+import logging
 import pickle
 import zlib
 from base64 import b64decode
@@ -18,8 +18,11 @@ from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
+from lithops_provider.jobs.remote.output import storable
+from lithops_provider.jobs.remote.parts import DamagedPartError
 from lithops_provider.jobs.remote.results import BEGUN, current_parts, read_outcomes
-from lithops_provider.jobs.remote.text import storable
+
+logger = logging.getLogger(__name__)
 
 _LOG_TAIL = 2_000
 _READERS = 16
@@ -57,21 +60,36 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1, *,
 
     def read() -> Outcomes:
         keys = current_parts(client.keys(job.bucket, f"{prefix}/"))
+        damaged: list[str] = []
         if results:
-            return read_outcomes(client.storage, job.bucket, keys)
-        return _read_headers(client, job.bucket, keys)
+            outcomes = read_outcomes(client.storage, job.bucket, keys, damaged)
+        else:
+            outcomes = _read_headers(client, job.bucket, keys, damaged)
+        for key in damaged:
+            logger.warning("%s is damaged, cut off for instance, and is taken to be missing", key)
+        return outcomes
 
     # Listed again each time: a call that still runs replaces its parts.
     return client.patiently(read, f"reading the parts of {prefix}", READ_SECONDS)
 
 
-def _read_headers(client: LithopsClient, bucket: str, keys: list[str]) -> Outcomes:
+def _read_headers(client: LithopsClient, bucket: str, keys: list[str], damaged: list[str]) -> Outcomes:
     outcomes = Outcomes()
-    with ThreadPoolExecutor(_READERS) as pool:
-        for key, frame in zip(keys, pool.map(lambda key: read_header_frame(client, bucket, key), keys), strict=True):
+
+    def read(key: str) -> Part | None:
+        try:
+            frame = read_header_frame(client, bucket, key)
             if frame is None:
                 raise FileNotFoundError(f"{key} is gone")
-            outcomes.add_part(Part(frame, results=False))
+            return Part(frame, results=False)
+        except DamagedPartError:
+            damaged.append(key)
+            return None
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        for part in pool.map(read, keys):
+            if part is not None:
+                outcomes.add_part(part)
     return outcomes
 
 
@@ -115,11 +133,10 @@ def begun_calls(client: LithopsClient, job: LithopsJob, number: int = -1) -> fro
 
 
 def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None) -> dict[str, Any] | None:
-    data = client.get(job.bucket, f"{job.round_prefix()}/{call_id}/status.json")
-    if data is None:
+    status = client.get_json(job.bucket, f"{job.round_prefix()}/{call_id}/status.json")
+    if status is None:
         message = lost or "the call never reported"
         return {"type": "CallLostError", "message": f"call {call_id}: {message}", "traceback": ""}
-    status = json.loads(data)
     if not status.get("exception"):
         return None  # it ended well, and gave back what it had no time for
     kind, message = _exception_of(status)
@@ -150,7 +167,10 @@ def _read_exception(info: Any) -> tuple[str, str]:
 
 def _log_of(status: dict[str, Any]) -> str:
     logs = status.get("logs")
-    if not logs:
+    if not isinstance(logs, str):
         return ""
-    text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
+    try:
+        text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
+    except (ValueError, zlib.error):
+        return ""
     return storable(text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:], _LOG_TAIL)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.binding.function import Binding, bind_function, split_evenly
@@ -24,6 +25,8 @@ Description = dict[str, Any]
 _S3_BACKENDS = ("minio", "ceph")
 #: Lookups at a time: each is a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
+#: How the names of compressed files end, of which no piece can be read without what is before it.
+_COMPRESSED = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
 _KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
 
 
@@ -255,8 +258,12 @@ def _chunks(
 ) -> list[Description]:
     size = description["size"]
     described = {key: value for key, value in description.items() if key != "whole"}
-    if size and description.get("whole") and (chunk_size or chunk_number):
-        logger.warning("%s is not split: its server has no ranges", description["url"])
+    name = str(description.get("key") or description.get("path") or urlsplit(description.get("url", "")).path)
+    if name.endswith(".parquet"):
+        newline = None  # it is cut by its row groups, see remote/tables.py
+    compressed = newline is not None and name.endswith(_COMPRESSED)
+    if size and (chunk_size or chunk_number) and (compressed or description.get("whole")):
+        logger.warning("%s is not split: %s", name, "it is compressed" if compressed else "its server has no ranges")
         bounds = [(0, size)]
     elif chunk_number and size:
         bounds = [(piece.start, piece.stop) for piece in split_evenly(size, min(chunk_number, size))]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
 from lithops_provider.jobs.binding.function import Binding, bind_function
+from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.submit.plan import load_plan
 
 SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
+
+#: In the place of a call's number: the round doesn't have the item.
+_NONE = -1
 
 
 def bind_reduce(reduce_function: Callable[..., Any], extra_args: Any = None) -> Binding:
@@ -25,18 +31,34 @@ def bind_reduce(reduce_function: Callable[..., Any], extra_args: Any = None) -> 
     return binding
 
 
-def reduce_items(mapped: LithopsJob, chunks: Sequence[int] | None) -> list[SpecialItem]:
+def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int] | None) -> list[SpecialItem]:
     """
     Returns the items of the reduce.
 
+    :param client: where the map ran
     :param mapped: the finished map
     :param chunks: number of items of each object, for one reducer an object; None for a single reducer
     """
     reference = mapped.reference()
     if chunks is None:
         return [((), {}, {"results": [(0, [reference], False)]})]
-    ends = list(accumulate(chunks))
-    return [
-        ((), {}, {"results": [(0, [{**reference, "first": end - count, "last": end - 1}], False)]})
-        for end, count in zip(ends, chunks, strict=True)
-    ]
+    calls_of = [_calls_of_items(client, mapped, number) for number in range(len(mapped.rounds))]
+    items: list[SpecialItem] = []
+    for end, count in zip(accumulate(chunks), chunks, strict=True):
+        # Which calls have an object's items is known here: each reducer looks at these alone.
+        calls = [None if found is None else sorted({*found[end - count : end]} - {_NONE}) for found in calls_of]
+        only = {"first": end - count, "last": end - 1, "calls": calls}
+        items.append(((), {}, {"results": [(0, [{**reference, **only}], False)]}))
+    return items
+
+
+def _calls_of_items(client: LithopsClient, mapped: LithopsJob, number: int) -> array[int] | None:
+    """Returns the number of the call that has each item in a round, or None if the round has no plan any more."""
+    plan = load_plan(client, mapped, number)
+    if plan is None:
+        return None
+    found = array("l", [_NONE]) * mapped.items
+    for call, indices in enumerate(plan):
+        for index in indices:
+            found[index] = call
+    return found

@@ -16,8 +16,9 @@ from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableEr
 from lithops_provider.jobs.gather.headers import Header, read_header
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.parts import DamagedPartError
 from lithops_provider.jobs.remote.results import current_parts
-from lithops_provider.jobs.submit.send import load_plan
+from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.wait import look_at_job, wait_for_job
 
 logger = logging.getLogger(__name__)
@@ -177,8 +178,18 @@ def _locate(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...
         for number in range(len(job.rounds))
         for key in sorted(current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/")))
     ]
+
+    def read(key: str) -> Header | None:
+        try:
+            return read_header(client, job.bucket, key, job.items)
+        except DamagedPartError as error:
+            raise UpstreamFailedError(
+                f"results of the upstream job {job.executor_id} can't be read, {key}: {error}; clear the task that "
+                "has sent it"
+            ) from error
+
     with ThreadPoolExecutor(_READERS) as pool:
-        headers = pool.map(lambda key: read_header(client, job.bucket, key, job.items), keys)
+        headers = pool.map(read, keys)
         for key, header in zip(keys, headers, strict=True):
             for index, where in _results(key, header) if header is not None else ():
                 failure = None if where else (header.failures[index] if header is not None else None)

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 from . import frames
 from .isolation import end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
-from .items import ItemRunner
-from .messages import LOAD_FAILURE, LOADED, SUCCESS, WROTE, Message
+from .items import CallSettings, ItemRunner
 from .parts import PartBuilder, PartName, part_key
+from .reports import LOAD_FAILURE, LOADED, SUCCESS, WROTE, Message
 from .results import BEGUN
-from .storages import open_storage
+from .storages import own_storage
 
 if TYPE_CHECKING:
-    from .ring import Block
+    from .reports import Block
 
 #: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
 #: stopped, so that what is done can be stored; where the limit is short, these shares of it.
@@ -41,7 +41,7 @@ _STORE_DELAYS = (0.5, 2.0, 8.0)
 _BEGIN_NOTHING = b"begin nothing"
 
 
-def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dict[str, Any]) -> dict[str, Any]:
+def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: CallSettings) -> dict[str, Any]:
     """
     Runs the items of one call.
 
@@ -49,15 +49,12 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
         from which to which they lie
     :param storage: the Lithops Storage that the worker injects
     :param function: the pickled function, with the arguments that all items share
-    :param settings: ``bucket``, ``job_prefix``, ``items_key``, ``stop_key``; in seconds ``timeout`` of an item,
-        ``limit`` of the call and ``flush`` between stores; in bytes ``part_size`` and ``output_limit``;
-        ``watched``, whether a single item, too, gets a process of its own; ``marked``, whether the call leaves a mark
-        that it has begun; ``once``, whether the backend may run the call again by itself
+    :param settings: what holds for all calls of the round
     :returns: how many items were done, failed, and are left
     :raises MemoryError: the call has run before, and died
     """
     begin = time.monotonic()
-    storage = _own_storage(storage)
+    storage = own_storage(storage)
     batch = Batch(call, storage, settings, begin)
     if batch.cancelled(begun=False):
         return batch.summary()
@@ -73,20 +70,10 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: dic
     return batch.summary()
 
 
-def _own_storage(storage: Any) -> Any:
-    """
-    Returns a client that no other process uses. The worker forked this process with clients whose connections it
-    goes on using itself.
-    """
-    if storage.backend == "localhost":
-        return storage
-    return open_storage(storage_config=storage.get_storage_config())
-
-
 class Batch:
     """A call: the outcomes of its items so far, and what is stored of them. See `run_batch`."""
 
-    def __init__(self, call: dict[str, Any], storage: Any, settings: dict[str, Any], begin: float) -> None:
+    def __init__(self, call: dict[str, Any], storage: Any, settings: CallSettings, begin: float) -> None:
         self.storage = storage
         self.settings = settings
         self.prefix = f"{settings['job_prefix']}/{call['call_id']}"

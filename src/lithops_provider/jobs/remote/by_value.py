@@ -1,14 +1,22 @@
-"""Pickles by value what can't be imported elsewhere, and keeps the file names of its code."""
+"""
+Values that other processes can't import: pickled by value, with the file names of their code, or loaded with the modules
+that the functions of the job brought along whose results they are.
+"""
 
 from __future__ import annotations
 
+import base64
+import importlib.util
 import io
 import pickle
+import sys
+from importlib.machinery import ModuleSpec
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
 #: What cloudpickle writes since 3.1.3 in place of a code's file name. Tracebacks would name neither file nor line.
 _NO_FILE = "<dynamic-code>"
@@ -44,3 +52,56 @@ def dump_by_value(value: Any) -> bytes:
     buffer = io.BytesIO()
     Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
     return buffer.getvalue()
+
+
+def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str) -> Any:
+    """
+    Unpickles a result of another job.
+
+    :param load: unpickles it; called again when the job's modules are there
+    :param storage: a Lithops Storage
+    :param bucket: the job's bucket
+    :param prefix: of a round of that job
+    """
+    try:
+        return load()
+    except ModuleNotFoundError:
+        if any(isinstance(finder, JobModules) and finder.prefix == prefix for finder in sys.meta_path):
+            raise
+        # What Lithops writes for its worker, see `lithops.worker.utils.get_function_and_modules`.
+        shipped = pickle.loads(storage.get_object(bucket, f"{prefix}/func.pickle"))["module_data"]
+        sys.meta_path.append(JobModules(prefix, shipped or {}))
+        return load()
+
+
+class JobModules:
+    """
+    Finds and loads modules from memory. The last to be asked: a function's own modules come first.
+
+    :param prefix: of the job's round
+    :param shipped: the files by path, encoded as Lithops does
+    """
+
+    def __init__(self, prefix: str, shipped: Mapping[str, str]) -> None:
+        self.prefix = prefix
+        self._shipped = shipped
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Finds a module, as Python's import wants it."""
+        stem = name.replace(".", "/")
+        if f"{stem}/__init__.py" in self._shipped:
+            return importlib.util.spec_from_loader(name, self, origin=f"{stem}/__init__.py", is_package=True)  # type: ignore[arg-type]
+        if f"{stem}.py" in self._shipped:
+            return importlib.util.spec_from_loader(name, self, origin=f"{stem}.py", is_package=False)  # type: ignore[arg-type]
+        if any(file.startswith(f"{stem}/") for file in self._shipped):
+            return ModuleSpec(name, None, is_package=True)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leaves that to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Runs a module's code."""
+        assert module.__spec__ is not None
+        file = str(module.__spec__.origin)
+        exec(compile(base64.b64decode(self._shipped[file]), file, "exec"), module.__dict__)  # noqa: S102 - the user's own code

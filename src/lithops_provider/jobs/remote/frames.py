@@ -30,6 +30,15 @@ def packed_size(blob: bytes) -> int:
     return _LENGTH_SIZE + len(blob)
 
 
+def first_end(head: bytes) -> int:
+    """
+    Returns where the first frame ends, which may be behind what there is; 0 if its length isn't there.
+
+    :param head: the first bytes of what `pack` returned
+    """
+    return _LENGTH_SIZE + int(struct.unpack_from(_LENGTH, head)[0]) if len(head) >= _LENGTH_SIZE else 0
+
+
 def unpack(data: bytes | memoryview) -> Iterator[memoryview]:
     """
     Yields the byte strings that `pack` joined, without copying them.

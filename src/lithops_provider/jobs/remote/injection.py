@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from typing import Any
 
 from . import results
-from .objects import open_chunk
-from .shipped_modules import load_result
+from .by_value import load_result
+from .output import storable
 from .storages import open_storage
-from .text import storable
+from .values import read_values
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20
@@ -71,22 +72,7 @@ class Injection:
         """
         filled: dict[str, Any] = {}
         if special is not None:
-            if "object" in special:
-                name, description = special["object"]
-                in_storage = description["backend"] not in ("path", "url")
-                storage = self.storage(description["backend"]) if in_storage else None
-                filled[name] = open_chunk(storage, description)
-            for place, references, single in special.get("results", ()):
-                values = [value for entry in references for value in results.read_values(self.storage(None), entry)]
-                given = values[0] if single else values
-                if isinstance(place, int):
-                    args = (*args[:place], given, *args[place:])
-                else:
-                    filled[place] = given
-            if "failed" in special:
-                raise UpstreamItemFailedError(special["failed"])
-            if "result" in special:
-                args, kwargs = self._with_result(special["result"], args, kwargs)
+            args, kwargs = self._fill_special(special, args, kwargs, filled)
         for name in self.names:
             if name not in kwargs:  # a given one wins
                 filled[name] = index if name == "id" else self._client(name)
@@ -96,6 +82,29 @@ class Injection:
             if place <= len(args) and name in named:
                 args = (*args[:place], named.pop(name), *args[place:])
         return args, named
+
+    def _fill_special(
+        self, special: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Adds an object in storage and results of other jobs to the arguments, or to ``filled`` by parameter."""
+        if "object" in special:
+            from .objects import open_chunk  # comes only with functions that take one
+
+            name, description = special["object"]
+            in_storage = description["backend"] not in ("path", "url")
+            filled[name] = open_chunk(self.storage(description["backend"]) if in_storage else None, description)
+        for place, references, single in special.get("results", ()):
+            values = [value for entry in references for value in read_values(self.storage(None), entry)]
+            given = values[0] if single else values
+            if isinstance(place, int):
+                args = (*args[:place], given, *args[place:])
+            else:
+                filled[place] = given
+        if "failed" in special:
+            raise UpstreamItemFailedError(special["failed"])
+        if "result" in special:
+            return self._with_result(special["result"], args, kwargs)
+        return args, kwargs
 
     def _with_result(
         self, where: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -107,7 +116,7 @@ class Injection:
             ranged = {"Range": f"bytes={span[0]}-{span[1] - 1}"}
             self._window = (key, span, storage.get_object(bucket, key, extra_get_args=ranged))
         blob = memoryview(self._window[2])[start - span[0] : end - span[0]]
-        value = load_result(blob, storage, bucket, key.rsplit("/", 2)[0])
+        value = load_result(lambda: pickle.loads(blob), storage, bucket, key.rsplit("/", 2)[0])
         if argument is not None:
             value = {argument: value}
         elif not isinstance(value, dict):

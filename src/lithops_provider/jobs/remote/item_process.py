@@ -9,16 +9,12 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .isolation import end_group, lead_group, start_afresh
-from .items import ItemRunner
-from .messages import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Message, MessageReader, MessageWriter
+from .items import CallSettings, ItemRunner
 from .output import take_output
-from .ring import Ring
-
-if TYPE_CHECKING:
-    from .batch import Batch
+from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Message, MessageReader, MessageWriter, Ring
 
 #: Seconds between looks at the process when it is silent.
 _TICK = 0.2
@@ -37,6 +33,42 @@ def load_failure(failure: dict[str, Any]) -> dict[str, Any]:
     return {**failure, "message": message}
 
 
+class WatchedCall(Protocol):
+    """A call as far as its processes have to do with it, see `lithops_provider.jobs.remote.batch.Batch`."""
+
+    settings: CallSettings
+    #: When no item is begun any more, and when one that still runs is stopped; None if there is no limit.
+    deadline: float | None
+    end: float | None
+    #: How many items have an outcome.
+    done: int
+    stopped: bool
+    terminated: bool
+
+    def add(self, message: Message) -> None:
+        """Takes the outcome of an item."""
+
+    def add_block(self, indices: list[int], block: Block) -> None:
+        """Takes the outcomes of items that succeeded one after another."""
+
+    def wrote(self, message: Message) -> None:
+        """Takes where items have written objects."""
+
+    def fail(
+        self,
+        index: int,
+        failure: dict[str, Any],
+        started: float,
+        seconds: float = 0.0,
+        peak_memory: int = 0,
+        output: str = "",
+    ) -> None:
+        """Takes the failure of an item."""
+
+    def housekeeping(self) -> None:
+        """Does what is due by now: stores outcomes, looks for the stop marker."""
+
+
 class ItemProcess:
     """
     A process that runs items, seen from its parent.
@@ -49,7 +81,7 @@ class ItemProcess:
     """
 
     def __init__(
-        self, batch: Batch, number: int, items: list[tuple[int, memoryview]], function: bytes, output_fd: int
+        self, batch: WatchedCall, number: int, items: list[tuple[int, memoryview]], function: bytes, output_fd: int
     ) -> None:
         self.batch = batch
         self.number = number

@@ -16,19 +16,18 @@ import signal
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from . import injection
 from .by_value import dump_by_value
-from .messages import FAILURE, HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, SUCCESS, WROTE, Message
-from .output import CapturedOutput
-from .text import class_name, storable
+from .output import CapturedOutput, class_name, storable
+from .reports import FAILURE, HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, SUCCESS, WROTE, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
-    from .ring import Ring
+    from .reports import Ring
 
 #: Seconds after which a block ends, so that its items are reported.
 _BLOCK = 0.05
@@ -41,13 +40,36 @@ MAX_TRACEBACK = 20_000
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+class CallSettings(TypedDict):
+    """What holds for all calls of a round."""
+
+    bucket: str
+    #: Of the round's objects in the bucket.
+    job_prefix: str
+    items_key: str
+    stop_key: str
+    #: Seconds that an item has, that a call has (None for no limit), and between stores of what is done.
+    timeout: float
+    limit: float | None
+    flush: float
+    #: Bytes of results after which a call begins another part, and that are kept of what an item prints.
+    part_size: int
+    output_limit: int
+    #: Whether the backend may run a call again by itself.
+    once: bool
+    #: Whether a call leaves a mark that it has begun.
+    marked: bool
+    #: Whether a single item, too, gets a process of its own.
+    watched: bool
+
+
 class ItemTimeoutError(BaseException):
     """Raised inside a function that takes too long. Not an Exception: `except Exception` must not swallow it."""
 
 
 def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     """
-    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.text.storable`.
+    Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.output.storable`.
 
     :param error: a caught exception
     :param skip_frames: how many of our own frames to leave out of its traceback
@@ -114,7 +136,7 @@ class ItemRunner:
         report: Callable[[Message], None],
         output_fd: int,
         function: bytes,
-        settings: dict[str, Any],
+        settings: CallSettings,
         deadline: float | None,
         ring: Ring | None = None,
     ) -> None:
@@ -189,7 +211,7 @@ class ItemRunner:
                 longest, latest = seconds, self.deadline - seconds
             if not self._add_row(result, since, seconds):
                 self._report(index, result, since, seconds)
-            elif now < self.block_end and not self.ring.has_block:
+            elif now < self.block_end and ring is not None and not ring.has_block:
                 since = now  # where one ends the next begins: the clock is read once an item
                 continue
             else:

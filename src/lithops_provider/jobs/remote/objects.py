@@ -1,10 +1,67 @@
-"""A chunk of an object in storage, as the parameter ``obj`` of a function: the same attributes as in Lithops."""
+"""A chunk of an object in storage, as the parameter ``obj`` of a function: the attributes of Lithops, and readers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import sources
+from . import lines, sources, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Readers:
+    """
+    Ways to read a chunk. Each reads it from its beginning, whatever was read before.
+
+    Rows and lines belong to the chunk in which they begin, row groups of Parquet as well. An object that isn't split is
+    decompressed if it begins as gzip, bzip2 or xz files do.
+    """
+
+    _chunk: lines.Chunk
+
+    def lines(self, encoding: str | None = None, errors: str = "strict") -> Iterator[str]:
+        """
+        Yields the lines as text, without their ends.
+
+        :param encoding: None for UTF-8, or what a byte order mark says
+        :param errors: see `bytes.decode`
+        """
+        return self._chunk.text(encoding, errors, keepends=False)
+
+    def json_lines(self) -> Iterator[Any]:
+        """Yields the value of each line, which is JSON; blank lines are left out."""
+        return lines.json_lines(self._chunk)
+
+    def csv(
+        self,
+        fieldnames: Iterable[str] | None = None,
+        *,
+        restkey: Any = tables.REFUSE,
+        restval: Any = tables.REFUSE,
+        encoding: str | None = None,
+        errors: str = "strict",
+        **fmt: Any,
+    ) -> Iterator[dict[Any, Any]]:
+        """
+        Yields the rows of CSV as dicts, by the header of the object in every chunk.
+
+        :param fieldnames: names of the fields, if the object has no header
+        :param restkey: name of what rows have behind the header's last field; without it that is an error
+        :param restval: what rows have that are shorter than the header; without it that is an error
+        :param encoding: see `lines`
+        :param errors: the same
+        :param fmt: format, as for `csv.reader`: ``delimiter``, ``quotechar``, ``quoting``, ``dialect`` ...
+        """
+        return tables.csv_rows(self._chunk, fieldnames, restkey, restval, encoding, errors, fmt)
+
+    def dataframe(self, **options: Any) -> Any:
+        """
+        Returns the rows of CSV, or of Parquet, as a pandas DataFrame.
+
+        :param options: of `pandas.read_csv`; for Parquet ``columns``, and what else pyarrow's ``read_row_groups`` takes
+        """
+        return tables.dataframe(self._chunk, options)
 
 
 def open_chunk(storage: Any, description: dict[str, Any]) -> Any:
@@ -14,17 +71,18 @@ def open_chunk(storage: Any, description: dict[str, Any]) -> Any:
     :param storage: a Lithops Storage of the object's backend; None for a path or a URL
     :param description: ``backend``, ``bucket`` and ``key``, or ``path``, or ``url``; ``size`` of the object;
         ``start`` and ``end`` of the chunk in bytes; ``part``, ``total_parts``, ``newline``
-    :returns: a Lithops CloudObject (or CloudObjectLocal, CloudObjectUrl) with ``data_stream``
+    :returns: a Lithops CloudObject (or CloudObjectLocal, CloudObjectUrl) with ``data_stream`` and `Readers`
     """
     from lithops.storage.utils import CloudObject, CloudObjectLocal, CloudObjectUrl
 
     if description["backend"] == "path":
-        obj: Any = CloudObjectLocal(description["path"])
+        obj: Any = _with_readers(CloudObjectLocal)(description["path"])
     elif description["backend"] == "url":
-        obj = CloudObjectUrl(description["url"])
+        obj = _with_readers(CloudObjectUrl)(description["url"])
     else:
-        obj = CloudObject(description["backend"], description["bucket"], description["key"])
+        obj = _with_readers(CloudObject)(description["backend"], description["bucket"], description["key"])
     start, end, size = description["start"], description["end"], description["size"]
+    cut = (start, end)
     obj.data_byte_range = (start, max(start, end - 1))
     obj.chunk_size = end - start
     obj.part = description["part"]
@@ -35,7 +93,12 @@ def open_chunk(storage: Any, description: dict[str, Any]) -> Any:
     if newline is not None and description["total_parts"] > 1:
         start, end = _line_start(source, start, size, newline), _line_start(source, end, size, newline)
     obj.data_stream = source.stream(start, end)
+    obj._chunk = lines.Chunk(source, start, end, cut, obj.part, obj.total_parts, obj.newline)
     return obj
+
+
+def _with_readers(kind: Any) -> Any:
+    return type(kind.__name__, (Readers, kind), {})
 
 
 def _line_start(source: sources.Source, position: int, size: int, newline: bytes) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from array import array
 from collections.abc import Mapping
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
+from .parts import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,12 +48,18 @@ class Part:
 
     :param data: the object, see `lithops_provider.jobs.remote.parts`
     :param results: whether the results are in it; else its first frame will do
-    :raises ValueError: it isn't complete, or tells of an item twice
+    :raises DamagedPartError: it isn't whole, or tells of an item twice
     """
 
-    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "written")
+    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "sizes", "written")
 
     def __init__(self, data: bytes, *, results: bool = True) -> None:
+        try:
+            self._read(data, results)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, StopIteration) as error:
+            raise DamagedPartError(f"a part is damaged: {error!r}") from error
+
+    def _read(self, data: bytes, results: bool) -> None:
         self._view = memoryview(data)
         spans = frames.spans(data)
         start, end = next(spans)
@@ -62,6 +70,7 @@ class Part:
         self.columns = (
             array("d", header["started"]), array("d", header["seconds"]), array("q", header["peak_memory"])
         )  # fmt: skip
+        self.sizes: list[int] = header["size"]
         self._failures: dict[str, dict[str, Any]] = header["failures"]
         self._output: dict[str, str] = header["output"]
         self.written: list[list[str]] = header.get("written", [])
@@ -70,10 +79,31 @@ class Part:
             start, end = (0, 0) if self.failed(row) else next(spans)
             self._starts.append(start)
             self._ends.append(end)
+        if results and "crc" in header:
+            self._check(header["crc"], rest=next(spans, None))
+
+    def _check(self, expected: int, rest: Any) -> None:
+        crc = 0
+        for start, end in zip(self._starts, self._ends, strict=True):
+            crc = zlib.crc32(self._view[start:end], crc)
+        if crc != expected or rest is not None:
+            raise ValueError("its results aren't those that were written")
 
     def failed(self, row: int) -> bool:
         """Tells whether the item of a row failed."""
         return bool(self._failures) and str(self.index[row]) in self._failures
+
+    def spans(self, start: int) -> Iterator[tuple[int, int, int]]:
+        """
+        Yields each item that succeeded, and where in the part its result begins and ends.
+
+        :param start: where the header's frame ends
+        """
+        for row, (index, size) in enumerate(zip(self.index, self.sizes, strict=True)):
+            if not self.failed(row):
+                start += frames.packed_size(b"")
+                yield index, start, start + size
+                start += size
 
     def printed(self) -> Iterator[int]:
         """Yields the items that printed something."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
 
 if TYPE_CHECKING:
-    from .ring import Block
+    from .reports import Block
 
 SUFFIX = ".part"
 
@@ -51,6 +52,10 @@ def parse_part_name(file_name: str) -> PartName | None:
     return PartName(*(int(number) for number in numbers))
 
 
+class DamagedPartError(ValueError):
+    """An object isn't a whole part: it was cut off, or never was one. What it would have held counts as missing."""
+
+
 class PartBuilder:
     """The outcomes of a part while it grows."""
 
@@ -65,11 +70,13 @@ class PartBuilder:
         self.written: list[list[str]] = []
         self.results: list[bytes] = []
         self.size = 0
+        self._crc = 0
 
     def add_success(self, index: int, started: float, seconds: float, peak_memory: int, result: bytes) -> None:
         """Adds the pickled result of an item."""
         self._add(index, started, seconds, peak_memory)
         self.results.append(result)
+        self._crc = zlib.crc32(result, self._crc)
         self.sizes.append(len(result))
         self.size += len(result)
 
@@ -86,6 +93,7 @@ class PartBuilder:
         self.seconds += [round(seconds, 6) for seconds in block.seconds]
         self.peak_memory += block.peak_memory
         self.sizes += block.sizes
+        self._crc = zlib.crc32(block.results, self._crc)
         ends = itertools.accumulate(block.sizes)
         self.results += [block.results[end - size : end] for end, size in zip(ends, block.sizes, strict=True)]
         self.size += len(block.results) + _ROW_SIZE * len(indices)
@@ -123,6 +131,7 @@ class PartBuilder:
             "seconds": self.seconds,
             "peak_memory": self.peak_memory,
             "size": self.sizes,
+            "crc": self._crc,
             "failures": self.failures,
             "output": self.output,
             "written": self.written,

@@ -1,4 +1,4 @@
-"""Reads the outcomes of a job from its parts. The same code serves the client and the functions."""
+"""Where the outcomes of a job lie in storage, and how they are read from there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from . import parts
 from .outcomes import Outcomes, Part
-from .shipped_modules import load_result
 
 #: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
 JOBS_PREFIX = "lithops.jobs"
@@ -39,37 +38,29 @@ def current_parts(keys: list[str]) -> list[str]:
     return [key for _, key in best.values()]
 
 
-def read_outcomes(storage: Any, bucket: str, keys: list[str]) -> Outcomes:
+def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str] | None = None) -> Outcomes:
     """
     Reads parts.
 
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
     :param keys: keys of parts; where two tell of one item, a success counts, else the later key
+    :param damaged: takes the keys of parts that aren't whole, which are left out
+    :raises DamagedPartError: a part isn't whole, and ``damaged`` is None
     """
     outcomes = Outcomes()
+
+    def read(key: str) -> Part | None:
+        try:
+            return Part(storage.get_object(bucket, key))
+        except parts.DamagedPartError:
+            if damaged is None:
+                raise
+            damaged.append(key)
+            return None
+
     with ThreadPoolExecutor(_READERS) as pool:
-        for part in pool.map(lambda key: Part(storage.get_object(bucket, key)), sorted(keys)):
-            outcomes.add_part(part)
+        for part in pool.map(read, sorted(keys)):
+            if part is not None:
+                outcomes.add_part(part)
     return outcomes
-
-
-def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
-    """
-    Returns the results of another job, in the order of its items, those that failed left out.
-
-    :param storage: a Lithops Storage
-    :param reference: ``bucket``, ``executor_id``, ``job_ids`` and, to take only some items, ``first`` and ``last``
-    """
-    bucket = reference["bucket"]
-    keys: list[str] = []
-    prefixes = [job_prefix(reference["executor_id"], job_id) for job_id in reference["job_ids"]]
-    for prefix in prefixes:
-        keys += storage.list_keys(bucket, f"{prefix}/")
-    outcomes = read_outcomes(storage, bucket, current_parts(keys))
-    first, last = reference.get("first", 0), reference.get("last")
-    return [
-        load_result(outcome.result, storage, bucket, prefixes[-1])
-        for index, outcome in outcomes.items()
-        if outcome.result is not None and index >= first and (last is None or index <= last)
-    ]

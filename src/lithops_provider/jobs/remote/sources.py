@@ -23,7 +23,11 @@ def open_source(storage: Any, description: dict[str, Any]) -> Source:
         return _File(description["path"], description["size"])
     if description["backend"] == "url":
         return _Url(description["url"], description["size"])
-    return _StoredObject(storage, description["bucket"], description["key"], description["size"])
+    return StoredObject(storage, description["bucket"], description["key"], description["size"])
+
+
+class ObjectChangedError(OSError):
+    """An object isn't what it was when the job was sent."""
 
 
 class Source:
@@ -42,13 +46,13 @@ class Source:
         """
         Returns the bytes from ``start`` to before ``end``.
 
-        :raises OSError: there are fewer
+        :raises ObjectChangedError: there are fewer
         """
         if end <= start:
             return b""
         data = self._fetch(start, end)
         if len(data) < end - start:
-            raise OSError(f"{self.name} is shorter than the {self.size} bytes it had when the job was sent")
+            raise ObjectChangedError(f"{self.name} is shorter than the {self.size} bytes it had when the job was sent")
         return data[: end - start]
 
     def stream(self, start: int, end: int, block: int | None = None) -> io.BufferedReader:
@@ -57,9 +61,9 @@ class Source:
 
         :param start: number of its first byte
         :param end: number of the byte behind its last
-        :param block: bytes that are fetched at once, at the least
+        :param block: bytes that are fetched at once; None for ``BLOCK``, or more where more is read at once
         """
-        return io.BufferedReader(_RangeStream(self, start, end), buffer_size=block or BLOCK)
+        return io.BufferedReader(_RangeStream(self, start, end, block), buffer_size=block or BLOCK)
 
     def _fetch(self, start: int, end: int) -> bytes:
         raise NotImplementedError
@@ -74,7 +78,7 @@ class _File(Source):
             return file.read(end - start)
 
 
-class _StoredObject(Source):
+class StoredObject(Source):
     """An object in a storage."""
 
     def __init__(self, storage: Any, bucket: str, key: str, size: int) -> None:
@@ -106,7 +110,7 @@ class _Url(Source):
             if response.status_code == 206:
                 total = response.headers.get("content-range", "").rpartition("/")[2]
                 if total.isdigit() and int(total) != self.size:
-                    raise OSError(f"{self.name} has {total} bytes; when the job was sent it had {self.size}")
+                    raise ObjectChangedError(f"{self.name} has {total} bytes; when the job was sent it had {self.size}")
                 data: bytes = response.raw.read(decode_content=False)
                 return data
             self._download = _Download(response)
@@ -136,8 +140,9 @@ class _Download:
 class _RangeStream(io.RawIOBase):
     """The bytes of a range as a file, fetched block by block."""
 
-    def __init__(self, source: Source, start: int, end: int) -> None:
+    def __init__(self, source: Source, start: int, end: int, most: int | None) -> None:
         super().__init__()
+        self.most = most
         self.source = source
         self.start = start
         self.end = max(start, end)
@@ -163,7 +168,8 @@ class _RangeStream(io.RawIOBase):
         return data
 
     def readinto(self, buffer: Any) -> int:
-        data = self.source.read(self.position, min(self.end, self.position + len(buffer)))
+        wanted = len(buffer) if self.most is None else min(len(buffer), self.most)
+        data = self.source.read(self.position, min(self.end, self.position + wanted))
         buffer[: len(data)] = data
         self.position += len(data)
         return len(data)

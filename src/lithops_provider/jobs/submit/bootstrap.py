@@ -9,43 +9,47 @@ import functools
 import importlib.util
 import marshal
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs import remote
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.items import CallSettings
 
 #: In the order in which they import each other.
 _MODULES = (
     "by_value",
     "frames",
-    "text",
-    "descriptors",
-    "parts",
+    "isolation",
     "output",
+    "parts",
     "outcomes",
-    "shipped_modules",
     "results",
     "sources",
-    "objects",
     "storages",
+    "values",
     "injection",
-    "messages",
-    "ring",
+    "reports",
     "items",
-    "isolation",
     "item_process",
     "batch",
 )
 
 
+#: What only functions with a parameter ``obj`` need.
+_OBJECT_MODULES = ("lines", "tables", "objects")
+
+
 @functools.cache
-def remote_code(swift: bool = False) -> bytes:
+def remote_code(swift: bool = False, objects: bool = False) -> bytes:
     """
     Returns the compiled modules of `lithops_provider.jobs.remote`.
 
     :param swift: whether with the client of OpenStack Swift
+    :param objects: whether with what reads objects as items
     """
     compiled = []
-    for name in (*_MODULES, "swift") if swift else _MODULES:
+    for name in (*_MODULES, *(_OBJECT_MODULES if objects else ()), *(("swift",) if swift else ())):
         spec = importlib.util.find_spec(f"{remote.__name__}.{name}")
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"the installation of lithops_provider lacks jobs/remote/{name}.py")
@@ -56,7 +60,7 @@ def remote_code(swift: bool = False) -> bytes:
     return zlib.compress(marshal.dumps(compiled), 9)
 
 
-def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: dict[str, Any]) -> Any:
+def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: CallSettings) -> Any:
     """
     What Lithops calls in a function. Pickled by value: it imports nothing of this package that it doesn't bring.
 

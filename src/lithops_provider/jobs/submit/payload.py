@@ -10,14 +10,19 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
 
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
-from lithops_provider.jobs.submit.pickler import NotInRuntimeError, make_pickler
+from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 from lithops_provider.jobs.text import short_repr
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.items import CallSettings
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
@@ -73,7 +78,7 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[
     buffer = io.BytesIO()
     dumped = []
     with _by_value(_modules_of(binding.function)):
-        pickler = make_pickler(buffer, modules)  # one for all: making one costs more than pickling an item
+        pickler = JobPickler(buffer, modules)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
             try:
@@ -89,20 +94,19 @@ def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[
     return dumped
 
 
-def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = False) -> bytes:
+def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False) -> bytes:
     """
     Pickles what Lithops calls: our wrapper, with the function inside.
 
     :param function: from `dump_function`
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param swift: whether the function may use OpenStack Swift
+    :param objects: whether its items are objects in storage
     """
-    import cloudpickle
-
     from lithops_provider.jobs.submit import bootstrap
 
     wrapper = functools.partial(
-        bootstrap.call_wrapper, code=bootstrap.remote_code(swift), function=function, settings=settings
+        bootstrap.call_wrapper, code=bootstrap.remote_code(swift, objects), function=function, settings=settings
     )
     with _by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))
@@ -110,7 +114,7 @@ def dump_wrapper(function: bytes, settings: dict[str, Any], *, swift: bool = Fal
 
 def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
     buffer = io.BytesIO()
-    make_pickler(buffer, modules).dump(value)
+    JobPickler(buffer, modules).dump(value)
     return buffer.getvalue()
 
 
@@ -144,7 +148,6 @@ def _importable(module: ModuleType) -> bool:
 
 @contextlib.contextmanager
 def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
-    import cloudpickle
 
     with _registry_lock:
         registered = []

@@ -11,12 +11,13 @@ from collections.abc import Collection
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+import cloudpickle
+from cloudpickle import cloudpickle as internal
+
+from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.binding.function import is_task_decorator
 from lithops_provider.jobs.remote.by_value import reduce_code
 from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
-
-#: Packages that the functions' runtime doesn't have.
-NOT_IN_RUNTIME = ("airflow", "lithops_provider")
 
 
 class NotInRuntimeError(Exception):
@@ -31,48 +32,46 @@ class NotInRuntimeError(Exception):
         super().__init__(f"{describe(value)}, doesn't travel: the functions run without Airflow")
 
 
-def make_pickler(buffer: io.BytesIO, modules: set[str] | None = None) -> Any:
+class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
-    Returns a pickler that writes into a buffer. To be used while modules are registered to go by value.
+    Writes a function or items into a buffer. To be made while modules are registered to go by value.
 
     :param buffer: where the pickle goes
     :param modules: gets the names of all modules that have to be imported to read the pickle
     """
-    import cloudpickle
-    from cloudpickle import cloudpickle as internal
 
-    found = modules if modules is not None else set()
-    by_value = cloudpickle.list_registry_pickle_by_value()
+    def __init__(self, buffer: io.BytesIO, modules: set[str] | None = None) -> None:
+        super().__init__(buffer)
+        self._modules = modules if modules is not None else set()
+        self._by_value = cloudpickle.list_registry_pickle_by_value()
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        def reducer_override(self, obj: Any) -> Any:
-            if is_task_decorator(obj):
-                return _as_plain(obj).__reduce__()
-            if isinstance(obj, CodeType):
-                return reduce_code(obj, self.dispatch_table)
-            if _not_in_runtime(obj) and getattr(obj, "__module__", None) not in by_value:
-                raise NotInRuntimeError(obj)
-            if isinstance(obj, REDUCED) and not _goes_by_reference(obj, by_value):
-                reduced = reduce_functools(obj)
-                if reduced is not None:
-                    return reduced
-            if isinstance(obj, ModuleType):
-                found.add(obj.__name__)
-            elif isinstance(obj, type) or callable(obj):
-                self._note(obj)
-            return super().reducer_override(obj)
+    def reducer_override(self, obj: Any) -> Any:
+        """Takes an object apart in another way than cloudpickle does, or refuses it."""
+        if is_task_decorator(obj):
+            return _as_plain(obj).__reduce__()
+        if isinstance(obj, CodeType):
+            return reduce_code(obj, self.dispatch_table)
+        if _not_in_runtime(obj) and getattr(obj, "__module__", None) not in self._by_value:
+            raise NotInRuntimeError(obj)
+        if isinstance(obj, REDUCED) and not _goes_by_reference(obj, self._by_value):
+            reduced = reduce_functools(obj)
+            if reduced is not None:
+                return reduced
+        if isinstance(obj, ModuleType):
+            self._modules.add(obj.__name__)
+        elif isinstance(obj, type) or callable(obj):
+            self._note(obj)
+        return super().reducer_override(obj)
 
-        def _note(self, obj: Any) -> None:
-            """Notes which modules have to be there to unpickle a class, a function or another callable."""
-            module = getattr(obj, "__module__", None)
-            if isinstance(obj, FunctionType):
-                found.update(_imports(obj.__code__))
-            if isinstance(obj, type) and module in by_value and (name := _stable_name(obj)) is not None:
-                internal._lookup_class_or_track(name, obj)
-            if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
-                found.add(module)
-
-    return Pickler(buffer)
+    def _note(self, obj: Any) -> None:
+        """Notes which modules have to be there to unpickle a class, a function or another callable."""
+        module = getattr(obj, "__module__", None)
+        if isinstance(obj, FunctionType):
+            self._modules.update(_imports(obj.__code__))
+        if isinstance(obj, type) and module in self._by_value and (name := _stable_name(obj)) is not None:
+            internal._lookup_class_or_track(name, obj)
+        if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
+            self._modules.add(module)
 
 
 def _as_plain(decorated: Any) -> functools.partial[Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from lithops_provider.jobs.adapter.compute import CallBatch
@@ -15,8 +15,10 @@ from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.items import CallSettings
 from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
 from lithops_provider.jobs.submit.payload import dump_wrapper
+from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
@@ -88,51 +90,70 @@ def submit_round(
     :returns: the job's new value, and the indices of each call's items
     :raises SubmitError: the backend did not take them
     """
+    planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
+    if record is not None:
+        record(planned.job)
+    client.put(planned.job.items_key(), frames.pack(planned.blobs))
+    store_plan(client, planned.job, planned.calls, planned.runtime_memory)
+    _send(client, planned, spec)
+    return planned.job, planned.calls
+
+
+@dataclass(frozen=True)
+class _PlannedRound:
+    """
+    A round that is yet to be sent.
+
+    :param job: the job's value with the round
+    :param calls: the indices of each call's items
+    :param blobs: the pickled items of the round, in this order
+    :param runtime_memory: MB; None for the configured
+    """
+
+    job: LithopsJob
+    calls: list[Sequence[int]]
+    blobs: list[bytes]
+    runtime_memory: int | None
+
+
+def _plan_round(
+    client: LithopsClient,
+    job: LithopsJob,
+    spec: JobSpec,
+    indices: Sequence[int] | None,
+    batch_size: BatchSize | None,
+    runtime_memory: int | None,
+) -> _PlannedRound:
+    """Decides which call gets which items."""
     wanted: Sequence[int] = range(job.items) if indices is None else indices
     options = spec.options
-    memory = runtime_memory or options.runtime_memory
     calls = number_of_calls(
         len(wanted), batch_size or options.batch_size, client.compute.capacity(), options.max_concurrency
     )
-    job = job.with_round(len(wanted), calls)
-    plan = chunked(wanted, calls)
-    if record is not None:
-        record(job)
-    prefix = job.round_prefix()
-    blobs = spec.items if indices is None else [spec.items[index] for index in indices]
-    client.put(job.items_key(), frames.pack(blobs))
-    stored_plan = {
-        "submitted": job.rounds[-1].submitted,
-        "runtime_memory": memory,
-        "calls": [_compact(piece) for piece in plan],
-    }
-    client.put(job.plan_key(), json.dumps(stored_plan).encode())
-    longest = max(len(piece) for piece in plan)
+    return _PlannedRound(
+        job=job.with_round(len(wanted), calls),
+        calls=chunked(wanted, calls),
+        blobs=spec.items if indices is None else [spec.items[index] for index in indices],
+        runtime_memory=runtime_memory or options.runtime_memory,
+    )
+
+
+def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
+    """Sends the calls of a round whose items and plan are stored."""
+    job, options = planned.job, spec.options
+    longest = max(len(piece) for piece in planned.calls)
     wanted_seconds = min(int(longest * job.timeout) + _CALL_OVERHEAD, _LONGEST_CALL)
-    limit = client.compute.call_limit(wanted_seconds, job.job_ids[-1], memory)
-    settings = {
-        "bucket": job.bucket,
-        "job_prefix": prefix,
-        "items_key": job.items_key(),
-        "stop_key": job.stop_key(),
-        "timeout": min(job.timeout, limit * 0.95),  # so that the item is blamed, not the call
-        "limit": float(limit),
-        "flush": FLUSH_SECONDS,
-        "part_size": PART_SIZE,
-        "output_limit": OUTPUT_LIMIT,
-        "once": client.compute.is_faas,
-        "marked": client.compute.is_faas or job.backend == "localhost",
-        "watched": job.backend != "localhost" or calls < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
-    }
+    limit = client.compute.call_limit(wanted_seconds, job.job_ids[-1], planned.runtime_memory)
+    settings = _call_settings(client, planned, limit)
     batch = CallBatch(
         executor_id=job.executor_id,
         job_id=job.job_ids[-1],
-        function=dump_wrapper(spec.function, settings, swift="swift" in client.config),
+        function=dump_wrapper(spec.function, settings, swift="swift" in client.config, objects=spec.takes_object),
         function_name=spec.name,
         modules=spec.modules,
-        calls=_call_data(plan, blobs),
+        calls=_call_data(planned.calls, planned.blobs),
         timeout=limit,
-        runtime_memory=memory,
+        runtime_memory=planned.runtime_memory,
         extra_env=options.extra_env,
         include_modules=options.include_modules,
         exclude_modules=options.exclude_modules,
@@ -145,51 +166,31 @@ def submit_round(
     client.put(job.sent_key(), b"")
     logger.info(
         "Sent %d item(s) of %s in %d call(s) to %s as %s-%s",
-        len(wanted), spec.name, calls, job.backend, job.executor_id, job.job_ids[-1],
-    )  # fmt: skip
-    return job, plan
+        len(planned.blobs),
+        spec.name,
+        len(planned.calls),
+        job.backend,
+        job.executor_id,
+        job.job_ids[-1],
+    )
 
 
-def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
-    return {"first": piece.start, "stop": piece.stop} if isinstance(piece, range) else list(piece)
-
-
-def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
-    """
-    Returns the items of each call of a round, or None if it came to nothing before its plan was stored.
-
-    :param client: where the job runs
-    :param job: its value
-    :param number: which of its rounds
-    """
-    data = client.get(job.bucket, job.plan_key(number))
-    if data is None:
-        return None
-    pieces = json.loads(data)["calls"]
-    return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
-
-
-def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
-    """
-    Returns the MB that the last round was given, or None if it has the configured ones.
-
-    :param client: where the job runs
-    :param job: its value
-    """
-    data = client.get(job.bucket, job.plan_key())
-    memory: int | None = None if data is None else json.loads(data).get("runtime_memory")
-    return memory
-
-
-def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
-    """
-    Returns a job's pickled items, or None if they were never stored.
-
-    :param client: where the job runs
-    :param job: its value
-    """
-    data = client.get(job.bucket, job.items_key(0), large=True) if job.rounds else None
-    return None if data is None else [bytes(blob) for blob in frames.unpack(data)]
+def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) -> CallSettings:
+    job = planned.job
+    return {
+        "bucket": job.bucket,
+        "job_prefix": job.round_prefix(),
+        "items_key": job.items_key(),
+        "stop_key": job.stop_key(),
+        "timeout": min(job.timeout, limit * 0.95),  # so that the item is blamed, not the call
+        "limit": float(limit),
+        "flush": FLUSH_SECONDS,
+        "part_size": PART_SIZE,
+        "output_limit": OUTPUT_LIMIT,
+        "once": client.compute.is_faas,
+        "marked": client.compute.is_faas or job.backend == "localhost",
+        "watched": job.backend != "localhost" or len(planned.calls) < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
+    }
 
 
 def _call_data(plan: list[Sequence[int]], blobs: list[bytes]) -> list[bytes]:

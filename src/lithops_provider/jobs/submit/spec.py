@@ -68,6 +68,7 @@ class JobSpec:
     :param modules: names of the modules that have to be imported where it runs
     :param options: how to run it
     :param shared: pickled arguments that all items share
+    :param takes_object: whether items are objects in storage
     """
 
     kind: JobKind
@@ -77,6 +78,7 @@ class JobSpec:
     modules: set[str]
     options: Options
     shared: bytes = b""
+    takes_object: bool = False
 
     def digests(self) -> dict[str, str]:
         """
@@ -142,4 +144,5 @@ def make_spec(
         modules=modules,
         options=options,
         shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
+        takes_object=binding.takes_object,
     )

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.binding.function import is_task_decorator
-from lithops_provider.jobs.submit.pickler import NOT_IN_RUNTIME, NotInRuntimeError, describe
+from lithops_provider.jobs.submit.pickler import NotInRuntimeError, describe
 from lithops_provider.jobs.submit.reductions import is_dispatcher
 from lithops_provider.jobs.text import function_name
 

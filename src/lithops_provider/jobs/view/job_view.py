@@ -22,7 +22,7 @@ from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
-from lithops_provider.jobs.submit.send import load_plan
+from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.view.item_table import FAILED, RUNNING, WAITING, ItemTable, Part
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -12,7 +11,7 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import LithopsJobError
-from lithops_provider.jobs.submit.send import load_memory
+from lithops_provider.jobs.submit.plan import load_memory
 from lithops_provider.jobs.view.prices import Price, estimate
 
 if TYPE_CHECKING:
@@ -126,8 +125,9 @@ def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
     keys = [f"{job.round_prefix()}/{call:05d}/status.json" for call in range(0, calls, step)]
     try:
         with ThreadPoolExecutor(len(keys)) as pool:
-            statuses = [json.loads(data) for data in pool.map(lambda key: client.get(job.bucket, key), keys) if data]
-    except (LithopsJobError, ValueError):
+            found_ones = pool.map(lambda key: client.get_json(job.bucket, key), keys)
+            statuses = [status for status in found_ones if status is not None]
+    except LithopsJobError:
         logger.warning("The statuses of the calls of job %s can't be read", job.executor_id, exc_info=True)
         return {}
     if not statuses:

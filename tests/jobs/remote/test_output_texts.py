@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lithops_provider.jobs.remote.text import class_name, storable
+from lithops_provider.jobs.remote.output import class_name, storable
 
 
 @pytest.mark.parametrize(

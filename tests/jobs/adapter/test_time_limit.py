@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from lithops_provider.jobs.time_limit import within
+from lithops_provider.jobs.adapter.time_limit import within
+from tools.waiting import HANGS
 
 
 def test_it_returns_what_the_action_returns() -> None:
@@ -38,11 +39,11 @@ def test_what_is_left_alone_keeps_no_process_alive() -> None:
 import subprocess
 import sys
 import threading
-from lithops_provider.jobs.time_limit import within
+from lithops_provider.jobs.adapter.time_limit import within
 try:
     within(0.1, threading.Event().wait, "waiting")
 except TimeoutError:
     print("went on")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANGS, check=True)
     assert ended.stdout == "went on\n"

@@ -2,10 +2,34 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 
 import pytest
 
-from lithops_provider.jobs.remote.ring import Block, Ring
+from lithops_provider.jobs.remote.reports import SUCCESS, Block, Message, MessageReader, MessageWriter, Ring
+
+
+def test_messages_arrive_whole_however_they_are_cut() -> None:
+    sent = [
+        Message(7, SUCCESS, 1.5, 0.25, 1 << 40, 5, b"payload", "ünd text"),
+        Message(8, SUCCESS, 1.5, 0.25, 0, 6, b"", ""),
+    ]
+    with tempfile.TemporaryFile() as file:
+        write = MessageWriter(file.fileno())
+        for message in sent:
+            write(message)
+        file.seek(0)
+        data = file.read()
+    reading, writing = os.pipe()
+    reader = MessageReader(reading)
+    messages = []
+    for position in range(len(data)):
+        os.write(writing, data[position : position + 1])
+        messages += reader.read()
+    os.close(writing)
+    os.close(reading)
+
+    assert messages == sent
 
 
 def split(block: Block) -> list[bytes]:
@@ -64,6 +88,7 @@ def test_what_does_not_fit_is_not_added_until_there_is_room() -> None:
 
 def test_a_block_ends_when_half_of_it_is_full() -> None:
     ring = Ring(100, 100)
+    watcher = _seen_from_another_process(ring)
     ring.add(bytes(49), 0.0, 0.0)
     assert not ring.has_block
     ring.add(bytes(1), 0.0, 0.0)
@@ -73,7 +98,7 @@ def test_a_block_ends_when_half_of_it_is_full() -> None:
     for _ in range(50):
         ring.add(b"", 0.0, 0.0)
     assert ring.has_block
-    assert list(ring.take(52).peak_memory) == [0, 0] + [5] * 50
+    assert list(watcher.take(52).peak_memory) == [0, 0] + [5] * 50
 
 
 def test_a_child_writes_and_the_parent_reads_what_it_left_when_it_was_killed() -> None:

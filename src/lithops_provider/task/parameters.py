@@ -1,4 +1,7 @@
-"""What all operators share: their common parameters, and how a job is run inside a task."""
+"""
+The parameters that all operators share, and what each operator says about itself. `lithops_provider.task.run` works
+with these alone; `lithops_provider.task.operator` adds what Airflow calls.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.connection.settings import ConnectionSettings
 from lithops_provider.links import LithopsJobLink
 from lithops_provider.task import arguments
-from lithops_provider.task.bad_input import failing_on_bad_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
     from lithops_provider.jobs.submit.spec import Options
+    from lithops_provider.task.handover import Handover
 
 
-class LithopsBaseOperator(BaseOperator):
+class LithopsParameters(BaseOperator):
     """
-    Base of the operators. Every parameter below may be templated where a value may be computed at run time.
+    The parameters of every operator. Each parameter below may be templated where a value may be computed at run time.
 
     :param lithops_conn_id: connection whose extra is the Lithops configuration. Without a connection
         ``lithops_default``, Lithops's own configuration file is used; without that, localhost
@@ -71,6 +74,8 @@ class LithopsBaseOperator(BaseOperator):
         "storage",
         "mode",
         "type",
+        "monitoring",
+        "rabbitmq_monitor",
         "runtime",
         "workers",
         "runtime_memory",
@@ -162,7 +167,7 @@ class LithopsBaseOperator(BaseOperator):
     # What an operator has to say about itself
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, carried: dict[str, Any]
+        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         """
         Returns the function of a phase and its items.
@@ -170,7 +175,7 @@ class LithopsBaseOperator(BaseOperator):
         :param context: Airflow's
         :param client: where it is to run
         :param phase: one of `phases`
-        :param carried: what an earlier phase left for this one, and what this one leaves for a later one
+        :param handover: what earlier phases have left for this one; what the items alone tell a later one goes into it
         :raises InvalidInputError: the function doesn't take the items
         """
         raise NotImplementedError
@@ -179,7 +184,7 @@ class LithopsBaseOperator(BaseOperator):
         """Returns the function of a phase whose items are in storage already."""
         raise NotImplementedError
 
-    def _result(self, results: list[Any], carried: dict[str, Any]) -> Any:
+    def _result(self, results: list[Any]) -> Any:
         """Returns what the task returns, from the results of the last phase."""
         return results
 
@@ -195,54 +200,6 @@ class LithopsBaseOperator(BaseOperator):
         """Returns settings of the compute backend that only some operators have."""
         return {}
 
-    # Running
-
-    def execute(self, context: Context) -> Any:
-        """
-        Runs the job.
-
-        :returns: its result or results, or its value if they are to stay in storage
-        :raises AirflowFailException: a parameter is wrong, which no retry mends
-        :raises ItemsFailedError: more items failed than ``min_success_ratio`` allows
-        """
-        from lithops_provider.task.run import TaskRun
-
-        with failing_on_bad_input():
-            self._task_run = TaskRun(self, context)
-            return self._task_run.execute()
-
-    def resume(self, context: Context, event: dict[str, Any]) -> Any:
-        """
-        Goes on after the trigger has seen the job's end. Returns and raises what `execute` does.
-
-        :param context: Airflow's
-        :param event: the trigger's
-        """
-        from lithops_provider.task.run import TaskRun
-
-        with failing_on_bad_input():
-            self._task_run = TaskRun(self, context)
-            return self._task_run.resume(event)
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Cancels the job before Airflow fails the task for a trigger that timed out or failed."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except BaseException as error:
-            if next_method == "__fail__":
-                from lithops_provider.task.run import TaskRun
-
-                TaskRun(self, context).cancel_known(error)
-            raise
-
-    def on_kill(self) -> None:
-        """Cancels the job when the task is killed: marked failed, cleared, or past its execution_timeout."""
-        task_run = getattr(self, "_task_run", None)
-        if task_run is not None:
-            task_run.cancel()
-
-    # Lineage
-
     def _function(self) -> Any:
         """Returns the user's function of the first phase."""
         return self._bind_function(self.phases[0]).function
@@ -251,37 +208,21 @@ class LithopsBaseOperator(BaseOperator):
         """Returns the paths of objects that items name, and the values of jobs whose results are read."""
         return [], []
 
-    def get_openlineage_facets_on_start(self) -> Any:
-        """Returns for OpenLineage what the task reads, its outlets, and its function."""
-        from lithops_provider.report.lineage import lineage
-
-        return lineage(self, None)
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """
-        Returns for OpenLineage the same, the task's job, and what it and its functions leave in storage.
-
-        :param task_instance: Airflow's
-        """
-        from lithops_provider.report.lineage import lineage
-
-        task_run = getattr(self, "_task_run", None)
-        return lineage(self, None) if task_run is None else lineage(self, task_run.job, task_run.written)
-
     # Arguments
+
+    def connection(self) -> ConnectionSettings:
+        """
+        Returns what the task says about its Lithops configuration.
+
+        :raises InvalidInputError: a parameter is wrong
+        """
+        config = arguments.resolve(self, "lithops_config")
+        return ConnectionSettings(self.lithops_conn_id, config, self.hook_arguments())
 
     def hook_arguments(self) -> dict[str, Any]:
         """Returns the settings over the configuration."""
-        monitoring = self.monitoring
-        if self.rabbitmq_monitor:
-            if monitoring not in (None, "rabbitmq"):
-                raise InvalidInputError(f"rabbitmq_monitor and monitoring={monitoring!r} contradict each other")
-            monitoring = "rabbitmq"
         given = {
-            "backend": self.backend,
-            "storage": self.storage,
-            "mode": arguments.resolve(self, "mode"),
-            "monitoring": monitoring,
+            **arguments.backends(self),
             "runtime": self.runtime,
             "workers": arguments.number("workers", self.workers, whole=True, least=1),
             **self._backend_arguments(),

@@ -1,0 +1,86 @@
+"""
+A round's plan: which items each of its calls has. It lies in storage beside the items, so whoever follows, gathers or
+shows the job reads it from there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
+
+logger = logging.getLogger(__name__)
+
+
+def store_plan(
+    client: LithopsClient, job: LithopsJob, calls: Sequence[Sequence[int]], runtime_memory: int | None
+) -> None:
+    """
+    Stores the plan of a job's last round.
+
+    :param client: where the job runs
+    :param job: its value
+    :param calls: the indices of each call's items
+    :param runtime_memory: MB that the calls get; None for the configured
+    """
+    plan = {
+        "submitted": job.rounds[-1].submitted,
+        "runtime_memory": runtime_memory,
+        "calls": [_compact(piece) for piece in calls],
+    }
+    client.put(job.plan_key(), json.dumps(plan).encode())
+
+
+def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
+    return {"first": piece.start, "stop": piece.stop} if isinstance(piece, range) else list(piece)
+
+
+def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
+    """
+    Returns the items of each call of a round, or None if it came to nothing before its plan was stored whole.
+
+    :param client: where the job runs
+    :param job: its value
+    :param number: which of its rounds
+    """
+    plan = client.get_json(job.bucket, job.plan_key(number))
+    pieces = None if plan is None else plan.get("calls")
+    if not isinstance(pieces, list):
+        return None
+    return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
+
+
+def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
+    """
+    Returns the MB that the last round was given, or None if it has the configured ones.
+
+    :param client: where the job runs
+    :param job: its value
+    """
+    plan = client.get_json(job.bucket, job.plan_key())
+    memory: int | None = None if plan is None else plan.get("runtime_memory")
+    return memory
+
+
+def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
+    """
+    Returns a job's pickled items, or None if they were never stored whole.
+
+    :param client: where the job runs
+    :param job: its value
+    """
+    data = client.get(job.bucket, job.items_key(0), large=True) if job.rounds else None
+    if data is None:
+        return None
+    try:
+        items = [bytes(blob) for blob in frames.unpack(data)]
+    except ValueError:
+        items = []
+    if len(items) == job.items:
+        return items
+    logger.warning("%s is damaged, and is taken to be missing", job.items_key(0))
+    return None

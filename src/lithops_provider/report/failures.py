@@ -1,0 +1,40 @@
+"""Tells which items have failed: all of them in storage, the first in an XCom."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lithops_provider.report.xcoms import FAILURES_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.errors import Failure
+    from lithops_provider.jobs.job import LithopsJob
+
+#: Failures that the XCom holds at most; all of them are in storage.
+_MAX_FAILURES = 100
+#: Characters of a failure's traceback in it.
+_MAX_TRACEBACK = 2_000
+
+
+def publish_failures(ti: Any, client: LithopsClient, job: LithopsJob, failures: Sequence[Failure]) -> str:
+    """
+    Stores all failures of a job, and pushes the first of them.
+
+    :param ti: the task instance
+    :param client: where the job ran
+    :param job: its value
+    :param failures: in order of the items
+    :returns: words for where they are
+    """
+    key = f"{job.round_prefix()}/failures.json"
+    entries = [failure.to_dict() for failure in failures]
+    client.put(key, json.dumps(entries).encode())
+    shown = [{**entry, "traceback": entry["traceback"][-_MAX_TRACEBACK:]} for entry in entries[:_MAX_FAILURES]]
+    where = f"{job.storage}://{job.bucket}/{key}"
+    value = {"job": job.executor_id, "failed": len(entries), "items": shown, "all": where}
+    ti.xcom_push(key=FAILURES_KEY, value=value)
+    return f"job {job.executor_id}; all of them are in the XCom {FAILURES_KEY} and in {where}"

@@ -1,0 +1,11 @@
+"""The keys of the XComs that a task of this provider pushes beside its result."""
+
+from __future__ import annotations
+
+#: The task's jobs and what leads to their storage, see `lithops_provider.report.jobs`. Pushed while the jobs run;
+#: Airflow deletes it before the next try, which pushes it anew.
+JOB_KEY = "lithops_job"
+#: A summary of each of the task's jobs, by phase.
+SUMMARY_KEY = "lithops_summary"
+#: The first items that failed, and where all of them are.
+FAILURES_KEY = "lithops_failures"

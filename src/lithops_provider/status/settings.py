@@ -1,0 +1,150 @@
+"""
+Which connection and settings a task was given, out of what no user can write: the rendered fields that Airflow keeps of
+the task instance, or its operator in the version of the DAG that it ran with. Nothing is rendered here.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance
+from sqlalchemy import select
+
+from lithops_provider.connection.settings import DEFAULT_CONN_ID, ConnectionSettings
+from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider.task import arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
+
+    from lithops_provider.status.records import TaskKey
+
+#: The operators' parameters that lead to a job's storage.
+FIELDS = (
+    *("lithops_conn_id", "lithops_config", "config", "backend", "storage", "mode", "type"),
+    *("monitoring", "rabbitmq_monitor"),
+)
+#: What Airflow puts into the place of a secret.
+_MASK = "***"
+_TEMPLATES = ("{{", "{%", "{#")
+
+
+def task_settings(session: Session, key: TaskKey) -> ConnectionSettings:
+    """
+    Returns the connection and settings that a task instance was given.
+
+    :param session: of Airflow's database
+    :param key: names the task instance
+    :raises ConfigurationError: they aren't known any more, or the task has no connection to Lithops
+    """
+    rendered = _rendered_fields(session, key)
+    fields = rendered if _is_whole(rendered) else {**_operator_fields(session, key), **_known(rendered)}
+    if "lithops_conn_id" not in fields:
+        raise ConfigurationError(
+            f"the task {key.task_id} has no field lithops_conn_id, so it isn't known which connection leads to its "
+            "jobs: only jobs of this package's operators can be looked at, and subclasses have to keep their "
+            "template_fields"
+        )
+    return settings_of(fields)
+
+
+def settings_of(fields: Mapping[str, Any]) -> ConnectionSettings:
+    """
+    Returns the settings that an operator's fields say.
+
+    :param fields: by name, rendered; what isn't there is the default
+    :raises ConfigurationError: one isn't known
+    """
+    for name in FIELDS:
+        if not _is_known(fields.get(name)):
+            raise ConfigurationError(
+                f"what {name} was in this run is not known any more: it is a template or a mapped argument, and "
+                "Airflow keeps what was rendered of the last runs alone ([core] num_dag_runs_to_retain_rendered_fields)"
+            )
+    given = SimpleNamespace(**{name: fields.get(name) for name in FIELDS})
+    config = arguments.resolve(given, "lithops_config")
+    if config is not None and not isinstance(config, dict):
+        raise ConfigurationError(
+            "lithops_config is not known here: it is larger than [core] max_templated_field_length; put it into the "
+            "connection"
+        )
+    named = arguments.backends(given)
+    for name, value in {"lithops_conn_id": given.lithops_conn_id or DEFAULT_CONN_ID, **named}.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} must be text, got {value!r:.100}")
+    return ConnectionSettings(given.lithops_conn_id or DEFAULT_CONN_ID, _without_masks(config or {}) or None, named)
+
+
+def _rendered_fields(session: Session, key: TaskKey) -> dict[str, Any]:
+    model = RenderedTaskInstanceFields
+    query = select(model.rendered_fields).where(
+        model.dag_id == key.dag_id,
+        model.run_id == key.run_id,
+        model.task_id == key.task_id,
+        model.map_index == key.map_index,
+    )
+    found = session.scalar(query)
+    return found if isinstance(found, dict) else {}
+
+
+def _is_whole(fields: Mapping[str, Any]) -> bool:
+    conn_id = fields.get("lithops_conn_id")
+    return isinstance(conn_id, str) and _MASK not in conn_id
+
+
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if not (isinstance(value, str) and _MASK in value)}
+
+
+def _operator_fields(session: Session, key: TaskKey) -> dict[str, Any]:
+    """Returns the fields as the DAG file gives them, of the version of the DAG that the task instance ran with."""
+    query = (
+        select(SerializedDagModel)
+        .join(TaskInstance, TaskInstance.dag_version_id == SerializedDagModel.dag_version_id)
+        .where(
+            TaskInstance.dag_id == key.dag_id,
+            TaskInstance.run_id == key.run_id,
+            TaskInstance.task_id == key.task_id,
+            TaskInstance.map_index == key.map_index,
+        )
+    )
+    stored = session.scalar(query)
+    task = stored.dag.task_dict.get(key.task_id) if stored is not None else None
+    if task is None or "lithops_conn_id" not in task.template_fields:
+        return {}
+    if not task.is_mapped:
+        fields = {name: getattr(task, name, None) for name in FIELDS}
+    else:
+        mapped: Any = task
+        expanded = getattr(mapped.expand_input, "value", None)
+        # An argument of `.expand` is another one for each of the task's instances; `.expand_kwargs` may give any.
+        names = expanded if isinstance(expanded, dict) else FIELDS
+        fields = {name: _Unknown if name in names else mapped.partial_kwargs.get(name) for name in FIELDS}
+    return {**fields, "lithops_conn_id": fields["lithops_conn_id"] or DEFAULT_CONN_ID}
+
+
+class _Unknown:
+    """Stands for a value that only the task itself knew."""
+
+
+def _is_known(value: Any) -> bool:
+    """Tells whether a value is one, and neither a template nor a piece of one."""
+    if isinstance(value, dict):
+        return all(_is_known(entry) for entry in value.values())
+    if isinstance(value, list):
+        return all(_is_known(entry) for entry in value)
+    return value is not _Unknown and not (isinstance(value, str) and any(mark in value for mark in _TEMPLATES))
+
+
+def _without_masks(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a configuration without its credentials, which Airflow masks: they come from the connection."""
+    return {
+        name: _without_masks(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+        if not (isinstance(value, str) and _MASK in value)
+    }

@@ -1,0 +1,80 @@
+"""Objects of the localhost storage are there as a whole, or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote import storages
+from lithops_provider.jobs.remote.storages import open_storage
+
+
+@pytest.fixture
+def folder(client: LithopsClient) -> Path:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    return Path(LITHOPS_TEMP_DIR, client.bucket, "whole")
+
+
+@pytest.mark.parametrize("data", [b"bytes", "text \xe9", io.BytesIO(b"of a file"), b""])
+def test_what_is_written_is_read(client: LithopsClient, folder: Path, data: Any) -> None:
+    client.storage.put_object(client.bucket, "whole/object", data)
+    expected = data.getvalue() if hasattr(data, "getvalue") else data.encode() if isinstance(data, str) else data
+    assert client.storage.get_object(client.bucket, "whole/object") == expected
+    assert os.listdir(folder) == ["object"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(client: LithopsClient, folder: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, *size: Any) -> bytes:
+            if self.tell():
+                raise OSError(28, "No space left on device")
+            return super().read(3)
+
+    client.storage.put_object(client.bucket, "whole/object", b"before")
+    with pytest.raises(OSError, match="No space left"):
+        client.storage.put_object(client.bucket, "whole/object", Broken(b"afterwards"))
+    assert client.storage.get_object(client.bucket, "whole/object") == b"before"
+    assert os.listdir(folder) == ["object"]
+
+
+def test_readers_never_see_a_part_of_an_object(client: LithopsClient) -> None:
+    storage = open_storage(storage_config=client.storage.get_storage_config())
+    sizes = [1, 3_000_000]
+    storage.put_object(client.bucket, "whole/object", b"x")
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(60):
+            storage.put_object(client.bucket, "whole/object", b"x" * sizes[number % 2])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    while not done.is_set():
+        seen.add(len(client.storage.get_object(client.bucket, "whole/object")))
+    writer.join()
+    assert seen <= set(sizes)
+
+
+def test_what_is_being_written_is_not_listed(
+    client: LithopsClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[list[str]] = []
+    replace = os.replace
+
+    def look(source: str, target: str) -> None:
+        listed.append(client.keys(client.bucket, "whole/"))
+        assert os.path.exists(source)
+        replace(source, target)
+
+    monkeypatch.setattr(storages.os, "replace", look)
+    client.put("whole/new", b"x")
+    assert listed == [[key for key in listed[0] if "partial" not in key and not key.endswith("/new")]]

@@ -1,0 +1,172 @@
+"""The disk of the localhost storage is full or read-only: said at once, with what to do, and a retry goes on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lithops_provider.jobs.adapter import storage as adapter
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import StorageRefusedError, StorageUnavailableError
+from lithops_provider.jobs.remote.storages import PARTIAL
+
+#: Sends a job and waits for it: ``python -c PROGRAM items bytes value``. The job's value is left in the file.
+PROGRAM = """
+import json, os, sys
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.submit.spec import Options, make_spec
+items, size, value = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+spec = make_spec("map", *bind_items(lambda x: os.urandom(size), range(items)), Options(batch_size=1))
+run = JobRun(LithopsClient(resolve_config()), spec, poll_interval=0.1, owner="me/1",
+             record=lambda job: open(value, "w").write(json.dumps(job.to_dict())))
+if os.path.exists(value):
+    run.attach(LithopsJob.from_dict(json.load(open(value))))
+else:
+    run.submit()
+run.finish()
+sizes = sorted({len(result) for result in run.results() if result is not None})
+print(json.dumps([sizes, sorted({failure.message for failure in run.failures()})]))
+"""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 20 MB, as the folder that Lithops keeps everything of localhost in."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk of its own")
+    folder = tmp_path / "tmp" / f"lithops-{os.environ['USER']}"
+    folder.mkdir(parents=True, mode=0o700)
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=700", "none", folder], capture_output=True)
+    if mount.returncode:
+        pytest.skip(f"this machine lets nobody mount a disk: {mount.stderr.decode().strip()}")
+    yield folder
+    end = time.monotonic() + 20
+    while subprocess.run(["umount", folder], check=False).returncode:  # until a runner has ended
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def run_program(disk: Path, items: int, size: int) -> tuple[subprocess.CompletedProcess[str], float]:
+    begin = time.monotonic()
+    command = [sys.executable, "-c", PROGRAM, str(items), str(size), str(disk.parent / "value")]
+    env = {**os.environ, "TMPDIR": str(disk.parent)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=200)
+    return done, time.monotonic() - begin
+
+
+def test_a_disk_that_fills_fails_the_job_and_a_retry_with_more_room_goes_on(disk: Path) -> None:
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"x" * (12 << 20))
+    done, _ = run_program(disk, 10, 2 << 20)
+    assert "No space left on device" in done.stdout + done.stderr  # an item's failure, or the job's
+    ballast.unlink()
+    subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
+    done, _ = run_program(disk, 10, 2 << 20)
+    assert json.loads(done.stdout.splitlines()[-1]) == [[2 << 20], []], done.stderr
+
+
+def test_a_disk_that_is_full_is_said_at_once(disk: Path) -> None:
+    run_program(disk, 1, 10)
+    (disk.parent / "value").unlink()
+    with pytest.raises(OSError, match="No space left on device"):
+        (disk / "ballast").write_bytes(b"x" * (30 << 20))
+    done, _ = run_program(disk, 1, 100_000)
+    last = done.stderr.splitlines()[-1]
+    assert "StorageRefusedError" in last, done.stderr
+    assert "No space left on device" in last
+    assert "clean_older_than" in last
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_read_only_folder_is_said_at_once(disk: Path, used: bool) -> None:
+    if used:
+        run_program(disk, 1, 10)
+        (disk.parent / "value").unlink()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    done, seconds = run_program(disk, 1, 10)
+    last = done.stderr.splitlines()[-1]
+    assert "StorageRefusedError" in last, done.stderr
+    assert "Read-only file system" in last
+    assert f"Lithops keeps all of localhost in {disk}: make that folder writable" in last
+    assert seconds < 50  # a storage that fails in passing is asked for 60 s
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("reading", [False, True])
+def test_what_will_not_pass_is_not_tried_again(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, number: int, reading: bool
+) -> None:
+    tries = []
+
+    def fail(*args: object, **kwargs: object) -> None:
+        tries.append(args)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(client.storage.storage_handler, "put_object", fail)
+    monkeypatch.setattr("builtins.open", fail) if reading else None
+    with pytest.raises(StorageRefusedError, match=os.strerror(number)):
+        client.get(client.bucket, "some/key") if reading else client.put("some/key", b"x")
+    assert len(tries) == 1
+
+
+def test_what_passes_is_tried_again(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    client.patience = 0.5
+    monkeypatch.setattr(client.storage.storage_handler, "put_object", fail)
+    with pytest.raises(StorageUnavailableError) as raised:
+        client.put("some/key", b"x")
+    assert type(raised.value) is StorageUnavailableError
+
+
+def test_a_full_disk_is_cleaned_of_what_killed_writers_left(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    folder = Path(LITHOPS_TEMP_DIR, client.bucket, "some")
+    folder.mkdir(parents=True, exist_ok=True)
+    left, young = folder / f".object.1{PARTIAL}", folder / f".object.2{PARTIAL}"
+    left.touch()
+    young.touch()
+    os.utime(left, (0, time.time() - adapter._ABANDONED - 1))
+    real = client.storage.storage_handler.put_object
+
+    def full_while_it_is_there(*args: object) -> None:
+        if left.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*args)
+
+    monkeypatch.setattr(client.storage.storage_handler, "put_object", full_while_it_is_there)
+    client.put("some/key", b"x")
+    assert client.get(client.bucket, "some/key") == b"x"
+    assert young.exists()
+    young.unlink()
+
+
+def test_an_import_that_fails_otherwise_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    real = builtins.__import__
+
+    def fail(name: str, *args: object, **kwargs: object) -> object:
+        if name == "lithops":
+            raise OSError(errno.EIO, "Input/output error")
+        return real(name, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        adapter.check_importable()

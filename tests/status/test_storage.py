@@ -1,0 +1,81 @@
+"""A job is shown where it belongs, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.follow.owner import set_owner
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.status.records import TaskKey
+from lithops_provider.status.storage import check_owned
+from lithops_provider.task.owner import is_try_of, owner_of
+from tests.jobs.follow.test_follower import elsewhere
+
+KEY = TaskKey("dag", "run", "group.task", 3)
+
+
+def try_of(key: TaskKey, number: int = 1) -> str:
+    names: dict[str, Any] = vars(key)
+    return owner_of(SimpleNamespace(**names, id=f"id-{number}", try_number=number))
+
+
+@pytest.fixture
+def job(client: LithopsClient) -> LithopsJob:
+    """A job that a task has sent."""
+    job = elsewhere(client, items=4)
+    client.put(job.plan_key(), b"{}")
+    set_owner(client, job, try_of(KEY))
+    return job
+
+
+def test_it_is_its_tasks_in_every_try(client: LithopsClient, job: LithopsJob) -> None:
+    check_owned(client, job, KEY)
+    set_owner(client, job, try_of(KEY, 2))
+    check_owned(client, job, KEY)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(KEY, dag_id="other"),
+        replace(KEY, run_id="other"),
+        replace(KEY, task_id="task"),
+        replace(KEY, map_index=4),
+        replace(KEY, map_index=-1),
+        replace(KEY, dag_id='dag", "run", "group.task", 3, "'),
+    ],
+    ids=str,
+)
+def test_it_is_no_other_tasks(client: LithopsClient, job: LithopsJob, other: TaskKey) -> None:
+    with pytest.raises(InvalidInputError, match="is not one of task"):
+        check_owned(client, job, other)
+
+
+def test_a_value_with_other_items_is_refused(client: LithopsClient, job: LithopsJob) -> None:
+    """Each item that is believed in costs the server memory."""
+    with pytest.raises(InvalidInputError, match=r"has 4 item\(s\), not 50000000"):
+        check_owned(client, replace(job, items=50_000_000), KEY)
+
+
+def test_objects_without_an_owner_are_nobodys(client: LithopsClient, job: LithopsJob) -> None:
+    client.put(job.owner_key, b"torn")
+    with pytest.raises(InvalidInputError, match="nothing in storage says"):
+        check_owned(client, job, KEY)
+    client.delete(job.bucket, [job.owner_key])
+    with pytest.raises(InvalidInputError, match="nothing in storage says"):
+        check_owned(client, job, KEY)
+    client.delete(job.bucket, [job.plan_key()])
+    check_owned(client, job, KEY)
+    with pytest.raises(InvalidInputError, match="nothing in storage says"):
+        check_owned(client, replace(job, items=50_000_000), KEY)
+
+
+@pytest.mark.parametrize("owner", ["", "5", "null", "{}", "[]", "[[]]", "not json", '"dag"'])
+def test_what_is_no_owner_is_nobody(owner: str) -> None:
+    assert not is_try_of(owner, KEY)

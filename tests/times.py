@@ -1,0 +1,63 @@
+"""
+Tells at the end where the time went, file by file: ``make integration ARGS="-p tests.times"``.
+
+Of each file the tests, the seconds that they waited and those that they computed. The processor's are those of this
+process and of those that have ended below it meanwhile: an Airflow's come when it is stopped.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+
+@dataclass
+class Spent:
+    """What the tests of a file took."""
+
+    tests: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def row(self, name: str) -> str:
+        """Return it as a row of a table in Markdown."""
+        return f"| {name} | {self.tests} | {max(0.0, self.wall - self.cpu):.0f} | {self.cpu:.0f} |"
+
+
+_spent: dict[str, Spent] = defaultdict(Spent)
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Measure a test with its fixtures."""
+    wall, cpu = time.monotonic(), _cpu()
+    try:
+        return (yield)
+    finally:
+        spent = _spent[item.nodeid.partition("::")[0]]
+        spent.tests += 1
+        spent.wall += time.monotonic() - wall
+        spent.cpu += _cpu() - cpu
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table."""
+    terminalreporter.section("where the time went")
+    terminalreporter.line("| group | tests | seconds of waiting | seconds of CPU |")
+    terminalreporter.line("|---|---|---|---|")
+    rows = sorted(_spent.items(), key=lambda entry: -entry[1].cpu)
+    for name, spent in rows:
+        terminalreporter.line(spent.row(name))
+    total = Spent(*(sum(getattr(spent, name) for _, spent in rows) for name in ("tests", "wall", "cpu")))
+    terminalreporter.line(total.row("all"))
