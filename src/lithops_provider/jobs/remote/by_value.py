@@ -1,6 +1,6 @@
 """
-Values that other processes can't import: pickled by value, with the file names of their code, or loaded with the modules
-that the functions of the job brought along whose results they are.
+Values that other processes can't import: pickled by value, with the file names of their code, or loaded with the
+modules that the functions of the job brought along whose results they are.
 """
 
 from __future__ import annotations

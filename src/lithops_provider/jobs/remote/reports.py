@@ -307,7 +307,7 @@ class Ring:
         return block
 
     @staticmethod
-    def _cut(column: memoryview, first: int, count: int) -> bytes:
+    def _cut(column: memoryview[Any], first: int, count: int) -> bytes:
         """Returns a copy of so many entries from one on, across the end if need be."""
         first %= len(column)
         overhang = max(0, first + count - len(column))
