@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import frames
-from .by_value import load_result
 from .outcomes import Part
 from .results import current_parts, job_prefix
+from .shipped_modules import load_result
 from .sources import ObjectChangedError, StoredObject
 
 if TYPE_CHECKING:

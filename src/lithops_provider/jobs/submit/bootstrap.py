@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: In the order in which they import each other.
 _MODULES = (
-    "by_value",
+    "shipped_modules",
     "frames",
     "isolation",
     "output",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
 from lithops_provider.jobs.submit.payload import dump_function, dump_items
+from lithops_provider.jobs.submit.pickler import Shipped
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +72,7 @@ class JobSpec:
     :param options: how to run it
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
+    :param bare_function: the function, pickled without values for parameters that nobody gives; empty if it has none
     """
 
     kind: JobKind
@@ -79,25 +83,30 @@ class JobSpec:
     options: Options
     shared: bytes = b""
     takes_object: bool = False
+    bare_function: bytes = b""
 
+    @functools.cached_property
     def digests(self) -> dict[str, str]:
         """
-        Returns what tells whether the items, what they share, and the function are those of another time. That of the
-        items is of their bytes: if it differs, `same_items` compares their values.
+        What tells whether the items, what they share, and the function are those of another time. That of the items is
+        of their bytes: if it differs, `same_items` compares their values. Values for parameters that nobody gives don't
+        count: some of them, as ``try_number``, are others in each try.
         """
-        return {
-            "items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32],
-            "shared": _digest(self.shared),
-            "function": _digest(self.function),
-        }
-
-
-def _digest(blob: bytes) -> str:
-    try:
-        return digest_pickle(blob)
-    except UndigestibleError:
-        logger.warning("Whether arguments or the function have changed can be told by their bytes only", exc_info=True)
-        return hashlib.sha256(blob).hexdigest()[:32]
+        digests = {"items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32]}
+        problems: dict[str, UndigestibleError] = {}
+        for what, blob in (("shared", self.shared), ("function", self.bare_function or self.function)):
+            try:
+                digests[what] = digest_pickle(blob)
+            except UndigestibleError as error:
+                digests[what] = hashlib.sha256(blob).hexdigest()[:32]
+                problems[what] = error
+        if problems:
+            logger.warning(
+                "Whether %s, or what it shares among its items, have changed can be told by their bytes only: %s",
+                self.name,
+                "; ".join(map(str, problems.values())),
+            )
+        return digests
 
 
 def same_items(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
@@ -136,13 +145,17 @@ def make_spec(
     options = options or Options()
     options.check()
     modules: set[str] = set()
+    shipped: Shipped = {}
+    if blobs is None:
+        blobs = dump_items(binding, items, modules, shipped)
     return JobSpec(
         kind=kind,
         name=binding.name,
-        function=dump_function(binding, modules),
-        items=dump_items(binding, items, modules) if blobs is None else blobs,
+        function=dump_function(binding, modules, shipped),
+        items=blobs,
         modules=modules,
         options=options,
+        bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
         shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
         takes_object=binding.takes_object,
     )
