@@ -176,10 +176,11 @@ def test_of_many_short_items_exactly_the_one_that_dies_is_blamed_and_none_runs_t
         return x
 
     done = batch(run, range(3000))
+    failures = done.failures()
 
-    assert sorted(done.failures()) == [300, 700, 1300, 1700, 2300, 2700]
-    assert {done.failures()[index]["type"] for index in (700, 1700, 2700)} == {"ProcessDiedError"}
-    assert done.results() == {x: x for x in range(3000) if x not in done.failures()}
+    assert sorted(failures) == [300, 700, 1300, 1700, 2300, 2700]
+    assert {failures[index]["type"] for index in (700, 1700, 2700)} == {"ProcessDiedError"}
+    assert done.results() == {x: x for x in range(3000) if x not in failures}
     assert [int(x) for x in tally.read() if x.isdigit()] == list(range(3000))
 
 
