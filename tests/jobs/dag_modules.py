@@ -31,7 +31,8 @@ def in_a_fresh_process(function: Any, item: Any, extra_args: Any = None) -> Any:
     script = (
         "import pickle, sys, cloudpickle\n"
         "blob, item = pickle.load(sys.stdin.buffer)\n"
-        "function, more, shared, _ = pickle.loads(blob)\n"
+        "from lithops_provider.jobs.remote.shipped_modules import load_function\n"
+        "function, more, shared, _ = load_function(blob)\n"
         "args, kwargs, _ = pickle.loads(item)\n"
         "sys.stdout.buffer.write(cloudpickle.dumps(function(*args, *more, **kwargs, **shared)))\n"
     )

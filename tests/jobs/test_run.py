@@ -220,6 +220,30 @@ def test_failed_items_are_sent_again_as_often_as_allowed(
     assert len(run.failures()) == (times == 5)
 
 
+def fail_for_good(x: int, tally: Path) -> int:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    with open(tally, "a") as file:
+        file.write(f"{x}\n")
+    if x == 1:
+        raise AirflowFailException("no other try helps")
+    return x
+
+
+def test_an_item_that_failed_for_good_is_not_sent_again(client: LithopsClient, tally: Tally) -> None:
+    first = run_of(client, partial(fail_for_good, tally=tally.path), range(3), item_retries=2)
+    first.submit()
+    first.finish()
+    again = run_of(client, partial(fail_for_good, tally=tally.path), range(3), item_retries=2)
+    again.attach(first.job)
+    again.finish()
+
+    for run in (first, again):
+        assert run.results() == [0, None, 2]
+        assert [(failure.type, failure.final) for failure in run.failures()] == [("AirflowFailException", True)]
+    assert sorted(tally.read()) == ["0", "1", "2"]
+
+
 def test_another_process_goes_on_with_a_job_and_sends_only_what_failed(client: LithopsClient, tally: Tally) -> None:
     first = run_of(client, partial(fail_at_first, tally=tally.path, times=1), range(3))
     first.submit()

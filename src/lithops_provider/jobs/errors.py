@@ -35,6 +35,7 @@ class Failure:
     :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
     :param message: the exception's text
     :param traceback: of the function's process
+    :param final: whether the function said, by AirflowFailException, that another try can't help
     """
 
     index: int
@@ -42,6 +43,7 @@ class Failure:
     type: str
     message: str
     traceback: str
+    final: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON."""
@@ -75,12 +77,14 @@ class ItemsFailedError(LithopsJobError):
     :param message: what happened, with the first failures
     :param failures: all failures, in order of the items
     :param total: number of items of the job
+    :param final: whether so many failed for good that no retry helps
     """
 
-    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0) -> None:
+    def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0, *, final: bool = False) -> None:
         super().__init__(message)
         self.failures = list(failures)
         self.total = total
+        self.final = final
 
 
 class UpstreamFailedError(LithopsJobError):

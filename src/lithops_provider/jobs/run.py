@@ -18,7 +18,7 @@ from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, foll
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.follow.states import RoundEnd, RunState
-from lithops_provider.jobs.gather.failures import load_results, make_failure
+from lithops_provider.jobs.gather.failures import is_final, load_results, make_failure
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
@@ -176,7 +176,11 @@ class JobRun:
         self._store_lost(given_up)
         found.add(given_up)
         self._take(found, number)
-        retried = [index for index in self.outcomes.failed if self.attempts[index] <= self.item_retries]
+        retried = [
+            index
+            for index in self.outcomes.failed
+            if self.attempts[index] <= self.item_retries and not is_final(self.outcomes[index])
+        ]
         again = sorted({*unrun, *orphaned, *retried})
         if not again:
             return False

@@ -241,8 +241,10 @@ class TaskRun:
             return None
         where = publish_failures(self.context["ti"], run.client, run.job, failures)
         message = failure_message(run.spec.name, failures, run.job.items, where)
-        if too_many(len(failures), run.job.items, self.settings["min_success_ratio"]):
-            return ItemsFailedError(message, failures, run.job.items)
+        ratio = self.settings["min_success_ratio"]
+        if too_many(len(failures), run.job.items, ratio):
+            final = too_many(sum(failure.final for failure in failures), run.job.items, ratio)
+            return ItemsFailedError(message, failures, run.job.items, final=final)
         self.log.warning(message)
         return None
 

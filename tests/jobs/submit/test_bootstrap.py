@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import pickle
 import subprocess
@@ -20,6 +21,7 @@ from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 from lithops_provider.jobs.submit import bootstrap
 from lithops_provider.jobs.submit.payload import dump_function, dump_items, dump_wrapper
+from lithops_provider.jobs.submit.pickler import _imports
 
 
 def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in() -> None:
@@ -28,7 +30,9 @@ def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in(
     assert len(wrapper) < 60_000
     checkout = str(Path(__file__).parents[3]).encode()  # code knows its files, whose folder may have the name in it
     assert b"airflow" not in wrapper.replace(checkout, b"")
-    assert b"airflow" not in zlib.decompress(bootstrap.remote_code())
+    imported = {name for _, code in marshal.loads(zlib.decompress(bootstrap.remote_code())) for name in _imports(code)}
+    assert "json" in imported
+    assert not {name for name in imported if name.partition(".")[0] == "airflow"}
 
 
 _WORKER = """

@@ -20,6 +20,7 @@ from lithops.localhost import LocalhostHandlerV1, utils
 from lithops.localhost.config import LocalhostEnvironment
 from lithops.localhost.v1 import localhost as v1
 
+from lithops_provider.jobs.adapter.environment import environment_of_functions
 from lithops_provider.jobs.adapter.private_folder import lithops_folder, make_private_file
 from lithops_provider.jobs.errors import SubmitError
 
@@ -58,7 +59,8 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
 
     def get_metadata(self) -> Any:
         command = self._command("get_metadata")
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        environment = environment_of_functions(os.environ)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         if done.returncode:
             raise SubmitError(
                 f"the runtime {self.runtime_name!r} can't be run on this machine, {command[0]} ended with "
@@ -80,6 +82,7 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
         with open(os.path.join(lithops_folder(), "airflow-provider-runner.log"), "ab") as log:
             runner = subprocess.Popen(
                 command,
+                env=environment_of_functions(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

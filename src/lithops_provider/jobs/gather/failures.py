@@ -72,7 +72,13 @@ def make_failure(outcome: Outcome, blob: bytes) -> Failure:
         type=str(failure.get("type", "Error")),
         message=str(failure.get("message", "")),
         traceback=str(failure.get("traceback", "")),
+        final=is_final(outcome),
     )
+
+
+def is_final(outcome: Outcome) -> bool:
+    """Tells whether an item has failed for good: its function raised AirflowFailException."""
+    return outcome.failure is not None and bool(outcome.failure.get("final"))
 
 
 def failure_message(name: str, failures: list[Failure], total: int, where: str) -> str:

@@ -14,12 +14,14 @@ import struct
 import sys
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from . import injection
 from .by_value import dump_by_value
 from .isolation import OwnDescriptor
 from .output import CapturedOutput, class_name, storable
+from .shipped_modules import load_function, names_shipped_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +69,23 @@ class ItemTimeoutError(BaseException):
     """Raised inside a function that takes too long. Not an Exception: `except Exception` must not swallow it."""
 
 
+def is_skip(error: BaseException) -> bool:
+    """Tells whether a function raised AirflowSkipException: its item is to count as None, and not as failed."""
+    return _is_airflows(error, "AirflowSkipException")
+
+
+def is_fail(error: BaseException) -> bool:
+    """Tells whether a function raised AirflowFailException: its item has failed, and is not to be tried again."""
+    return _is_airflows(error, "AirflowFailException")
+
+
+def _is_airflows(error: BaseException, name: str) -> bool:
+    """Knows Airflow's exceptions by name: Airflow needn't be here, and each release has them in other modules."""
+    return any(
+        cls.__name__ == name and str(cls.__module__).partition(".")[0] == "airflow" for cls in type(error).__mro__
+    )
+
+
 def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     """
     Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.output.storable`.
@@ -83,11 +102,12 @@ def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     text = text.replace("lithops_provider.jobs.remote.items.ItemTimeoutError", "TimeoutError")
     if len(text) > MAX_TRACEBACK:
         text = f"{text[: MAX_TRACEBACK // 2]}\n...\n{text[-MAX_TRACEBACK // 2 :]}"
-    return {
+    described = {
         "type": storable(kind, MAX_TYPE),
         "message": storable(message, MAX_MESSAGE),
         "traceback": storable(text, MAX_TRACEBACK + 100),
     }
+    return {**described, "final": True} if is_fail(error) else described
 
 
 def _shown(what: str, make: Callable[[], str]) -> str:
@@ -109,7 +129,8 @@ def dump_result(value: Any) -> bytes:
     :raises TypeError: the value can't be pickled
     """
     try:
-        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        by_name = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        return dump_by_value(value) if names_shipped_module(by_name) else by_name
     except Exception:
         try:
             return dump_by_value(value)
@@ -202,7 +223,7 @@ class ItemRunner:
 
     def _run_all(self, items: Iterable[tuple[int, memoryview]]) -> None:
         try:
-            function, common_args, common_kwargs, injected = pickle.loads(self.function)
+            function, common_args, common_kwargs, injected = load_function(self.function)
             inject = injection.Injection(*injected)
         except BaseException as error:
             self._send(0, LOAD_FAILURE, time.time(), 0.0, json.dumps(describe(error)).encode())
@@ -250,6 +271,10 @@ class ItemRunner:
         except BaseException as error:
             self.in_item = False
             self._end_if_forked(error)
+            if is_skip(error):
+                text = storable(_shown("message", partial(str, error)), MAX_MESSAGE)
+                print(f"skipped: {text}")  # noqa: T201 - the item's output
+                return SUCCESS, dump_result(None)
             return FAILURE, json.dumps(describe(error)).encode()
 
     def _end_if_forked(self, error: BaseException | None) -> None:

@@ -1,17 +1,63 @@
-"""Modules that another job's functions brought along: its results may be of classes that are in them."""
+"""
+Modules that aren't installed where functions run: the DAG file's, with what was shipped of it by value, and those that
+another job's functions brought along, as its results may be of classes that are in them.
+"""
 
 from __future__ import annotations
 
 import base64
 import importlib.util
+import io
 import pickle
 import sys
+import types
 from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
+
+
+#: Names of the modules that were made of what was shipped.
+_shipped_modules: set[bytes] = set()
+
+
+def load_function(data: bytes) -> Any:
+    """
+    Unpickles a function and what comes with it, and makes modules of what was shipped by value of the DAG file: pickle,
+    processes that the function starts, and dataclasses look their names up there.
+
+    :param data: from `lithops_provider.jobs.submit.payload.dump_function`
+    """
+    unpickler = pickle.Unpickler(io.BytesIO(data))
+    value = unpickler.load()
+    for name, members in unpickler.load().items():
+        _make_module(name, members)
+    return value
+
+
+def _make_module(name: str, members: Mapping[str, Any]) -> None:
+    import cloudpickle
+
+    module = types.ModuleType(name)
+    for member in members.values():
+        # What functions refer to, constants and imports among that: all functions of a module share it.
+        vars(module).update(getattr(member, "__globals__", {}))
+    vars(module).update(members, __spec__=ModuleSpec(name, None))
+    sys.modules[name] = module
+    # Other processes don't have it: what goes to them through cloudpickle still goes by value.
+    cloudpickle.register_pickle_by_value(module)
+    _shipped_modules.add(name.encode())
+
+
+def names_shipped_module(pickled: bytes) -> bool:
+    """
+    Tells whether a pickle may refer by name to what only this process has. Its text may hold such a name by chance.
+
+    :param pickled: the pickle
+    """
+    return any(name in pickled for name in _shipped_modules)
 
 
 def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str) -> Any:

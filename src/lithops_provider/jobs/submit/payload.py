@@ -17,7 +17,7 @@ import cloudpickle
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
-from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError
+from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError, Shipped
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 from lithops_provider.jobs.text import short_repr
 
@@ -48,37 +48,51 @@ def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any
     return list(methods) if inspect.isfunction(call) else []
 
 
-def dump_function(binding: Binding, modules: set[str] | None = None) -> bytes:
+def dump_function(binding: Binding, modules: set[str] | None = None, shipped: Shipped | None = None) -> bytes:
     """
-    Pickles a function with what all its items share.
+    Pickles a function with what all its items share; and in a second pickle behind it what went by value, by the names
+    that it has in the DAG file: `lithops_provider.jobs.remote.shipped_modules` makes a module of that.
 
     :param binding: the function
     :param modules: gets the names of the modules that have to be imported where it runs
+    :param shipped: what its items bring
     :raises NotPortableError: something it refers to can't be pickled; the message names it
     """
     value = (binding.function, binding.args, binding.kwargs, binding.injection())
+    buffer = io.BytesIO()
+    names: Shipped = {module: dict(members) for module, members in (shipped or {}).items()}
     with _by_value(_modules_of(binding.function)):
         try:
-            return _dumps(value, modules)
+            pickler = JobPickler(buffer, modules, names)
+            pickler.dump(value)
+            names.pop(rebuilt.__name__, None)
+            pickler.dump({module: dict(members) for module, members in names.items()})
+            return buffer.getvalue()
         except Exception as error:
             raise NotPortableError(
                 f"the function {binding.name} can't be shipped: {_culprit(binding) or error}"
             ) from error
 
 
-def dump_items(binding: Binding, items: Iterable[tuple[Any, ...]], modules: set[str] | None = None) -> list[bytes]:
+def dump_items(
+    binding: Binding,
+    items: Iterable[tuple[Any, ...]],
+    modules: set[str] | None = None,
+    shipped: Shipped | None = None,
+) -> list[bytes]:
     """
     Pickles items.
 
     :param binding: their function, whose module may define their classes
     :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
     :param modules: gets the names of the modules that have to be imported where they arrive
+    :param shipped: gets the classes and functions of the DAG file that they bring
     :raises NotPortableError: an item can't be pickled; the message gives its index
     """
     buffer = io.BytesIO()
     dumped = []
     with _by_value(_modules_of(binding.function)):
-        pickler = JobPickler(buffer, modules)  # one for all: making one costs more than pickling an item
+        pickler = JobPickler(buffer, modules, shipped)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
             try:

@@ -32,17 +32,25 @@ class NotInRuntimeError(Exception):
         super().__init__(f"{describe(value)}, doesn't travel: the functions run without Airflow")
 
 
+_NAMED = (*REDUCED, type)
+
+#: What travelled by value of each module that functions can't import, by its name there.
+Shipped = dict[str, dict[str, Any]]
+
+
 class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
     Writes a function or items into a buffer. To be made while modules are registered to go by value.
 
     :param buffer: where the pickle goes
     :param modules: gets the names of all modules that have to be imported to read the pickle
+    :param shipped: gets the functions and classes that go by value
     """
 
-    def __init__(self, buffer: io.BytesIO, modules: set[str] | None = None) -> None:
+    def __init__(self, buffer: io.BytesIO, modules: set[str] | None = None, shipped: Shipped | None = None) -> None:
         super().__init__(buffer)
         self._modules = modules if modules is not None else set()
+        self._shipped = shipped if shipped is not None else {}
         self._by_value = cloudpickle.list_registry_pickle_by_value()
 
     def reducer_override(self, obj: Any) -> Any:
@@ -53,6 +61,8 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduce_code(obj, self.dispatch_table)
         if _not_in_runtime(obj) and getattr(obj, "__module__", None) not in self._by_value:
             raise NotInRuntimeError(obj)
+        if isinstance(obj, _NAMED) and getattr(obj, "__module__", None) in self._by_value:
+            _note_shipped(obj, self._shipped)
         if isinstance(obj, REDUCED) and not _goes_by_reference(obj, self._by_value):
             reduced = reduce_functools(obj)
             if reduced is not None:
@@ -72,6 +82,14 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
             internal._lookup_class_or_track(name, obj)
         if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
             self._modules.add(module)
+
+
+def _note_shipped(value: Any, shipped: Shipped) -> None:
+    """Notes a function or class that its module has under its name, perhaps under one of Airflow's decorators."""
+    module, name = value.__module__, getattr(value, "__qualname__", "")
+    found: Any = getattr(sys.modules.get(module), name, None)
+    if value is found or (is_task_decorator(found) and value is found.function):
+        shipped.setdefault(module, {})[name] = value
 
 
 def _as_plain(decorated: Any) -> functools.partial[Any]:

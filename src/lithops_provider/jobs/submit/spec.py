@@ -15,6 +15,7 @@ from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
 from lithops_provider.jobs.submit.payload import dump_function, dump_items
+from lithops_provider.jobs.submit.pickler import Shipped
 
 logger = logging.getLogger(__name__)
 
@@ -136,11 +137,14 @@ def make_spec(
     options = options or Options()
     options.check()
     modules: set[str] = set()
+    shipped: Shipped = {}
+    if blobs is None:
+        blobs = dump_items(binding, items, modules, shipped)
     return JobSpec(
         kind=kind,
         name=binding.name,
-        function=dump_function(binding, modules),
-        items=dump_items(binding, items, modules) if blobs is None else blobs,
+        function=dump_function(binding, modules, shipped),
+        items=blobs,
         modules=modules,
         options=options,
         shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),

@@ -1,0 +1,61 @@
+"""
+The environment variables of functions that run on this machine: those of the user, without what Airflow puts into the
+process of a task, and without Airflow's secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+#: What Airflow sets for the process of a task: its supervisor's descriptor, how it was started, the task's context.
+#: A function that imports Airflow would take itself for that task.
+_OF_THE_TASK = ("_AIRFLOW", "__AIRFLOW", "AIRFLOW_CTX_")
+#: Connections and variables that are kept in the environment.
+_KEPT_IN_VARIABLES = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+_SETTING = "AIRFLOW__"
+#: A setting with one of these words in the name of its section or option is secret, or says how to get a secret. A test
+#: holds that they cover all settings that Airflow and its providers call sensitive. The database's are also blocked:
+#: in a task they hold a text that can't be parsed.
+_SECRET_WORDS = frozenset(
+    [
+        "ARGS",
+        "AUTH",
+        "BROKER",
+        "CMD",
+        "CONN",
+        "CREDENTIAL",
+        "CREDENTIALS",
+        "DATABASE",
+        "DSN",
+        "KEY",
+        "KEYS",
+        "KWARGS",
+        "PASSPHRASE",
+        "PASSWORD",
+        "SECRET",
+        "SECRETS",
+        "TOKEN",
+        "TRANSPORT",
+    ]
+)
+_SECRET_OPTIONS = ("RESULT_BACKEND",)
+_PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+
+
+def environment_of_functions(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Returns the variables that functions get. What else they are to have is given by ``extra_env``.
+
+    :param environment: that of this process, which may be a task's
+    """
+    return {name: value for name, value in environment.items() if not _is_airflows_own(name, value)}
+
+
+def _is_airflows_own(name: str, value: str) -> bool:
+    if name.startswith((*_OF_THE_TASK, *_KEPT_IN_VARIABLES)):
+        return True
+    if not name.startswith(_SETTING):
+        return False
+    words = _SECRET_WORDS & set(name.upper().split("_"))
+    return bool(words) or name.upper().endswith(_SECRET_OPTIONS) or _PASSWORD_IN_URL.search(value) is not None
