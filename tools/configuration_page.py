@@ -9,10 +9,10 @@ PAGE = ROOT / "docs" / "configuration.md"
 HEAD = """\
 # Configuration
 
-Options of the section `[lithops]` of Airflow's configuration. They hold for all tasks of an installation, and are set as
-every option of Airflow is: in `airflow.cfg`, or by an environment variable. What a single task or connection sets is not
-here: [operators](operators.md), [connection](connection.md). This page is made from the provider's own description by
-`python -m tools.configuration_page`.
+Options of the section `[lithops]` of Airflow's configuration. They hold for all tasks of an installation, and are set
+as every option of Airflow is: in `airflow.cfg`, or by an environment variable. What a single task or connection sets is
+not here: [operators](operators.md), [connection](connection.md). This page is made from the provider's own description
+by `python -m tools.configuration_page`.
 """
 
 
