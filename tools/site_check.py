@@ -1,6 +1,4 @@
-"""
-Look at the built site as a browser would: each link and picture leads somewhere, and nothing is loaded from another host.
-"""
+"""Look at the built site as a browser would: links and pictures lead somewhere, nothing is from another host."""
 
 from __future__ import annotations
 
