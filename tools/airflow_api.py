@@ -298,16 +298,24 @@ class AirflowApi:
 
         wait_until(there, missing, seconds=timeout, interval=0.2)
 
-    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, *, timeout: float = HANGS) -> DagRun:
+    def trigger(
+        self,
+        dag_id: str,
+        conf: dict[str, Any] | None = None,
+        *,
+        logical_date: str | None = None,
+        timeout: float = HANGS,
+    ) -> DagRun:
         """
         Wait for a DAG to appear, and start a run of it.
 
         :param dag_id: the DAG
         :param conf: the run's configuration
+        :param logical_date: the run's logical date, as ISO text; None for a run that has none
         :param timeout: how many seconds to wait for the DAG
         """
         self.wait_for_dag(dag_id, timeout)
-        run = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})
+        run = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": conf or {}})
         return DagRun(self, dag_id, run["dag_run_id"], run["state"])
 
     def unpause(self, dag_id: str) -> None:

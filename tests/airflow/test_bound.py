@@ -11,9 +11,13 @@ from tests.airflow.seed import messages
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
+DAY = "2024-02-29"
+TS = "2024-02-29T06:30:00+00:00"
+
 
 def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
-    return {dag_id: airflow.api.trigger(dag_id) for dag_id in ("bound", "bound_wrongly")}
+    dated = airflow.api.trigger("bound_context", {"color": "red"}, logical_date=f"{DAY}T06:30:00Z")
+    return {"bound_context": dated, **{dag_id: airflow.api.trigger(dag_id) for dag_id in ("bound", "bound_wrongly")}}
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +55,32 @@ def test_a_map_that_is_expanded_over_its_items_says_what_to_write(failed: DagRun
     (error, *_) = messages(failed.log("expanded", map_index=0), "AirflowFailException", "InvalidInputError")
 
     assert "got int: 1. expand() gave this task one of the values" in error
+
+
+@pytest.fixture(scope="module")
+def in_context(started: dict[str, DagRun]) -> DagRun:
+    return started["bound_context"].wait()
+
+
+def test_functions_get_what_they_ask_for_of_airflows_context(in_context: DagRun) -> None:
+    run_id = in_context.run_id
+
+    assert in_context.xcom("by_value") == [[1, DAY, TS, run_id], [2, DAY, TS, run_id]]
+    assert in_context.xcom("given") == [[1, "mine", DAY, run_id], [2, DAY, DAY, run_id], [3, "also mine", DAY, run_id]]
+    assert in_context.xcom("by_reference") == [[2, DAY, TS, run_id], [4, DAY, TS, run_id]]
+    assert in_context.xcom("expanded", map_index=1) == [[2, DAY, TS, run_id]]
+
+
+@pytest.mark.parametrize("task_id", ["reduced", "deferred"])
+def test_reduce_functions_get_it_too_and_tasks_that_were_deferred(in_context: DagRun, task_id: str) -> None:
+    assert in_context.xcom(task_id) == [[f"1 {DAY}", f"2 {DAY}"], DAY, in_context.run_id]
+
+
+def test_all_of_it_is_plain_data(in_context: DagRun) -> None:
+    kinds = in_context.xcom("whole")
+
+    expected = {"dag_run": "SimpleNamespace", "params": "dict", "ds": "str", "logical_date": "datetime"}
+    assert expected.items() <= kinds.items()
+    assert not {"ti", "task", "dag", "conn", "var", "macros", "outlets", "prev_start_date_success"} & set(kinds)
+    given = {"factor": 3, "color": "red"}
+    assert in_context.xcom("of_run") == [in_context.run_id, {"color": "red"}, given, TS, "datetime"]

@@ -283,15 +283,6 @@ def test_unknown_arguments_of_expand_are_refused() -> None:
         lithops_map(scale).partial(x=[1]).expand(faktor=[1])
 
 
-def test_airflows_context_is_not_there() -> None:
-    def takes_date(x: int, ds: str) -> str:
-        return ds
-
-    with pytest.raises(InvalidInputError, match=r"'ds' of takes_date has the name .* for instance ds=\"{{ ds }}\""):
-        lithops_map(takes_date)([1])
-    assert operator(lithops_map(takes_date)([1], ds="{{ ds }}")).op_kwargs == {"ds": "{{ ds }}"}
-
-
 def test_items_that_only_the_run_knows_are_not_judged() -> None:
     lithops_map(add)([numbers(), "{{ params.pair }}"])
     lithops_map(add)(numbers())

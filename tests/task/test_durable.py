@@ -19,6 +19,8 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.submit import spec as spec_module
+from lithops_provider.jobs.submit.digest import UndigestibleError
 from lithops_provider.jobs.submit.send import new_job
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec, same_items
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
@@ -74,7 +76,7 @@ def remember(state: DurableState, client: LithopsClient, spec: JobSpec) -> Litho
     job = new_job(client, spec).with_round(len(spec.items), 1)
     client.put(job.items_key(), frames.pack(spec.items))
     client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": [list(range(len(spec.items)))]}).encode())
-    state.save("map", job, spec.digests())
+    state.save("map", job, spec.digests)
     return job
 
 
@@ -115,7 +117,7 @@ FIRST_TRY = """
 import base64, json, sys
 from tests.task.test_durable import first_try
 spec = first_try()
-print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items], "digests": spec.digests()}))
+print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items], "digests": spec.digests}))
 """
 
 
@@ -157,6 +159,19 @@ def test_a_retry_under_another_hash_seed_finds_the_job(
     assert "has changed" not in caplog.text
 
 
+def test_what_cannot_be_told_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def undigestible(blob: bytes) -> str:
+        raise UndigestibleError("no")
+
+    monkeypatch.setattr(spec_module, "digest_pickle", undigestible)
+    spec = spec_of([1], y=1)
+
+    assert spec.digests == spec.digests
+    assert [record.getMessage() for record in caplog.records] == [
+        "Whether first, or what it shares among its items, have changed can be told by their bytes only: no; no"
+    ]
+
+
 def test_items_that_cannot_be_told_apart_are_taken_for_others(caplog: pytest.LogCaptureFixture) -> None:
     assert same_items([b"same, but no pickle"], [b"same, but no pickle"])
     assert not same_items([b"no pickle"], [b"no pickle, either"])
@@ -191,13 +206,13 @@ def test_what_cant_be_read_is_put_aside_and_the_job_starts_afresh(
 ) -> None:
     spec = spec_of([1])
     job = remember(state, client, spec)
-    stored = store.values[KEY] = unreadable(job.to_dict(), spec.digests())[number]
+    stored = store.values[KEY] = unreadable(job.to_dict(), spec.digests)[number]
 
     assert state.find("map", client, spec) is None
     assert store.values == {UNREADABLE_KEY: stored}
     assert "can't be read" in caplog.text
     assert UNREADABLE_KEY in caplog.text
-    state.save("map", job, spec.digests())
+    state.save("map", job, spec.digests)
     assert state.find("map", client, spec) == job
 
 
@@ -210,7 +225,7 @@ def test_what_a_newer_release_has_added_to_a_job_stays_in_the_store(
 
     found = state.find("map", client, spec)
     assert found is not None
-    state.save("map", found.with_round(1, 1), spec.digests())
+    state.save("map", found.with_round(1, 1), spec.digests)
 
     assert store.values[KEY]["map"]["job"]["labels"] == ["a"]
 

@@ -16,6 +16,7 @@ import attr
 from airflow.sdk.bases.decorator import _TaskDecorator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
+from lithops_provider.decorators.context import check_names, given_to_reduce, with_names
 from lithops_provider.decorators.operators import (
     LithopsCallDecoratedOperator,
     LithopsDecoratedOperator,
@@ -192,7 +193,9 @@ def lithops_map_reduce(
     """
     if python_callable is not None or reduce_function is None:
         raise InvalidInputError("write @task.lithops_map_reduce(reduce_function=...) above the function of the map")
-    bind_reduce(reduce_function, kwargs.get("extra_args_reduce"))
+    extra_args = kwargs.get("extra_args_reduce")
+    check_names("@task.lithops_map_reduce", reduce_function, given_to_reduce(extra_args))
+    bind_reduce(with_names(reduce_function), extra_args)
     if multiple_outputs is None:
         by_value = kwargs.get("get_result", True) and not kwargs.get("async_invoke")
         multiple_outputs = bool(by_value and _returns_mapping(reduce_function))
@@ -256,6 +259,8 @@ class LithopsTaskDecorator(_TaskDecorator):  # type: ignore[type-arg]
         """
         given = {**self.kwargs.get("op_kwargs", {}), **map_kwargs}
         self.operator_class.check_expand(self.function, given)
+        operator = self.operator_class
+        check_names(operator.custom_operator_name, self.function, operator.given(self.function, (), given))
         return super().expand(**map_kwargs)
 
 

@@ -9,8 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.bases.decorator import DecoratedOperator
-from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
+from lithops_provider.decorators.context import (
+    KEYWORDS_OF_ANY,
+    Given,
+    check_names,
+    given_to_reduce,
+    with_names,
+    with_values,
+)
 from lithops_provider.jobs.binding.function import bind_arguments, bind_function
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import (
@@ -24,6 +31,7 @@ from lithops_provider.task.generators import freeze_generator
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
+    from lithops_provider.jobs.binding.defaults import WithDefaults
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
@@ -68,8 +76,8 @@ class LithopsDecoratedOperator(DecoratedOperator):
         op_args = [freeze_generator(value) for value in op_args or ()]
         op_kwargs = {name: freeze_generator(value) for name, value in (op_kwargs or {}).items()}
         if not getattr(self, "_BaseOperator__from_mapped", False):  # then it runs, and is checked as it is bound
-            self._check_context_names(python_callable, op_kwargs, op_args)
-            self.check_call(python_callable, op_args, op_kwargs)
+            check_names(self.custom_operator_name, python_callable, self.given(python_callable, op_args, op_kwargs))
+            self.check_call(with_names(python_callable), op_args, op_kwargs)
         # Airflow would check the arguments against the function as if it were called with them: a map's are items.
         super().__init__(
             python_callable=_anything,
@@ -123,7 +131,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
         raise NotImplementedError
 
     @classmethod
-    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """
         Checks a call's arguments, as far as they are known when the DAG is parsed.
 
@@ -139,35 +147,40 @@ class LithopsDecoratedOperator(DecoratedOperator):
         :raises InvalidInputError: one is missing that the task can't do without
         """
 
-    def _check_context_names(self, function: Callable[..., Any], kwargs: Mapping[str, Any], args: list[Any]) -> None:
-        """Says that Airflow's context isn't given to the functions, before it is missed."""
-        parameters = list(inspect.signature(function).parameters.values())[len(args) :]
-        for parameter in parameters:
-            missed = parameter.default is parameter.empty and parameter.name not in kwargs
-            if missed and parameter.name in KNOWN_CONTEXT_KEYS:
-                raise InvalidInputError(
-                    f"{self.custom_operator_name}: the parameter {parameter.name!r} of {function.__name__} has the "
-                    "name of something in Airflow's context, which doesn't reach the functions. Give it as an "
-                    f'argument, for instance {parameter.name}="{{{{ {parameter.name} }}}}"'
-                )
+    @classmethod
+    def given(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
+        """Returns what a call and its items give the function, as far as it is known by now."""
+        return Given(len(args), kwargs)
 
     def execute(self, context: Context) -> Any:
         """Runs the job. Returns and raises what the operator does."""
-        self._take_arguments()
+        self._take_arguments(context)
         return super().execute(context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Goes on after the trigger has seen the job's end. Returns and raises what the operator does."""
-        self._take_arguments()
+        self._take_arguments(context)
         return super().resume(context, event)  # type: ignore[misc]
 
     def get_openlineage_facets_on_start(self) -> Any:
         """Returns for OpenLineage what the operator does, of the call's arguments."""
-        self._take_arguments()
+        self._take_arguments(None)
         return super().get_openlineage_facets_on_start()  # type: ignore[misc]
 
-    def _take_arguments(self) -> None:
-        """Takes over the call's arguments, which are rendered by now."""
+    def _take_arguments(self, context: Context | None) -> None:
+        """
+        Takes over the call's arguments, which are rendered by now, and what the function asks for of the context.
+
+        :param context: Airflow's, or None if the function isn't to be called
+        """
+        function = getattr(self, self.function_parameter)
+        if context is None:
+            setattr(self, self.function_parameter, with_names(function))
+            return
+        with failing_on_bad_input():
+            given = self.given(function, list(self.op_args), self.op_kwargs)
+            check_names(self.custom_operator_name, function, given)  # of a mapped task, it is known only now
+            setattr(self, self.function_parameter, with_values(function, context, given))
 
 
 class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOperator):
@@ -188,11 +201,12 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         return f"{function}(1, y=2)"
 
     @classmethod
-    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Checks that the function can be called with the arguments."""
         bind_arguments(function, args, kwargs, parameter=cls.custom_operator_name)
 
-    def _take_arguments(self) -> None:
+    def _take_arguments(self, context: Context | None) -> None:
+        super()._take_arguments(context)
         self._arguments = tuple(in_full(list(self.op_args))), in_full(dict(self.op_kwargs))
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
@@ -237,7 +251,7 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
         return f"{function}(items, factor=3), the items first, then what all of them share as keyword arguments"
 
     @classmethod
-    def check_call(cls, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Checks that there are items, and that the function takes what is known of them and what they share."""
         binding = bind_function(function, parameter=cls.custom_operator_name)
         items, shared = cls.split_call(binding, args, kwargs)
@@ -276,7 +290,17 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
                 f"{name}.partial({first}=items).expand(...), or {name}.expand({first}=[items of one task, ...])"
             )
 
-    def _take_arguments(self) -> None:
+    @classmethod
+    def given(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
+        """Returns what the call gives the function, and the first of the items if that is known by now."""
+        items = args[0] if args else kwargs.get(bind_function(function).items_parameter() or "")
+        first = items[0] if isinstance(items, (list, tuple)) and items else None
+        if isinstance(first, Mapping):
+            return Given(0, {*kwargs, *first})
+        return Given(len(first) if isinstance(first, tuple) else 1, kwargs)
+
+    def _take_arguments(self, context: Context | None) -> None:
+        super()._take_arguments(context)
         with failing_on_bad_input():
             binding = bind_function(self.map_function, parameter=self.custom_operator_name)
             items, shared = self.split_call(binding, list(self.op_args), dict(self.op_kwargs))
@@ -294,6 +318,17 @@ class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapR
 
     custom_operator_name = "@task.lithops_map_reduce"
     template_fields: Sequence[str] = _fields(LithopsMapReduceOperator, LithopsMapDecoratedOperator.call_parameters)
+
+    def _take_arguments(self, context: Context | None) -> None:
+        super()._take_arguments(context)
+        function: Any = self.reduce_function
+        if context is None:
+            function = with_names(function)
+        else:
+            with failing_on_bad_input():
+                given = given_to_reduce(self.extra_args_reduce)
+                function = with_values(function, context, given, KEYWORDS_OF_ANY)
+        self.reduce_function = function
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:

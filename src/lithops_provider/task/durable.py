@@ -126,7 +126,7 @@ class DurableState:
         entry = self.load().get(phase)
         if entry is None:
             return None
-        job, known, now = entry.job, entry.digests, spec.digests()
+        job, known, now = entry.job, entry.digests, spec.digests
         if (job.storage, job.bucket) != (client.storage_backend, client.bucket):
             reason = f"it is in {job.storage}://{job.bucket}, not in {client.storage_backend}://{client.bucket}"
         elif job.backend != client.backend:

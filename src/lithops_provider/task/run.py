@@ -316,7 +316,7 @@ class TaskRun:
     def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun
 
-        digests = spec.digests() if self.operator.durable else {}
+        digests = spec.digests if self.operator.durable else {}
 
         def record(job: LithopsJob) -> None:
             self.state.save(phase, job, digests)

@@ -53,3 +53,45 @@ with DAG("bound", schedule=None, default_args=SOON) as dag:
 with DAG("bound_wrongly", schedule=None, default_args=SOON) as dag_wrongly:
     LithopsMapOperator(task_id="items_none", map_function=double, map_iterdata=nothing())
     LithopsMapOperator.partial(task_id="expanded", map_function=double).expand(map_iterdata=numbers())
+
+
+@task.lithops_map
+def on_day(x: int, ds: str, ts: Any = None, *, run_id: str) -> list[Any]:
+    """Ask for variables of Airflow's context."""
+    return [x, ds, ts, run_id]
+
+
+@task.lithops
+def whole(**context: Any) -> dict[str, str]:
+    """Return the types of all that arrives."""
+    return {name: type(value).__name__ for name, value in context.items()}
+
+
+@task.lithops
+def of_run(dag_run: Any, params: Any, logical_date: Any) -> list[Any]:
+    """Look at the run."""
+    return [dag_run.run_id, dag_run.conf, params, logical_date.isoformat(), type(logical_date).__module__]
+
+
+def gathered(results: list[Any], ds: str, **context: Any) -> list[Any]:
+    """Ask for variables in a reduce."""
+    return [results, ds, context["run_id"]]
+
+
+@task.lithops_map_reduce(reduce_function=gathered)
+def mapped(x: int, ds: str = None) -> str:  # type: ignore[assignment] # noqa: RUF013 - as people write it
+    """Ask for one in the map, too."""
+    return f"{x} {ds}"
+
+
+with DAG("bound_context", schedule=None, default_args=SOON, params={"factor": 3}) as dag_context:
+    on_day.override(task_id="by_value")([1, 2])
+    on_day.override(task_id="given")([{"x": 1, "ds": "mine"}, {"x": 2}, (3, "also mine")], ts="{{ ds }}")
+    on_day.override(task_id="by_reference")(
+        LithopsMapOperator(task_id="left", map_function=double, map_iterdata=[1, 2], get_result=False).output
+    )
+    on_day.override(task_id="expanded").expand(x=[[1], [2]])
+    mapped.override(task_id="reduced")([1, 2])
+    mapped.override(task_id="deferred", deferrable=True)([1, 2])
+    whole()
+    of_run()

@@ -84,7 +84,7 @@ BAD: dict[str, Bad] = {
     ),
     "items_from_none": _map(
         "iterdata_from_task",
-        "'returns_none' returned None",
+        "'returns_none' was skipped, returned None",
         "have it return a value",
         iterdata_from_task="returns_none",
         upstream="returns_none",
@@ -106,7 +106,7 @@ BAD: dict[str, Bad] = {
     ),
     "data_from_none": _call(
         "data_from_task['y']",
-        "'returns_none' returned None",
+        "'returns_none' was skipped, returned None",
         "have it return a value",
         data={"x": 1},
         data_from_task={"y": "returns_none"},

@@ -363,7 +363,10 @@ def test_a_result_that_cannot_be_pickled_by_name_goes_by_value() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [((x for x in ()), "generator.*return list"), (threading.Lock(), "lock")],
+    [
+        ((x for x in ()), "generator.*return list"),
+        (threading.Lock(), "lock"),
+    ],
     ids=["generator", "lock"],
 )
 def test_a_result_that_cannot_be_pickled_is_an_error_that_names_its_type(value: Any, text: str) -> None:
@@ -392,3 +395,17 @@ def test_messages_arrive_whole_however_they_are_cut() -> None:
     os.close(reading)
 
     assert messages == sent
+
+
+def futures_list(one: Any) -> Any:
+    from lithops.utils import FuturesList
+
+    return FuturesList([one])
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: [one, one], lambda one: (one,), futures_list])
+def test_futures_as_result_are_an_error_that_says_what_to_return(wrap: Any) -> None:
+    from lithops.future import ResponseFuture
+
+    with pytest.raises(TypeError, match=r"returned Lithops futures.*return fexec\.get_result\(\)"):
+        dump_result(wrap(ResponseFuture.__new__(ResponseFuture)))

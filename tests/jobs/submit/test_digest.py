@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.submit import digest as digest_module
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,3 +155,77 @@ def test_nothing_that_a_pickle_names_is_called_or_imported() -> None:
 def test_what_is_no_pickle_is_an_error(blob: bytes) -> None:
     with pytest.raises(UndigestibleError):
         digest_pickle(blob)
+
+
+# -- plain data ------------------------------------------------------------------------------------------------------
+
+
+def digest_of(value: Any) -> str:
+    return digest_pickle(pickle.dumps(value, protocol=5))
+
+
+PLAIN: list[Any] = [
+    [1, 2],
+    (1, 2),
+    [1, "2"],
+    ["1", "2"],
+    ["12"],
+    ["1, 2"],
+    ["1', '2"],
+    [1.0, 2],
+    [True, 2],
+    [None, 2],
+    [[1, 2]],
+    [[1], [2]],
+    [[1, 2], []],
+    {1, 2},
+    frozenset({1, 2}),
+    {1: 2},
+    {"1": 2},
+    {1: "2"},
+    {2: 1},
+    {1: [2]},
+    {(1,): 2},
+    {True: 2},
+    [{1: 2}],
+    b"12",
+    bytearray(b"12"),
+    "12",
+    12,
+]
+
+
+def test_plain_values_that_differ_have_digests_that_differ() -> None:
+    assert len({digest_of(value) for value in PLAIN}) == len(PLAIN)
+
+
+def test_plain_values_that_are_equal_have_the_same_digest_however_they_were_made() -> None:
+    one, other = "".join(["a", "b"]), "".join(["a", "b"])
+    pair = (one, 1)
+
+    assert digest_of([one, one]) == digest_of([one, other])
+    assert digest_of([pair, pair]) == digest_of([(one, 1), (other, 1)])
+    assert digest_of({1: one, 2: other}) == digest_of({2: one, 1: one})
+    assert digest_of({"a": [1], "b": {2, 1}}) == digest_of({"b": {1, 2}, "a": [1]})
+    assert digest_of(["unusual_prefix_ab12_dag", 1]) == digest_of(["unusual_prefix_cd34_dag", 1])
+    assert digest_of({"k": "unusual_prefix_ab12_dag"}) == digest_of({"k": "unusual_prefix_cd34_dag"})
+
+
+def test_a_plain_value_that_holds_itself_has_a_digest() -> None:
+    endless: list[Any] = [1]
+    endless.append(endless)
+
+    assert digest_of(endless) == digest_of(pickle.loads(pickle.dumps(endless)))
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=repr)
+def test_plain_values_are_read_in_c_with_the_same_digest(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading step by step takes seconds for a million numbers."""
+    in_steps = digest_module._Digester().digest(digest_module._Reader(pickle.dumps(value, protocol=5)).load())
+
+    assert (
+        digest_module._Digester().digest(digest_module._PlainReader(io.BytesIO(pickle.dumps(value, protocol=5))).load())
+        == in_steps
+    )
+    monkeypatch.setattr(digest_module, "_Reader", None)
+    assert digest_of(value)

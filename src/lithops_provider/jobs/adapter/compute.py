@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
+from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.queues import make_queue
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.remote.results import job_prefix
@@ -221,7 +222,8 @@ class Compute:
                 batch.modules, runtime_meta["preinstalls"], excluded(self.config, batch.exclude_modules)
             )
             paths |= serializer.module_paths([], sorted(includes), []) if includes else set()
-        code = pickle.dumps({"func": batch.function, "module_data": create_module_data(paths)}, -1)
+        files = {**create_module_data(paths), **package_data(paths)}
+        code = pickle.dumps({"func": batch.function, "module_data": files}, -1)
         job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/func.pickle"
         self.internal_storage.put_func(job.func_key, code)
         serialized = SimpleNamespace(data_strs=batch.calls)

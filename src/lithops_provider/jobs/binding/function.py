@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.binding import reserved
+from lithops_provider.jobs.binding.defaults import Default, WithDefaults, place_defaults, unwrap
 from lithops_provider.jobs.binding.items import MAX_ITEMS, Item, as_items, item_arguments, keyword, spread
 from lithops_provider.jobs.binding.reserved import INJECTED, Barrier
 from lithops_provider.jobs.errors import InvalidInputError
@@ -31,6 +32,7 @@ class Binding:
     :param signature: without what is filled in; None if the function has none that can be read
     :param places: the positional parameters that are filled in, and how many come before each
     :param barrier: the reserved parameter that positional arguments must not pass
+    :param defaults: values for parameters that neither an item nor the shared arguments give
     """
 
     function: Callable[..., Any]
@@ -42,6 +44,7 @@ class Binding:
     signature: inspect.Signature | None
     places: tuple[tuple[str, int], ...] = ()
     barrier: Barrier | None = None
+    defaults: tuple[Default, ...] = ()
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> None:
         """
@@ -58,11 +61,13 @@ class Binding:
         if self.signature is None:
             return
         named = {**kwargs, **self.kwargs}
+        count = len(args) + len(self.args)
+        left = {name: value for name, place, value in self.defaults if place is None or place >= count}
         try:
-            self.signature.bind(*args, *self.args, **reserved.keywords_left(named, self.injected))
+            self.signature.bind(*args, *self.args, **{**left, **reserved.keywords_left(named, self.injected)})
         except TypeError as error:
             raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}{self._hint(args, kwargs)}") from None
-        self.check_positions(len(args) + len(self.args), named, where)
+        self.check_positions(count, named, where)
 
     def check_positions(self, count: int, kwargs: Mapping[str, Any], where: str) -> None:
         """
@@ -123,10 +128,13 @@ class Binding:
         if not self.takes_object:
             return self
         full = inspect.signature(self.function)
+        signature = reserved.without(full, self.injected)
+        values = {name: value for name, _, value in self.defaults}
         return dataclasses.replace(
             self,
-            signature=reserved.without(full, self.injected),
-            barrier=reserved.find_barrier(full, self.injected),
+            signature=signature,
+            barrier=reserved.find_barrier(full, self.injected, values),
+            defaults=place_defaults(values, signature),
         )
 
     def bind_by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -158,10 +166,13 @@ class Binding:
         filled = (*self.injected, *(("obj",) if self.takes_object else ()))
         return f"{self.name}{reserved.show_signature(inspect.signature(self.function), filled)}"
 
-    def injection(self) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...], tuple[int, str] | None]:
+    def injection(
+        self,
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...], tuple[int, str] | None, tuple[Default, ...]]:
         """Returns the arguments with which `lithops_provider.jobs.remote.injection.Injection` is made."""
         barrier = self.barrier
-        return self.injected, self.places, None if barrier is None else (barrier.after, barrier.problem())
+        limit = None if barrier is None else (barrier.after, barrier.problem())
+        return self.injected, self.places, limit, self.defaults
 
     def _fits(self, args: tuple[Any, ...]) -> bool:
         try:
@@ -196,11 +207,12 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
     """
     Checks a function and binds what all items share.
 
-    :param function: plain, partial, lambda, bound method or callable object
+    :param function: plain, partial, lambda, bound method or callable object; or one with defaults
     :param extra_args: a dict of keyword arguments, or a list or tuple of positional ones, for every call
     :param parameter: the name under which the user gave the function, for messages
     :raises InvalidInputError: it can't be called, or not in this way
     """
+    given_function, function = function, unwrap(function)
     if not callable(function):
         raise InvalidInputError(
             f"{parameter} must be a function, got {type(function).__name__}: {short_repr(function)}"
@@ -225,6 +237,8 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         return Binding(function, name, args, kwargs, (), False, None)
     given = function.keywords if isinstance(function, functools.partial) else ()
     filled = reserved.filled_in(full, given)
+    signature = reserved.without(full, filled)
+    values = given_function.values if isinstance(given_function, WithDefaults) else {}
     return Binding(
         function=function,
         name=name,
@@ -232,9 +246,10 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
         kwargs=kwargs,
         injected=tuple(key for key in INJECTED if key in filled),
         takes_object="obj" in filled,
-        signature=reserved.without(full, filled),
+        signature=signature,
         places=reserved.places_of(full, filled),
-        barrier=reserved.find_barrier(full, filled),
+        barrier=reserved.find_barrier(full, filled, values),
+        defaults=place_defaults(values, signature),
     )
 
 

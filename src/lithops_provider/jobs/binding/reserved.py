@@ -63,12 +63,15 @@ def places_of(signature: inspect.Signature, filled: Collection[str]) -> tuple[tu
     return tuple((name, place) for place, name in enumerate(positional) if name in filled)
 
 
-def find_barrier(signature: inspect.Signature, filled: Collection[str]) -> Barrier | None:
+def find_barrier(
+    signature: inspect.Signature, filled: Collection[str], defaults: Collection[str] = ()
+) -> Barrier | None:
     """
     Returns the reserved parameter that positional arguments must not pass, if there is one.
 
     :param signature: the function's
     :param filled: its parameters that are filled in
+    :param defaults: those that have a default, whatever the signature says
     """
     reserved: str | None = None
     before = 0
@@ -78,8 +81,8 @@ def find_barrier(signature: inspect.Signature, filled: Collection[str]) -> Barri
         if name in filled:
             reserved = name if name in INJECTED else reserved
             continue
-        optional = parameter.kind is parameter.VAR_POSITIONAL or parameter.default is not parameter.empty
-        if optional and reserved is not None:
+        has_default = parameter.default is not parameter.empty or name in defaults
+        if (parameter.kind is parameter.VAR_POSITIONAL or has_default) and reserved is not None:
             shown = f"*{name}" if parameter.kind is parameter.VAR_POSITIONAL else name
             return Barrier(before, reserved, shown)
         before += 1

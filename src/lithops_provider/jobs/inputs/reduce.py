@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
+from lithops_provider.jobs.binding.defaults import WithDefaults
 from lithops_provider.jobs.binding.function import Binding, bind_function
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
@@ -18,7 +19,7 @@ SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 _NONE = -1
 
 
-def bind_reduce(reduce_function: Callable[..., Any], extra_args: Any = None) -> Binding:
+def bind_reduce(reduce_function: Callable[..., Any] | WithDefaults, extra_args: Any = None) -> Binding:
     """
     Binds a reduce function.
 

@@ -31,6 +31,8 @@ class Injection:
     :param places: the positional parameters that are filled in, and how many come before each
     :param barrier: how many positional arguments an item may have before the first would pass a parameter that is
         filled in, and what to say then; None if there is no such limit
+    :param defaults: values for parameters that nobody gives: name, how many positional arguments come before it (None
+        if it is given by name only), value
     :param config: the complete Lithops configuration; None for the one that the Lithops worker has set
     """
 
@@ -39,12 +41,14 @@ class Injection:
         names: tuple[str, ...],
         places: tuple[tuple[str, int], ...],
         barrier: tuple[int, str] | None = None,
+        defaults: tuple[tuple[str, int | None, Any], ...] = (),
         *,
         config: dict[str, Any] | None = None,
     ) -> None:
         self.names = names
         self.places = places
         self.barrier = barrier
+        self.defaults = defaults
         self._known_config = config
         self._clients: dict[str, Any] = {}
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
@@ -74,7 +78,10 @@ class Injection:
         for name in self.names:
             if name not in kwargs:  # a given one wins
                 filled[name] = index if name == "id" else self._client(name)
-        named = {**kwargs, **filled} if filled or self.places else kwargs
+        named = {**kwargs, **filled} if filled or self.places or self.defaults else kwargs
+        for name, place, value in self.defaults:
+            if name not in named and (place is None or place >= len(args)):
+                named[name] = value
         for name, place in self.places:
             # By position where all before it are: what comes behind it may be positional as well.
             if place <= len(args) and name in named:

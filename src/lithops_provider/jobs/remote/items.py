@@ -126,8 +126,15 @@ def dump_result(value: Any) -> bytes:
     """
     Pickles a result; by value what can't be imported elsewhere, such as an instance of a class of the DAG file.
 
-    :raises TypeError: the value can't be pickled
+    :raises TypeError: the value can't be pickled, or is of another Lithops job's futures
     """
+    futures = sys.modules.get("lithops.future")  # without it there are none
+    first = value[0] if isinstance(value, (list, tuple)) and value else value
+    if futures is not None and isinstance(first, futures.ResponseFuture):
+        raise TypeError(
+            "the function returned Lithops futures: a job of its own that nobody waits for. Have it wait for their "
+            "results: return fexec.get_result()"
+        )
     try:
         by_name = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
         return dump_by_value(value) if names_shipped_module(by_name) else by_name

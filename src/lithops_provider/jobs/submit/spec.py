@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -70,6 +72,7 @@ class JobSpec:
     :param options: how to run it
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
+    :param bare_function: the function, pickled without values for parameters that nobody gives; empty if it has none
     """
 
     kind: JobKind
@@ -80,25 +83,30 @@ class JobSpec:
     options: Options
     shared: bytes = b""
     takes_object: bool = False
+    bare_function: bytes = b""
 
+    @functools.cached_property
     def digests(self) -> dict[str, str]:
         """
-        Returns what tells whether the items, what they share, and the function are those of another time. That of the
-        items is of their bytes: if it differs, `same_items` compares their values.
+        What tells whether the items, what they share, and the function are those of another time. That of the items is
+        of their bytes: if it differs, `same_items` compares their values. Values for parameters that nobody gives don't
+        count: some of them, as ``try_number``, are others in each try.
         """
-        return {
-            "items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32],
-            "shared": _digest(self.shared),
-            "function": _digest(self.function),
-        }
-
-
-def _digest(blob: bytes) -> str:
-    try:
-        return digest_pickle(blob)
-    except UndigestibleError:
-        logger.warning("Whether arguments or the function have changed can be told by their bytes only", exc_info=True)
-        return hashlib.sha256(blob).hexdigest()[:32]
+        digests = {"items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32]}
+        problems: dict[str, UndigestibleError] = {}
+        for what, blob in (("shared", self.shared), ("function", self.bare_function or self.function)):
+            try:
+                digests[what] = digest_pickle(blob)
+            except UndigestibleError as error:
+                digests[what] = hashlib.sha256(blob).hexdigest()[:32]
+                problems[what] = error
+        if problems:
+            logger.warning(
+                "Whether %s, or what it shares among its items, have changed can be told by their bytes only: %s",
+                self.name,
+                "; ".join(map(str, problems.values())),
+            )
+        return digests
 
 
 def same_items(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
@@ -147,6 +155,7 @@ def make_spec(
         items=blobs,
         modules=modules,
         options=options,
+        bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
         shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
         takes_object=binding.takes_object,
     )

@@ -1,0 +1,238 @@
+"""Airflow's context in decorated functions: what of it travels to them, and what can't."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import NoneType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
+
+from lithops_provider.jobs.binding.defaults import WithDefaults, unwrap
+from lithops_provider.jobs.binding.reserved import INJECTED
+from lithops_provider.jobs.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+#: Plain data that Airflow asks its API server for when it is read: not for functions that only take ``**context``.
+_ASKED_FOR = frozenset(
+    {
+        "prev_data_interval_end_success",
+        "prev_data_interval_start_success",
+        "prev_end_date_success",
+        "prev_start_date_success",
+    }
+)
+#: Variables that are plain data. All others are bound to the worker: they ask Airflow, or hold secrets, when used.
+PLAIN = frozenset(
+    {
+        *_ASKED_FOR,
+        "dag_run",
+        "data_interval_end",
+        "data_interval_start",
+        "ds",
+        "ds_nodash",
+        "expanded_ti_count",
+        "logical_date",
+        "map_index_template",
+        "params",
+        "partition_date",
+        "partition_key",
+        "run_id",
+        "task_instance_key_str",
+        "task_reschedule_count",
+        "test_mode",
+        "try_number",
+        "ts",
+        "ts_nodash",
+        "ts_nodash_with_tz",
+    }
+)
+#: The name of ``**context`` in a reduce function. It may be anybody's: `collections.Counter` would count what it gets.
+KEYWORDS_OF_ANY = "context"
+#: What a function gets of the run.
+_DAG_RUN_FIELDS = (
+    "dag_id",
+    "run_id",
+    "run_type",
+    "logical_date",
+    "data_interval_start",
+    "data_interval_end",
+    "run_after",
+    "start_date",
+    "conf",
+    "partition_key",
+    "triggering_user_name",
+)
+
+
+class Given(NamedTuple):
+    """
+    What a call and its items give.
+
+    :param positional: so many positional arguments
+    :param names: names of keyword arguments
+    """
+
+    positional: int
+    names: Collection[str]
+
+
+def given_to_reduce(extra_args: Mapping[str, Any] | Sequence[Any] | None) -> Given:
+    """
+    Returns what a reduce function is given: the list of results, and more arguments.
+
+    :param extra_args: these
+    """
+    if isinstance(extra_args, Mapping):
+        return Given(1, extra_args)
+    return Given(1 + len(extra_args or ()), ())
+
+
+def check_names(decorator: str, function: Callable[..., Any], given: Given) -> None:
+    """
+    Checks that what a function asks for of Airflow's context can travel to it.
+
+    :param decorator: name of the decorator, for messages
+    :param function: the user's
+    :param given: what is given, which wins
+    :raises InvalidInputError: it can't, or the parameter could be meant otherwise
+    """
+    for parameter in _asked_for(function, given):
+        name = f"{decorator}: the parameter {parameter.name!r} of {getattr(unwrap(function), '__name__', function)}"
+        if not _fillable(parameter):
+            raise InvalidInputError(
+                f"{name} has the name of a variable of Airflow's context and another default than None, so what it is "
+                "to get isn't clear: rename it, have None as its default, or give its value in the call"
+            )
+        if parameter.name not in PLAIN:
+            raise InvalidInputError(
+                f"{name} has the name of a variable of Airflow's context that can't travel to where the function "
+                f"runs. Give what the function needs of it as an argument, for instance {_example(parameter.name)}; or "
+                "rename the parameter if another thing is meant"
+            )
+
+
+def with_names(function: Callable[..., Any]) -> WithDefaults:
+    """
+    Returns a function with None for each variable that it asks for, to check its arguments before there is a run.
+
+    :param function: the user's
+    """
+    return WithDefaults(unwrap(function), dict.fromkeys(_names(unwrap(function)) & PLAIN))
+
+
+def with_values(
+    function: Callable[..., Any], context: Context, given: Given, keywords: str | None = None
+) -> WithDefaults:
+    """
+    Returns a function with the values of the variables that it asks for.
+
+    :param function: the user's
+    :param context: Airflow's
+    :param given: what is given, which wins
+    :param keywords: the name that the function's ``**`` parameter has to have to get the other variables; None for any
+    :raises InvalidInputError: a parameter without a default asks for what this run doesn't have
+    """
+    function = unwrap(function)
+    there = {name for name in PLAIN if name in context}
+    for parameter in _asked_for(function, given):
+        if parameter.name in PLAIN - there and parameter.default is parameter.empty:
+            raise InvalidInputError(
+                f"the parameter {parameter.name!r} asks for a variable of Airflow's context that this run doesn't "
+                "have; one without a logical date has no dates. Have None as its default, or give a value in the call"
+            )
+    names = _names(function) & there
+    others: set[str] = set()
+    if any(
+        parameter.kind is parameter.VAR_KEYWORD and keywords in (None, parameter.name)
+        for parameter in _parameters(function)
+    ):
+        others = there - _ASKED_FOR - {parameter.name for parameter in _parameters(function)}
+    return WithDefaults(function, {name: _travelling(name, context) for name in sorted(names | others)})
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """Returns a function's parameters, or none if it has no signature that can be read."""
+    try:
+        return tuple(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return ()
+
+
+def _names(function: Callable[..., Any]) -> set[str]:
+    return {parameter.name for parameter in _asked_for(function, Given(0, ())) if _fillable(parameter)}
+
+
+def _fillable(parameter: inspect.Parameter) -> bool:
+    """Tells whether there is no other default. Airflow's own decorators refuse a parameter that has one, too."""
+    return parameter.default is None or parameter.default is parameter.empty
+
+
+def _asked_for(function: Callable[..., Any], given: Given) -> list[inspect.Parameter]:
+    """Returns the parameters that have the name of a variable, as far as nothing is given for them."""
+    function = unwrap(function)
+    fixed = function.keywords if isinstance(function, functools.partial) else ()
+    asked, place = [], 0
+    for parameter in _parameters(function):
+        by_position = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        if by_position and parameter.name not in INJECTED:
+            place += 1
+        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        missing = parameter.name not in given.names and parameter.name not in fixed
+        if (
+            by_name
+            and missing
+            and not (by_position and place <= given.positional)
+            and parameter.name in KNOWN_CONTEXT_KEYS
+        ):
+            asked.append(parameter)
+    return asked
+
+
+#: What may be wanted of a variable that can't travel.
+_EXAMPLES = {
+    "conn": 'host="{{ conn.my_conn.host }}"',
+    "dag": 'dag_id="{{ dag.dag_id }}"',
+    "macros": 'tomorrow="{{ macros.ds_add(ds, 1) }}"',
+    "task": 'task_id="{{ task.task_id }}"',
+    "task_instance": 'task_id="{{ ti.task_id }}"',
+    "ti": 'task_id="{{ ti.task_id }}"',
+    "var": 'bucket="{{ var.value.bucket }}"',
+}
+
+
+def _example(name: str) -> str:
+    return _EXAMPLES.get(name, f'value="{{{{ {name} }}}}"')
+
+
+def _travelling(name: str, context: Context) -> Any:
+    value = context[name]  # type: ignore[literal-required]
+    if name == "dag_run":
+        return SimpleNamespace(
+            **{field: _plain(getattr(value, field)) for field in _DAG_RUN_FIELDS if hasattr(value, field)}
+        )
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of types that Python has itself: Airflow's and pendulum's need not be where functions run."""
+    # Not `type(value)`: Airflow hands some out as proxies.
+    if isinstance(value, NoneType):
+        return None
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime.datetime):
+        offset = value.utcoffset()
+        fields = (value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
+        return datetime.datetime(*fields, tzinfo=None if offset is None else datetime.timezone(offset))
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key]) for key in value}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value)) if type(value) in (list, tuple) else [*map(_plain, value)]
+    return value

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def a_call() -> Any:
+    return LithopsCallAsyncOperator(task_id="task", func=double, data=1)
+
+
+def a_map() -> Any:
+    return LithopsMapOperator(task_id="task", map_function=double, map_iterdata=[1])
+
+
+def a_map_reduce() -> Any:
+    return LithopsMapReduceOperator(task_id="task", map_function=double, map_iterdata=[1], reduce_function=sum)
+
+
+@pytest.mark.parametrize(
+    ("operator", "phase", "kind"),
+    [
+        (a_call(), "map", "LithopsCallAsyncOperator"),
+        (a_map(), "call", "LithopsMapOperator"),
+        (a_map(), "reduce", "LithopsMapOperator"),
+        (a_map_reduce(), "call", "LithopsMapReduceOperator"),
+    ],
+)
+def test_a_task_that_was_deferred_as_another_kind_of_operator(operator: Any, phase: str, kind: str) -> None:
+    ti = SimpleNamespace(
+        id="1", try_number=1, dag_id="dag", run_id="run", task_id="task", map_index=-1, xcom_push=lambda **_: None
+    )
+    event = {"status": "done", "state": {"phase": phase, "carried": {}}}
+
+    with pytest.raises(
+        AirflowFailException, match=f"while it ran a {phase}, but by now it is a {kind}.*Clear the task"
+    ):
+        operator.resume({"ti": ti}, event)
