@@ -27,6 +27,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a tag's name, link or source."""
         given = {name: value or "" for name, value in attrs}
+        if given.get("data-md-component") == "source":
+            self.loaded.append(given.get("href", "") + " (the theme's script asks the repository's host for its facts)")
         self.anchors |= {given[name] for name in ("id", "name") if name in given}
         if tag == "a" and "href" in given:
             self.links.append(given["href"])

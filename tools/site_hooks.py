@@ -45,6 +45,6 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     def leads_to(match: re.Match[str]) -> str:
         if match[1].count("../") < depth:
             return match[0]
-        return f"]({config.repo_url}/blob/main/{match[2]})"
+        return f"]({config.extra['repository']}/blob/main/{match[2]})"
 
     return _OUTSIDE.sub(leads_to, markdown)
