@@ -76,7 +76,8 @@ docs: install ## the documentation as a site, into build/site, with every warnin
 	@$(PYTHON) tools/bootstrap.py --group dev --group docs
 	@mkdir -p build
 	$(VENV)/towncrier build --draft --version next > build/changelog.md
-	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet --strict --clean
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --clean
+	$(VENV)/python -m tools.site_check
 
 unit: install ## tests that need no running Airflow
 	$(VENV)/python -m pytest $(SIDE_BY_SIDE) $(NOT_ALL) $(or $(TESTS),$(UNIT)) $(ARGS)

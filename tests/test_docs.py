@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.test_public_names import PUBLIC
+from tools import configuration_page
 from tools.waiting import HANGS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EVENTS = ROOT / "docs" / "what-happens-when.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -160,8 +162,33 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
+    """The guides by their index; the site's first page says what the README does."""
     linked = set(_LINK.findall(without_code(PAGES[0])))
-    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} <= linked
+    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} - {"docs/index.md"} <= linked
+    guides = ROOT / "docs" / "guides"
+    listed = set(_LINK.findall(without_code(guides / "index.md")))
+    assert "docs/guides/index.md" in linked
+    assert {page.name for page in guides.glob("*.md")} - {"index.md"} <= listed
+
+
+def test_every_page_is_in_the_site() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    listed = re.findall(r"[\w/-]+\.md", navigation)
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert sorted(listed) == sorted({*pages, "changelog.md"})
+
+
+def test_the_page_of_options_is_what_the_provider_says() -> None:
+    assert configuration_page.PAGE.read_text() == configuration_page.render(), "python -m tools.configuration_page"
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference.md").read_text()
+    documented = re.findall(r"^::: (lithops_provider\.\w+).*\.(\w+)$", page, re.MULTILINE)
+    names = {(module, name) for module, names in PUBLIC.items() for name in names} - {
+        ("lithops_provider.decorators", "Output")  # a type for checkers
+    }
+    assert set(documented) == names
 
 
 @functools.cache

@@ -109,4 +109,4 @@ def test_airflow_knows_the_settings() -> None:
     options = get_provider_info()["config"]["lithops"]["options"]
 
     assert options["max_items"]["default"] == str(MAX_ITEMS)
-    assert set(options) == {"max_xcom_size", "max_items", "defer_after", "defer_at_least", "prices"}
+    assert set(options) == {"max_xcom_size", "max_items", "defer_after", "defer_at_least", "retention", "prices"}

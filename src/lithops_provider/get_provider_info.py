@@ -84,6 +84,18 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "20",
                     },
+                    "retention": {
+                        "description": (
+                            "Days for which jobs' data is kept that no task deletes, counted from when a job was last "
+                            "sent. `LithopsHook.clean_older_than` without an age goes by it, as in the example DAG "
+                            "lithops_maintenance; nothing is deleted by itself. It must be longer than any job runs, "
+                            "any task may be retried, and results by reference are needed. Empty: all is kept."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": "30",
+                        "default": None,
+                    },
                     "prices": {
                         "description": "Prices for the estimate of what a job has cost, over those of the package.",
                         "version_added": "0.1.0",

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from lithops_provider.connection.extra import connection_config
+from lithops_provider.connection.retention import configured_retention
 from lithops_provider.connection.settings import DEFAULT_CONN_ID, ConnectionSettings
 from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.jobs.config.secrets import secret_values
@@ -211,15 +212,18 @@ class LithopsHook(BaseHook):
 
         return clean_job(self.get_client(), LithopsJob.from_dict(job))
 
-    def clean_older_than(self, age: timedelta) -> int:
+    def clean_older_than(self, age: timedelta | None = None) -> int:
         """
         Deletes the data of all jobs of this package in the bucket that were sent before some time.
 
-        :param age: how long ago
+        :param age: how long ago; None for ``[lithops] retention``, without which nothing is deleted
         :returns: how many jobs there were
         """
         from lithops_provider.jobs.clean import clean_older_than
 
+        if age is None and (age := configured_retention()) is None:
+            self.log.warning("Nothing is deleted: [lithops] retention is not set in Airflow's configuration")
+            return 0
         return clean_older_than(self.get_client(), age.total_seconds())
 
     @classmethod
