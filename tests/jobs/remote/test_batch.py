@@ -306,10 +306,9 @@ def test_the_first_item_has_all_the_time_there_is_and_is_then_blamed(batch: Batc
 
 def test_one_item_is_run_however_little_time_there_is(batch: BatchRunner) -> None:
     """Otherwise rounds would follow each other for ever."""
-    done = batch(lambda x: time.sleep(0.3), range(3), limit=0.5)
+    done = batch(lambda x: time.sleep(0.3), range(3), limit=0.01)
 
-    assert done.summary is not None
-    assert done.summary["done"] >= 1
+    assert done.summary == {"done": 1, "failed": 0, "left": 2}
 
 
 def test_a_batch_of_a_stopped_job_does_nothing(batch: BatchRunner, client: LithopsClient, tally: Tally) -> None:

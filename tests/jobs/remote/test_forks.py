@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -63,8 +64,10 @@ def in_thread() -> None:
 
 
 def in_pool(method: str) -> None:
-    with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map(abs, range(-4, 0)) == [4, 3, 2, 1]
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        tempfile.tempdir = short  # forkserver puts a socket there, whose path mustn't be long
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            assert pool.map(abs, range(-4, 0)) == [4, 3, 2, 1]
 
 
 def in_executor() -> None:

@@ -123,7 +123,8 @@ class ItemProcess:
             report = MessageWriter(writing)
             os.register_at_fork(after_in_child=report.close)  # what the function forks reports nothing
             settings, deadline = self.batch.settings, self.batch.deadline
-            ItemRunner(report, self.output_fd, function, settings, deadline, self.ring).run(self.items)
+            begins = self.batch.done == 0
+            ItemRunner(report, self.output_fd, function, settings, deadline, self.ring, begins).run(self.items)
             code = 0
         except BrokenPipeError:
             pass  # the parent is gone, and with it whoever wants to know

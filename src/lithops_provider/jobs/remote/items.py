@@ -156,6 +156,8 @@ class ItemRunner:
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param deadline: `time.monotonic` after which no item is started
     :param ring: takes what ordinary items leave; None to report them, too
+    :param begins: whether the call has done nothing yet: then its first item is started whatever the deadline, so that
+        rounds don't follow each other for ever
     """
 
     def __init__(
@@ -166,6 +168,7 @@ class ItemRunner:
         settings: CallSettings,
         deadline: float | None,
         ring: Ring | None = None,
+        begins: bool = False,
     ) -> None:
         self.report = report
         self.pid = os.getpid()
@@ -174,6 +177,7 @@ class ItemRunner:
         self.timeout: float = settings["timeout"]
         self.deadline = math.inf if deadline is None else deadline
         self.ring = ring
+        self.begins = begins
         self.parent = os.getppid()
         self.block_end = 0.0
         self.item_since = 0.0
@@ -220,7 +224,7 @@ class ItemRunner:
         """Runs the items. All that is done here is done for each, so it has to be little."""
         ring, own_pid = self.ring, self.pid
         clock, getpid = time.monotonic, os.getpid
-        longest, latest = 0.0, self.deadline
+        longest, latest = 0.0, math.inf if self.begins else self.deadline
         since = clock()
         self._begin_block()
         for index, blob in items:
