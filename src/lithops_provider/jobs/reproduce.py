@@ -1,6 +1,6 @@
 """
-Makes a function call in this process of an item of a job, for a debugger. `LithopsHook` and the command line offer it.
-It unpickles what the job was sent, so it must only be used on jobs that one trusts.
+Makes a function call in this process of an item of a job, for a debugger. `LithopsHook.load_item` calls it. It
+unpickles what the job was sent, so it must only be used on jobs that one trusts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
 Drives a job: sends its items, follows them, gathers the outcomes, and sends items again where that is needed. A task's
-run (`task/run.py`) and the hook use it; a process that only waits for a job uses wait.py.
+run (`task/run.py`) and scripts use it. A process that only waits for a job which another drives uses wait.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes short texts of values and functions for messages. All of the package uses it."""
+"""Makes short texts of values and functions, for the messages of all other modules."""
 
 from __future__ import annotations
 
