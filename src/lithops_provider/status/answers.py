@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.view.job_view import JobView, Snapshot
     from lithops_provider.status.records import TaskRecord
 
-#: Characters of a call's log that are shown, of its end.
+#: Characters of the end of a call's log that are shown.
 _LOG = 20_000
 #: What is shown of Lithops's status of a call, under Lithops's names.
 _STATUS = (
@@ -279,7 +279,7 @@ def _read(view: JobView, job: LithopsJob, part: Part) -> Header | None:
 
 
 def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
-    """Returns Lithops's status of a call. Its exception is pickled, and stays so."""
+    """Returns Lithops's status of a call. The exception in it is pickled, and isn't unpickled here."""
     if part.call < 0:
         return {}
     key = f"{job.round_prefix(part.round)}/{part.call:05d}/status.json"

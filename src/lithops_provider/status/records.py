@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
     from sqlalchemy.sql import Select
 
-#: Tasks of a run that have waited for the same job, of which the summary of one is enough.
+#: Summaries to read of a run's tasks that name the job: several tasks may have waited for it, and one's is enough.
 _MOST_SUMMARIES = 5
 
 

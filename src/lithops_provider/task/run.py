@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.submit.spec import JobSpec
     from lithops_provider.task.parameters import LithopsParameters
 
-#: States of a task that was marked or cleared while its process goes on.
+#: States of a task instance that say that somebody has marked or cleared it while its process still runs.
 _ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
-#: Seconds that the trigger has to notice a timeout itself, before Airflow does, which can't say which job it was.
+#: Seconds that Airflow's own timeout of a deferral comes after the job's. The trigger notices the job's first, and can
+#: say which job it was.
 _TIMEOUT_SLACK = 60.0
 
 
@@ -76,7 +77,7 @@ class TaskRun:
         self.end: float | None = None if limit is None else time.time() + limit.total_seconds()
 
     def execute(self) -> Any:
-        """Does the operator's work from the beginning, or from where an earlier try was cut off."""
+        """Runs all phases, from the beginning or from where an earlier try of the task was cut off."""
         with self._ending_stopped():
             return self._start_phase(self._client(), self.operator.phases[0])
 
@@ -343,11 +344,11 @@ class TaskRun:
         return self.active
 
     def _store_chunks(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> None:
-        if phase != self.operator.phases[-1]:  # else there is no phase that would read them
+        if phase != self.operator.phases[-1]:  # after the last phase, no other would read them
             self.handover.store_chunks(client, job)
 
     def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
-        """Returns what a job does, its items as they were sent: computing them anew could give others."""
+        """Returns the spec of a job, with the items as they were sent, since binding them again could give others."""
         from lithops_provider.jobs.submit.plan import load_items
         from lithops_provider.jobs.submit.spec import make_spec
 

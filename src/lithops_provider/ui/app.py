@@ -1,4 +1,7 @@
-"""The FastAPI app that Airflow's API server mounts: the page, its assets, and its data. It only reads."""
+"""
+The FastAPI app that Airflow's API server mounts, by plugin.py: the page, its assets, and its data as JSON. It only
+reads, and asks Airflow for the user's rights before it returns data.
+"""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
 
@@ -29,7 +32,7 @@ _MOST_ROWS = 100
 #: The largest number that a database has room for.
 _MOST = (1 << 31) - 1
 
-#: Nothing but what comes with the package, and in no frame but Airflow's.
+#: Headers by which browsers load nothing but what comes with this package, and show the page in Airflow's frame only.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

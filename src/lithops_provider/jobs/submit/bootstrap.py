@@ -1,7 +1,7 @@
 """
 Brings the code of `lithops_provider.jobs.remote` to where functions run, which has no installation of this package. The
 modules travel compiled, since that loads many times faster than functions pickled by value; Lithops checks that the
-runtime has the same Python as this process. payload.py and send.py put it into each job.
+runtime has the same Python as this process. payload.py puts it into each job.
 """
 
 from __future__ import annotations
