@@ -37,22 +37,22 @@ def jobs_of(run: DagRun) -> list[str]:
     return [job["executor_id"] for job in published["jobs"].values()]
 
 
-def job_processes(run: DagRun | None = None) -> list[psutil.Process]:
-    """The processes of the localhost jobs of a run, or of this whole test run."""
-    named = None if run is None else jobs_of(run)
+def job_processes(run: DagRun) -> list[psutil.Process]:
+    """The processes of the localhost jobs of a run."""
+    named = jobs_of(run)
     found = []
     for process in psutil.process_iter():
         try:
             files = [path for path in process.cmdline() if path.endswith("-job.json") and str(ROOT) in path]
-            if files and (named is None or any(name in file for name in named for file in files)):
+            if any(name in file for name in named for file in files):
                 found.append(process)
         except psutil.Error:
             continue
     return found
 
 
-def wait_until_no_job_process(run: DagRun | None = None) -> None:
-    """Waits for the end of all jobs, or those of a run."""
+def wait_until_no_job_process(run: DagRun) -> None:
+    """Waits for the end of the jobs of a run; those of others may be held until their own test looks at them."""
     wait_until(
         lambda: not job_processes(run),
         lambda: "\n".join(["Jobs still run:", *map(processes.describe, job_processes(run))]),

@@ -46,6 +46,7 @@ def kill_tasks(airflow: AirflowStack, folder: Path, confs: list[dict[str, Any]],
             os.kill(pid, signal.SIGKILL)
         let_go(ledger)
         run = run.wait()
+        wait_until_no_job_process(run)
         right = run.xcom("map") == [item * item for item in range(ITEMS)]
         return number, run.state, right, ledger_of(ledger), run.task("map")["try_number"]
 
@@ -58,7 +59,6 @@ def kill_tasks(airflow: AirflowStack, folder: Path, confs: list[dict[str, Any]],
         if state != "success" or not right or ran != expected
     ]
     assert not bad, bad
-    wait_until_no_job_process()
     return [tries for *_, tries in outcomes]
 
 
