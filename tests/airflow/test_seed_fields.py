@@ -70,7 +70,7 @@ def test_output_of_a_task_as_data(runs: dict[str, DagRun]) -> None:
 def test_a_template_that_gives_text_is_one_item(runs: dict[str, DagRun]) -> None:
     """It isn't split into characters, and the log says what to do."""
     assert result(runs["fields"], "text") == ["[1, 2]!"]
-    assert messages(runs["fields"].log("text"), "map_iterdata is a str", "render_template_as_native_obj=True")
+    assert messages(runs["fields"].log("text"), "map_iterdata is the str", "render_template_as_native_obj=True")
 
 
 def test_a_mapped_map(runs: dict[str, DagRun]) -> None:

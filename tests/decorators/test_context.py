@@ -63,9 +63,9 @@ def outcomes(binding: Binding, items: Any) -> list[Any]:
     return found
 
 
-def call(function: Callable[..., Any], items: list[Any], extra: Any = None, keywords: str | None = None) -> list[Any]:
+def call(function: Callable[..., Any], items: list[Any], extra: Any = None) -> list[Any]:
     """Calls a function for each item in a run."""
-    return outcomes(*bind_items(with_values(function, context(), NOTHING, keywords), items, extra))
+    return outcomes(*bind_items(with_values(function, context(), NOTHING), items, extra))
 
 
 # -- what arrives ----------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_keywords_of_a_function_of_anybody_have_to_be_called_context() -> None:
     def library(x: int, ds: str, **options: Any) -> Any:
         return ds, options
 
-    assert call(library, [1], keywords="context") == [("2024-02-29", {})]
+    assert call(library, [1]) == [("2024-02-29", {})]
 
 
 def test_values_are_of_types_that_python_has_itself() -> None:

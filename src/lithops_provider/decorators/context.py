@@ -56,8 +56,9 @@ PLAIN = frozenset(
         "ts_nodash_with_tz",
     }
 )
-#: The name of ``**context`` in a reduce function. It may be anybody's: `collections.Counter` would count what it gets.
-KEYWORDS_OF_ANY = "context"
+#: The name that a ``**`` parameter has to have to get the variables. Others are the function's own, which may be
+#: anybody's: `collections.Counter` would count what it gets.
+_KEYWORDS = "context"
 #: What a function gets of the run.
 _DAG_RUN_FIELDS = (
     "dag_id",
@@ -130,16 +131,13 @@ def with_names(function: Callable[..., Any]) -> WithDefaults:
     return WithDefaults(unwrap(function), dict.fromkeys(_names(unwrap(function)) & PLAIN))
 
 
-def with_values(
-    function: Callable[..., Any], context: Context, given: Given, keywords: str | None = None
-) -> WithDefaults:
+def with_values(function: Callable[..., Any], context: Context, given: Given) -> WithDefaults:
     """
     Returns a function with the values of the variables that it asks for.
 
     :param function: the user's
     :param context: Airflow's
     :param given: what is given, which wins
-    :param keywords: the name that the function's ``**`` parameter has to have to get the other variables; None for any
     :raises InvalidInputError: a parameter without a default asks for what this run doesn't have
     """
     function = unwrap(function)
@@ -153,8 +151,7 @@ def with_values(
     names = _names(function) & there
     others: set[str] = set()
     if any(
-        parameter.kind is parameter.VAR_KEYWORD and keywords in (None, parameter.name)
-        for parameter in _parameters(function)
+        parameter.kind is parameter.VAR_KEYWORD and parameter.name == _KEYWORDS for parameter in _parameters(function)
     ):
         others = there - _ASKED_FOR - {parameter.name for parameter in _parameters(function)}
     return WithDefaults(function, {name: _travelling(name, context) for name in sorted(names | others)})

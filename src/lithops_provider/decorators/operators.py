@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.bases.decorator import DecoratedOperator
 
 from lithops_provider.decorators.context import (
-    KEYWORDS_OF_ANY,
     Given,
     check_names,
     given_to_reduce,
@@ -333,7 +332,7 @@ class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapR
         else:
             with failing_on_bad_input():
                 given = given_to_reduce(self.extra_args_reduce)
-                function = with_values(function, context, given, KEYWORDS_OF_ANY)
+                function = with_values(function, context, given)
         self.reduce_function = function
 
 
