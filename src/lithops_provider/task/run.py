@@ -358,7 +358,8 @@ class TaskRun:
     def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
         """
         Has the task's memory, and if wanted its jobs' data, deleted once the result is pushed: success callbacks run
-        after that.
+        after that. The callback is added to this try's copy of the operator, since no method of an operator runs after
+        the push; a listener's hook would be called for each task of every operator, and holds neither client nor jobs.
 
         :param cleaned: the jobs; None if their results stay in storage
         """

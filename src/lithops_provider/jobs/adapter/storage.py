@@ -18,8 +18,12 @@ from lithops_provider.jobs.remote.storages import PARTIAL, with_whole_files
 
 #: Errors of redis, botocore and google.auth that stand for credentials which are wrong, not enough or missing.
 _REFUSALS = (
-    *("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError"),
-    *("DefaultCredentialsError", "RefreshError"),
+    "AuthenticationError",
+    "NoPermissionError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "DefaultCredentialsError",
+    "RefreshError",
 )
 #: Errors of a disk that don't pass by themselves, by what is to be done.
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}

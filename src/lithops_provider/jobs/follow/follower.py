@@ -17,8 +17,7 @@ from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import parse_part_name
 
-#: What Lithops writes when a call starts and when it ends (lithops.storage.utils).
-_INIT_SUFFIX = ".init"
+#: What Lithops writes when a call ends (lithops.storage.utils).
 _STATUS_NAME = "status.json"
 
 #: Takes the place of a call id where we ourselves store what became of items whose call can't tell any more.

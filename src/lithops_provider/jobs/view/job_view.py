@@ -272,9 +272,7 @@ class JobView:
         self._version += 1
         rounds = list(self._rounds)
         damaged = len(self._damaged)
-        self.snapshot = Snapshot(
-            self._version, time.time(), job, rounds, parts, table, unread, damaged, gone
-        )  # fmt: skip
+        self.snapshot = Snapshot(self._version, time.time(), job, rounds, parts, table, unread, damaged, gone)
 
     def _mark_running(self, job: LithopsJob, table: ItemTable, parts: list[Part]) -> None:
         """Finds the items that are run again by the last round, and those that run now: the first of each call."""
