@@ -61,8 +61,8 @@ class WebServer:
         for name, value in headers.items():
             request.send_header(name, value)
         request.end_headers()
+        self.sent += len(data[: self.cut])  # first: whoever has the answer may look at once
         request.wfile.write(data[: self.cut])
-        self.sent += len(data[: self.cut])
 
 
 @contextlib.contextmanager

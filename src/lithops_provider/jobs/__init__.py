@@ -1,12 +1,14 @@
 """
 Jobs: everything that talks to Lithops. Imports no Airflow, so a plain script can use it:
 
-- `resolve_config` makes a configuration, `LithopsClient` talks to its backends;
-- `bind_call`, `bind_items` and their likes bind items, `make_spec` pickles them, `JobRun` sends, follows and gathers
-  them;
-- `LithopsJob` is the value from which any other process can go on: `wait_for_job`, `gather_results`, `cancel_job`.
+- `resolve_config` makes a configuration, and `LithopsClient` talks to the backends that it names;
+- `bind_call`, `bind_items`, `bind_object`, `bind_objects` and `bind_reduce` match arguments with a function's
+  parameters, `make_spec` pickles them, and `JobRun` sends them, follows them and gathers their outcomes;
+- `LithopsJob` is a job's value: with it, any other process can go on by `wait_for_job`, `gather_results` or
+  `cancel_job`.
 
-What is named here is for others to import, from here. Only the value is loaded at once: Airflow's processes load it.
+The names in `__all__` are public and are to be imported from here. Only `LithopsJob` and `Round` are imported at once,
+since all of Airflow's processes load them; the other modules are imported when a name of theirs is first used.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a name of `__all__` when it is asked for."""
+    """Returns a name of `__all__`, whose module is imported only now."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,7 @@
-"""Stops a job: by a marker in storage that its functions look for, and by the backend's own means where it has one."""
+"""
+Stops a job: puts a marker into storage that its functions look for, and uses the backend's own way of stopping calls
+where it has one. `JobRun`, the trigger, the hook and the command line call it.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,23 @@ from lithops_provider.jobs.follow.owner import is_owner
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from lithops_provider.jobs.job import LithopsJob
 
-#: What the stop marker holds if calls that have begun may go on.
+#: Content of a stop marker that only keeps further calls from beginning; those that have begun go on.
 BEGIN_NOTHING = b"begin nothing"
 
-#: Seconds that the processes of a localhost job have to store what is done. A task that is killed has 5 in all.
+#: Seconds between SIGTERM and SIGKILL, in which the processes of a localhost job store the outcomes they have. A task
+#: that Airflow kills has 5 seconds for everything.
 _TO_STORE = 1.5
 
 
 def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None) -> bool:
     """
-    Stops a job. Any process with the same configuration can.
+    Stops a job. Any process with the same configuration can do that.
 
     :param client: where the job runs
     :param job: its value
-    :param owner: who wants it stopped; if somebody else waits for it by now, it goes on
+    :param owner: who wants it stopped; if another owner is recorded by now, the job goes on. None stops it in any case
     :returns: whether it was stopped
-    :raises StorageUnavailableError: the client looks elsewhere than where the job is
+    :raises StorageUnavailableError: the job isn't in the storage and bucket of this client
     """
     client.check_holds(job)
     if not job.rounds:
@@ -47,17 +51,17 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
 
 def _kill(pids: list[int]) -> None:
     """
-    Ends the runner with all it forked: it leads a session, in which each process that runs items leads a process group
-    of its own, for what its functions start.
+    Ends the runner of a localhost job and everything that it has started. The runner leads a session. In it, each
+    process that runs items leads a process group of its own, so that what its functions have started ends with it.
     """
     groups = set()
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             groups.add(os.getpgid(pid))
-    # The runner's group first: calls have to know that they are to end before the processes do that run their items,
-    # or else they would blame the items.
+    # The runner's group comes first: if a call saw the process of its items die before it heard of the end itself, it
+    # would report that the items had killed their process.
     ordered = sorted(groups, key=lambda group: not _leads_session(group))
-    for number in (signal.SIGTERM, signal.SIGKILL):  # first so that what is done can be stored
+    for number in (signal.SIGTERM, signal.SIGKILL):  # after SIGTERM there is time to store outcomes
         for group in ordered:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)

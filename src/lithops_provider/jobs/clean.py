@@ -1,4 +1,7 @@
-"""Deletes what jobs left in storage and, on localhost, on this machine."""
+"""
+Deletes what jobs left in storage and, on localhost, on this machine. Tasks with ``clean_data``, the hook, the command
+line and `JobRun.clean` call it.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,20 @@ from lithops_provider.jobs.remote.results import JOBS_PREFIX
 
 #: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).
 TEMP_PREFIX = f"{JOBS_PREFIX}/tmp"  # noqa: S108 - no path of this machine
-#: Keys of the objects of a job. The executor ids that we choose, see `LithopsJob.new_executor_id`, look different from
-#: Lithops's own. Executors that functions make themselves have ids that begin with that of the function's call.
+#: Matches the keys of this package's jobs, and only those: the executor ids from `LithopsJob.new_executor_id` look
+#: different from Lithops's own. An executor that a function makes has an id that begins with its job's executor id.
 _OURS = re.compile(rf"{re.escape(JOBS_PREFIX)}/(?:tmp/)?([0-9a-f]{{16}}-0)(?:-[^/]+)?/")
 
 
 def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     """
-    Deletes exactly a job's objects: its own, the CloudObjects that its functions stored in its bucket without a key,
-    and what executors that its functions made have left there.
+    Deletes the objects of one job and of no other: those that this package and Lithops stored for it, the CloudObjects
+    that its functions stored in its bucket without a key, and what executors that its functions made have left there.
 
     :param client: where the job ran
     :param job: its value
     :returns: how many objects there were
-    :raises StorageUnavailableError: the client looks elsewhere than where the job is
+    :raises StorageUnavailableError: the job isn't in the storage and bucket of this client
     """
     client.check_holds(job)
     keys = [key for prefix in _prefixes(job.executor_id) for key in client.keys(job.bucket, prefix)]
@@ -42,17 +45,20 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
 
 
 def _prefixes(executor_id: str) -> list[str]:
-    """Returns the prefixes of all objects of a job. No other job's executor id goes on with a dash or a slash."""
+    """
+    Returns the prefixes of all objects of a job. Each ends with a slash or a dash, so that it isn't also the beginning
+    of another job's executor id.
+    """
     return [f"{JOBS_PREFIX}/{executor_id}/", f"{JOBS_PREFIX}/{executor_id}-", f"{TEMP_PREFIX}/{executor_id}-"]
 
 
 def clean_older_than(client: LithopsClient, seconds: float) -> int:
     """
-    Deletes the objects of all of this package's jobs in the configured bucket that were last sent before some time.
+    Deletes the objects of this package's jobs in the configured bucket whose last round was sent long ago.
 
-    :param client: whose bucket is meant
-    :param seconds: the age
-    :returns: how many jobs there were
+    :param client: its bucket is cleaned
+    :param seconds: how many seconds ago at the least
+    :returns: how many jobs were deleted
     """
     jobs: dict[str, list[str]] = {}
     for key in client.keys(client.bucket, f"{JOBS_PREFIX}/"):
@@ -70,7 +76,7 @@ def clean_older_than(client: LithopsClient, seconds: float) -> int:
 
 
 def _last_sent(client: LithopsClient, keys: list[str]) -> float:
-    """Returns when the last round of a job was sent; 0 if that isn't known, as when its plan was never stored."""
+    """Returns when the last round of a job was sent; 0 if no plan, which holds that time, was ever stored."""
     times = [0.0]
     for key in keys:
         if key.endswith("/plan") and (plan := client.get_json(client.bucket, key)) is not None:
@@ -79,7 +85,7 @@ def _last_sent(client: LithopsClient, keys: list[str]) -> float:
 
 
 def _clean_local(bucket: str, job_key: str) -> None:
-    """Deletes the files that Lithops's worker leaves on its machine."""
+    """Deletes the files that Lithops's localhost runner and workers leave on this machine for a round."""
     from lithops.constants import JOBS_DIR, MODULES_DIR
 
     with contextlib.suppress(FileNotFoundError):
@@ -91,8 +97,8 @@ def _clean_local(bucket: str, job_key: str) -> None:
 
 def remove_job_file(bucket: str, job_key: str) -> None:
     """
-    Deletes what the runner of the localhost backend got its job from, which holds the configuration, credentials
-    included. The runner does that itself, unless it is killed.
+    Deletes the file from which the runner of the localhost backend reads its job. It holds the configuration with its
+    credentials. The runner deletes it itself, unless it is killed before.
     """
     from lithops.constants import LITHOPS_TEMP_DIR
 

@@ -1,4 +1,7 @@
-"""The storage and, when it is needed, the compute backend of one configuration."""
+"""
+The client of one Lithops configuration: its storage and, when it is needed, its compute backend. Everything in `jobs/`
+that reads, writes or sends something goes through it, so that failing requests are repeated in one place.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +29,21 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: Seconds before a failed request is repeated for the first time; each further delay is twice as long, up to 10.
 _FIRST_DELAY = 0.2
-#: Bytes a second that writing can be expected to reach at the least.
+#: Bytes a second below which writing counts as stuck: the time limit of a write grows with the size of its object.
 _SLOWEST = 1 << 20
-#: Seconds that reading objects may take whose size nobody knows.
+#: Seconds that reading an object may take whose size isn't known beforehand.
 READ_SECONDS = 600.0
 
 
 class LithopsClient:
     """
-    Talks to the backends of a configuration. Opening one costs a few milliseconds on localhost and a request or two
-    elsewhere; the compute backend is only opened for submitting.
+    Talks to the backends of a configuration. Each backend is opened when it is first used, which takes a few
+    milliseconds on localhost and a request or two elsewhere. Following and gathering never open the compute backend.
 
     :param config: complete configuration, from `lithops_provider.jobs.config.resolve.resolve_config`
-    :param patience: seconds for which a storage that fails is asked again; 0 leaves that to the caller
+    :param patience: seconds for which a failing request to the storage is repeated; 0 leaves that to the caller
     :param request_seconds: seconds after which a request without an answer counts as failed; large objects get more
     """
 
@@ -100,15 +104,15 @@ class LithopsClient:
 
     @property
     def bucket(self) -> str:
-        """The resolved bucket."""
+        """Name of the bucket that holds the jobs' data, which Lithops may have chosen itself."""
         return str(self._internal_storage.bucket)
 
     def check_holds(self, job: LithopsJob) -> None:
         """
-        Checks that a job's data is where this client looks.
+        Checks that a job's data is in the storage and bucket of this client.
 
         :param job: the job
-        :raises StorageUnavailableError: it is elsewhere
+        :raises StorageUnavailableError: it is in another
         """
         if (job.storage, job.bucket) != (self.storage_backend, self.bucket):
             raise StorageUnavailableError(
@@ -132,7 +136,7 @@ class LithopsClient:
         self.patiently(write, f"writing {key}", limit)
 
     def get(self, bucket: str, key: str, *, large: bool = False) -> bytes | None:
-        """Returns an object, or None if there is none. It may take longer to come if it may be ``large``."""
+        """Returns an object's bytes, or None if there is no such object. ``large`` allows the request more time."""
 
         def read() -> bytes | None:
             try:
@@ -146,8 +150,8 @@ class LithopsClient:
 
     def get_json(self, bucket: str, key: str) -> dict[str, Any] | None:
         """
-        Returns a JSON object, or None if there is none. One that is cut off or no JSON is none either: whoever wrote it
-        was killed, or the disk was full, on a storage that doesn't write objects as a whole.
+        Returns a JSON object, or None if there is none. One that can't be parsed counts as missing: some storages don't
+        write objects as a whole, so it is cut off if its writer was killed or the disk was full.
         """
         data = self.get(bucket, key)
         if data is None:
@@ -202,12 +206,13 @@ class LithopsClient:
 
     def check_not_refused(self, error: Exception, what: str, storage: str | None = None) -> None:
         """
-        Checks that an error of the storage is none about credentials, or about a disk that is full or read-only.
+        Raises if an error of the storage is about credentials, or about a disk that is full or read-only: repeating the
+        request won't help then. Otherwise it returns, and the caller decides.
 
-        :param error: what its client raised
+        :param error: what the storage's client raised
         :param what: what was being done, in words
         :param storage: name of the storage backend, if it isn't the configured one
-        :raises StorageRefusedError: it is
+        :raises StorageRefusedError: the error is one of these
         """
         name = storage or self.config["lithops"]["storage"]
         if name == "localhost" and (to_do := lithops_storage.disk_problem(error)):
@@ -220,12 +225,12 @@ class LithopsClient:
 
     def patiently(self, action: Callable[[], T], what: str, limit: float | None = None) -> T:
         """
-        Does something with the storage, again while it fails in passing.
+        Does something with the storage, and repeats it with growing delays, up to `patience` seconds, while it fails.
 
         :param action: what to do
         :param what: the same in words, for messages
         :param limit: seconds without an answer that count as a failure; None for ``request_seconds``
-        :raises StorageRefusedError: it doesn't take the credentials
+        :raises StorageRefusedError: the storage refuses the credentials, or its disk is full or read-only
         :raises StorageUnavailableError: it failed for too long
         """
         give_up = time.monotonic() + self.patience
@@ -233,7 +238,7 @@ class LithopsClient:
         while True:
             try:
                 return within(limit or self.request_seconds, action, what)
-            except LithopsJobError:  # it has been patient itself
+            except LithopsJobError:  # from a nested call of this method, which has repeated the request already
                 raise
             except Exception as error:
                 self.check_not_refused(error, what)
@@ -248,7 +253,7 @@ class LithopsClient:
 
 
 def _first_of(error: BaseException) -> BaseException:
-    """Returns what an error comes from: Lithops says that an object isn't there, whatever it was."""
+    """Returns the OSError behind an error: Lithops raises that an object isn't there, whatever the reason was."""
     while not isinstance(error, OSError) and error.__context__ is not None:
         error = error.__context__
     return error

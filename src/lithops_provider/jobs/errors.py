@@ -1,5 +1,6 @@
 """
-What can go wrong with a job.
+What can go wrong with a job: the exceptions that `jobs/` raises, for every other part of the package to catch, and
+`Failure`, which says why one item failed.
 
 ::
 
@@ -34,8 +35,8 @@ class Failure:
     :param item: its arguments, shortened
     :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
     :param message: the exception's text
-    :param traceback: of the function's process
-    :param final: whether the function said, by AirflowFailException, that another try can't help
+    :param traceback: as text, from the process in which the function ran
+    :param final: whether the function raised AirflowFailException: the item isn't sent again then
     """
 
     index: int
@@ -67,7 +68,7 @@ class NotPortableError(InvalidInputError):
 
 
 class SubmitError(LithopsJobError):
-    """The backend did not take the job."""
+    """The backend did not take the job, or only a part of it."""
 
 
 class ItemsFailedError(LithopsJobError):
@@ -77,7 +78,7 @@ class ItemsFailedError(LithopsJobError):
     :param message: what happened, with the first failures
     :param failures: all failures, in order of the items
     :param total: number of items of the job
-    :param final: whether so many failed for good that no retry helps
+    :param final: whether so many items failed for good, see `Failure`, that a retry of the task can't help
     """
 
     def __init__(self, message: str, failures: Sequence[Failure] = (), total: int = 0, *, final: bool = False) -> None:

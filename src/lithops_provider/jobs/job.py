@@ -1,4 +1,7 @@
-"""A job is a value: plain JSON that any process can follow, gather, cancel and clean the job with."""
+"""
+A job is a value: as plain JSON it goes into XCom, the task state store and triggers, and any process that has it can
+follow, gather, cancel and clean the job. Nearly every module of the package takes or returns one.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,21 @@ from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
 
 JobKind = Literal["call", "map", "reduce"]
 
+#: Format of the JSON. It changes only when an older release could no longer read a value.
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class Round:
     """
-    One submission of items of a job; to Lithops, a job of its own.
+    One submission of items of a job. The first round has all of them, later ones those that are sent again. Lithops
+    takes each round for a job of its own.
 
     :param job_id: Lithops's job id, unique within the executor id
     :param items: number of items sent
     :param calls: number of calls they were sent in
     :param submitted: when, in seconds since the epoch
-    :param unknown: what a newer release has added
+    :param unknown: fields that a newer release has added; kept, and not looked at
     """
 
     job_id: str
@@ -52,8 +57,8 @@ class LithopsJob:
     :param timeout: seconds that an item has
     :param host: name of the machine that submitted it, which is where a localhost job runs
     :param created: seconds since the epoch
-    :param rounds: all submissions so far, the last one being followed
-    :param unknown: what a newer release has added; kept, and not looked at
+    :param rounds: all submissions so far; the last one is followed
+    :param unknown: fields that a newer release has added; kept, and not looked at
     """
 
     executor_id: str
@@ -72,7 +77,7 @@ class LithopsJob:
 
     @staticmethod
     def new_executor_id() -> str:
-        """Returns an id that no other executor has. Lithops's own collide between forked processes."""
+        """Returns an id that no other executor has. Lithops's own ids can be the same in two forked processes."""
         return f"{uuid.uuid4().hex[:16]}-0"
 
     def with_round(self, items: int, calls: int) -> LithopsJob:
@@ -104,7 +109,7 @@ class LithopsJob:
 
     @property
     def chunks_key(self) -> str:
-        """Key of the object that says how many items each object in storage has become."""
+        """Key of the object that says into how many items each of the user's objects was split."""
         return f"{JOBS_PREFIX}/{self.executor_id}/chunks"
 
     @property
@@ -117,7 +122,7 @@ class LithopsJob:
         return f"{self.round_prefix(number)}/stop"
 
     def sent_key(self, number: int = -1) -> str:
-        """Returns the key of the marker that says that a round was sent completely."""
+        """Returns the key of the marker that is written once all calls of a round were sent."""
         return f"{self.round_prefix(number)}/sent"
 
     def plan_key(self, number: int = -1) -> str:
@@ -139,7 +144,7 @@ class LithopsJob:
         return job_prefix(self.executor_id, self.rounds[number].job_id)
 
     def reference(self) -> dict[str, Any]:
-        """Returns what `lithops_provider.jobs.remote.values.read_values` takes to read this job's results."""
+        """Returns what functions of other jobs read this job's results by, see `jobs.remote.values.read_values`."""
         return {"bucket": self.bucket, "executor_id": self.executor_id, "job_ids": self.job_ids}
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,7 +160,7 @@ class LithopsJob:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> LithopsJob:
         """
-        Reads what `to_dict` returned, and checks all of it: others may have written it.
+        Makes a job of what `to_dict` returned. Checks every field, since anybody who can write an XCom can write one.
 
         :raises InvalidInputError: it is something else, or damaged; the message names the field
         """

@@ -1,6 +1,7 @@
 """
-Checks the fields of a job's value. Whoever can write an XCom or a task's state store can write one, and its names
-become keys in storage and folders on this machine: nothing is read or deleted by a value that isn't whole.
+Checks the fields of a job's value for `LithopsJob.from_dict`. Anybody who can write an XCom or a task's state store can
+write such a value, and its names become keys in storage and folders on this machine. So nothing may be read or deleted
+by a value of which any field is wrong.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any
 
 from lithops_provider.jobs.errors import InvalidInputError
 
-#: Lithops's letter before the number of a job of an executor, by the kind of the job.
+#: Letter with which Lithops begins the id of a job of an executor, by the kind of the job.
 JOB_LETTERS: dict[str, str] = {"call": "A", "map": "M", "reduce": "R"}
-#: Rounds that a job may have. Each costs those who look at the job a listing.
+#: Rounds that a job may have. Whoever looks at a job lists each of its rounds.
 MOST_ROUNDS = 1_000
 
 _EXECUTOR_ID = re.compile(r"[0-9a-f]{16}-[0-9]{1,6}", re.ASCII)
@@ -26,13 +27,13 @@ _MOST_ITEMS = 50_000_000
 #: Seconds since the epoch that a job may have been sent at, at most: the year 9999, what a datetime can hold.
 _LAST_TIME = 253_402_300_799.0
 _MOST_SECONDS = 1e9
-#: Characters of what a newer release has added to a value, as JSON.
+#: Characters that the fields a newer release has added to a value may have as JSON.
 _MOST_UNKNOWN = 64_000
 
 
 def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Returns the fields of a job's value but its rounds.
+    Returns the fields of a job's value, checked, without its rounds.
 
     :param fields: as they were read; the ones that this release doesn't know are left out
     :raises InvalidInputError: one is missing, or isn't what a job has there; the message names it
@@ -42,11 +43,11 @@ def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def checked_rounds(entries: Any, kind: str) -> list[dict[str, Any]]:
     """
-    Returns the fields of each round.
+    Returns the fields of each round, checked.
 
-    :param entries: as they were read
+    :param entries: what was read as the rounds
     :param kind: of the job
-    :raises InvalidInputError: it isn't a list of rounds
+    :raises InvalidInputError: it isn't a list of rounds, or a field of one is wrong
     """
     if not isinstance(entries, (list, tuple)) or len(entries) > MOST_ROUNDS:
         _refuse("rounds", entries, f"a list of at most {MOST_ROUNDS} rounds")
@@ -74,10 +75,10 @@ def job_id(kind: str, number: int) -> str:
 
 def unknown_fields(fields: Mapping[str, Any], *known: str) -> dict[str, Any]:
     """
-    Returns what a newer release has added, which is kept: the value may go back to that release.
+    Returns the fields that a newer release has added. They are kept, since the value may go back to that release.
 
     :param fields: of a value or one of its rounds
-    :param known: names of the fields that are looked at elsewhere
+    :param known: names of the fields that this release knows
     :raises InvalidInputError: it is more than a value can carry, or not JSON
     """
     unknown = {name: value for name, value in fields.items() if name not in known}
@@ -110,7 +111,7 @@ def _refuse(name: str, value: object, expected: str) -> None:
     raise InvalidInputError(f"the value of the Lithops job is damaged: {name} must be {expected}, got {shown:.100}")
 
 
-#: Whether a value fits, and what would, in words.
+#: A function that tells whether a field's value is right, and words for what it should be.
 _Check = tuple[Callable[[Any], bool], str]
 
 

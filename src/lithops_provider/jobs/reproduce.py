@@ -1,4 +1,7 @@
-"""An item of a job as a function call in this process, for a debugger. It unpickles what the job was sent."""
+"""
+Makes a function call in this process of an item of a job, for a debugger. `LithopsHook.load_item` calls it. It
+unpickles what the job was sent, so it must only be used on jobs that one trusts.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from lithops_provider.jobs.submit.plan import load_items
 
 def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.partial[Any]:
     """
-    Returns the function with the arguments that an item had. Calling it does here what its function did there.
+    Returns the user's function with the arguments of an item. Calling it does here what it did in the job.
 
     :param client: where the job's data is
     :param job: its value

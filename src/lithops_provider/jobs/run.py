@@ -1,4 +1,7 @@
-"""Drives a job: sends its items, follows them, gathers the outcomes, and sends again what has to be."""
+"""
+Drives a job: sends its items, follows them, gathers the outcomes, and sends items again where that is needed. A task's
+run (`task/run.py`) and scripts use it. A process that only waits for a job which another drives uses wait.py.
+"""
 
 from __future__ import annotations
 
@@ -30,28 +33,29 @@ from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 
-#: Seconds before failed items are sent again: doubled each time, up to the second number.
+#: Seconds before failed items are sent again: the first delay, which doubles each time, and the longest.
 _RETRY_DELAY = (1.0, 30.0)
 
-#: Rounds in a row whose processes are gone before any call has begun, after which nothing is sent again.
+#: After so many rounds in a row whose processes were gone before any call had begun, nothing is sent again.
 _FRUITLESS_ROUNDS = 3
 
 
 @dataclass
 class JobRun:
     """
-    A job on its way, seen by the process that waits for it. All it knows can be read from storage again.
+    A job that this process waits for. Everything that it knows of outcomes can be read from storage again; the rest
+    that another process needs to go on is in `job` and `state`.
 
     :param client: where it runs
     :param spec: what it does
-    :param record: called with the job's value before each submission, to store it
+    :param record: called with the job's value before each round is sent, to store it where another process finds it
     :param on_progress: called after each poll, with the counts of the whole job
     :param poll_interval: seconds between polls; None for Lithops's ``monitoring_interval``
     :param deadline: seconds since the epoch at which the job is given up, or None
     :param item_retries: how often a failed item is sent again
     :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it
     :param owner: who waits for the job, see `lithops_provider.jobs.follow.owner.set_owner`
-    :param read_results: whether the results are wanted here; else they stay in storage, and `results` can't tell them
+    :param read_results: whether to read the results; if not, they stay in storage, and `results` can't return them
     """
 
     client: LithopsClient
@@ -68,11 +72,11 @@ class JobRun:
     outcomes: Outcomes = field(default_factory=Outcomes, init=False)
     #: How often each item has failed in this try.
     attempts: Counter[int] = field(default_factory=Counter, init=False)
-    #: Number of the first round of this try: what failed in earlier ones is sent again in any case.
+    #: Number of the first round of this try of the task: what failed in earlier tries is always sent again.
     since: int = field(default=0, init=False)
-    #: Whether this process has stopped the job: nothing of it is sent again then.
+    #: Whether the job was cancelled, so that no further round is sent.
     cancelled: bool = field(default=False, init=False)
-    #: MB of the next round, if it was raised.
+    #: MB of memory for the next round, if it was raised; None for the options' own.
     memory: int | None = field(default=None, init=False)
     #: Counts of the whole job at the last look.
     progress: Progress | None = field(default=None, init=False)
@@ -94,8 +98,8 @@ class JobRun:
         Goes on with a job that this or another process has sent.
 
         :param job: its value
-        :param state: what this try's run remembered when it left off; None if this try hasn't sent anything, so that
-            all that failed is sent again
+        :param state: the `state` of the run that left off in this try of the task; None if this try hasn't sent
+            anything yet, so that everything that has failed is sent again
         """
         self.job = job
         state = RunState(len(job.rounds)) if state is None else state
@@ -104,7 +108,8 @@ class JobRun:
         for number in range(len(job.rounds) - 1):
             self._take(self._gather(number), number)
         if not is_local(job) and self.client.get(job.bucket, job.sent_key()) is None:
-            # Some calls may have been sent, some not: those that haven't begun must not, so that none runs twice.
+            # Whoever sent this round was interrupted, so some calls may never have been sent. Calls that haven't begun
+            # are kept from beginning: their items are sent again, and must not run twice.
             self.client.put(job.stop_key(), BEGIN_NOTHING)
             self._interrupted_round = len(job.rounds)
 
@@ -117,7 +122,7 @@ class JobRun:
         """
         Follows the job until every item has its final outcome.
 
-        :param enough: tells whether to leave off before that
+        :param enough: called while it waits; once it returns True, this method leaves off and returns
         :returns: whether every item has its final outcome
         :raises JobTimeoutError: the deadline has passed
         :raises JobCancelledError: `cancel` was called
@@ -129,14 +134,14 @@ class JobRun:
             if self.cancelled:
                 raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
             if not follower.over:
-                self._report(follower.poll())  # the last look may be as old as the poll interval
+                self._report(follower.poll())  # the last look may be a poll interval old, and the round over by now
                 if not follower.over:
                     return False
             if not self.settle(follower.end):
                 return True
 
     def follower(self) -> Follower:
-        """Returns what looks at the last round."""
+        """Returns a new follower of the last round."""
         interval = self.poll_interval or float(self.client.config["lithops"]["monitoring_interval"])
         return Follower(self.client, self.job, interval, interrupted=self.interrupted)
 
@@ -147,13 +152,13 @@ class JobRun:
 
     def settle(self, end: RoundEnd) -> bool:
         """
-        Takes in the outcomes of the last round, and sends again what has to be: items that their call had no time
-        for, items of calls that died before they began, items that a call took down with it, and, as far as
-        ``item_retries`` allows, items that failed.
+        Gathers the outcomes of the last round, and sends another round if it is needed. That one has the items for
+        which a call had no time left, those of calls that died before they began, those that were unfinished when
+        their call died, and, as far as ``item_retries`` allows, those that failed.
 
         :param end: how the round ended
-        :returns: whether another round is on its way
-        :raises JobCancelledError: something would have to be sent again, but somebody has cancelled the job
+        :returns: whether another round was sent
+        :raises JobCancelledError: another round is needed, but somebody has cancelled the job
         """
         number = len(self.job.rounds) - 1
         found = self._gather()
@@ -201,13 +206,13 @@ class JobRun:
         return [make_failure(self.outcomes[index], self.spec.items[index]) for index in self.outcomes.failed]
 
     def printed(self) -> Iterator[tuple[int, str]]:
-        """Yields the items that printed something, with that, in order. To be called after `finish`."""
+        """Yields the index and the output of each item that printed something, in order. Call it after `finish`."""
         return ((outcome.item, outcome.output) for outcome in self.outcomes.printed())
 
     def cancel(self) -> bool:
         """
-        Stops the job, unless somebody else waits for it by now. May be called in a signal handler, while this
-        process waits for the job itself.
+        Stops the job, unless somebody else is its owner by now, and returns whether it did. A signal handler may call
+        it while the code that it interrupts waits for the job.
         """
         self.cancelled = True
         if "job" not in vars(self):
@@ -229,7 +234,7 @@ class JobRun:
         self.job, _ = submit_round(self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded)
 
     def _recorded(self, job: LithopsJob) -> None:
-        self.job = job  # before anything is sent, so that whatever is can be cancelled
+        self.job = job  # set before anything is sent, so that `cancel` reaches all that will be
         if self.record is not None:
             self.record(job)
 
@@ -242,21 +247,21 @@ class JobRun:
             self.attempts.update(found.failed)
 
     def _check_not_stopped(self, number: int) -> None:
-        """Sees to it that what somebody has cancelled isn't sent again. Only the next try does that."""
+        """Raises if somebody has cancelled the job in this try of the task. Only the next try sends items again."""
         if number >= self.since and self.client.get(self.job.bucket, self.job.stop_key()) is not None:
             self.cancelled = True
             raise JobCancelledError(f"job {self.job.executor_id} was cancelled")
 
     def _begins(self) -> bool:
         """
-        Tells whether calls of this job begin at all on a machine on which their processes are ended. If not one has in
-        several rounds, another round would end like them.
+        Tells whether it makes sense to send calls again that died before they began. It doesn't if not a single call
+        began in the last `_FRUITLESS_ROUNDS` rounds: the machine ends their processes, and would do so again.
         """
         rounds = range(len(self.job.rounds))[-_FRUITLESS_ROUNDS:]
         return len(rounds) < _FRUITLESS_ROUNDS or any(begun_calls(self.client, self.job, number) for number in rounds)
 
     def _store_lost(self, given_up: list[Outcome]) -> None:
-        """Stores what we found out about items whose call can't tell, for whoever gathers the job next."""
+        """Stores failures for items whose call can't report any more, for whoever gathers the job next."""
         if not given_up:
             return
         part = PartBuilder()
@@ -266,7 +271,7 @@ class JobRun:
         self.client.put(key, part.encode())
 
     def _prepare_retry(self, retried: Iterable[int]) -> None:
-        """Waits a growing while, and asks for more memory if that is what was missing."""
+        """Waits, longer with each attempt, and raises the memory of the next round if an item ran out of it."""
         tries = [(self.attempts[index], index) for index in retried]
         if not tries:
             return

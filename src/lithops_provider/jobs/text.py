@@ -1,4 +1,4 @@
-"""Values and functions as short texts, for messages."""
+"""Makes short texts of values and functions, for the messages of all other modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _ShortRepr(reprlib.Repr):
-    """Shows a value without spelling it out first: an item may be 100 MB, and its own repr may fail."""
+    """Shortens while it goes over a value. An item may be 100 MB, so its whole repr is never made to be cut off."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ def short_repr(value: object, limit: int = 100) -> str:
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """Returns a name for messages; a partial has its function's, a callable object its class's."""
+    """Returns a function's name for messages: of a partial its function's name, of a callable object its class's."""
     while isinstance(function, functools.partial):
         function = function.func
     return getattr(function, "__name__", None) or type(function).__name__

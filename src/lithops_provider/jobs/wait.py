@@ -1,4 +1,7 @@
-"""Waits for a job that another process sent, and gathers it: all that is needed is its value."""
+"""
+Waits for a job that another process sent, and gathers its results. All that is needed is the job's value. Unlike
+`JobRun`, nothing here sends items again. The hook, sensors, and jobs that take another job's results call it.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ from lithops_provider.jobs.submit.plan import load_items, load_plan
 
 def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:
     """
-    Looks at a job once.
+    Looks at a job once, without waiting.
 
     :param client: where it runs
     :param job: its value
     :returns: whether its last round is over, and how far it is
     """
     _check_can_be_looked_at(client, job)
-    gone = runner_is_gone(job)  # before the listing, so that what it wrote at its end is in there
+    gone = runner_is_gone(job)  # asked before the listing, so that the listing has all that the runner wrote
     follower = Follower(client, job, 1.0)
     progress = follower.poll()
     return follower.over or gone, progress
@@ -41,7 +44,7 @@ def wait_for_job(
     :param job: its value
     :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
     :param timeout: seconds to wait at most
-    :raises JobTimeoutError: it isn't over by then; it goes on
+    :raises JobTimeoutError: it isn't over by then; the job itself goes on
     """
     _check_can_be_looked_at(client, job)
     interval = poll_interval or float(client.config["lithops"]["monitoring_interval"])
@@ -69,8 +72,8 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
 
 def check_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: float = 1.0) -> None:
     """
-    Judges a job that is over, without reading its results, which may be large or of classes that aren't known here.
-    Takes and raises what `gather_results` does.
+    Checks that enough items of a job succeeded, without reading its results: they may be large, or of classes that this
+    process can't import. It has the parameters of `gather_results`, and raises the same errors.
     """
     _judge(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
 

@@ -12,7 +12,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from types import ModuleType
@@ -24,11 +23,7 @@ from lithops_provider.jobs.remote import item_process
 from lithops_provider.jobs.remote.items import (
     MAX_MESSAGE,
     MAX_TRACEBACK,
-    SUCCESS,
     ItemTimeoutError,
-    Message,
-    MessageReader,
-    MessageWriter,
     describe,
     dump_result,
 )
@@ -64,6 +59,16 @@ def test_all_that_an_item_prints_is_kept_for_that_item(batch: BatchRunner, count
                 f"WARNING - warning {index}",
             ]
         )
+
+
+def test_what_is_printed_through_a_file_opened_anew_is_the_items(batch: BatchRunner) -> None:
+    def speak(x: int) -> None:
+        if x % 2:
+            subprocess.run(f"echo from {x} > /dev/stderr", shell=True, check=True)
+
+    done = batch(speak, range(4))
+
+    assert [done.outcomes[index].output for index in range(4)] == ["", "from 1\n", "", "from 3\n"]
 
 
 @EITHER_WAY
@@ -222,6 +227,19 @@ def test_times_and_memory_are_measured(batch: BatchRunner, count: int) -> None:
         assert 1 << 20 < outcome.peak_memory < 1 << 40
 
 
+def test_times_and_memory_of_items_far_shorter_than_a_millisecond(batch: BatchRunner) -> None:
+    before = time.time()
+
+    outcomes = batch(abs, range(20_000)).outcomes
+
+    started = [outcome.started for outcome in outcomes.values()]
+    assert before - 1 < started[0] <= started[-1] < time.time()
+    assert started == sorted(started)
+    assert all(0 <= outcome.seconds < 30 for outcome in outcomes.values())
+    assert sum(outcome.seconds for outcome in outcomes.values()) > 0
+    assert all(1 << 20 < outcome.peak_memory < 1 << 40 for outcome in outcomes.values())
+
+
 def test_an_item_that_cannot_be_unpickled_is_blamed_alone(batch: BatchRunner) -> None:
     module = ModuleType("module_that_only_the_client_has")
     exec("class Item:\n    pass", module.__dict__)
@@ -348,7 +366,7 @@ def test_our_timeout_is_called_a_timeout_error() -> None:
     assert "ItemTimeoutError" not in described["traceback"]
 
 
-# -- results and messages --------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------------------
 
 
 def test_a_result_that_cannot_be_pickled_by_name_goes_by_value() -> None:
@@ -372,29 +390,6 @@ def test_a_result_that_cannot_be_pickled_by_name_goes_by_value() -> None:
 def test_a_result_that_cannot_be_pickled_is_an_error_that_names_its_type(value: Any, text: str) -> None:
     with pytest.raises(TypeError, match=rf"the result, of type .*{text}"):
         dump_result(value)
-
-
-def test_messages_arrive_whole_however_they_are_cut() -> None:
-    sent = [
-        Message(7, SUCCESS, 1.5, 0.25, 1 << 40, b"payload", "ünd text"),
-        Message(8, SUCCESS, 1.5, 0.25, 0, b"", ""),
-    ]
-    with tempfile.TemporaryFile() as file:
-        write = MessageWriter(file.fileno())
-        for message in sent:
-            write(message)
-        file.seek(0)
-        data = file.read()
-    reading, writing = os.pipe()
-    reader = MessageReader(reading)
-    messages = []
-    for position in range(len(data)):
-        os.write(writing, data[position : position + 1])
-        messages += reader.read()
-    os.close(writing)
-    os.close(reading)
-
-    assert messages == sent
 
 
 def futures_list(one: Any) -> Any:

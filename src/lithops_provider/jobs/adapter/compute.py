@@ -1,9 +1,11 @@
 """
-The compute backend. This folder has all that is used of Lithops beyond its documented interface;
-tests/jobs/adapter/test_compute.py fails when a release of Lithops moves any of it.
+The compute backend of a configuration, to which `LithopsClient.compute` gives calls. This folder holds everything that
+is used of Lithops beyond its documented interface; tests/jobs/adapter/test_compute.py fails when a release of Lithops
+changes any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
-starts threads that the end of an Airflow task cuts off, and sets up logging. Its parts do what is needed.
+starts threads that the end of an Airflow task cuts off, and sets up logging. The classes that it is made of are used
+instead.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from lithops_provider.jobs.adapter.queues import make_queue
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.remote.results import job_prefix
 
-#: Calls that each process of the localhost backend gets, so that a slow one doesn't hold up the others.
+#: Calls to plan for each process of the localhost backend. With only one each, a slow call would leave the other
+#: processes without work.
 _LOCAL_CALLS_PER_PROCESS = 4
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
@@ -32,14 +35,14 @@ STOPPING_BACKENDS = ("k8s", "code_engine")
 @dataclass(frozen=True)
 class CallBatch:
     """
-    What is sent to the backend in one go.
+    The calls of one round, as they are given to the backend.
 
     :param executor_id: our executor id
     :param job_id: Lithops's job id
     :param function: the pickled wrapper
     :param function_name: shown in logs and by backends
     :param modules: names of the modules that have to be imported to unpickle the function and the arguments
-    :param calls: one pickled argument a call
+    :param calls: the pickled argument of each call
     :param timeout: seconds that a call has
     :param runtime_memory: MB, or None for the configured
     :param extra_env: environment variables
@@ -61,7 +64,7 @@ class CallBatch:
 
 
 def quiet_lithops(level: int = logging.WARNING) -> None:
-    """Keeps Lithops's chatter out of the log, unless somebody set a level for its logger."""
+    """Keeps Lithops's messages below ``level`` out of the log, unless somebody has set a level for its logger."""
     logger = logging.getLogger("lithops")
     if logger.level == logging.NOTSET:
         logger.setLevel(level)
@@ -107,12 +110,15 @@ class Compute:
         from lithops_provider.jobs.adapter.invokers import DetachedBatchInvoker, DetachedFaaSInvoker
 
         invoker = DetachedFaaSInvoker if self.is_faas else DetachedBatchInvoker
-        executor_id = "0000000000000000-0"  # each job brings its own
+        executor_id = "0000000000000000-0"  # never used: each job has its own
         return invoker(self.config, executor_id, self.internal_storage, self.handler, None)
 
     @property
     def is_faas(self) -> bool:
-        """Whether each call is an invocation of its own, which the backend may repeat if it dies: AWS Lambda does."""
+        """
+        Whether the backend is a service for functions, such as AWS Lambda: each call is then an invocation of its own,
+        which the service may repeat if it dies.
+        """
         from lithops.utils import BackendType
 
         return bool(self.handler.get_backend_type() == BackendType.FAAS.value)
@@ -127,7 +133,7 @@ class Compute:
 
     def submit(self, batch: CallBatch) -> None:
         """
-        Sends all calls. Nothing of this process is needed any more when it returns.
+        Sends all calls. Once it has returned, this process may end, and the calls still run.
 
         :param batch: the calls
         :raises SubmitError: the backend did not take them
@@ -140,10 +146,10 @@ class Compute:
         self.invoker._run_job(job)
 
     def _renew(self) -> None:
-        """Opens the backend anew for each round if it keeps a connection to a broker, who closes it after a minute."""
+        """Opens the backend anew if it keeps a connection to a message broker, which closes idle ones in a minute."""
         connection = getattr(getattr(self.handler, "backend", None), "connection", None)
         if connection is not None:
-            with contextlib.suppress(Exception):  # it is closed, or the broker is gone: the new one will tell
+            with contextlib.suppress(Exception):  # if the broker is gone, opening the new connection will say so
                 connection.close()
             self.handler = self._make_handler()
             self.invoker = self._make_invoker()
@@ -189,7 +195,7 @@ class Compute:
         _apply_mode_limits(job, self.config, runtime_meta, runtime_memory)
 
     def _make_job(self, batch: CallBatch, runtime_meta: Any) -> SimpleNamespace:
-        """Does what `lithops.job.job._create_job` does, which would pickle and inspect each item anew."""
+        """Makes Lithops's job, as `lithops.job.job._create_job` does, which would also pickle each item once more."""
         from lithops.storage.utils import create_job_key
 
         job = SimpleNamespace(
@@ -217,7 +223,7 @@ class Compute:
         serializer = SerializeIndependent(runtime_meta["preinstalls"])
         paths: set[str] = set()
         includes = included(self.config, batch.include_modules)
-        if includes is not None:  # what is included comes on top of what is found; Lithops would ship only that
+        if includes is not None:  # Lithops would ship these alone; here they are added to what the function needs
             paths |= module_paths(
                 batch.modules, runtime_meta["preinstalls"], excluded(self.config, batch.exclude_modules)
             )
@@ -231,8 +237,8 @@ class Compute:
 
     def _prepare_monitoring(self, executor_id: str) -> None:
         """
-        Prepares the message queue that the workers report to if the user asked for one: publishing to a queue that
-        isn't there costs each call seconds of retries. The job itself is followed through storage.
+        Makes the message queue that Lithops's workers report to with a ``monitoring`` other than the storage. Without
+        it, each call would lose seconds by trying to reach it. This package itself only follows jobs through storage.
         """
         monitoring = self.config["lithops"]["monitoring"]
         if monitoring != "storage":

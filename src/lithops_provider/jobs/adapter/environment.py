@@ -1,6 +1,6 @@
 """
-The environment variables of functions that run on this machine: those of the user, without what Airflow puts into the
-process of a task, and without Airflow's secrets.
+Chooses the environment variables of functions that run on this machine: all of this process, but what Airflow puts into
+the process of a task, and Airflow's secrets. localhost.py gives them to the runners that it starts.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-#: What Airflow sets for the process of a task: its supervisor's descriptor, how it was started, the task's context.
-#: A function that imports Airflow would take itself for that task.
+#: Beginnings of the variables that Airflow sets for the process of a task: its supervisor's descriptor, how it was
+#: started, the task's context. With them, a function that imports Airflow would take itself for that task.
 _OF_THE_TASK = ("_AIRFLOW", "__AIRFLOW", "AIRFLOW_CTX_")
-#: Connections and variables that are kept in the environment.
+#: Beginnings of the variables that hold Airflow's connections and Airflow's variables.
 _KEPT_IN_VARIABLES = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
 _SETTING = "AIRFLOW__"
-#: A setting with one of these words in the name of its section or option is secret, or says how to get a secret. A test
-#: holds that they cover all settings that Airflow and its providers call sensitive. The database's are also blocked:
-#: in a task they hold a text that can't be parsed.
+#: A setting of Airflow with one of these words in the name of its section or option is secret, or says how to get a
+#: secret. A test checks that the words cover all settings that Airflow and its providers call sensitive. DATABASE is
+#: also here because the database's settings hold a text in a task that can't be parsed.
 _SECRET_WORDS = frozenset(
     [
         "ARGS",
@@ -45,9 +45,9 @@ _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 def environment_of_functions(environment: Mapping[str, str]) -> dict[str, str]:
     """
-    Returns the variables that functions get. What else they are to have is given by ``extra_env``.
+    Returns the variables that functions get. Users add others by ``extra_env``.
 
-    :param environment: that of this process, which may be a task's
+    :param environment: of this process, which may be a task's
     """
     return {name: value for name, value in environment.items() if not _is_airflows_own(name, value)}
 

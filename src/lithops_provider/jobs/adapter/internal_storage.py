@@ -1,4 +1,7 @@
-"""Lithops's InternalStorage. storage.py imports it when the storage is opened, since it imports Lithops."""
+"""
+Lithops's InternalStorage, made safe for several tasks at once. This module imports Lithops, so storage.py imports it
+only when a storage is opened.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from lithops.storage import InternalStorage
 
 
 class SharedInternalStorage(InternalStorage):  # type: ignore[misc]
-    """Several tasks of a machine at once write and read the file that caches what a runtime has."""
+    """
+    Replaces the file that caches what a runtime has as a whole, and takes a damaged one for missing: several tasks of a
+    machine read and write it at once.
+    """
 
     def _write_runtime_meta_file(self, filename_local_path: str, runtime_meta: Any) -> None:
         os.makedirs(os.path.dirname(filename_local_path), exist_ok=True)

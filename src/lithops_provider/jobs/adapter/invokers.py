@@ -1,4 +1,7 @@
-"""Sends the calls of a job to a backend. compute.py imports it when the backend is opened, since it imports Lithops."""
+"""
+Sends the calls of a job to a backend, all of them before it returns. This module imports Lithops, so compute.py imports
+it only when a backend is opened.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,16 @@ from lithops_provider.jobs.errors import SubmitError
 _REFUSED_FOR = 300.0
 #: Seconds before an invocation is tried again: doubled each time, up to the second number.
 _RETRY_DELAY = (0.5, 10.0)
-#: How backends that don't return None for it say in an error that too many calls run, or are sent, at once.
+#: Some backends return None if too many calls run or are sent at once. Others raise an error with one of these texts.
 _REFUSAL = re.compile(r"\b429\b|TooManyRequests|Throttl")
 
 
 class _HaltedError(Exception):
-    """Another call could not be sent, or whoever waits was interrupted."""
+    """Ends the threads that send calls, once one of them has failed or this process was interrupted."""
 
 
 class _UnreachableError(BaseException):
-    """Lithops's loop around the request, which catches every Exception, is left by this one."""
+    """Leaves Lithops's endless loop around a request. That loop catches every Exception, so this is none."""
 
 
 class DetachedBatchInvoker(BatchInvoker):  # type: ignore[misc]
@@ -39,7 +42,10 @@ class DetachedBatchInvoker(BatchInvoker):  # type: ignore[misc]
 
 
 class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
-    """Has sent every call of a job when it returns. Lithops's own leaves what exceeds max_workers to threads."""
+    """
+    Sends every call of a job before it returns. Lithops's own invoker leaves the calls beyond ``max_workers`` to
+    threads, which end with this process.
+    """
 
     def _build_futures(self, job: SimpleNamespace) -> list[Any]:
         return []
@@ -83,7 +89,7 @@ class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
             delay = min(delay * 2, longest)
 
     def _is_taken(self, payload: dict[str, Any]) -> bool:
-        """Sends a call, and tells whether the backend took it; it refuses when too many run at once."""
+        """Sends a call, and returns whether the backend took it. It refuses a call when too many run at once."""
         try:
             return bool(self.compute_handler.invoke(payload))
         except _UnreachableError as error:
@@ -96,10 +102,11 @@ class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
 
 def limit_retries(session: Any, halt: threading.Event) -> None:
     """
-    Lets ``aws_lambda``, which sends a request again for ever and without a pause if it fails, pause and give up.
+    Makes Lithops's ``aws_lambda`` backend pause before it repeats a failed request, and give up after `_REFUSED_FOR`.
+    By itself it repeats such a request without a pause, for ever.
 
-    :param session: what it sends them with
-    :param halt: give up when it is set
+    :param session: the session by which the backend sends its requests; its ``send`` is replaced
+    :param halt: when it is set, requests that fail are given up at once
     """
     send = type(session).send
     failing = threading.local()

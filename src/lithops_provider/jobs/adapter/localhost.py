@@ -1,6 +1,6 @@
 """
-Starts the jobs of the localhost backend, so that they outlive the process that does. compute.py imports it when the
-backend is opened, since it imports Lithops.
+Starts the jobs of the localhost backend so that they outlive the process that starts them. This module imports Lithops,
+so compute.py imports it only when the backend is opened.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from lithops_provider.jobs.adapter.environment import environment_of_functions
 from lithops_provider.jobs.adapter.private_folder import lithops_folder, make_private_file
 from lithops_provider.jobs.errors import SubmitError
 
-#: Characters of what a runtime that can't be run says.
+#: Characters of a runtime's error output that an error message shows.
 _STDERR_TAIL = 1_000
 
-#: Runs Lithops's own runner from where it is installed. Lithops starts it from a copy in the temporary directory. What
-#: every call needs is imported before the runner forks them: the client of the storage alone may take a quarter of a
-#: second.
+#: Source of the process that runs a job: Lithops's own runner, from where Lithops is installed, while Lithops starts a
+#: copy of it in the temporary directory. It imports what every call needs before the runner forks the calls: importing
+#: the client of the storage alone may take a quarter of a second. It also puts two functions of ours into Lithops.
 _RUNNER = """
 import sys
 sys.path[:] = [path for path in sys.path if path]
@@ -46,12 +46,13 @@ utils.write_module_data = write_modules
 main()
 """
 
-#: Runners that this process started: whoever starts a process has to reap it.
+#: Runners that this process has started. Those that have ended are asked for their exit code when the next one starts,
+#: since they stay in the process table until then.
 _runners: list[subprocess.Popen[bytes]] = []
 
 
 class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
-    """What an interpreter and a container have in common."""
+    """What is common to running functions with an interpreter and in a container."""
 
     def _copy_lithops_to_tmp(self) -> None:
         with _unless_done(v1.LITHOPS_LOCATION, v1.LITHOPS_TEMP_DIR):
@@ -69,7 +70,10 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
         return json.loads(done.stdout.strip().splitlines()[-1])
 
     def prepare_job_file(self, job_payload: dict[str, Any]) -> Any:
-        """Has Lithops write the job file, which holds credentials, into one that is closed to others already."""
+        """
+        Makes the job file, closed to other users, before Lithops writes the job into it: it will hold credentials, and
+        Lithops would make it readable to all.
+        """
         config = job_payload["config"]
         bucket = config[config["lithops"]["storage"]]["storage_bucket"]
         folder = os.path.join(lithops_folder(), bucket, v1.JOBS_PREFIX)
@@ -78,7 +82,7 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
         return super().prepare_job_file(job_payload)
 
     def _start_job_process(self, job_key: str, command: list[str]) -> Any:
-        """Starts the runner so that it outlives this process: no pipe that breaks when this process ends."""
+        """Starts the runner in a session of its own, and without a pipe to this process, so that it outlives it."""
         with open(os.path.join(lithops_folder(), "airflow-provider-runner.log"), "ab") as log:
             runner = subprocess.Popen(
                 command,
@@ -125,22 +129,22 @@ class DetachedContainer(Detached, v1.ContainerEnvironment):  # type: ignore[misc
 
     def _command(self, *arguments: str) -> list[str]:
         self._ensure_runner()
-        name = f"lithops_metadata_{uuid.uuid4().hex[:16]}"  # other clients may be asking at the same time
+        name = f"lithops_metadata_{uuid.uuid4().hex[:16]}"  # other processes may be asking the same at this time
         command: list[str] = self._container_cmd(name, [v1.DOCKER_RUNNER_FILE, *arguments])
         return command
 
 
 class DetachedLocalhostHandler(LocalhostHandlerV1):  # type: ignore[misc]
     """
-    Lithops's handler of the backend, with runners that nothing of this process is needed for. It starts a runner at
-    once; Lithops's own leaves that to a thread, which keeps the process from ending.
+    Lithops's handler of the localhost backend, whose runners need nothing of this process. It starts a runner before
+    it returns; Lithops's own leaves that to a thread, which keeps the process from ending.
 
     :param config: of the backend
     :param storage: name of the storage backend
     """
 
     def __init__(self, config: dict[str, Any], storage: str) -> None:
-        self._storage = storage  # Lithops's own calls `init` at once
+        self._storage = storage  # set first: the constructor of Lithops's handler calls `init`
         super().__init__(config)
 
     def init(self) -> None:
@@ -155,11 +159,11 @@ class DetachedLocalhostHandler(LocalhostHandlerV1):  # type: ignore[misc]
 @contextlib.contextmanager
 def _unless_done(source: str, folder: str) -> Iterator[None]:
     """
-    Lets Lithops believe that it has copied its package if the copy is as it should be. Every new process would replace
-    it under the runners of others, which import from it.
+    Keeps Lithops from copying its package once more if the copy is as it should be: it notes the copy in Lithops's own
+    list of those made. Otherwise every new process would replace the copy while the runners of others import from it.
 
     :param source: the package
-    :param folder: where its copy is
+    :param folder: the folder that holds its copy
     """
     os.makedirs(folder, exist_ok=True)
     with open(Path(folder, ".airflow-provider-copy.lock"), "a") as lock:

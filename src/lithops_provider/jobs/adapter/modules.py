@@ -1,4 +1,7 @@
-"""Which modules travel with a job, and how they are written where it runs."""
+"""
+Finds the modules that travel with a job, for compute.py, and writes them where its functions run, for the runner on
+localhost.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ NOT_IN_RUNTIME = ("airflow", "lithops_provider")
 
 def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set[str]) -> set[str]:
     """
-    Returns the files and folders of modules that the runtime lacks, and of those that they import. Lithops finds the
-    modules by looking at the function, and misses those of classes, of items, and in folders without __init__.py.
+    Returns the files and folders of modules that the runtime lacks, and of those that these import. Lithops would look
+    for modules in the function's code alone: it misses those of classes and items, and folders without __init__.py.
 
-    :param modules: names of modules
-    :param preinstalls: what the runtime has: name, and whether it is a package
+    :param modules: names of the modules that the function and the items need
+    :param preinstalls: the modules that the runtime has: name, and whether it is a package
     :param excludes: names of modules to leave out
     """
     from lithops.libs.multyvac.module_dependency import ModuleDependencyAnalyzer
@@ -37,7 +40,7 @@ def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set
                 continue
             try:
                 spec = importlib.util.find_spec(root)
-            except (ImportError, ValueError):  # ValueError: it is loaded, but was never found
+            except (ImportError, ValueError):  # ValueError: a loaded module without a spec, made by code
                 continue
             if spec is None:
                 continue
@@ -57,11 +60,11 @@ def module_paths(modules: Collection[str], preinstalls: list[Any], excludes: set
 
 def write_modules(folder: str, modules: Mapping[str, str] | None) -> None:
     """
-    Does what Lithops's `write_module_data` does for each call of a job, but never changes a file that is there: another
-    call may be importing it at that moment.
+    Writes the modules of a job before a call runs. It takes the place of Lithops's `write_module_data`, but never
+    changes a file that exists: another call of the job may be importing it at that moment.
 
-    :param folder: the job's
-    :param modules: base64 of the files, by their paths
+    :param folder: the folder of the job's modules
+    :param modules: the files' contents in base64, by their paths
     """
     for name, content in (modules or {}).items():
         path = Path(folder, name.lstrip("/"))
@@ -74,7 +77,11 @@ def write_modules(folder: str, modules: Mapping[str, str] | None) -> None:
 
 
 def included(config: dict[str, Any], include_modules: list[str] | None) -> set[str] | None:
-    """As `lithops.job.job._include_exclude_modules` reads it: None, here or in the configuration, ships nothing."""
+    """
+    Returns the names of the modules to ship in addition to those that are found: the job's, and those of the
+    configuration. None, from either, means that no module is shipped; `lithops.job.job._include_exclude_modules` reads
+    both in this way.
+    """
     configured = config["lithops"].get("include_modules", [])
     if include_modules is None or (isinstance(configured, str) and not include_modules):
         return None

@@ -1,4 +1,7 @@
-"""The files of packages that aren't Python code: what a package beside the DAG file reads, such as tables."""
+"""
+Finds the data files, such as tables, of the user's own packages, since Lithops ships Python code only. compute.py sends
+them with the code, so that a package beside a DAG file finds them where its functions run.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,18 @@ from lithops_provider.jobs.errors import NotPortableError
 #: of the job loads and unpacks them before it begins: with a thousand calls of 10 MiB that is 10 GiB already.
 MAX_PACKAGE_DATA = 10 << 20
 
-#: Python code travels by itself, what is compiled is of this machine.
+#: Endings of files that don't count as data: Lithops ships the code itself, and compiled files fit this machine only.
 _NOT_DATA = (".py", ".pyc", ".pyo", ".pyd", ".so", ".dylib")
 _LARGEST = 3
 
 
 def package_data(paths: Collection[str]) -> dict[str, str]:
     """
-    Returns the data files of packages, as Lithops's `create_module_data` does the code: base64 by the path that they
-    get, beside the code, where the functions run. Those of installed packages are left out, and hidden files: `.git`,
-    `.env` and the like.
+    Returns the contents of data files in base64, by the paths that they get beside the code where the functions run;
+    Lithops's `create_module_data` returns code in the same form. Installed packages are left out, and so are hidden
+    files and folders such as `.git` and `.env`.
 
-    :param paths: the modules' files and folders
+    :param paths: the files and folders of the modules that travel
     :raises NotPortableError: there is too much, or a file can't be read; the message names it
     """
     found = {folder: list(_data_files(folder)) for folder in sorted(paths) if _is_own_package(folder)}

@@ -1,6 +1,7 @@
 """
 Makes and checks the folder in which Lithops keeps everything of localhost: storage, job files with their credentials,
-code that runners import. Lithops makes it readable to all users of the machine, and takes one that another has made.
+code that runners import. Lithops itself would make it readable to all users of the machine, and use one that another
+user has made. storage.py and localhost.py call this before they use the folder.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _ELSEWHERE = "delete it, or set the environment variable TMPDIR to a folder of y
 
 def lithops_folder() -> str:
     """
-    Returns Lithops's folder on this machine, which nobody but this process's user can look into. It is made if there is
-    none. What lies in it is safe whatever its mode.
+    Returns Lithops's folder on this machine, and makes it if there is none. Only the user of this process can look into
+    it, so that files in it are safe from others even if their own mode is open.
 
     :raises ConfigurationError: somebody else has made the folder, or could have put something into it
     """
@@ -43,7 +44,8 @@ def make_private(folder: str) -> str:
     except OSError as error:
         raise ConfigurationError(f"Lithops's folder {folder} can't be made: {error.strerror}; {_ELSEWHERE}") from error
     try:
-        # Opened, and not by its name again: what is checked is what is changed.
+        # It is opened once, and checked and changed through the descriptor: another folder could take over its name
+        # in between.
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise ConfigurationError(
@@ -68,7 +70,7 @@ def _close_to_others(folder: str, descriptor: int) -> None:
         return
     os.fchmod(descriptor, 0o700)
     if mode & 0o022 and not _only_folders(folder):
-        os.fchmod(descriptor, mode)  # so that it is refused the next time, too
+        os.fchmod(descriptor, mode)  # put back, so that the folder is refused the next time, too
         raise ConfigurationError(
             f"others could write to Lithops's folder {folder}, whose mode is {mode:04o}, and could have put code into "
             f"it; {_ELSEWHERE}"
@@ -77,7 +79,10 @@ def _close_to_others(folder: str, descriptor: int) -> None:
 
 
 def _only_folders(folder: str) -> bool:
-    """Tells whether a folder holds nothing but folders of this user: `import lithops` makes some, open as it is."""
+    """
+    Tells whether a folder holds nothing but folders of this user. `import lithops` makes such folders, open to others,
+    and they are no reason to distrust the folder.
+    """
     for path, folders, files in os.walk(folder):
         found = [os.lstat(os.path.join(path, name)) for name in folders]
         if files or any(not stat.S_ISDIR(entry.st_mode) or entry.st_uid != os.geteuid() for entry in found):
@@ -86,7 +91,7 @@ def _only_folders(folder: str) -> bool:
 
 
 def _check_parent(parent: str) -> None:
-    """Checks that nobody can put another folder into the place of one that was checked."""
+    """Checks that no other user can replace a folder within ``parent`` after it was checked."""
     mode = os.stat(parent).st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise ConfigurationError(
@@ -98,7 +103,7 @@ def _check_parent(parent: str) -> None:
 
 def make_private_file(path: str) -> None:
     """
-    Makes an empty file that only this process's user can read, for somebody else to write: its mode stays.
+    Makes an empty file that only this process's user can read. Lithops then writes to it, and its mode stays.
 
     :param path: its path, in a folder that nobody else can write to
     """

@@ -1,4 +1,7 @@
-"""The message queue that a job's functions report to with a ``monitoring`` other than the storage."""
+"""
+Makes and deletes the message queue that Lithops's workers report to if the user configured a ``monitoring`` other than
+the storage. compute.py makes it before a job is sent, and `LithopsClient.delete_messages` deletes it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def make_queue(config: dict[str, Any], internal_storage: Any, executor_id: str) 
 
 def delete_queue(config: dict[str, Any], internal_storage: Any, executor_id: str) -> None:
     """
-    Deletes the message queue that a job's functions reported to, if the user asked for one. Nobody has read it.
+    Deletes the message queue of a job, if ``monitoring`` is other than the storage. This package never reads it.
 
     :param config: complete configuration
     :param internal_storage: see `make_queue`
@@ -34,7 +37,10 @@ def delete_queue(config: dict[str, Any], internal_storage: Any, executor_id: str
 
 @contextlib.contextmanager
 def _monitor(config: dict[str, Any], internal_storage: Any, executor_id: str) -> Iterator[Any]:
-    """Makes a message queue unless it is there, and closes the connection to it, which its thread would do."""
+    """
+    Makes a message queue unless it exists, and closes the connection to it at the end. Lithops closes it in the thread
+    that reads the queue, and that isn't started here.
+    """
     from lithops.monitoring import JobMonitor
 
     monitor = JobMonitor(executor_id=executor_id, internal_storage=internal_storage, config=config)

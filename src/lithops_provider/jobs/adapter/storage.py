@@ -1,4 +1,7 @@
-"""Lithops's storage, and what its errors mean. Like compute.py, uses of Lithops what isn't documented."""
+"""
+Opens Lithops's storage backends, deletes objects, and tells what errors of a storage mean: the libraries beneath have
+no error in common. `LithopsClient` calls it. Like compute.py, it uses parts of Lithops that aren't documented.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from lithops_provider.jobs.errors import StorageRefusedError
 from lithops_provider.jobs.remote import storages
 from lithops_provider.jobs.remote.storages import PARTIAL, with_whole_files
 
-#: Errors of redis, botocore and google.auth that stand for credentials which are wrong, not enough or missing.
+#: Names of errors of redis, botocore and google.auth by which they refuse credentials or miss them.
 _REFUSALS = (
     "AuthenticationError",
     "NoPermissionError",
@@ -25,22 +28,22 @@ _REFUSALS = (
     "DefaultCredentialsError",
     "RefreshError",
 )
-#: Errors of a disk that don't pass by themselves, by what is to be done.
+#: Errors of a disk that waiting doesn't help against: it can't be written to, or it is full.
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-#: Seconds after which a file that is being written was left behind by a process that is gone.
+#: Age in seconds at which a half-written file counts as left behind by a process that is gone.
 _ABANDONED = 3600.0
-#: Objects that one request to Azure deletes at most.
+#: Objects that one request to Azure can delete.
 _AZURE_BATCH = 256
-#: How Lithops's swift backend says the status of an answer.
+#: How the messages of Lithops's swift backend begin: with the HTTP status of the answer.
 _STATUS = re.compile(r"(\d{3}) - ")
 
 
 def check_importable() -> None:
     """
-    Imports Lithops, which makes its folders then.
+    Imports Lithops, which makes its folders on this machine while it is imported.
 
-    :raises StorageRefusedError: it can't
+    :raises StorageRefusedError: it can't make them, since the disk is full or can't be written to
     """
     try:
         import lithops  # noqa: F401
@@ -74,10 +77,10 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
 
 def open_storage(config: dict[str, Any], backend: str) -> Any:
     """
-    Returns Lithops's Storage of another backend than the configured one.
+    Returns Lithops's Storage for a backend other than the configured one.
 
     :param config: complete configuration
-    :param backend: its name
+    :param backend: name of the storage backend
     """
     if backend == "localhost":
         lithops_folder()
@@ -86,15 +89,15 @@ def open_storage(config: dict[str, Any], backend: str) -> Any:
 
 def delete_objects(storage: Any, bucket: str, keys: list[str]) -> None:
     """
-    Deletes objects. One that isn't there is no error, and doesn't keep the others: two may clean a job at once.
+    Deletes objects. Missing ones are skipped without an error, since two processes may clean a job at once.
 
     :param storage: Lithops's Storage
     :param bucket: their bucket
     :param keys: their keys
     """
-    if storage.backend == "gcp_storage":  # Lithops stops at the first that isn't there
+    if storage.backend == "gcp_storage":  # Lithops would stop at the first missing object
         storage.get_client().bucket(bucket).delete_blobs(keys, on_error=lambda blob: None)
-    elif storage.backend == "azure_storage":  # Lithops fails on it, after a batch
+    elif storage.backend == "azure_storage":  # Lithops would fail after a batch with a missing object
         container = storage.get_client().get_container_client(bucket)
         for start in range(0, len(keys), _AZURE_BATCH):
             batch = keys[start : start + _AZURE_BATCH]
@@ -118,7 +121,7 @@ def is_missing_key(error: BaseException) -> bool:
 
 
 def is_refused(error: BaseException) -> bool:
-    """Tells whether a storage client says that credentials are wrong, missing or not enough: it won't help to wait."""
+    """Tells whether a storage client says that credentials are wrong, missing or not enough; waiting doesn't help."""
     return any(
         (type(seen).__name__ in _REFUSALS and not getattr(seen, "retryable", False)) or _statuses(seen) & {401, 403}
         for seen in _causes(error)
@@ -127,10 +130,10 @@ def is_refused(error: BaseException) -> bool:
 
 def disk_problem(error: BaseException) -> str | None:
     """
-    Returns what is to be done about an error of the localhost storage that won't pass by itself, such as a disk that is
-    full or read-only; None if it is none.
+    Returns what the user has to do about an error of the localhost storage, if it is one of a disk that is full or
+    can't be written to. Returns None for any other error.
 
-    :param error: what its client, or the import of Lithops, raised
+    :param error: what Lithops's storage, or the import of Lithops, raised
     """
     number = next((seen.errno for seen in _causes(error) if isinstance(seen, OSError) and seen.errno is not None), None)
     folder = os.path.join(tempfile.gettempdir(), f"lithops-{os.getenv('USER', 'root')}")
@@ -154,10 +157,10 @@ def is_full(error: BaseException) -> bool:
 
 def remove_abandoned(bucket: str) -> int:
     """
-    Makes room on the disk of the localhost storage: deletes what processes that are gone were writing.
+    Makes room on the disk of the localhost storage: deletes half-written files of processes that are gone.
 
-    :param bucket: where
-    :returns: how many files there were
+    :param bucket: where to look for them
+    :returns: how many files were deleted
     """
     from lithops.constants import LITHOPS_TEMP_DIR
 
@@ -173,21 +176,21 @@ def remove_abandoned(bucket: str) -> int:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """
-    Yields an error and what it comes from. Lithops's backends for Azure, Google and others say StorageNoSuchKeyError
-    whatever it was that failed; only its context tells.
+    Yields an error and the errors that it comes from. Lithops's backends for Azure, Google and others raise
+    StorageNoSuchKeyError whatever has failed; only that error's context says what it was.
     """
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        hidden = type(seen).__name__ == "StorageNoSuchKeyError"  # not imported: that may be what failed
+        hidden = type(seen).__name__ == "StorageNoSuchKeyError"  # by name: importing Lithops may be what failed
         seen = seen.__cause__ or (seen.__context__ if hidden else None)
 
 
 def _statuses(error: BaseException) -> set[int]:
     """
-    Returns the HTTP status of an error. The clients of Lithops's storage backends have no error in common: boto3 and
-    ibm_boto3 have a ``response``, requests too; the SDKs of Azure, Google, Oracle and Aliyun a ``status_code``,
-    ``code`` or ``status``.
+    Returns the HTTP statuses that an error has. Each client keeps it elsewhere: errors of boto3, ibm_boto3 and requests
+    have a ``response``, those of the SDKs of Azure, Google, Oracle and Aliyun a ``status_code``, ``code`` or
+    ``status``.
     """
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):
@@ -202,10 +205,10 @@ def _statuses(error: BaseException) -> set[int]:
 
 def matches(pattern: str, key: str) -> bool:
     """
-    Tells whether a key matches a pattern, by the rules of Lithops: ``*`` and ``?`` within a part of the key, ``**`` for
-    any number of parts.
+    Tells whether a key matches a pattern by the rules of Lithops: ``*`` and ``?`` stand for characters between two
+    slashes of the key, ``**`` for any number of parts between slashes.
 
-    :raises ValueError: ``**`` isn't alone between slashes
+    :raises ValueError: the pattern has a ``**`` that isn't alone between slashes
     """
     from lithops.libs.globber import match
 

@@ -1,4 +1,7 @@
-"""An end to requests that storages never answer: not every client of them has a time limit of its own."""
+"""
+Limits the time of requests that a storage never answers, since not every client of one has a time limit of its own.
+`LithopsClient` wraps its requests with it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ T = TypeVar("T")
 
 def within(seconds: float, action: Callable[[], T], what: str) -> T:
     """
-    Does something in a thread of its own, and waits for it so long at most. Then it is left alone: a thread can't be
-    stopped, but as a daemon it keeps no process alive.
+    Does something in a thread of its own, and waits up to ``seconds`` for it. After that it leaves the thread alone:
+    a thread can't be stopped, but it is a daemon, so it doesn't keep the process alive.
 
     :param seconds: how long to wait
     :param action: what to do
@@ -34,5 +37,5 @@ def within(seconds: float, action: Callable[[], T], what: str) -> T:
         return outcome.result(seconds)
     except FutureTimeoutError:
         if outcome.done():
-            raise  # the action's own
+            raise  # the action itself has raised it
         raise TimeoutError(f"no answer within {seconds:g} s") from None

@@ -1,1 +1,1 @@
-"""Which arguments each item gives to a function."""
+"""Matches items with a function's parameters, and so finds what doesn't fit before anything is sent."""

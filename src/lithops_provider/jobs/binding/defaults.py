@@ -1,4 +1,7 @@
-"""Values for parameters that neither items nor their shared arguments give, such as those of Airflow's context."""
+"""
+Values for parameters that neither an item nor ``extra_args`` gives, such as the variables of Airflow's context. The
+decorators wrap a function in `WithDefaults`, and function.py binds it.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Name of the parameter, how many positional arguments come before it (None if it is given by name only), its value.
+#: Name of a parameter; how many positional arguments come before it (None if it can be given by name only); its value.
 Default = tuple[str, int | None, Any]
 
 
 @dataclass(frozen=True)
 class WithDefaults:
     """
-    A function, and values for those of its parameters that nobody gives. May be given wherever a function is bound.
+    A function with values for those of its parameters that nothing else gives. The functions of function.py take it in
+    the place of a plain function.
 
     :param function: the user's function
-    :param values: values by names of parameters; others are for its ``**keywords``
+    :param values: values by parameter; names that aren't parameters are for the function's ``**keywords``
     """
 
     function: Callable[..., Any]
@@ -25,16 +29,16 @@ class WithDefaults:
 
 
 def unwrap(function: Any) -> Any:
-    """Returns the function itself of one that has defaults."""
+    """Returns the function in a `WithDefaults`, and anything else as it is."""
     return function.function if isinstance(function, WithDefaults) else function
 
 
 def place_defaults(values: Mapping[str, Any], signature: inspect.Signature) -> tuple[Default, ...]:
     """
-    Returns values with the places of their parameters.
+    Returns the values, each with the position of its parameter.
 
     :param values: by name
-    :param signature: the function's, without the parameters that are filled in
+    :param signature: of the function, without the parameters that Lithops fills in
     """
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     positional = [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]

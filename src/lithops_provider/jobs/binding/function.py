@@ -1,4 +1,8 @@
-"""Binds items to a function's parameters before anything is sent, so that what doesn't fit is found here."""
+"""
+Binds items to a function's parameters, as Python does in a call, before anything is sent. What doesn't fit is an error
+here and not in the function's process. The operators call `bind_call`, `bind_arguments` and `bind_items`; `inputs/`
+binds with `bind_function`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,8 @@ from lithops_provider.jobs.text import function_name, looks_like_path, short_rep
 @dataclass(frozen=True)
 class Binding:
     """
-    A function with what all its items share.
+    A function, with the arguments that all its items share and what is known of its parameters. "Filled in" are the
+    parameters that get their value where the function runs: Lithops's reserved names and ``obj``, see reserved.py.
 
     :param function: the user's function
     :param name: its name, for messages
@@ -29,8 +34,8 @@ class Binding:
     :param kwargs: keyword arguments
     :param injected: the reserved names that the function takes
     :param takes_object: whether it has a parameter ``obj``
-    :param signature: without what is filled in; None if the function has none that can be read
-    :param places: the positional parameters that are filled in, and how many come before each
+    :param signature: without the parameters that are filled in; None if the function's signature can't be read
+    :param places: the positional parameters that are filled in, and how many parameters come before each
     :param barrier: the reserved parameter that positional arguments must not pass
     :param defaults: values for parameters that neither an item nor the shared arguments give
     """
@@ -48,10 +53,12 @@ class Binding:
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> None:
         """
-        Checks that the function takes these arguments beside the shared ones.
+        Checks that the function takes these arguments together with the shared ones.
 
-        :param where: what they belong to, for the message
-        :raises InvalidInputError: it doesn't
+        :param args: positional arguments of an item
+        :param kwargs: keyword arguments of the item
+        :param where: words for the item, for the message
+        :raises InvalidInputError: it doesn't take them
         """
         twice = sorted(set(kwargs) & set(self.kwargs))
         if twice:
@@ -71,21 +78,24 @@ class Binding:
 
     def check_positions(self, count: int, kwargs: Mapping[str, Any], where: str) -> None:
         """
-        Checks that positional arguments don't pass a parameter that is filled in.
+        Checks that positional arguments don't reach beyond the reserved parameter that is their barrier.
 
-        :param count: how many there are
-        :param kwargs: the others
-        :param where: what they belong to, for the message
-        :raises InvalidInputError: they do
+        :param count: how many positional arguments there are
+        :param kwargs: the keyword arguments; one that gives the reserved parameter lifts the barrier
+        :param where: words for the item, for the message
+        :raises InvalidInputError: they reach beyond it
         """
         if self.barrier is not None and count > self.barrier.after and self.barrier.name not in kwargs:
             raise InvalidInputError(f"{where} does not fit {self.shown()}: {self.barrier.problem()}")
 
     def check_item(self, element: Any, index: int, argument: str | None = None) -> Item:
         """
-        Checks that the function takes an item of a map. Returns the arguments that it stands for.
+        Returns the arguments that an item of a map stands for, once it is checked that the function takes them.
 
-        :raises InvalidInputError: it doesn't
+        :param element: the item
+        :param index: its index, for the message
+        :param argument: if given, the item becomes this keyword argument, whatever its type
+        :raises InvalidInputError: the function doesn't take it
         """
         where = f"item {index}, {short_repr(element)},"
         args, kwargs = item_arguments(self.signature, element, index, argument)
@@ -114,7 +124,7 @@ class Binding:
             raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}") from None
 
     def items_parameter(self) -> str | None:
-        """Returns the parameter that an item becomes which is no tuple and no dict; None if it has no name."""
+        """Returns the parameter that a plain item, no tuple and no dict, is given as; None if it can't be named."""
         if self.takes_object or self.signature is None:
             return "obj" if self.takes_object else None
         if self.barrier is not None and self.barrier.after == 0:
@@ -124,7 +134,7 @@ class Binding:
         return first.name if first is not None and named else None
 
     def with_object(self) -> Binding:
-        """Returns the binding as of a function whose ``obj`` is given, too."""
+        """Returns the binding that this would be if ``obj`` were an ordinary parameter, for items that give it."""
         if not self.takes_object:
             return self
         full = inspect.signature(self.function)
@@ -139,11 +149,11 @@ class Binding:
 
     def bind_by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
         """
-        Returns the arguments of a call, which need not be complete, each by its name.
+        Returns the arguments of a call by the names of their parameters. Arguments may be missing.
 
         :param args: positional arguments
         :param kwargs: keyword arguments
-        :param where: what they belong to, for the message
+        :param where: words for the item, for the message
         :raises InvalidInputError: the function doesn't take one of them
         """
         signature = self.signature
@@ -160,7 +170,7 @@ class Binding:
         return named
 
     def shown(self) -> str:
-        """Returns the function's name and signature, in which each parameter that is filled in says with what."""
+        """Returns the function's name and signature, with words for what each filled-in parameter is filled with."""
         if self.signature is None:
             return f"{self.name}(...)"
         filled = (*self.injected, *(("obj",) if self.takes_object else ()))
@@ -197,7 +207,7 @@ def is_task_decorator(value: Any) -> bool:
 
 
 def _plain_function(function: Any) -> Any:
-    """Returns the function itself of one that is decorated as a task."""
+    """Returns the function under one of Airflow's task decorators, and any other function as it is."""
     if isinstance(function, functools.partial) and is_task_decorator(function.func):
         return functools.partial(_plain_function(function.func), *function.args, **function.keywords)
     return function.function if is_task_decorator(function) else function
@@ -205,12 +215,12 @@ def _plain_function(function: Any) -> Any:
 
 def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "function") -> Binding:
     """
-    Checks a function and binds what all items share.
+    Checks a function, and binds the arguments that all its items share.
 
-    :param function: plain, partial, lambda, bound method or callable object; or one with defaults
+    :param function: plain, partial, lambda, bound method or callable object, or one of these in a `WithDefaults`
     :param extra_args: a dict of keyword arguments, or a list or tuple of positional ones, for every call
     :param parameter: the name under which the user gave the function, for messages
-    :raises InvalidInputError: it can't be called, or not in this way
+    :raises InvalidInputError: it can't be called, it is a generator or async function, or ``extra_args`` is wrong
     """
     given_function, function = function, unwrap(function)
     if not callable(function):
@@ -233,7 +243,7 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
     args, kwargs = _as_arguments(extra_args, "extra_args")
     try:
         full = inspect.signature(function)
-    except (TypeError, ValueError):  # some builtins have none: then Python itself checks, in the function
+    except (TypeError, ValueError):  # some builtins have no signature: their call itself will find what doesn't fit
         return Binding(function, name, args, kwargs, (), False, None)
     given = function.keywords if isinstance(function, functools.partial) else ()
     filled = reserved.filled_in(full, given)
@@ -271,8 +281,8 @@ def bind_call(function: Any, data: Any = (), *, parameter: str = "func") -> tupl
     Binds the arguments of a single call.
 
     :param function: the user's function
-    :param data: a dict of keyword arguments, a list or tuple of positional ones, or any other single argument; None
-        is one, too, as in Lithops, unless the function has no parameter that could take it
+    :param data: a dict of keyword arguments, a list or tuple of positional ones, or anything else as the only argument.
+        As in Lithops, None is an argument, too, unless the function has no parameter that could take it
     :param parameter: the name under which the user gave the function, for messages
     :raises InvalidInputError: the function doesn't take them
     """
@@ -293,7 +303,7 @@ def bind_arguments(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, parameter: str = "func"
 ) -> tuple[Binding, list[Item]]:
     """
-    Binds the arguments of a single call that are given as in Python.
+    Binds the arguments of a single call that are given as Python gives them: ``*args`` and ``**kwargs``.
 
     :param function: the user's function
     :param args: positional arguments
@@ -336,7 +346,7 @@ def bind_items(
     for index, element in enumerate(as_items(iterdata, max_items)):
         args, kwargs = item_arguments(binding.signature, element, index, argument)
         shape = (len(args), *kwargs) if kwargs else len(args)
-        if shape not in shapes:  # items of one shape fit alike: 100,000 of them are checked once
+        if shape not in shapes:  # items with the same number and names of arguments fit alike: one of them is checked
             binding.check_item(element, index, argument)
             shapes.add(shape)
         items.append((args, kwargs))

@@ -1,4 +1,7 @@
-"""What the items of a map are, and which arguments each of them stands for."""
+"""
+Takes the items of a map out of what the user gave, and finds the arguments that each item stands for. function.py and
+`inputs/` call it.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from typing import Any
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.text import short_repr
 
-#: Items that a job may have at most, unless the caller says otherwise: an endless iterable would fill the memory.
+#: Items that a job may have at most, unless the caller says otherwise. Without a limit, an endless iterable would fill
+#: the memory.
 MAX_ITEMS = 1_000_000
 
+#: Positional and keyword arguments.
 Item = tuple[tuple[Any, ...], dict[str, Any]]
 
-#: The keyword arguments of items that have none: one for all, since 100,000 dicts are 6 MB.
+#: The keyword arguments of items that have none. All items share this dict, since 100,000 dicts take 6 MB.
 _NOTHING: dict[str, Any] = {}
 
 
@@ -24,11 +29,11 @@ def item_arguments(signature: inspect.Signature | None, element: Any, index: int
     """
     Returns the arguments that an item of a map stands for.
 
-    :param signature: the function's; None if it has none that can be read
+    :param signature: of the function; None if it can't be read
     :param element: the item
     :param index: its index, for messages
-    :param argument: if given, it becomes this keyword argument, whatever its type
-    :raises InvalidInputError: it is a dict with names that are no str
+    :param argument: if given, the item becomes this keyword argument, whatever its type
+    :raises InvalidInputError: the item is a dict, and `spread` refuses it or a key isn't a str
     """
     if argument is not None:
         return (), {argument: element}
@@ -42,16 +47,16 @@ def item_arguments(signature: inspect.Signature | None, element: Any, index: int
 
 def spread(signature: inspect.Signature | None, kwargs: dict[str, Any], where: str) -> Item:
     """
-    Returns positional and keyword arguments of a dict that gives both.
+    Returns the positional and keyword arguments that a dict stands for.
 
     As in Lithops, the name of the function's ``*args`` stands for a list or tuple of positional arguments, and that
-    of its ``**kwargs`` for a dict of keyword arguments. A function that has no such parameters is given both as
-    ``args`` and ``kwargs``.
+    of its ``**kwargs`` for a dict of keyword arguments. For a function without such parameters, the names are ``args``
+    and ``kwargs``.
 
-    :param signature: the function's; None if it has none that can be read
+    :param signature: of the function; None if it can't be read
     :param kwargs: the dict
-    :param where: what it belongs to, for messages
-    :raises InvalidInputError: one of them is of another type, or both give an argument
+    :param where: words for the item, for messages
+    :raises InvalidInputError: one of the two has the wrong type, or an argument is given twice
     """
     if signature is None:
         return (), kwargs
@@ -60,7 +65,7 @@ def spread(signature: inspect.Signature | None, kwargs: dict[str, Any], where: s
     gives_kwargs = kwargs_name in kwargs and kwargs_name not in ordinary
     gives_args = args_name in kwargs and args_name not in ordinary
     if several is None and keywords is not None and not gives_kwargs:
-        gives_args = False  # it is one of the function's keyword arguments
+        gives_args = False  # the function's ``**kwargs`` takes it as an argument that is called "args"
     if not gives_args and not gives_kwargs:
         return (), kwargs
     left = dict(kwargs)
@@ -94,11 +99,11 @@ def _variadic(signature: inspect.Signature) -> tuple[str | None, str | None, tup
 
 def as_items(iterdata: Any, max_items: int = MAX_ITEMS) -> Iterable[Any]:
     """
-    Returns the items of what the user gave as iterable.
+    Returns the items of what the user gave as an iterable.
 
-    :param iterdata: what they gave
+    :param iterdata: what the user gave
     :param max_items: how many there may be
-    :raises InvalidInputError: it isn't one; while it is gone over: there are more
+    :raises InvalidInputError: it can't be iterated over; or, raised while the caller does that, it has too many items
     """
     if isinstance(iterdata, (str, bytes, bytearray, Mapping)):
         return [iterdata]
@@ -124,9 +129,9 @@ def _bounded(items: Iterator[Any], iterdata: Any, max_items: int) -> Iterator[An
 
 def too_many_items(what: str, max_items: int) -> InvalidInputError:
     """
-    Returns the error for more items than a job may have.
+    Returns the error to raise if there are more items than a job may have.
 
-    :param what: what gives them, and a verb
+    :param what: begins the message: what gives the items, and a verb
     :param max_items: how many there may be
     """
     return InvalidInputError(
@@ -137,11 +142,11 @@ def too_many_items(what: str, max_items: int) -> InvalidInputError:
 
 def keyword(key: object, parameter: str) -> str:
     """
-    Returns the name of a keyword argument.
+    Returns the name of a keyword argument, checked.
 
     :param key: the name
-    :param parameter: what gives it, for the message
-    :raises InvalidInputError: it is no str
+    :param parameter: words for what gives it, for the message
+    :raises InvalidInputError: it isn't a str
     """
     if not isinstance(key, str):
         raise InvalidInputError(f"{parameter}: the names of keyword arguments are str, got {key!r}")

@@ -1,4 +1,7 @@
-"""The parameters that Lithops fills in by their names, and what may stand behind them in a signature."""
+"""
+The parameters that Lithops fills in by their names: which of them a function has, and which parameters behind them
+can't be given by position any more. function.py uses it for each function that it binds.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-#: Names that Lithops fills in itself (lithops.utils._INJECTED_ARGS), and with what. ``obj`` is filled from the item.
+#: Names that Lithops fills in itself (lithops.utils._INJECTED_ARGS), and words for what with. Beside them there is
+#: ``obj``, which is filled with the object that the item names.
 FILLED_WITH = {
     "id": "the item's index",
     "storage": "a lithops.Storage",
@@ -20,10 +24,11 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 class Barrier(NamedTuple):
     """
-    A reserved parameter with optional ones behind it. Who gives the optional ones by position may have counted the
-    reserved one: in ``fetch(id, timeout=10)`` the item 101 is meant as ``id``, and would become ``timeout``.
+    A reserved parameter with optional parameters behind it. An optional one must not be given by position, since the
+    user may have counted the reserved one: for ``fetch(id, timeout=10)`` the item 101 is meant as ``id``, but would
+    become ``timeout``.
 
-    :param after: so many positional arguments fit before the first of the optional ones
+    :param after: how many positional arguments fit before the first of the optional ones
     :param name: the reserved parameter
     :param optional: the first of the optional ones
     """
@@ -43,10 +48,10 @@ class Barrier(NamedTuple):
 
 def filled_in(signature: inspect.Signature, given: Collection[str] = ()) -> tuple[str, ...]:
     """
-    Returns the names of the parameters that are filled in, ``obj`` among them.
+    Returns the names of a function's parameters that are filled in, also ``obj``.
 
-    :param signature: the function's
-    :param given: parameters that have a value already, as in a partial
+    :param signature: of the function
+    :param given: parameters that have a value already, as those of a partial
     """
     found = {
         name
@@ -70,9 +75,9 @@ def find_barrier(
     """
     Returns the reserved parameter that positional arguments must not pass, if there is one.
 
-    :param signature: the function's
+    :param signature: of the function
     :param filled: its parameters that are filled in
-    :param defaults: those that have a default, whatever the signature says
+    :param defaults: parameters that count as optional though the signature has no default for them
     """
     reserved: str | None = None
     before = 0
@@ -91,7 +96,7 @@ def find_barrier(
 
 
 class _Mark:
-    """An annotation that says in the text of a signature what a parameter is filled with."""
+    """An annotation whose repr is plain text, so that a signature can say what a parameter is filled with."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -101,7 +106,7 @@ class _Mark:
 
 
 def show_signature(signature: inspect.Signature, filled: Collection[str]) -> str:
-    """Returns a signature as text, in which each parameter that is filled in says with what."""
+    """Returns a signature as text, with words for what each filled-in parameter is filled with."""
     marks = {**FILLED_WITH, "obj": "the object that the item names"}
     return str(
         signature.replace(
@@ -120,5 +125,8 @@ def without(signature: inspect.Signature, names: Collection[str]) -> inspect.Sig
 
 
 def keywords_left(kwargs: Mapping[str, Any], filled: Collection[str]) -> Mapping[str, Any]:
-    """Returns keyword arguments without those for parameters that would be filled in, where a given one wins."""
+    """
+    Returns the keyword arguments that a signature without its filled-in parameters has to take. An item may give such a
+    parameter by name, and its value then wins, but that signature doesn't have it.
+    """
     return {name: value for name, value in kwargs.items() if name not in filled} if filled else kwargs

@@ -1,1 +1,1 @@
-"""The Lithops configuration of a job."""
+"""The Lithops configuration of a job: `resolve` puts it together, `complete` has Lithops check it."""

@@ -1,4 +1,7 @@
-"""Lets Lithops complete and check a configuration, and says in its stead what is wrong with it."""
+"""
+Lets Lithops complete and check a configuration, and turns its exceptions into errors that say what is wrong and where.
+resolve.py calls it last, once all settings are merged.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 from lithops_provider.jobs.errors import ConfigurationError
 
-#: Which extra of Lithops 3.8.0 brings the libraries of which backend (its package metadata).
+#: The extra of Lithops that installs the libraries of a backend, by the backend (package metadata of Lithops 3.8.0).
 _EXTRAS = {
     **dict.fromkeys(("aws_lambda", "aws_batch", "aws_ec2", "aws_s3", "aws_sqs"), "aws"),
     **dict.fromkeys(("ibm_cf", "code_engine", "ibm_vpc", "ibm_cos"), "ibm"),
@@ -30,7 +33,7 @@ _EXTRAS = {
 
 def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """
-    Returns the configuration with Lithops's defaults, after Lithops's own checks.
+    Returns the configuration with Lithops's defaults added. Lithops's own checks have passed then.
 
     :param config: sections; ``lithops.backend``, ``.mode`` and ``.storage`` are set
     :param source: names the configuration in errors
@@ -48,20 +51,19 @@ def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
         except Exception as refused:
             problems.insert(0, _explained(refused, backend))
         raise ConfigurationError(f"{source}: {'; '.join(problems)}") from error
-    except Exception as error:  # Lithops says what is wrong in bare Exceptions
+    except Exception as error:  # Lithops raises bare Exceptions for most of what is wrong
         raise ConfigurationError(f"{source}: {_explained(error, backend)}") from error
-    if backend == "singularity" and not complete[backend]["amqp_url"]:  # Lithops would fail on it much later
+    if backend == "singularity" and not complete[backend]["amqp_url"]:  # Lithops itself notices that much later
         raise ConfigurationError(f"{source}: backend 'singularity' needs the key 'amqp_url' in section 'rabbitmq'")
-    if config["lithops"]["storage"] == "swift" and not complete["swift"].get("storage_bucket"):  # it can't make one up
+    if config["lithops"]["storage"] == "swift" and not complete["swift"].get("storage_bucket"):  # has no default name
         raise ConfigurationError(f"{source}: storage 'swift' needs the key 'storage_bucket'")
     return complete
 
 
 def _check_keys(config: Mapping[str, Any]) -> None:
     """
-    Lets the backends' own config.py check a configuration without the libraries that the backends need.
-
-    A user who has neither the library nor the keys hears of both at once.
+    Runs the checks in the backends' own config.py, which work without the libraries that the backends need. A user who
+    lacks both a library and keys so hears of both at once.
     """
     import lithops
 
@@ -79,7 +81,7 @@ def _check_keys(config: Mapping[str, Any]) -> None:
 
 
 def _explained(error: Exception, backend: str) -> str:
-    """Returns what Lithops has against a configuration."""
+    """Returns in words why Lithops refuses a configuration."""
     if isinstance(error, KeyError):
         return f"{_part(error, backend)} needs the key {error}"
     if isinstance(error, AttributeError | TypeError | ValueError | AssertionError | IndexError):

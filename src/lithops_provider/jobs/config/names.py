@@ -26,7 +26,7 @@ BACKEND_ARGUMENTS = (
 )
 ARGUMENTS = LITHOPS_ARGUMENTS + BACKEND_ARGUMENTS
 
-#: What Lithops reads from its section ``lithops``.
+#: The settings that Lithops reads from its section ``lithops``.
 LITHOPS_KEYS = (
     *LITHOPS_ARGUMENTS,
     "backend_type",

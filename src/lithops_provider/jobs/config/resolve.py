@@ -1,5 +1,6 @@
 """
-Resolves the Lithops configuration: a given one or Lithops's own files, under the settings of a task.
+Resolves the Lithops configuration of a job: starts with a given one, or with Lithops's own files, and merges the
+settings of a task over it. `LithopsHook` and scripts call `resolve_config`.
 
 Facts about Lithops in this file are from its config.py and constants.py, version 3.8.0.
 """
@@ -37,9 +38,9 @@ from lithops_provider.jobs.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-#: Sections of settings.
+#: A configuration: settings by section.
 Config = dict[str, dict[str, Any]]
-#: Where a part of the configuration comes from, and that part.
+#: A part of the configuration: words for where it comes from, and its sections. Later layers win over earlier ones.
 Layer = tuple[str, Config]
 
 
@@ -51,7 +52,7 @@ def resolve_config(
     source: str = "config",
 ) -> dict[str, Any]:
     """
-    Returns the complete Lithops configuration. Nothing that is given is changed.
+    Returns the complete Lithops configuration. The arguments aren't changed.
 
     :param base: configuration that replaces Lithops's own files, as ``FunctionExecutor(config=...)`` does.
         Without it: ``LITHOPS_CONFIG``, ``LITHOPS_CONFIG_FILE``, ``./.lithops_config``, ``~/.lithops/config``,
@@ -85,7 +86,7 @@ def resolve_config(
     _set_own_defaults(config, backend)
     complete = complete_config(config, _sources(layers))
     if "max_workers" in for_backend:
-        # aws_batch computes its own from the size of its environment.
+        # Lithops's aws_batch computes this from the size of its environment, whatever was given.
         complete[backend]["max_workers"] = min(int(complete[backend]["max_workers"]), config[backend]["max_workers"])
     storage = complete["lithops"]["storage"]
     log.info("Lithops configuration from %s: backend %s, storage %s", _sources(layers), backend, storage)
@@ -104,9 +105,9 @@ def implied_backend(config: Mapping[str, Mapping[str, Any]]) -> str:
     if lithops.get("backend"):
         return str(lithops["backend"])
     if (mode := lithops.get("mode")) in MODES:
-        # Lithops lets the section of a mode name its backend.
+        # In Lithops, the section of a mode can name the mode's backend.
         return str(config.get(mode, {}).get("backend") or get_default_backend(mode))
-    # Lithops would take aws_lambda whenever a configuration names no backend.
+    # Lithops itself takes aws_lambda whenever a configuration names no backend, even without a section for AWS.
     return "aws_lambda" if "aws" in config or "aws_lambda" in config else "localhost"
 
 
@@ -140,21 +141,21 @@ def storage_backends() -> list[str]:
 
 
 def monitoring_backends() -> list[str]:
-    """Returns the names of what Lithops's functions can report to."""
+    """Returns the names of the backends for Lithops's monitoring, to which its workers can report."""
     from lithops.monitoring import backends
 
     return _submodules(backends)
 
 
 def sections() -> list[str]:
-    """Returns the names that a section of the configuration can have."""
+    """Returns all names that sections of a configuration can have."""
     names = (*OTHER_SECTIONS, *CLOUDS, *compute_backends(), *storage_backends(), *monitoring_backends())
     return list(dict.fromkeys(names))
 
 
 def one_of(given: object, allowed: Iterable[str]) -> str:
     """
-    Returns the end of an error message about a name: what looks like it, and all that it could have been.
+    Returns the end of an error message about a wrong name: the right names that look like it, and all right names.
 
     :param given: the wrong name
     :param allowed: the right ones
@@ -171,7 +172,7 @@ def checked_layer(source: str, config: object, *, any_section: bool = False) -> 
 
     :param source: names it in errors
     :param config: what should be a configuration
-    :param any_section: let sections pass that Lithops doesn't know, as it does itself
+    :param any_section: whether to accept sections that Lithops doesn't know, as Lithops does with its own files
     :raises ConfigurationError: it isn't a configuration
     """
     if not isinstance(config, Mapping):
@@ -254,7 +255,8 @@ def _merged(layers: Iterable[Layer]) -> Config:
     for _, layer in layers:
         named = layer.get("lithops", {})
         if named.get("backend") or named.get("mode"):
-            # Either replaces both of a lower layer: Lithops would follow that one's backend.
+            # A layer that names one of the two replaces both of an earlier layer. Otherwise Lithops would use the
+            # earlier layer's backend though this one names another mode.
             for key in ("backend", "mode"):
                 config["lithops"].pop(key, None)
         _merge(config, layer)
@@ -324,7 +326,7 @@ def _check_monitoring(config: Config, layers: list[Layer]) -> None:
 
 
 def _read_numbers(config: Config, layers: list[Layer], backend: str) -> None:
-    """Turns numbers that a template, a URI or a form gave as text into numbers, and checks them."""
+    """Checks the numbers, and converts those that came as text from a template, a URI or a form."""
     for name in ("lithops", backend):
         section = config[name]
         for key in (*WHOLE_NUMBERS, *NUMBERS):
@@ -352,13 +354,13 @@ def _number(value: object, *, whole: bool) -> float | None:
 
 
 def _set_own_defaults(config: Config, backend: str) -> None:
-    """Sets what this package depends on."""
+    """Sets what this package depends on, whatever the configuration says."""
     lithops = config["lithops"]
-    lithops["data_cleaner"] = False  # it deletes a job's data when the process that sent it ends
-    lithops.setdefault("data_limit", False)  # otherwise 4 MiB for all items of a job
+    lithops["data_cleaner"] = False  # True would delete a job's data when the process that sent it ends
+    lithops.setdefault("data_limit", False)  # Lithops's default allows 4 MiB for all items of a job together
     for key in ("log_format", "log_stream", "log_filename"):
         lithops.pop(key, None)
-    lithops["log_level"] = None  # any other makes Lithops close the handlers of Airflow's task log
+    lithops["log_level"] = None  # with any other value Lithops closes the handlers of Airflow's task log
     if backend == "localhost":
         section = config["localhost"]
         if (version := section.get("version", 1)) != 1:

@@ -1,4 +1,7 @@
-"""Finds what is secret in a Lithops configuration."""
+"""
+Finds what is secret in a Lithops configuration. The connection masks these values in logs, the page takes them out of
+error texts, and whatever is stored or shown of a configuration goes without them.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-#: Parts of the names of keys whose values are secret: for Lithops 3.8.0's backends and the libraries that get
-#: a section as it is (redis, oci). tests/jobs/config/test_secrets.py compares them with Lithops's sources.
+#: A key is secret if its name contains one of these. They cover Lithops 3.8.0's backends and the libraries to which
+#: Lithops passes a whole section (redis, oci). tests/jobs/config/test_secrets.py compares them with Lithops's sources.
 _SECRET = (
     "access_key",
     "account_key",
@@ -28,9 +31,9 @@ _SECRET = (
 )
 _NOT_SECRET = ("token_expiry_time",)
 
-#: What Airflow has to add to the names that it hides by itself ("password", "secret", "token", "access_key").
-#: Its rule looks for these within the names of keys, anywhere in Airflow, so they must not be common words:
-#: ``otlp`` stands for the headers in that section.
+#: Names that Airflow has to hide beside those that it hides by itself ("password", "secret", "token", "access_key").
+#: Airflow hides the value of every key that contains one of them, anywhere, so they must not be common words:
+#: ``otlp`` hides the whole section, for the sake of its ``headers``.
 HIDDEN_NAMES = ("account_key", "amqp_url", "key_content", "pass_phrase", "otlp")
 
 

@@ -1,4 +1,7 @@
-"""Objects in storage as items: finds them, splits them into chunks, and says so when there is nothing to find."""
+"""
+Makes items of objects in storage, for functions with a parameter ``obj``: finds the objects that paths stand for, and
+splits them into chunks. The operators call it; `jobs/remote/objects.py` then reads a chunk where the function runs.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,11 @@ logger = logging.getLogger(__name__)
 ObjectItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 Description = dict[str, Any]
 
-#: Storage backends that speak S3, to which a path with ``s3://`` leads if nothing is configured for AWS.
+#: Storage backends that speak S3. If one of them is configured and nothing is for AWS, ``s3://`` means it.
 _S3_BACKENDS = ("minio", "ceph")
-#: Lookups at a time: each is a request or more, and there may be thousands of paths.
+#: Paths that are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
-#: How the names of compressed files end, of which no piece can be read without what is before it.
+#: Endings of compressed files. They aren't split, since a piece can't be read without all that is before it.
 _COMPRESSED = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
 _KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
 
@@ -34,10 +37,10 @@ def bind_object(client: LithopsClient, function: Any, data: Any) -> tuple[Bindin
     """
     Binds the arguments of a single call whose function takes an ``obj``.
 
-    :param client: whose storage is meant by a path without a scheme
+    :param client: a path without a scheme is looked up in its storage
     :param function: the user's function
     :param data: see `lithops_provider.jobs.binding.function.bind_call`
-    :raises InvalidInputError: see `bind_objects`; or it isn't exactly one object
+    :raises InvalidInputError: see `bind_objects`; or the path doesn't stand for exactly one object
     """
     element = tuple(data) if isinstance(data, list) else data
     binding, items, _ = bind_objects(client, function, [element if element is not None else ()])
@@ -61,17 +64,18 @@ def bind_objects(
     max_items: int = MAX_ITEMS,
 ) -> tuple[Binding, list[ObjectItem], list[int]]:
     """
-    Finds the objects that items name, and splits them.
+    Finds the objects that items name, and splits them into chunks.
 
-    :param client: whose storage is meant by a path without a scheme
+    :param client: a path without a scheme is looked up in its storage
     :param function: the user's function, which has a parameter ``obj``
     :param iterdata: paths such as ``bucket/key``, ``bucket/prefix/`` or ``s3://bucket/key``, absolute paths, URLs,
         CloudObjects, or dicts and tuples of arguments that include one as ``obj``
     :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
-    :param argument: if given, each item becomes this argument
+    :param argument: if given, each item becomes this keyword argument
     :param chunk_size: bytes per chunk
-    :param chunk_number: chunks per object, over ``chunk_size``
-    :param newline: chunks end with it; None for chunks of exactly the size
+    :param chunk_number: chunks per object; wins over ``chunk_size``
+    :param newline: chunks begin and end at line boundaries, where this text ends a line; None for chunks of exactly
+        the size
     :param max_items: how many items there may be, and how many chunks
     :returns: the binding, an item per chunk, and the number of chunks of each object
     :raises InvalidInputError: an object is missing, a prefix is empty, or the items are of several kinds
@@ -110,9 +114,9 @@ def bind_objects(
 
 def object_paths(function: Any, iterdata: Any, extra_args: Any = None) -> list[str]:
     """
-    Returns the paths that items name, without looking for what is there; the parameters are those of `bind_objects`.
+    Returns the paths that items name, without looking for the objects; the parameters are those of `bind_objects`.
 
-    :raises InvalidInputError: an item names none
+    :raises InvalidInputError: an item names no path
     """
     return [path for path, _ in _elements(function, iterdata, extra_args, None)[1]]
 
@@ -165,12 +169,13 @@ def _find(client: LithopsClient, path: str, where: str) -> list[Description]:
 def _url(url: str, where: str) -> Description:
     import requests
 
-    # Not HEAD: whether ranges work is what matters, and presigned URLs allow one method alone.
+    # This isn't a HEAD request, since it also has to find out whether the server supports ranges, and since a presigned
+    # URL allows one method only.
     headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
     try:
         with requests.get(url, headers=headers, timeout=30, stream=True) as response:
             total = response.headers.get("content-range", "").rpartition("/")[2]
-            if response.status_code != 416 or total != "0":  # as an empty file is answered for
+            if response.status_code != 416 or total != "0":  # for an empty file, servers answer 416 with the size 0
                 response.raise_for_status()
             ranges = response.status_code != 200
             size = total if ranges else response.headers.get("content-length", "")
@@ -236,7 +241,7 @@ def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str
             size = storage.head_object(bucket, key).get("content-length")
             return [] if size is None else [{"Key": key, "Size": size}]
         if "*" in key:
-            # Two of Lithops's backends take a pattern, the others ignore it.
+            # Only two of Lithops's backends apply a pattern themselves; so all keys before its "*" are listed.
             found = storage.list_objects(bucket, key[: key.index("*")])
             return [entry for entry in found if lithops_storage.matches(key, entry["Key"]) and entry["Key"][-1] != "/"]
         found = storage.list_objects(bucket, f"{key}/" if key else None)
@@ -260,7 +265,7 @@ def _chunks(
     described = {key: value for key, value in description.items() if key != "whole"}
     name = str(description.get("key") or description.get("path") or urlsplit(description.get("url", "")).path)
     if name.endswith(".parquet"):
-        newline = None  # it is cut by its row groups, see remote/tables.py
+        newline = None  # a Parquet file is split between its row groups, see remote/tables.py
     compressed = newline is not None and name.endswith(_COMPRESSED)
     if size and (chunk_size or chunk_number) and (compressed or description.get("whole")):
         logger.warning("%s is not split: %s", name, "it is compressed" if compressed else "its server has no ranges")

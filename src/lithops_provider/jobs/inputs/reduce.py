@@ -1,4 +1,7 @@
-"""The second phase of a map-reduce: a job whose items are the results of another, read inside the function."""
+"""
+Makes the items of the second phase of a map-reduce: each has references to the results of the map, which the reduce
+function's process reads from storage. The operators call it once the map is over.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.submit.plan import load_plan
 
+#: Positional arguments, keyword arguments, and what `jobs.remote.injection.Injection` adds to them.
 SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 
-#: In the place of a call's number: the round doesn't have the item.
+#: Stands for the number of a call where a round doesn't have the item.
 _NONE = -1
 
 
@@ -23,9 +27,9 @@ def bind_reduce(reduce_function: Callable[..., Any] | WithDefaults, extra_args: 
     """
     Binds a reduce function.
 
-    :param reduce_function: its first parameter is to take the list of results
+    :param reduce_function: its first parameter has to take the list of results
     :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
-    :raises InvalidInputError: it doesn't take them
+    :raises InvalidInputError: it doesn't take the list and ``extra_args``
     """
     binding = bind_function(reduce_function, extra_args, parameter="reduce_function")
     binding.check(([],), {}, "the list of the map's results")
@@ -38,7 +42,7 @@ def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int
 
     :param client: where the map ran
     :param mapped: the finished map
-    :param chunks: number of items of each object, for one reducer an object; None for a single reducer
+    :param chunks: into how many items each object was split, to get a reducer for each object; None for one reducer
     """
     reference = mapped.reference()
     if chunks is None:
@@ -46,7 +50,7 @@ def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int
     calls_of = [_calls_of_items(client, mapped, number) for number in range(len(mapped.rounds))]
     items: list[SpecialItem] = []
     for end, count in zip(accumulate(chunks), chunks, strict=True):
-        # Which calls have an object's items is known here: each reducer looks at these alone.
+        # The plan says which calls have an object's items, so that each reducer only reads what these have stored.
         calls = [None if found is None else sorted({*found[end - count : end]} - {_NONE}) for found in calls_of]
         only = {"first": end - count, "last": end - 1, "calls": calls}
         items.append(((), {}, {"results": [(0, [{**reference, **only}], False)]}))

@@ -1,6 +1,6 @@
 """
-Results of other jobs as items or arguments, by reference: only where they lie is read here, from the headers of parts.
-The results themselves go from storage to the functions.
+Makes items or arguments of the results of other jobs, by reference. This process only reads where each result lies,
+from the headers of parts; the results themselves go from storage straight to the functions. The operators call it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from lithops_provider.jobs.wait import look_at_job, wait_for_job
 
 logger = logging.getLogger(__name__)
 
+#: Positional arguments, keyword arguments, and what `jobs.remote.injection.Injection` adds to them.
 SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any] | None]
 
-#: What can be done about items that failed upstream.
+#: What the user can choose to be done about items that failed upstream.
 UPSTREAM_FAILURES = ("omit", "propagate")
 
-#: Bytes of results that a function reads at once: small ones need not a request each.
+#: Bytes of neighbouring results that a function reads in one request, so that small ones don't take one each.
 _WINDOW = 256 << 10
 _READERS = 16
 _NO_OUTCOME = {"type": "CallLostError", "message": "it has no outcome"}
 
 
 def is_reference(value: object) -> bool:
-    """Tells whether a value stands for the results of jobs: a job's value, or a list of such."""
+    """Tells whether a value stands for the results of jobs: it is a job's value, or a list of such values."""
     if isinstance(value, (list, tuple)):
         return bool(value) and all(LithopsJob.is_value(entry) for entry in value)
     return LithopsJob.is_value(value)
@@ -43,9 +44,10 @@ def is_reference(value: object) -> bool:
 
 def check_not_expanded(value: object) -> None:
     """
-    Checks that items are no piece of a job's value, into which Airflow takes it apart in ``.expand``.
+    Checks that the items aren't a piece of a job's value: Airflow's ``.expand`` would take the value, a dict, apart and
+    give each key with its value to a task of its own.
 
-    :raises InvalidInputError: they are
+    :raises InvalidInputError: they are such a piece
     """
     if isinstance(value, (list, tuple)) and len(value) == 2 and str(value[0]) in _VALUE_KEYS:
         raise InvalidInputError(
@@ -71,7 +73,8 @@ def bind_references(
     """
     Binds a map whose items are the results of other jobs, in the order of their items.
 
-    As items by value: a tuple gives positional arguments, a dict keyword arguments, anything else the first argument.
+    As with other items, a result that is a tuple gives positional arguments, a dict keyword arguments, and anything
+    else the first argument.
 
     :param client: where the jobs are
     :param function: the user's function
@@ -106,9 +109,8 @@ def fill_references(
     client: LithopsClient, item: Sequence[Any], *, failures: str = "omit", timeout: float | None = None
 ) -> SpecialItem:
     """
-    Has the function read the results of other jobs that are among the arguments of a single call.
-
-    A job of one call becomes its result, any other the list of its results.
+    Replaces values of jobs among the arguments of a single call by references, through which the function gets the
+    results. A job of a single call becomes its result, any other job the list of its results.
 
     :param client: where the jobs are
     :param item: from `lithops_provider.jobs.binding.function.bind_call`
@@ -134,18 +136,18 @@ def fill_references(
 
 def referenced_jobs(client: LithopsClient, value: Any, timeout: float | None = None) -> list[LithopsJob]:
     """
-    Returns the jobs that a value stands for, all of which are over.
+    Returns the jobs that a value stands for. Waits until all of them are over.
 
     :param client: where they are
     :param value: the value of a job, or a list of such
     :param timeout: seconds to wait at most for each
-    :raises StorageUnavailableError: one is elsewhere, or its data is gone
+    :raises StorageUnavailableError: one isn't in the client's storage and bucket, or its data is gone
     :raises JobTimeoutError: one is not over in time
     """
     jobs = [LithopsJob.from_dict(entry) for entry in (value if isinstance(value, (list, tuple)) else [value])]
     for job in jobs:
         client.check_holds(job)
-        if load_plan(client, job) is None:  # or all of its items would seem to have failed
+        if load_plan(client, job) is None:  # without this check all of its items would seem to have failed
             raise StorageUnavailableError(
                 f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}: run its task again"
             )
@@ -157,7 +159,7 @@ def referenced_jobs(client: LithopsClient, value: Any, timeout: float | None = N
 
 
 def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) -> tuple[list[dict[str, Any]], bool]:
-    """Returns the references that a function reads a list from, and whether it is to be the only one in it."""
+    """Returns what a function reads a list of results by, and whether the argument is the list's only result."""
     single = len(jobs) == 1 and jobs[0].items == 1 and jobs[0].kind != "map"
     if single or failures == "propagate":
         for job in jobs:
@@ -171,7 +173,10 @@ def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) ->
 
 
 def _locate(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...], dict[str, Any] | None]]:
-    """Returns for each item where its result is: key, bytes to read at once, bytes of the result; or why it failed."""
+    """
+    Returns a pair for each item. The first is where its result is: the part's key, the bytes to read at once, and the
+    bytes of the result in the part. The second is why the item failed, or None.
+    """
     found: list[tuple[tuple[Any, ...], dict[str, Any] | None]] = [((), _NO_OUTCOME)] * job.items
     keys = [
         key
@@ -199,7 +204,7 @@ def _locate(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...
 
 
 def _results(key: str, header: Header) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yields each item of a part with where its result is, which is nowhere if it failed."""
+    """Yields each item of a part, with where its result is; with an empty tuple if it failed."""
     window: list[tuple[int, int, int]] = []
     position = header.results_start
     for index, size in zip(header.index, header.size, strict=True):

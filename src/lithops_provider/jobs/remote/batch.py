@@ -17,15 +17,19 @@ import signal
 import sys
 import tempfile
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import frames
 from .isolation import end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
-from .items import LOAD_FAILURE, LOADED, SUCCESS, WROTE, CallSettings, ItemRunner, Message
+from .items import CallSettings, ItemRunner
 from .parts import PartBuilder, PartName, part_key
+from .reports import LOAD_FAILURE, LOADED, SUCCESS, WROTE, Message
 from .results import BEGUN
 from .storages import own_storage
+
+if TYPE_CHECKING:
+    from .reports import Block
 
 #: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
 #: stopped, so that what is done can be stored; where the limit is short, these shares of it.
@@ -170,12 +174,17 @@ class Batch:
 
     def add(self, message: Message) -> None:
         """Takes the outcome of an item."""
-        index, kind, started, seconds, peak_memory, payload, output = message
+        index, kind, started, seconds, peak_memory, _, payload, output = message
         if kind != SUCCESS:
             self.fail(index, message.failure(), started, seconds, peak_memory, output)
             return
         self._part.add_success(index, started, seconds, peak_memory, payload)
         self._added(index, output)
+
+    def add_block(self, indices: list[int], block: Block) -> None:
+        """Takes the outcomes of items that succeeded one after another."""
+        self._part.add_block(indices, block, time.time() - time.monotonic())
+        self.done += len(indices)
 
     def fail(
         self,

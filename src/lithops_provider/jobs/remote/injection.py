@@ -53,9 +53,11 @@ class Injection:
         self._clients: dict[str, Any] = {}
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
         self._window: tuple[str, tuple[int, int], bytes] | None = None
+        #: Whether each item's arguments have to be completed, not only those of items with something ``special``.
+        self.always = bool(names or places)
         #: Bucket and prefix of what was written through ``storage``, and those of them that are yet to be told.
         self._written: set[tuple[str, str]] = set()
-        self._untold: list[tuple[str, str]] = []
+        self.untold: list[tuple[str, str]] = []
 
     def __call__(
         self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any] | None
@@ -147,7 +149,7 @@ class Injection:
 
     def take_written(self) -> list[tuple[str, str]]:
         """Returns bucket and prefix of what was written through ``storage`` since, as far as they are new."""
-        untold, self._untold = self._untold, []
+        untold, self.untold = self.untold, []
         return untold
 
     def _recorded(self, storage: Any) -> Any:
@@ -176,7 +178,7 @@ class Injection:
         place = (bucket, prefix if len(self._written) < _MOST_WRITTEN else "")
         if (bucket, prefix) not in self._written and place not in self._written:
             self._written.add(place)
-            self._untold.append(place)
+            self.untold.append(place)
 
     def _client(self, name: str) -> Any:
         if name == "storage":

@@ -12,18 +12,9 @@ import time
 from typing import Any, Protocol
 
 from .isolation import end_group, lead_group, start_afresh
-from .items import (
-    HANDED_BACK,
-    LOAD_FAILURE,
-    LOADED,
-    WROTE,
-    CallSettings,
-    ItemRunner,
-    Message,
-    MessageReader,
-    MessageWriter,
-)
+from .items import CallSettings, ItemRunner
 from .output import take_output
+from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Message, MessageReader, MessageWriter, Ring
 
 #: Seconds between looks at the process when it is silent.
 _TICK = 0.2
@@ -56,6 +47,9 @@ class WatchedCall(Protocol):
 
     def add(self, message: Message) -> None:
         """Takes the outcome of an item."""
+
+    def add_block(self, indices: list[int], block: Block) -> None:
+        """Takes the outcomes of items that succeeded one after another."""
 
     def wrote(self, message: Message) -> None:
         """Takes where items have written objects."""
@@ -97,7 +91,11 @@ class ItemProcess:
         self.loaded = False
         self.ended = False
         self.item_since = time.monotonic()
-        self.alarmed = False
+        #: `time.monotonic` since when the item ran that was sent the alarm.
+        self.alarmed_for = 0.0
+        #: How many rows of the ring there were at the last look.
+        self.rows_seen = 0
+        self.ring = Ring(len(items), batch.settings["part_size"])
         #: Which item it was killed for, and why: type and message of the failure.
         self.killed_for: tuple[int | None, str, str] | None = None
         #: Whether it has reported what it can't have run: nothing is believed of it any more.
@@ -121,9 +119,12 @@ class ItemProcess:
             lead_group(parent)
             start_afresh(self.number)
             faulthandler.enable(file=self.output_fd, all_threads=False)
+            self.ring.keep_from_children()
             report = MessageWriter(writing)
             os.register_at_fork(after_in_child=report.close)  # what the function forks reports nothing
-            ItemRunner(report, self.output_fd, function, self.batch.settings, self.batch.deadline).run(self.items)
+            settings, deadline = self.batch.settings, self.batch.deadline
+            begins = self.batch.done == 0
+            ItemRunner(report, self.output_fd, function, settings, deadline, self.ring, begins).run(self.items)
             code = 0
         except BrokenPipeError:
             pass  # the parent is gone, and with it whoever wants to know
@@ -136,12 +137,17 @@ class ItemProcess:
         try:
             status: int | None = None
             while status is None:
-                select.select([self.reading], [], [], _TICK)
+                told, _, _ = select.select([self.reading], [], [], _TICK)
                 pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
                 if pid:
                     status = wait_status
                     self.ended = True
                 self._take_messages(all_of_them=status is not None)
+                if status is not None:
+                    self._take_rows(self.ring.count)
+                elif not told:
+                    self._take_rows(self.rows_seen)  # a tick ago: see `Ring.count`
+                self.rows_seen = self.ring.count
                 if status is None:
                     self.batch.housekeeping()
                     self._watch()
@@ -158,23 +164,43 @@ class ItemProcess:
     def _take_messages(self, all_of_them: bool) -> None:
         messages = self.reader.read(all_of_them)
         for message in messages:
+            self._take_rows(message.rows)
             if not self.refused:
                 self._take(message)
         if messages:
-            self.item_since = time.monotonic()
-            self.alarmed = False
+            self.item_since = time.monotonic()  # it may have waited for us
+
+    def _take_rows(self, count: int) -> None:
+        """Takes the outcomes of ordinary items, up to a row of the ring."""
+        if self.refused or count <= self.ring.taken:
+            return
+        first = self.reported
+        last = first + count - self.ring.taken
+        if last > len(self.items):
+            self._refuse("the process that ran the function reported more items than it was to run")
+            return
+        try:
+            block = self.ring.take(count)
+        except ValueError as error:
+            self._refuse(f"the memory through which the process that ran the function reports is damaged: {error}")
+            return
+        self.reported = last
+        self.batch.add_block([index for index, _ in self.items[first:last]], block)
+
+    def _refuse(self, reason: str) -> None:
+        """Ends the process, of which nothing is believed any more."""
+        self.refused = True
+        self._kill(reason, "ProcessDiedError")
 
     def _take(self, message: Message) -> None:
         if message.kind == LOADED:
             self.loaded = True
         elif message.kind == LOAD_FAILURE:
             self._fail_all(message.failure(), message.started)
-        elif message.item != self._running():
-            self.refused = True
-            self._kill(
-                f"the process that ran the function reported item {message.item}, which it wasn't running",
-                "ProcessDiedError",
-            )
+        elif message.kind == ROWS:
+            pass  # they were taken
+        elif self.reported >= len(self.items) or message.item != self.items[self.reported][0]:
+            self._refuse(f"the process that ran the function reported item {message.item}, which it wasn't running")
         elif message.kind == HANDED_BACK:
             self.batch.stopped = True
         elif message.kind == WROTE:
@@ -185,7 +211,13 @@ class ItemProcess:
 
     def _running(self) -> int | None:
         """Returns the item that runs by what was reported: items run in their order."""
-        return self.items[self.reported][0] if self.reported < len(self.items) else None
+        untaken = 0 if self.refused else max(0, self.ring.count - self.ring.taken)
+        position = self.reported + untaken
+        return self.items[position][0] if position < len(self.items) else None
+
+    def _since(self) -> float:
+        """Returns `time.monotonic` of when the item that runs began, or of when we last heard of the process."""
+        return max(self.item_since, self.ring.since)
 
     def _fail_all(self, failure: dict[str, Any], started: float) -> None:
         """The function can't even be loaded: what holds for the first item holds for all."""
@@ -203,15 +235,16 @@ class ItemProcess:
 
     def _watch(self) -> None:
         now = time.monotonic()
-        overdue = now - self.item_since - self._timeout()
-        if self.batch.end is not None and now > self.batch.end and self.batch.done:
+        since = self._since()
+        overdue = now - since - self._timeout()
+        if self.batch.end is not None and now > self.batch.end and (self.batch.done or self.ring.count):
             self.batch.stopped = True  # the item is handed back; next time it may be the first, and have all the time
         if self.batch.stopped:
             self._kill("the call was stopped")
         elif overdue > _GRACE:
             self._kill(f"{self._too_long()} and did not react to it")
-        elif overdue > 0 and not self.alarmed:
-            self.alarmed = True
+        elif overdue > 0 and self.alarmed_for != since:
+            self.alarmed_for = since
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGALRM)
 
@@ -229,13 +262,15 @@ class ItemProcess:
         index = self._running()
         if self.batch.stopped or index is None:
             return
-        if self.alarmed and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        if self.ring.idle and self.reported and self.killed_for is None:
+            return  # it could go on no longer, but between two items
+        if self.alarmed_for == self._since() and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
             # An item before it had set the signal to its default.
             self.killed_for = index, "TimeoutError", self._too_long()
         blamed, kind, message = self.killed_for or (index, "ProcessDiedError", _death(status))
         if blamed != index:
             return  # the item has ended after all, while its process was killed; this one only came next
-        seconds = time.monotonic() - self.item_since
+        seconds = time.monotonic() - self._since()
         output = take_output(self.output_fd, self.batch.settings["output_limit"])
         failure = {"type": kind, "message": message, "traceback": output}
         if self.loaded:

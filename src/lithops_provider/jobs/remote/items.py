@@ -1,40 +1,39 @@
-"""Runs items one after another in a process of their own, and reports each outcome through a pipe."""
+"""
+Runs items one after another in a process of their own, and reports their outcomes: ordinary ones through shared
+memory, of which the parent is told once a block, and all others by a message through a pipe.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
+import math
 import os
 import pickle
 import resource
 import signal
-import struct
 import sys
 import time
 import traceback
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from . import injection
-from .by_value import dump_by_value
-from .isolation import OwnDescriptor
 from .output import CapturedOutput, class_name, storable
-from .shipped_modules import load_function, names_shipped_module
+from .reports import FAILURE, HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, SUCCESS, WROTE, Message
+from .shipped_modules import dump_by_value, load_function, names_shipped_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
-SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK, WROTE = range(6)
+    from .reports import Ring
 
-#: index, kind, started, seconds, peak memory, length of the payload, length of the output
-_MESSAGE = "<QBddQQQ"
-_MESSAGE_SIZE = struct.calcsize(_MESSAGE)
-
-#: Bytes to take out of the pipe in one go.
-_READ_AT_ONCE = 1 << 20
+#: Seconds after which a block ends, so that its items are reported.
+_BLOCK = 0.05
+#: Seconds that an item has to take for its peak memory to be measured; others get what was measured last.
+_MEASURED = 0.001
 
 MAX_TYPE = 200
 MAX_MESSAGE = 4_000
@@ -147,33 +146,6 @@ def dump_result(value: Any) -> bytes:
             raise TypeError(f"the result, of type {kind}, can't be pickled: {error}{hint}") from None
 
 
-class Message(NamedTuple):
-    """
-    What the process that runs the items has to say.
-
-    :param item: its index
-    :param kind: ``SUCCESS``, or another of them
-    :param started: seconds since the epoch
-    :param seconds: how long the item took
-    :param peak_memory: bytes, of the process
-    :param payload: the pickled result, or as JSON the failure or where the item has written
-    :param output: what the item printed
-    """
-
-    item: int
-    kind: int
-    started: float
-    seconds: float
-    peak_memory: int
-    payload: bytes
-    output: str
-
-    def failure(self) -> dict[str, Any]:
-        """Returns the failure, if it tells of one."""
-        failure: dict[str, Any] = json.loads(self.payload)
-        return failure
-
-
 class ItemRunner:
     """
     Runs the items of a call.
@@ -183,6 +155,9 @@ class ItemRunner:
     :param function: the pickled function with the arguments all items share
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param deadline: `time.monotonic` after which no item is started
+    :param ring: takes what ordinary items leave; None to report them, too
+    :param begins: whether the call has done nothing yet: then its first item is started whatever the deadline, so that
+        rounds don't follow each other for ever
     """
 
     def __init__(
@@ -192,13 +167,19 @@ class ItemRunner:
         function: bytes,
         settings: CallSettings,
         deadline: float | None,
+        ring: Ring | None = None,
+        begins: bool = False,
     ) -> None:
         self.report = report
         self.pid = os.getpid()
         self.output = CapturedOutput(output_fd, settings["output_limit"])
         self.function = function
         self.timeout: float = settings["timeout"]
-        self.deadline = deadline
+        self.deadline = math.inf if deadline is None else deadline
+        self.ring = ring
+        self.begins = begins
+        self.parent = os.getppid()
+        self.block_end = 0.0
         self.item_since = 0.0
         self.in_item = False
 
@@ -236,53 +217,112 @@ class ItemRunner:
             self._send(0, LOAD_FAILURE, time.time(), 0.0, json.dumps(describe(error)).encode())
             return
         self._send(0, LOADED, time.time(), 0.0, b"")
-        parent = os.getppid()
-        longest = 0.0
+        self.inject = inject
+        self._run_items(_caller(function, common_args, common_kwargs, inject), items)
+
+    def _run_items(self, call: Callable[[int, memoryview], Any], items: Iterable[tuple[int, memoryview]]) -> None:
+        """Runs the items. All that is done here is done for each, so it has to be little."""
+        ring, own_pid = self.ring, self.pid
+        clock, getpid = time.monotonic, os.getpid
+        longest, latest = 0.0, math.inf if self.begins else self.deadline
+        since = clock()
+        self._begin_block()
         for index, blob in items:
-            since = time.monotonic()
-            if self.deadline is not None and since + longest > self.deadline:
-                self._send(index, HANDED_BACK, time.time(), 0.0, b"")
+            if since > latest:
+                self._hand_back(index)
                 return
-            if os.getppid() != parent:
-                return  # whoever would take the outcome is gone
-            started = time.time()
-            self.item_since = since
-            self.in_item = True
-            kind, payload = self._run_one(function, index, blob, common_args, common_kwargs, inject)
-            self._end_if_forked(None)
-            seconds = time.monotonic() - since
-            longest = max(longest, seconds)
-            if written := inject.take_written():
-                self.report(Message(index, WROTE, started, 0.0, 0, json.dumps(written).encode(), ""))
-            self._send(index, kind, started, seconds, payload)
+            if ring is not None:
+                ring.begin_item(since)
+            result = self._run_one(call, index, blob, since)
+            if getpid() != own_pid:
+                self._end_if_forked(None)
+            now = clock()
+            seconds = now - since
+            if seconds > longest:
+                longest, latest = seconds, self.deadline - seconds
+            if not self._add_row(result, since, seconds):
+                self._report(index, result, since, seconds)
+            elif now < self.block_end and ring is not None and not ring.has_block:
+                since = now  # where one ends the next begins: the clock is read once an item
+                continue
+            else:
+                self._tell_of_rows()
+            if os.getppid() != self.parent:
+                return  # whoever would take the outcomes is gone
+            self._begin_block()
+            since = clock()
 
     def _run_one(
-        self,
-        function: Any,
-        index: int,
-        blob: memoryview,
-        common_args: tuple[Any, ...],
-        common_kwargs: dict[str, Any],
-        inject: injection.Injection,
-    ) -> tuple[int, bytes]:
+        self, call: Callable[[int, memoryview], Any], index: int, blob: memoryview, since: float
+    ) -> bytes | dict[str, Any]:
+        """Returns the pickled result of an item, or why it failed."""
         try:
-            args, kwargs, special = pickle.loads(blob)
-            if common_kwargs:
-                kwargs = {**common_kwargs, **kwargs}
-            args, kwargs = inject(index, (*args, *common_args), kwargs, special)
-            result = function(*args, **kwargs)
-            self._end_if_forked(None)
-            payload = dump_result(result)
+            self.item_since = since
+            self.in_item = True
+            payload = dump_result(call(index, blob))
             self.in_item = False
-            return SUCCESS, payload
+            return payload
         except BaseException as error:
             self.in_item = False
             self._end_if_forked(error)
             if is_skip(error):
                 text = storable(_shown("message", partial(str, error)), MAX_MESSAGE)
                 print(f"skipped: {text}")  # noqa: T201 - the item's output
-                return SUCCESS, dump_result(None)
-            return FAILURE, json.dumps(describe(error)).encode()
+                return dump_result(None)
+            return describe(error, skip_frames=2)
+
+    def _add_row(self, result: bytes | dict[str, Any], since: float, seconds: float) -> bool:
+        """
+        Reports an item through the shared memory.
+
+        :returns: False if there is none, or no room in it, or if there is more to tell than a result
+        """
+        ring = self.ring
+        if ring is None or type(result) is not bytes or self.inject.untold or self.output.is_there():
+            return False
+        if seconds >= _MEASURED:
+            ring.peak_memory = _peak_memory()
+        return ring.add(result, since, seconds)
+
+    def _report(self, index: int, result: bytes | dict[str, Any], since: float, seconds: float) -> None:
+        """Reports an item by a message."""
+        started = time.time() - (time.monotonic() - since)
+        if written := self.inject.take_written():
+            self._send(index, WROTE, started, 0.0, json.dumps(written).encode(), output="")
+        if isinstance(result, bytes):
+            self._send(index, SUCCESS, started, seconds, result)
+        else:
+            self._send(index, FAILURE, started, seconds, json.dumps(result).encode())
+
+    def _begin_block(self) -> None:
+        """Notes that the parent knows of all there is so far."""
+        self.block_end = time.monotonic() + _BLOCK
+        if self.ring is not None:
+            self.ring.begin_block(_peak_memory())
+
+    def _tell_of_rows(self) -> None:
+        """
+        Tells the parent that there are rows to take. No item runs meanwhile: should the function have closed the pipe,
+        this process ends, and the items to come run in another one.
+        """
+        with self._idle(self.ring):
+            self._send(0, ROWS, 0.0, 0.0, b"", output="")
+
+    def _hand_back(self, index: int) -> None:
+        """Tells the parent that there is no time for an item."""
+        with self._idle(self.ring):
+            self._send(index, HANDED_BACK, time.time(), 0.0, b"")
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _idle(ring: Ring | None) -> Iterator[None]:
+        """Notes that no item is to blame if this process ends for what is done here."""
+        try:
+            yield
+        except OSError:
+            if ring is not None:
+                ring.set_idle()
+            raise
 
     def _end_if_forked(self, error: BaseException | None) -> None:
         """
@@ -309,75 +349,35 @@ class ItemRunner:
             self.in_item = False
             raise ItemTimeoutError(f"the item took longer than its timeout of {self.timeout:g} seconds")
 
-    def _send(self, index: int, kind: int, started: float, seconds: float, payload: bytes) -> None:
+    def _send(
+        self, index: int, kind: int, started: float, seconds: float, payload: bytes, output: str | None = None
+    ) -> None:
+        """Sends a message, with what was printed since the last one unless ``output`` is given."""
         self._end_if_forked(None)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
-        self.report(Message(index, kind, started, seconds, peak, payload, self.output.take()))
+        rows = 0 if self.ring is None else self.ring.count
+        text = self.output.take() if output is None else output
+        self.report(Message(index, kind, started, seconds, _peak_memory(), rows, payload, text))
 
 
-class MessageWriter:
-    """
-    Puts messages into a pipe.
-
-    :param fd: descriptor of its writing end
-    """
-
-    def __init__(self, fd: int) -> None:
-        self._pipe = OwnDescriptor(fd)
-
-    def __call__(self, message: Message) -> None:
-        """
-        Writes a message, however full the pipe is.
-
-        :raises OSError: the function has closed the pipe
-        """
-        if not self._pipe.is_ours():
-            os.write(2, b"the function has closed the file descriptor that its outcome is reported through\n")
-            raise OSError(errno.EBADF, "the pipe is closed")
-        *numbers, payload, output = message
-        text = output.encode()
-        view = memoryview(struct.pack(_MESSAGE, *numbers, len(payload), len(text)) + payload + text)
-        while view:
-            view = view[os.write(self._pipe.fd, view) :]
-
-    def close(self) -> None:
-        """Closes the pipe's end in this process, for which nothing is reported."""
-        self._pipe.close()
+def _peak_memory() -> int:
+    """Returns the most memory that this process has had so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
 
 
-class MessageReader:
-    """
-    Takes messages out of the pipe without blocking.
+def _caller(
+    function: Any, common_args: tuple[Any, ...], common_kwargs: dict[str, Any], inject: injection.Injection
+) -> Callable[[int, memoryview], Any]:
+    """Returns what calls the function with an item, of which it takes the index and the pickled arguments."""
+    injects = inject.always
+    loads = pickle.loads
 
-    :param fd: descriptor of the pipe's reading end
-    """
+    def call(index: int, blob: memoryview) -> Any:
+        args, kwargs, special = loads(blob)
+        if common_kwargs:
+            kwargs = {**common_kwargs, **kwargs}
+        if injects or special is not None:
+            args, kwargs = inject(index, (*args, *common_args), kwargs, special)
+            return function(*args, **kwargs)
+        return function(*args, *common_args, **kwargs)
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        os.set_blocking(fd, False)
-        self._buffer = bytearray()
-
-    def read(self, all_of_it: bool = False) -> list[Message]:
-        """
-        Returns what is complete by now.
-
-        :param all_of_it: empty the pipe; otherwise a writer that never pauses would keep its reader busy
-        """
-        wanted = len(self._buffer) + _READ_AT_ONCE
-        with contextlib.suppress(BlockingIOError):
-            while (all_of_it or len(self._buffer) < wanted) and (chunk := os.read(self.fd, _READ_AT_ONCE)):
-                self._buffer += chunk
-        messages = []
-        position = 0
-        while position + _MESSAGE_SIZE <= len(self._buffer):
-            index, kind, started, seconds, peak, size, printed = struct.unpack_from(_MESSAGE, self._buffer, position)
-            end = position + _MESSAGE_SIZE + size + printed
-            if end > len(self._buffer):
-                break
-            start = position + _MESSAGE_SIZE
-            payload = bytes(self._buffer[start : start + size])
-            output = self._buffer[start + size : end].decode("utf-8", "replace")
-            messages.append(Message(index, kind, started, seconds, peak, payload, output))
-            position = end
-        del self._buffer[:position]
-        return messages
+    return call

@@ -127,6 +127,19 @@ class CapturedOutput(io.TextIOBase):
     def reconfigure(self, **settings: Any) -> None:
         """Does nothing: there is nothing to set."""
 
+    def is_there(self) -> bool:
+        """
+        Returns whether anything may have come since the last call of `take`. Costs little: nothing is read from the
+        file but whether it has a first byte, which others may also have written through a descriptor of their own.
+        """
+        if self.written:
+            return True
+        _flush_c_stdout()
+        try:
+            return os.pread(self.fd, 1, 0) != b"" and self._file.is_ours()
+        except OSError:
+            return False  # the function has closed it
+
     def take(self) -> str:
         """Returns what came since the last call, and forgets it."""
         _flush_c_stdout()

@@ -8,11 +8,15 @@ last part as it goes on, and starts another when that one is big.
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
+
+if TYPE_CHECKING:
+    from .reports import Block
 
 SUFFIX = ".part"
 
@@ -75,6 +79,24 @@ class PartBuilder:
         self._crc = zlib.crc32(result, self._crc)
         self.sizes.append(len(result))
         self.size += len(result)
+
+    def add_block(self, indices: list[int], block: Block, epoch: float) -> None:
+        """
+        Adds items that succeeded one after another.
+
+        :param indices: of the items
+        :param block: their outcomes
+        :param epoch: `time.time` when `time.monotonic` was 0
+        """
+        self.indices += indices
+        self.started += [round(epoch + started, 4) for started in block.started]
+        self.seconds += [round(seconds, 6) for seconds in block.seconds]
+        self.peak_memory += block.peak_memory
+        self.sizes += block.sizes
+        self._crc = zlib.crc32(block.results, self._crc)
+        ends = itertools.accumulate(block.sizes)
+        self.results += [block.results[end - size : end] for end, size in zip(ends, block.sizes, strict=True)]
+        self.size += len(block.results) + _ROW_SIZE * len(indices)
 
     def add_failure(
         self, index: int, started: float, seconds: float, peak_memory: int, failure: dict[str, Any]

@@ -1,6 +1,7 @@
 """
 Modules that aren't installed where functions run: the DAG file's, with what was shipped of it by value, and those that
-another job's functions brought along, as its results may be of classes that are in them.
+another job's functions brought along, as its results may be of classes that are in them. Results that refer to such
+modules are pickled by value, with the file names of their code.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pickle
 import sys
 import types
 from importlib.machinery import ModuleSpec
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+#: What cloudpickle writes since 3.1.3 in place of a code's file name. Tracebacks would name neither file nor line.
+_NO_FILE = "<dynamic-code>"
 #: Names of the modules that were made of what was shipped.
 _shipped_modules: set[bytes] = set()
 
@@ -58,6 +62,38 @@ def names_shipped_module(pickled: bytes) -> bool:
     :param pickled: the pickle
     """
     return any(name in pickled for name in _shipped_modules)
+
+
+def reduce_code(code: CodeType, reducers: Mapping[type, Callable[[Any], Any]]) -> tuple[Any, tuple[Any, ...]]:
+    """
+    Reduces code as cloudpickle does, and puts the file name back in.
+
+    :param code: the code of a function
+    :param reducers: cloudpickle's own
+    """
+    make, arguments = reducers[CodeType](code)
+    return make, tuple(
+        code.co_filename if isinstance(argument, str) and argument == _NO_FILE else argument for argument in arguments
+    )
+
+
+def dump_by_value(value: Any) -> bytes:
+    """
+    Pickles a value with cloudpickle.
+
+    :param value: such as an instance of a class that was sent by value itself
+    """
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, CodeType):
+                return reduce_code(obj, self.dispatch_table)
+            return super().reducer_override(obj)
+
+    buffer = io.BytesIO()
+    Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
 
 
 def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str) -> Any:

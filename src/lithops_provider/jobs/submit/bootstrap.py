@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 #: In the order in which they import each other.
 _MODULES = (
-    "by_value",
+    "shipped_modules",
     "frames",
     "isolation",
     "output",
     "parts",
     "outcomes",
-    "shipped_modules",
     "results",
     "sources",
     "storages",
     "values",
     "injection",
+    "reports",
     "items",
     "item_process",
     "batch",

@@ -16,7 +16,7 @@ from cloudpickle import cloudpickle as internal
 
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.binding.function import is_task_decorator
-from lithops_provider.jobs.remote.by_value import reduce_code
+from lithops_provider.jobs.remote.shipped_modules import reduce_code
 from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
 
 

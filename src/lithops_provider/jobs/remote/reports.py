@@ -1,0 +1,314 @@
+"""
+How the process that runs items reports to the one that watches it. What an ordinary item leaves behind, a pickled
+result and three numbers, goes through memory that both share (`Ring`): that costs a small part of what a message
+does. All else, and that there is something new in the memory, is told by a message through a pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import mmap
+import os
+import struct
+from array import array
+from operator import sub
+from typing import Any, NamedTuple
+
+from .isolation import OwnDescriptor
+
+#: Kinds of messages. `ROWS` says that there are rows to take out of the `Ring`.
+SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK, WROTE, ROWS = range(7)
+
+#: index, kind, started, seconds, peak memory, rows, length of the payload, length of the output
+_MESSAGE = "<QBddQQQQ"
+_MESSAGE_SIZE = struct.calcsize(_MESSAGE)
+
+#: Bytes to take out of the pipe in one go.
+_READ_AT_ONCE = 1 << 20
+
+
+class Message(NamedTuple):
+    """
+    What the process that runs the items has to say.
+
+    :param item: its index
+    :param kind: ``SUCCESS``, or another of them
+    :param started: seconds since the epoch
+    :param seconds: how long the item took
+    :param peak_memory: bytes, of the process
+    :param rows: how many rows of the `Ring` came before it
+    :param payload: the pickled result, or as JSON the failure or where the item has written
+    :param output: what the item printed
+    """
+
+    item: int
+    kind: int
+    started: float
+    seconds: float
+    peak_memory: int
+    rows: int
+    payload: bytes
+    output: str
+
+    def failure(self) -> dict[str, Any]:
+        """Returns the failure, if it tells of one."""
+        failure: dict[str, Any] = json.loads(self.payload)
+        return failure
+
+
+class MessageWriter:
+    """
+    Puts messages into a pipe.
+
+    :param fd: descriptor of its writing end
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._pipe = OwnDescriptor(fd)
+
+    def __call__(self, message: Message) -> None:
+        """
+        Writes a message, however full the pipe is.
+
+        :raises OSError: the function has closed the pipe
+        """
+        if not self._pipe.is_ours():
+            os.write(2, b"the function has closed the file descriptor that its outcome is reported through\n")
+            raise OSError(errno.EBADF, "the pipe is closed")
+        *numbers, payload, output = message
+        text = output.encode()
+        view = memoryview(struct.pack(_MESSAGE, *numbers, len(payload), len(text)) + payload + text)
+        while view:
+            view = view[os.write(self._pipe.fd, view) :]
+
+    def close(self) -> None:
+        """Closes the pipe's end in this process, for which nothing is reported."""
+        self._pipe.close()
+
+
+class MessageReader:
+    """
+    Takes messages out of the pipe without blocking.
+
+    :param fd: descriptor of the pipe's reading end
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        os.set_blocking(fd, False)
+        self._buffer = bytearray()
+
+    def read(self, all_of_it: bool = False) -> list[Message]:
+        """
+        Returns what is complete by now.
+
+        :param all_of_it: empty the pipe; otherwise a writer that never pauses would keep its reader busy
+        """
+        wanted = len(self._buffer) + _READ_AT_ONCE
+        with contextlib.suppress(BlockingIOError):
+            while (all_of_it or len(self._buffer) < wanted) and (chunk := os.read(self.fd, _READ_AT_ONCE)):
+                self._buffer += chunk
+        messages = []
+        position = 0
+        while position + _MESSAGE_SIZE <= len(self._buffer):
+            item, kind, started, seconds, peak, rows, size, printed = struct.unpack_from(
+                _MESSAGE, self._buffer, position
+            )
+            end = position + _MESSAGE_SIZE + size + printed
+            if end > len(self._buffer):
+                break
+            start = position + _MESSAGE_SIZE
+            payload = bytes(self._buffer[start : start + size])
+            output = self._buffer[start + size : end].decode("utf-8", "replace")
+            messages.append(Message(item, kind, started, seconds, peak, rows, payload, output))
+            position = end
+        del self._buffer[:position]
+        return messages
+
+
+#: Bytes of a number.
+_NUMBER = 8
+#: Places of numbers at the beginning: how many rows there are, how many of them and which of the bytes were taken,
+#: whether no item runs; and since when the item runs that does.
+_COUNT, _TAKEN, _FREED, _IDLE, _SINCE = range(5)
+_PLACES = 8
+_MOST_SLOTS = 1 << 15
+_MOST_BYTES = 4 << 20
+
+
+class Block(NamedTuple):
+    """
+    Outcomes of items that succeeded one after another.
+
+    :param started: `time.monotonic` of each item's beginning
+    :param seconds: how long each took
+    :param peak_memory: bytes, of the process
+    :param sizes: bytes of each result
+    :param results: the pickled results, one after another
+    """
+
+    started: array[float]
+    seconds: array[float]
+    peak_memory: array[int]
+    sizes: array[int]
+    results: bytes
+
+
+class Ring:
+    """
+    The shared memory. It is made before the process forks that is to write into it. That one alone writes rows, and
+    counts each when it is complete; the watcher alone takes them. Both count on without end: a row lies at its number
+    modulo the number of slots, and results follow each other around a ring of bytes in the same way.
+
+    :param items: how many items there are: more rows are never needed
+    :param size: bytes of results that it should hold at most
+    """
+
+    def __init__(self, items: int, size: int) -> None:
+        self.slots = min(items, _MOST_SLOTS)
+        self.size = min(size, _MOST_BYTES)
+        columns = 4 * self.slots
+        self._memory = mmap.mmap(-1, _NUMBER * (_PLACES + columns) + self.size)  # shared, and without a name
+        self._view = memoryview(self._memory)
+        numbers = self._view[: _NUMBER * (_PLACES + columns)]
+        self._places = numbers[: _NUMBER * _PLACES].cast("q")
+        self._times = numbers[: _NUMBER * _PLACES].cast("d")
+        ends, started, seconds, peaks = (
+            numbers[_NUMBER * (_PLACES + column * self.slots) :][: _NUMBER * self.slots] for column in range(4)
+        )
+        self._ends, self._peaks = ends.cast("q"), peaks.cast("q")
+        self._started, self._seconds = started.cast("d"), seconds.cast("d")
+        self._bytes = self._view[_NUMBER * (_PLACES + columns) :]
+        #: Of whoever uses this object, writer or watcher: up to which row, and which byte, it has come.
+        self._row = self._byte = 0
+        #: Of the writer: how far it may go as far as it knows, and where the block ends that it has begun.
+        self._row_limit, self._byte_limit = self.slots, self.size
+        self._block_row, self._block_byte = self.slots // 2, self.size // 2
+        self.peak_memory = 0
+
+    # -- the process that runs items -------------------------------------------------------------------------------
+
+    def keep_from_children(self) -> None:
+        """Leaves the memory out of processes that this one forks, where the system can: they have nothing to report."""
+        with contextlib.suppress(AttributeError, OSError):  # not Linux
+            self._memory.madvise(mmap.MADV_DONTFORK)
+
+    def begin_item(self, since: float) -> None:
+        """
+        Notes that the next item begins.
+
+        :param since: `time.monotonic`
+        """
+        self._times[_SINCE] = since
+
+    def set_idle(self) -> None:
+        """Notes that no item runs any more, so that none is to blame if the process ends."""
+        self._places[_IDLE] = 1
+
+    def add(self, result: bytes, started: float, seconds: float) -> bool:
+        """
+        Adds an item that succeeded.
+
+        :returns: False if there is no room for it
+        """
+        row, begin = self._row, self._byte
+        end = begin + len(result)
+        if (row >= self._row_limit or end > self._byte_limit) and not self._has_room(end):
+            return False
+        position = begin % self.size
+        overhang = position + len(result) - self.size
+        if overhang <= 0:
+            self._bytes[position : position + len(result)] = result
+        else:
+            self._bytes[position:] = result[:-overhang]
+            self._bytes[:overhang] = result[-overhang:]
+        slot = row % self.slots
+        self._ends[slot] = end
+        self._started[slot] = started
+        self._seconds[slot] = seconds
+        self._peaks[slot] = self.peak_memory
+        self._byte = end
+        self._row = self._places[_COUNT] = row + 1  # last of all: from here on the row is the watcher's
+        return True
+
+    def _has_room(self, end: int) -> bool:
+        """Looks how much the watcher has taken by now."""
+        self._row_limit = self._places[_TAKEN] + self.slots
+        self._byte_limit = self._places[_FREED] + self.size
+        return self._row < self._row_limit and end <= self._byte_limit
+
+    def begin_block(self, peak_memory: int) -> None:
+        """
+        Notes that the watcher has been told of what there is.
+
+        :param peak_memory: that of the items to come, unless it is measured anew
+        """
+        self.peak_memory = peak_memory
+        self._block_row, self._block_byte = self._row + self.slots // 2, self._byte + self.size // 2
+
+    @property
+    def has_block(self) -> bool:
+        """Whether so much is new that the watcher should take it, before there is no more room."""
+        return self._row >= self._block_row or self._byte >= self._block_byte
+
+    # -- the watcher -----------------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """
+        How many rows have been written. On processors that don't keep the order of writes, a row that was counted
+        just now may not be there yet: take only what was counted some milliseconds ago, or what a message through a
+        pipe tells of, or what a process that has ended has left.
+        """
+        return self._places[_COUNT]
+
+    @property
+    def taken(self) -> int:
+        """How many rows have been taken."""
+        return self._row
+
+    @property
+    def since(self) -> float:
+        """`time.monotonic` of when the item that runs began; 0 before the first."""
+        return self._times[_SINCE]
+
+    @property
+    def idle(self) -> bool:
+        """Whether no item runs."""
+        return self._places[_IDLE] != 0
+
+    def take(self, count: int) -> Block:
+        """
+        Takes rows out, which makes room for others.
+
+        :param count: up to which row
+        :raises ValueError: they can't be what the process has written: a function has
+        """
+        rows = count - self._row
+        if not 0 <= rows <= self.slots:
+            raise ValueError(f"row {count} can't follow on row {self._row}")
+        ends = array("q", self._cut(self._ends, self._row, rows))
+        sizes = array("q", map(sub, ends, (self._byte, *ends[:-1])))
+        end = ends[-1] if rows else self._byte
+        if rows and (min(sizes) < 0 or end - self._byte > self.size):
+            raise ValueError("the results don't follow on each other")
+        block = Block(
+            array("d", self._cut(self._started, self._row, rows)),
+            array("d", self._cut(self._seconds, self._row, rows)),
+            array("q", self._cut(self._peaks, self._row, rows)),
+            sizes,
+            self._cut(self._bytes, self._byte, end - self._byte),
+        )
+        self._row, self._byte = count, end
+        self._places[_FREED] = end
+        self._places[_TAKEN] = count
+        return block
+
+    @staticmethod
+    def _cut(column: memoryview[Any], first: int, count: int) -> bytes:
+        """Returns a copy of so many entries from one on, across the end if need be."""
+        first %= len(column)
+        overhang = max(0, first + count - len(column))
+        return column[first : first + count].tobytes() + column[:overhang].tobytes()
