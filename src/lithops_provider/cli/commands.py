@@ -1,4 +1,7 @@
-"""The commands. Whoever may start Airflow's command line may read its database, so nobody is asked for a right."""
+"""
+The functions behind ``airflow lithops jobs ...``, which definition.py names. They check no rights: whoever may start
+Airflow's command line may read its database anyway.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What ``airflow lithops`` understands. Every start of Airflow's command line imports it: keep it light."""
+"""
+Defines the commands and arguments of ``airflow lithops``. Every start of Airflow's command line imports this module, so
+it must import nothing slow; commands.py is only loaded when a command runs.
+"""
 
 from __future__ import annotations
 

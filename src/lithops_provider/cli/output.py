@@ -1,4 +1,7 @@
-"""Shows rows and texts on a terminal: what comes from functions mustn't steer it."""
+"""
+Prints rows and texts for commands.py. It removes control characters, since texts that come from users' functions must
+not be able to steer the terminal.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Airflow's context in decorated functions: what of it travels to them, and what can't."""
+"""
+Gives decorated functions the variables of Airflow's context that they ask for by their parameters' names. Plain data
+travels to where they run; for what can't, it raises an error. The decorators and their operators call it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tells which items have failed: all of them in storage, the first in an XCom."""
+"""
+Publishes which items of a job have failed: all failures in storage, the first of them in an XCom. A task's run calls it
+when items have failed.
+"""
 
 from __future__ import annotations
 

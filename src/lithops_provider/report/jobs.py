@@ -1,4 +1,7 @@
-"""What a task tells of its jobs while they run, for the page in Airflow's web interface: an XCom and a link."""
+"""
+Publishes a task's jobs while they run: an XCom and a link, by which the page in Airflow's web interface and the command
+line find them. A task's run calls it before each round is sent.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class PublishedJobs:
 
     def restore(self, jobs: Mapping[str, LithopsJob]) -> None:
         """
-        Takes in what was published before a deferral.
+        Restores, after a deferral, what was published before it.
 
         :param jobs: values of jobs by phase
         """
@@ -44,7 +47,7 @@ class PublishedJobs:
         :param phase: ``call``, ``map`` or ``reduce``
         :param job: its value
         """
-        if not self._jobs:  # early: Airflow itself stores links when the task is over
+        if not self._jobs:  # pushed at once, since Airflow itself only stores links when the task is over
             link = LithopsJobLink()
             self.ti.xcom_push(key=link.xcom_key, value=link.get_link(self.operator, ti_key=self.ti))
         self._jobs[phase] = job.to_dict()

@@ -1,4 +1,7 @@
-"""What OpenLineage is told of a task. Imports its provider, so nothing but the operators' facet methods imports it."""
+"""
+Tells OpenLineage what a task reads and writes. This module imports OpenLineage's provider, which may not be installed,
+so only the operators' methods that OpenLineage calls import it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sums up a task's jobs, once they are over: the XCom for it, the prices, and whom else to tell."""
+"""
+Sums up a job once it is over, and publishes the summary: as an XCom, in metrics and in a span. A task's run, sensors
+and the listener call it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Metrics and spans of jobs, which go wherever Airflow's own go."""
+"""
+Sends metrics and spans of jobs to wherever Airflow's own go. A task's run counts each round that it sends;
+`report/summary.py` reports the end of a job.
+"""
 
 from __future__ import annotations
 

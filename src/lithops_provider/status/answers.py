@@ -1,4 +1,7 @@
-"""The page's data as plain JSON: a job, a page of its items, one item, all failures."""
+"""
+Makes plain JSON of what is known of a job: its value, its progress, a page of its items, one item, all failures. The
+page's app (`ui/app.py`) and the commands (`cli/commands.py`) show these answers.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ _SUMMARY = (
 
 def job_value(record: TaskRecord, phase: str) -> dict[str, Any]:
     """
-    Returns what the job's value and Airflow say, which is known whatever the storage does.
+    Returns what the job's value says, which is known even if the storage doesn't answer.
 
     :param record: the task instance
     :param phase: one of its phases

@@ -1,4 +1,7 @@
-"""What Airflow's database says of a task's jobs: a row of XCom and one of the task instance, however many items."""
+"""
+Reads what Airflow's database says of a task's jobs: a row of XCom and one of the task instance, however many items
+there are. `ui/` and `cli/` find tasks and their jobs by it.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,8 @@ def recent_tasks(session: Session, dag_ids: Collection[str] | None, limit: int, 
 
 def tasks_of_job(session: Session, named: str) -> list[TaskRecord]:
     """
-    Returns the task instances whose jobs have an executor id with some text in it, and maybe others.
+    Returns the task instances whose XCom contains a text, among which are those with such an executor id. The caller
+    has to compare the ids.
 
     :param session: of Airflow's database
     :param named: hexadecimal digits and ``-``

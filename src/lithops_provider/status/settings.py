@@ -1,6 +1,7 @@
 """
-Which connection and settings a task was given, out of what no user can write: the rendered fields that Airflow keeps of
-the task instance, or its operator in the version of the DAG that it ran with. Nothing is rendered here.
+Finds out which connection and settings a task was given, for `status/storage.py`. It only reads what no user can write:
+the rendered fields that Airflow keeps of the task instance, or its operator in the version of the DAG that it ran with.
+It renders no templates.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class _Unknown:
 
 
 def _is_known(value: Any) -> bool:
-    """Tells whether a value is one, and neither a template nor a piece of one."""
+    """Tells whether a value is known, and isn't a template or a container of one."""
     if isinstance(value, dict):
         return all(_is_known(entry) for entry in value.values())
     if isinstance(value, list):

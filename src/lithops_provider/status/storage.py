@@ -1,4 +1,7 @@
-"""Opens Lithops's storage where no task runs: in Airflow's servers, and on its command line."""
+"""
+Opens the storage of a job where no task runs: in Airflow's servers (`ui/`) and on its command line (`cli/`). It also
+checks that the job is the task's, since job values come from XComs, which users can write.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.status.records import TaskKey
 
-#: Items of a job whose data is gone that its value is believed to have.
+#: If a job's data is gone, its value can't be checked; more items than these are not believed then.
 _MOST_GONE = 1_000_000
 
 
@@ -62,7 +65,7 @@ def open_job(key: TaskKey, job: LithopsJob) -> LithopsClient:
 
 def check_owned(client: LithopsClient, job: LithopsJob, key: TaskKey) -> None:
     """
-    Checks that a job belongs to a task. One whose data was deleted has nothing to show, and belongs to anyone.
+    Checks that a job belongs to a task. A job whose data was deleted passes, since there is nothing left to show.
 
     :param client: where it is
     :param job: its value

@@ -1,4 +1,7 @@
-"""Turns errors that no retry mends into errors that Airflow doesn't retry."""
+"""
+Turns errors that a retry can't help against into AirflowFailException, after which Airflow doesn't retry a task. The
+operators run within it.
+"""
 
 from __future__ import annotations
 

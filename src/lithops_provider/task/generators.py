@@ -1,4 +1,4 @@
-"""Generators as arguments of operators."""
+"""Wraps generators that are arguments of operators, so that Airflow stores the same text for them in each parse."""
 
 from __future__ import annotations
 

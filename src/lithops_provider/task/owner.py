@@ -1,4 +1,7 @@
-"""How a try of a task is named as the owner of its jobs."""
+"""
+Names a try of a task as the owner of its jobs, and recognises such names: see `jobs/follow/owner.py`, which stores
+them, and `status/storage.py`, which compares them with a task instance.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One try of a task: sends, waits or defers, and judges, phase by phase."""
+"""
+One try of a task: for each phase it sends a job, waits for it or defers the task, and judges the outcome. `execute` and
+the other methods that Airflow calls of an operator (`task/operator.py`) work through a `TaskRun`.
+"""
 
 from __future__ import annotations
 
@@ -357,9 +360,9 @@ class TaskRun:
 
     def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
         """
-        Has the task's memory, and if wanted its jobs' data, deleted once the result is pushed: success callbacks run
-        after that. The callback is added to this try's copy of the operator, since no method of an operator runs after
-        the push; a listener's hook would be called for each task of every operator, and holds neither client nor jobs.
+        After the XCom push, deletes the saved state and, with ``clean_data``, the jobs' data. It does that in a success
+        callback, since Airflow calls those after the push. The callback is added to this try's copy of the operator: a
+        listener's hook would be called for each task of every operator, and holds neither client nor jobs.
 
         :param cleaned: the jobs; None if their results stay in storage
         """

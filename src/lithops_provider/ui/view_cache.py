@@ -1,4 +1,7 @@
-"""Keeps the views of the jobs that people look at, as many as fit."""
+"""
+Keeps the `JobView`s of the jobs that people look at, up to a limit, so that each request of the page only reads from
+storage what is new.
+"""
 
 from __future__ import annotations
 

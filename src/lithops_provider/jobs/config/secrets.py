@@ -1,6 +1,6 @@
 """
-Finds what is secret in a Lithops configuration. The connection masks these values in logs, the page takes them out of
-error texts, and whatever is stored or shown of a configuration goes without them.
+Finds what is secret in a Lithops configuration. The hook has Airflow mask these values in logs, the plugin adds the
+names that Airflow hides, and the trigger and the page keep the values out of what they store and show.
 """
 
 from __future__ import annotations

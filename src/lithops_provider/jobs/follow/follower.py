@@ -1,7 +1,8 @@
 """
-Follows a job by listing its objects: one LIST a poll, however many calls, and nothing is read or unpickled.
+Follows a job by listing its objects: each poll is one LIST, however many calls there are, and no object is read.
+`JobRun`, wait.py and the trigger use it; the page reads states of calls by `read_calls`.
 
-Never through Lithops's `wait`: it cancels Airflow's alarm, drops None results and can hang.
+Lithops's own `wait` isn't used: it cancels the alarm of Airflow's timeouts, drops results that are None, and can hang.
 """
 
 from __future__ import annotations
@@ -17,30 +18,40 @@ from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import parse_part_name
 
-#: What Lithops writes when a call ends (lithops.storage.utils).
+#: Name of the object that Lithops writes when a call ends (lithops.storage.utils).
 _STATUS_NAME = "status.json"
 
-#: Takes the place of a call id where we ourselves store what became of items whose call can't tell any more.
+#: Stands in keys where otherwise a call's id is: below it, `JobRun` stores failures of items whose call can't report.
 LOST = "lost"
 
-#: Seconds that a backend has to start a call, beyond the timeout of an item, before it is given up.
+#: If nothing changes for the timeout of an item and so many seconds more, in which a backend may still be starting
+#: calls, the round is given up.
 START_GRACE = 300.0
-#: Seconds that a call which has stored all its outcomes may take to report its end.
+#: Seconds to wait for calls to report their end once all outcomes are stored, or once only started calls are awaited.
 _END_GRACE = 5.0
-#: A poll may take this share of the time at most: listing many objects is work, too.
+#: The share of the time that polls may take. Listing many objects takes long, so the delays between polls grow with it.
 _DUTY = 0.2
-#: Seconds of silence after which the process of a localhost job is looked for.
+#: After so many seconds without a change, the process of a localhost job is looked for.
 _SILENCE = 2.0
-#: Nothing changes: polls become rarer, up to this many times the interval, so that an end is seen within two.
+#: While nothing changes the delay grows by _GROWTH, up to _SLOWEST intervals, so an end is noticed within two.
 _GROWTH = 1.2
 _SLOWEST = 1.8
-#: Seconds of a sleep at most: a signal's handler can end a pause, but not a sleep.
+#: Seconds of a single sleep. Python goes on with a sleep after a signal's handler has run; between two sleeps, `pause`
+#: notices that the handler wants it to end.
 _NAP = 0.2
 
 
 @dataclass
 class CallState:
-    """What is known of a call."""
+    """
+    What a listing says of a call.
+
+    :param started: whether it has started
+    :param ended: whether it has reported its end
+    :param done: its items with an outcome
+    :param failed: those of them that failed
+    :param parts: keys of its parts
+    """
 
     started: bool = False
     ended: bool = False
@@ -72,7 +83,7 @@ class Progress:
 
 def read_calls(keys: list[str], prefix: str) -> dict[str, CallState]:
     """
-    Reads the state of a round's calls from its keys.
+    Returns the state of a round's calls, as the keys of its objects tell it.
 
     :param keys: all keys under ``prefix``
     :param prefix: from `LithopsJob.round_prefix`
@@ -98,12 +109,13 @@ def read_calls(keys: list[str], prefix: str) -> dict[str, CallState]:
 
 class Follower:
     """
-    Follows the last round of a job. `poll` does one request; when to call it again is the caller's business.
+    Follows the last round of a job. `poll` makes one request; the caller decides when to call it again, see `delay`.
 
     :param client: where the job runs
     :param job: the job
     :param poll_interval: seconds between polls while things change; longer while nothing does
-    :param interrupted: the submission was, and calls that haven't started never will: only the others are awaited
+    :param interrupted: whether the round's submission was interrupted: only calls that have started are awaited then,
+        since the others were stopped before they could begin
     """
 
     def __init__(
@@ -124,11 +136,11 @@ class Follower:
 
     def poll(self) -> Progress:
         """
-        Looks once. Afterwards `over` says whether the round is at its end, `end` how that
-        came about, and `delay` how many seconds to wait before the next look.
+        Looks once, and returns the counts. Afterwards `over` says whether the round has ended, `end` how it has, and
+        `delay` how many seconds to wait before the next poll.
         """
         begin = time.monotonic()
-        gone = self._runner_is_gone(begin)  # before the listing, so that what it wrote at its end is in there
+        gone = self._runner_is_gone(begin)  # asked before the listing, so that the listing has all that it wrote
         calls = read_calls(self.client.keys(self.job.bucket, f"{self.prefix}/"), self.prefix)
         changed = calls != self.calls
         self.calls = calls
@@ -144,7 +156,7 @@ class Follower:
         return progress
 
     def _runner_is_gone(self, now: float) -> bool:
-        """Looks for the process only when the job is silent: that is what its death looks like."""
+        """Tells whether the process of a localhost job is gone; only looks for it after `_SILENCE` without a change."""
         return now - self._changed > _SILENCE and runner_is_gone(self.job)
 
     def _progress(self) -> Progress:
@@ -183,10 +195,10 @@ class Follower:
 
 def pause(seconds: float, stopped: Callable[[], bool]) -> None:
     """
-    Sleeps.
+    Sleeps, and wakes up early once ``stopped`` returns True.
 
     :param seconds: how long
-    :param stopped: tells whether to wake up before that
+    :param stopped: called several times a second
     """
     end = time.monotonic() + seconds
     while not stopped() and (left := end - time.monotonic()) > 0:
@@ -200,12 +212,12 @@ def follow(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Progress:
     """
-    Polls until the round is over.
+    Polls until the round is over, or ``stopped`` returns True.
 
-    :param follower: knows the job
-    :param on_progress: called after each poll
+    :param follower: of the round
+    :param on_progress: called after each poll with its counts
     :param deadline: seconds since the epoch at which to give up, or None
-    :param stopped: tells whether nobody wants to know any more
+    :param stopped: called several times a second
     :returns: the last counts
     :raises JobTimeoutError: the deadline has passed
     """

@@ -1,4 +1,7 @@
-"""Whose job a job is: an object beside it in storage, which nobody can write who may not write to the bucket."""
+"""
+Records in storage who waits for a job. Whoever wants to cancel or show a job checks the record first, since only those
+who may write to the bucket can change it, while users may write XComs.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class OwnerRecord:
     """
-    What is stored beside a job.
+    What is recorded of a job.
 
-    :param owner: who waits for it: any text that no other waiter has
+    :param owner: who waits for it: any text that names this waiter and no other
     :param items: how many items it has
     """
 
@@ -26,19 +29,19 @@ class OwnerRecord:
 
 def set_owner(client: LithopsClient, job: LithopsJob, owner: str) -> None:
     """
-    Says who waits for a job from now on. After a Clear the next try may take over a job before the last one, or
-    its trigger, comes to stop it.
+    Records who waits for a job from now on. After a Clear, the next try of a task may take over the job before the last
+    try, or its trigger, gets to stopping it; that one then sees that the job isn't its own any more.
 
     :param client: where the job runs
     :param job: its value
-    :param owner: any text that no other waiter has
+    :param owner: any text that names this waiter and no other
     """
     client.put(job.owner_key, json.dumps({"owner": owner, "items": job.items}).encode())
 
 
 def read_owner(client: LithopsClient, job: LithopsJob) -> OwnerRecord | None:
     """
-    Returns what is stored beside a job, or None if there is nothing, or half of it.
+    Returns what is recorded of a job, or None if nothing is or the record is damaged.
 
     :param client: where the job runs
     :param job: its value
@@ -55,7 +58,7 @@ def read_owner(client: LithopsClient, job: LithopsJob) -> OwnerRecord | None:
 
 def is_owner(client: LithopsClient, job: LithopsJob, owner: str) -> bool:
     """
-    Returns whether somebody is the recorded owner, or none is recorded.
+    Returns whether ``owner`` is the recorded owner, or none is recorded.
 
     :param client: where the job runs
     :param job: its value

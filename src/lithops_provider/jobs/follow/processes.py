@@ -1,4 +1,7 @@
-"""Tells whether the processes that run a localhost job are still there."""
+"""
+Finds the processes on this machine that run a localhost job: follower.py and wait.py ask whether there are any left,
+and cancel.py ends them.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import time
 
 from lithops_provider.jobs.job import LithopsJob
 
-#: The file that Lithops's runner gets its job from is the last argument of its command line, and of its forks'.
+#: The last argument of the command line of Lithops's runner is the file of its job; processes that it forks have the
+#: same command line.
 _JOB_FILE = re.compile(r"([0-9a-f]{16}-\d+-[AMR]\d+)-job\.json$")
-#: Seconds for which a look at the process table is good, to all jobs that were sent before: hundreds may ask for it.
+#: Seconds for which a look at the process table is reused for jobs that were sent before it. A trigger process may
+#: follow hundreds of jobs, and looking is slow.
 _FRESH = 1.0
 
 _lock = threading.Lock()
@@ -22,8 +27,8 @@ _seen_at = 0.0
 
 def is_local(job: LithopsJob) -> bool:
     """
-    Tells whether the job's processes are on this machine. If it runs in a container, they are those in there, and the
-    program that has started it and waits for its end.
+    Tells whether the job's processes are on this machine. If it runs in a container, the program that has started the
+    container and waits for its end counts, too.
 
     :param job: the job
     """
@@ -32,9 +37,9 @@ def is_local(job: LithopsJob) -> bool:
 
 def runner_is_gone(job: LithopsJob) -> bool:
     """
-    Tells whether a job that ran on this machine has no process any more. False where that can't be told.
+    Tells whether the last round of a job on this machine has no process any more. False for a job elsewhere.
 
-    :param job: the job, whose last round is meant
+    :param job: the job
     """
     age = time.time() - job.rounds[-1].submitted
     return is_local(job) and not runner_pids(job, fresh=min(_FRESH, age / 2))
@@ -42,10 +47,10 @@ def runner_is_gone(job: LithopsJob) -> bool:
 
 def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:
     """
-    Returns the process ids of the runner of a localhost job and of what it forked.
+    Returns the process ids of the runner of a localhost job's last round, and of the processes that it forked.
 
-    :param job: the job, whose last round is meant
-    :param fresh: seconds for which an earlier look will do
+    :param job: the job
+    :param fresh: how many seconds old an earlier look may be to be used again
     """
     global _seen, _seen_at
     with _lock:

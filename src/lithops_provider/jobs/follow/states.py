@@ -1,4 +1,7 @@
-"""What whoever follows a job passes on: how a round ended, and what its run remembers while somebody else looks."""
+"""
+Values that follow a job from process to process: how a round ended, which a trigger tells the task in its event, and
+what a task's run must remember while it is deferred.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from typing import Any
 @dataclass(frozen=True)
 class RoundEnd:
     """
-    How a round ended, from the last look at it.
+    How a round ended, as the last look at it found.
 
-    :param lost: why calls that never reported are given up; None if there are none
-    :param dead: whether those can't report any more, so that nothing runs twice if it is sent again
+    :param lost: why calls that haven't reported are given up; None if all have
+    :param dead: whether those calls have certainly ended, so that their items can be sent again and don't run twice
     """
 
     lost: str | None = None
@@ -25,7 +28,7 @@ class RoundEnd:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> RoundEnd:
-        """Reads what `to_dict` returned, among other things."""
+        """Makes one of a dict that has what `to_dict` returned, among other keys."""
         return cls(value["lost"], value["dead"])
 
 
@@ -34,8 +37,8 @@ class RunState:
     """
     What a run of a job must remember when another process goes on with it in the same try of a task.
 
-    :param since: number of the first round of this try: what failed in earlier ones is sent again in any case
-    :param memory: MB of the next round, if it was raised
+    :param since: number of the first round of this try: items that failed in earlier tries are always sent again
+    :param memory: MB of memory for the next round, if it was raised; else None
     """
 
     since: int

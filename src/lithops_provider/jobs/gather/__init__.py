@@ -1,1 +1,1 @@
-"""Reads what has become of a job's items."""
+"""Reads from storage what has become of a job's items: outcomes, results, failures, counts."""

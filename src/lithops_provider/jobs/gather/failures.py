@@ -1,4 +1,7 @@
-"""What became of a job: the outcome of each item, and what to say when too many failed."""
+"""
+Turns outcomes into results and `Failure`s, and writes the message for a job of which too many items failed. `JobRun`,
+wait.py and a task's run call it. It unpickles what functions have returned, so only processes of tasks may use it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from lithops_provider.jobs.remote.outcomes import Outcome
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.text import short_repr
 
-#: How many failures a message shows.
+#: Failures that a message shows.
 _SHOWN = 5
 _ITEM_REPR = 120
 
@@ -23,7 +26,7 @@ def describe_item(blob: bytes) -> str:
     with noticed_interrupts() as interrupts:
         try:
             text = _show_arguments(*pickle.loads(blob))
-        except BaseException as error:  # another process than the one that sent it may lack its class
+        except BaseException as error:  # this process may not be able to import the classes of the arguments
             if interrupts.came:
                 raise
             text = f"<arguments that can't be unpickled here: {_in_short(error)}>"
@@ -60,10 +63,10 @@ def _describe_special(special: dict[str, Any]) -> str:
 
 def make_failure(outcome: Outcome, blob: bytes) -> Failure:
     """
-    Describes a failed item.
+    Returns the failure of an item.
 
-    :param outcome: its outcome
-    :param blob: its pickled arguments
+    :param outcome: of the item
+    :param blob: the item's pickled arguments
     """
     failure = outcome.failure or {}
     return Failure(
@@ -83,7 +86,7 @@ def is_final(outcome: Outcome) -> bool:
 
 def failure_message(name: str, failures: list[Failure], total: int, where: str) -> str:
     """
-    Says how many items failed and shows the first few.
+    Returns a message that says how many items failed, and shows the first few failures.
 
     :param name: the function's name
     :param failures: all failures, in order of the items
@@ -104,7 +107,7 @@ def failure_message(name: str, failures: list[Failure], total: int, where: str) 
 
 def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]:
     """
-    Unpickles results.
+    Unpickles results. A result that can't be unpickled makes its item a failed one.
 
     :param outcomes: in order of the items
     :returns: the results, None where an item failed; and the outcomes of those whose result can't be unpickled here
@@ -134,11 +137,11 @@ def _not_loaded(error: BaseException) -> dict[str, Any]:
 
 def too_many(failed: int, total: int, min_success_ratio: float) -> bool:
     """
-    Tells whether fewer items succeeded than have to.
+    Tells whether too many items failed.
 
     :param failed: number of items that failed
     :param total: number of items
     :param min_success_ratio: share of items that have to succeed
     """
-    # The tolerance is for ratios such as 0.9 of 10 items, which floats don't hit.
+    # The tolerance is for ratios such as 0.9 of 10 items, which floats don't represent exactly.
     return (total - failed) / total + 1e-9 < min_success_ratio

@@ -1,6 +1,7 @@
 """
-Reads what parts tell of their items without the results, which are pickled: in processes that must not run what a
-function has returned, such as Airflow's API server.
+Reads the header of a part, which is an object in which a call stores outcomes. The header says everything of the items
+but their results. Those are pickled, and processes such as Airflow's API server must not unpickle what a function has
+returned.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from typing import Any
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote.parts import DamagedPartError
 
-#: Bytes that are read at first: the headers of most parts are shorter.
+#: Bytes to read first. The headers of most parts are shorter, so that one request is enough.
 _FIRST_READ = 64 << 10
-#: Bytes that a header can have: more is no length but something else.
+#: Bytes that a header can have. If the length says more, the object isn't a part.
 _LONGEST_HEADER = 1 << 30
-_LENGTH = struct.Struct("<Q")  # that of a frame, see remote/frames.py
+_LENGTH = struct.Struct("<Q")  # the length before each frame, see remote/frames.py
 _COLUMNS = ("index", "started", "seconds", "peak_memory", "size")
 
 
 @dataclass(frozen=True)
 class Header:
     """
-    The outcomes of a part, in columns; ``failures`` and ``output`` are by index of the item.
+    The outcomes of a part, in columns with an entry for each item; ``failures`` and ``output`` are by the item's index.
 
-    :param index: the items
-    :param started: seconds since the epoch
+    :param index: indices of the items
+    :param started: when each began, in seconds since the epoch
     :param seconds: how long each took
-    :param peak_memory: most bytes that its process had by the item's end
-    :param size: bytes of each one's result, 0 if it failed
+    :param peak_memory: the most bytes of memory that its process had used by the item's end
+    :param size: bytes of its result, 0 if it failed
     :param results_start: where in the part the frames of the results begin
     :param failures: ``type``, ``message`` and ``traceback`` of each item that failed
     :param output: what items printed
@@ -90,13 +91,13 @@ def read_header_frame(client: LithopsClient, bucket: str, key: str) -> bytes | N
         head += rest
     if end > len(head):
         raise DamagedPartError(f"{key} ends within its header")
-    if client.storage_backend == "localhost":  # the others write an object as a whole or not at all
+    if client.storage_backend == "localhost":  # all other storages write an object as a whole or not at all
         _check_end(client, bucket, key, head, end)
     return head[:end]
 
 
 def _check_end(client: LithopsClient, bucket: str, key: str, head: bytes, start: int) -> None:
-    """Checks that a part goes on to where its header says that the results end, without reading them."""
+    """Checks that a part is as long as its header says, without reading the results."""
     try:
         header = json.loads(head[_LENGTH.size : start])
         failed = {int(index) for index in header["failures"]}
@@ -110,7 +111,7 @@ def _check_end(client: LithopsClient, bucket: str, key: str, head: bytes, start:
 
 def decode_header(data: bytes, items: int) -> Header:
     """
-    Decodes the header of a part. What it says comes from a function's process, and is checked.
+    Decodes the header of a part, and checks it, since it comes from the process of a user's function.
 
     :param data: the part's first frame
     :param items: how many items the job has

@@ -1,7 +1,7 @@
 """
-Tells what foreign code raises apart from what a signal raises in this process while that code runs. A result whose
-unpickling raises KeyboardInterrupt has failed; a KeyboardInterrupt because somebody presses Ctrl-C must not be taken
-for that.
+Distinguishes what foreign code raises from what a signal's handler raises while that code runs. A result whose
+unpickling raises KeyboardInterrupt has failed, but a KeyboardInterrupt because somebody presses Ctrl-C must end the
+process. failures.py and outcomes.py unpickle within it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Interrupts:
 
 @contextlib.contextmanager
 def noticed_interrupts() -> Iterator[Interrupts]:
-    """Notices signals as long as it lasts. Their handlers do what they always do; they run in the main thread only."""
+    """
+    Notes within its block whether a signal has come. Its handler still runs as always. Python runs handlers in the main
+    thread only, so nothing is to be noted in others.
+    """
     noticed = Interrupts()
     before: dict[signal.Signals, Callable[..., Any]] = {}
 

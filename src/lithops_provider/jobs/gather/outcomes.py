@@ -1,4 +1,7 @@
-"""Reads the outcomes of a job, and finds out what became of items that have none."""
+"""
+Reads the outcomes that a round's calls have stored, and finds out why items have none. `JobRun` and wait.py call it
+once a round is over.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ class MissingItems:
     Items of a call that have no outcome.
 
     :param indices: the items
-    :param alone: whether the call had no other item
-    :param reason: why, or None if the call gave them back because its time was up
+    :param alone: whether the call had only one item
+    :param reason: the failure that they get; None if the call ended well and had no time left for them
     :param begun: whether the call has left the mark that it has begun
     """
 
@@ -69,7 +72,7 @@ def gather_outcomes(client: LithopsClient, job: LithopsJob, number: int = -1, *,
             logger.warning("%s is damaged, cut off for instance, and is taken to be missing", key)
         return outcomes
 
-    # Listed again each time: a call that still runs replaces its parts.
+    # Each repetition lists the parts again, since a call that still runs replaces its parts.
     return client.patiently(read, f"reading the parts of {prefix}", READ_SECONDS)
 
 
@@ -107,7 +110,7 @@ def find_missing(
     :param job: the job
     :param plan: the items of each call
     :param outcomes: what was gathered
-    :param lost: why calls that never reported are given up
+    :param lost: why calls that never reported are given up; None if all have reported
     """
     missing = []
     begun = begun_calls(client, job) if lost is not None else frozenset()
@@ -138,7 +141,7 @@ def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None)
         message = lost or "the call never reported"
         return {"type": "CallLostError", "message": f"call {call_id}: {message}", "traceback": ""}
     if not status.get("exception"):
-        return None  # it ended well, and gave back what it had no time for
+        return None  # the call ended well, and had no time left for these items
     kind, message = _exception_of(status)
     return {"type": kind, "message": f"call {call_id}: {message}", "traceback": _log_of(status)}
 
@@ -160,7 +163,7 @@ def _read_exception(info: Any) -> tuple[str, str]:
         return str(info.get("exc_type", "Error")), str(info.get("exc_value", ""))
     kind, value, _ = info
     arguments: tuple[Any, ...] = getattr(value, "args", ())
-    # Lithops marks the errors of its handler so.
+    # Lithops raises errors of its own worker with these two arguments.
     text = str(arguments[1]) if len(arguments) == 2 and arguments[0] == "HANDLER" else str(value)
     return getattr(kind, "__name__", "Error"), text
 

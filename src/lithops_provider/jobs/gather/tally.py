@@ -1,4 +1,7 @@
-"""What the calls of a job have told of its items, without their results."""
+"""
+Counts a job's items, and collects how long they took and where they wrote objects, without reading results. A task's
+run, sensors and the listener sum a job up from this.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import LithopsJob
 
-#: Parts whose headers are read at most, each in a request of its own.
+#: Parts whose headers are read at most, since each takes a request.
 _PARTS = 1_000
 
 Columns = Iterable[tuple["array[int]", "array[float]", "array[int]"]]
@@ -23,13 +26,13 @@ Columns = Iterable[tuple["array[int]", "array[float]", "array[int]"]]
 
 class Told(NamedTuple):
     """
-    What the calls of a job have told of its items.
+    What the calls of a job have reported of its items. An item has a try in each round that it was sent in.
 
-    :param succeeded: items that succeeded in any try
-    :param failed: items that failed in all
-    :param columns: index, seconds and peak memory of all tries; None if nobody has read them
+    :param succeeded: number of items that succeeded in one of their tries
+    :param failed: number of items that failed in all of them
+    :param columns: index, seconds and peak memory of all tries; None if they weren't read
     :param written: bucket and prefix of each place where items have written objects
-    :param ended: when the last try ended by its worker's clock, if that is known
+    :param ended: when the last try ended by its worker's clock; None if that isn't known
     """
 
     succeeded: int
@@ -41,7 +44,7 @@ class Told(NamedTuple):
 
 def told_by(outcomes: Outcomes) -> Told:
     """
-    Returns what outcomes tell that were read.
+    Returns the tally of outcomes that were read before.
 
     :param outcomes: of all items
     """
@@ -51,8 +54,8 @@ def told_by(outcomes: Outcomes) -> Told:
 
 def read_told(client: LithopsClient, job: LithopsJob) -> Told:
     """
-    Reads what a job's calls have told by now, without the results: the headers of its parts, or, if those are very
-    many, only their names.
+    Reads what a job's calls have reported by now. It reads the headers of the parts; if there are too many, it counts
+    by the names of parts alone.
 
     :param client: where the job runs
     :param job: its value

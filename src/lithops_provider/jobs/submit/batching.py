@@ -1,4 +1,4 @@
-"""Decides in how many calls the items go."""
+"""Decides in how many calls the items of a round are sent. send.py calls it, and spec.py checks the parameter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from lithops_provider.jobs.errors import InvalidInputError
 
-#: ``"auto"`` or a number of items.
+#: Items per call: a number, or ``"auto"``.
 BatchSize = int | str
 
 

@@ -1,6 +1,7 @@
 """
-How the wrapper reaches the functions: the modules of `lithops_provider.jobs.remote` travel as compiled code, which
-loads many times faster than functions pickled by value. Lithops checks that a runtime has the client's Python.
+Brings the code of `lithops_provider.jobs.remote` to where functions run, which has no installation of this package. The
+modules travel compiled, since that loads many times faster than functions pickled by value; Lithops checks that the
+runtime has the same Python as this process. payload.py and send.py put it into each job.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lithops_provider.jobs import remote
 if TYPE_CHECKING:
     from lithops_provider.jobs.remote.items import CallSettings
 
-#: In the order in which they import each other.
+#: The modules that every call needs, each after those that it imports.
 _MODULES = (
     "shipped_modules",
     "frames",
@@ -36,7 +37,7 @@ _MODULES = (
 )
 
 
-#: What only functions with a parameter ``obj`` need.
+#: The modules that only functions with a parameter ``obj`` need.
 _OBJECT_MODULES = ("lines", "tables", "objects")
 
 
@@ -54,7 +55,7 @@ def remote_code(swift: bool = False, objects: bool = False) -> bytes:
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"the installation of lithops_provider lacks jobs/remote/{name}.py")
         with open(spec.origin, encoding="utf-8") as file:
-            # optimize=2: docstrings stay here
+            # optimize=2 leaves the docstrings out
             code = compile(file.read(), f"<lithops_provider {name}.py>", "exec", dont_inherit=True, optimize=2)
         compiled.append((name, code))
     return zlib.compress(marshal.dumps(compiled), 9)
@@ -62,9 +63,10 @@ def remote_code(swift: bool = False, objects: bool = False) -> bytes:
 
 def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: CallSettings) -> Any:
     """
-    What Lithops calls in a function. Pickled by value: it imports nothing of this package that it doesn't bring.
+    Runs a call: the function that Lithops calls. It is pickled by value, so it imports nothing of this package but the
+    modules that it brings along.
 
-    :param call: see `lithops_provider.jobs.remote.batch.run_batch`, like all that follow
+    :param call: see `lithops_provider.jobs.remote.batch.run_batch`, also for ``function`` and ``settings``
     :param storage: injected by Lithops
     :param code: from `remote_code`
     """

@@ -1,4 +1,7 @@
-"""The pickler for functions and items: what cloudpickle's doesn't take, what it mustn't take, and what it refers to."""
+"""
+The pickler for functions and items, which payload.py uses. It extends cloudpickle's: it takes objects apart that
+cloudpickle can't, refuses objects of packages that the runtime lacks, and notes the modules that a pickle needs.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
 
 class NotInRuntimeError(Exception):
     """
-    An object is of a package that isn't where functions run.
+    An object belongs to a package that isn't installed where functions run.
 
     :param value: the object
     """
@@ -34,13 +37,14 @@ class NotInRuntimeError(Exception):
 
 _NAMED = (*REDUCED, type)
 
-#: What travelled by value of each module that functions can't import, by its name there.
+#: Functions and classes that travel by value, by their module, which functions can't import, and their name in it.
 Shipped = dict[str, dict[str, Any]]
 
 
 class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
-    Writes a function or items into a buffer. To be made while modules are registered to go by value.
+    Writes a function or items into a buffer. Modules that are to be pickled by value have to be registered with
+    cloudpickle before a pickler is made.
 
     :param buffer: where the pickle goes
     :param modules: gets the names of all modules that have to be imported to read the pickle
@@ -94,8 +98,8 @@ def _note_shipped(value: Any, shipped: Shipped) -> None:
 
 def _as_plain(decorated: Any) -> functools.partial[Any]:
     """
-    Returns what a decorated function is inside functions: the function itself, which may be called by its name, also
-    by itself, and as ``name.function``.
+    Returns what takes the place of a decorated function where functions run: something that calls the plain function,
+    and also has it as ``.function``, as the decorated one does.
     """
     plain = functools.partial(decorated.function)
     plain.__dict__.update(function=decorated.function, __wrapped__=decorated.function)
@@ -122,7 +126,7 @@ def _not_in_runtime(value: Any) -> bool:
 
 
 def _goes_by_reference(value: Any, by_value: Collection[str]) -> bool:
-    """Tells whether something that has a name is imported by it where the functions run."""
+    """Tells whether a value is pickled as its module and name, so that it is imported where the functions run."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or module in by_value:
         return False
@@ -140,8 +144,9 @@ def _imports(code: CodeType) -> set[str]:
 
 def _stable_name(cls: type) -> str | None:
     """
-    Returns a name under which cloudpickle knows a class again that it got from another process. By itself it makes up
-    names: then the class of a result would be another one than that of the next function that takes it.
+    Returns a name by which cloudpickle recognises a class that comes from another process. By itself, cloudpickle makes
+    a name up in each process. The class of a result would then differ from the class of the same name in the next
+    function that takes the result.
     """
     digest = _digest_of(getattr(sys.modules.get(cls.__module__), "__file__", None))
     return f"{digest}:{cls.__module__}:{cls.__qualname__}" if digest is not None and _found_in_module(cls) else None
@@ -157,7 +162,7 @@ def _found_in_module(value: Any) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _digest_of(file: str | None) -> str | None:
-    """Returns what tells versions of a file apart. A file that is in use isn't changed in place: it was read before."""
+    """Returns a digest of a file, which differs between versions. It is read once, since modules aren't reloaded."""
     try:
         with open(file or "", "rb") as opened:
             return hashlib.sha256(opened.read()).hexdigest()[:16]

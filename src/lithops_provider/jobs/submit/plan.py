@@ -1,6 +1,6 @@
 """
-A round's plan: which items each of its calls has. It lies in storage beside the items, so whoever follows, gathers or
-shows the job reads it from there.
+Stores and reads a round's plan, which says which items each of its calls has, and reads the items. Both lie in storage
+with the job: send.py writes them, and everything that gathers, shows or takes over a job reads them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
 
 def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
     """
-    Returns the items of each call of a round, or None if it came to nothing before its plan was stored whole.
+    Returns the items of each call of a round, or None if its plan isn't there: its submission ended before it was
+    stored, or the data was deleted.
 
     :param client: where the job runs
     :param job: its value
@@ -56,7 +57,7 @@ def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[
 
 def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
     """
-    Returns the MB that the last round was given, or None if it has the configured ones.
+    Returns the MB of memory that was set for the last round, or None if it has the configured memory.
 
     :param client: where the job runs
     :param job: its value
@@ -68,7 +69,7 @@ def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
 
 def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
     """
-    Returns a job's pickled items, or None if they were never stored whole.
+    Returns a job's pickled items, or None if they are missing or damaged.
 
     :param client: where the job runs
     :param job: its value

@@ -1,5 +1,5 @@
 """
-How objects are put together again that cloudpickle can't take apart. The functions here travel by value with what they
+Puts objects together again that reductions.py has taken apart. The functions here travel by value with what they
 rebuild, so they import nothing of this package.
 """
 

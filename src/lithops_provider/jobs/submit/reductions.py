@@ -1,4 +1,4 @@
-"""How the pickler takes apart what cloudpickle can't: objects of functools that hold a lock or weak references."""
+"""Takes apart objects of functools for the pickler: cloudpickle can't, since they hold a lock or weak references."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _DISPATCHER_CODE = functools.singledispatch(lambda value: None).__code__  # type
 
 def reduce_functools(value: Any) -> tuple[Any, ...] | None:
     """
-    Returns how to make a decorated function or attribute anew from the function under it, as `__reduce__` would, or
-    None if the value is nothing of the kind. What a cache holds stays behind.
+    Returns how to make a decorated function or attribute anew from the function under it, in the form that `__reduce__`
+    has; None for any other value. The contents of a cache don't travel.
 
     :param value: to be pickled by value
     """

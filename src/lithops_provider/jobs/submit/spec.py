@@ -1,4 +1,7 @@
-"""What a job is to do, ready to be sent: bound, checked and pickled."""
+"""
+What a job is to do, ready to be sent: bound, checked and pickled. A task's run and scripts make a `JobSpec` by
+`make_spec`, and give it to `JobRun`; the task's durable state compares digests to recognise a job of an earlier try.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Options:
     """
-    How the functions are to run. Names and meaning as in Lithops's `FunctionExecutor.map`, where it has them.
+    How the functions are to run. Parameters that Lithops's `FunctionExecutor.map` also has mean the same as there.
 
     :param batch_size: items per call, or "auto"
     :param max_concurrency: calls at most; None for no limit
@@ -64,7 +67,7 @@ class JobSpec:
     """
     A job that is ready to be sent.
 
-    :param kind: what the user called it as
+    :param kind: ``call``, ``map`` or ``reduce``
     :param name: the function's name
     :param function: pickled, with what all items share
     :param items: pickled arguments, one an item
@@ -72,7 +75,7 @@ class JobSpec:
     :param options: how to run it
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
-    :param bare_function: the function, pickled without values for parameters that nobody gives; empty if it has none
+    :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
     """
 
     kind: JobKind
@@ -88,9 +91,9 @@ class JobSpec:
     @functools.cached_property
     def digests(self) -> dict[str, str]:
         """
-        What tells whether the items, what they share, and the function are those of another time. That of the items is
-        of their bytes: if it differs, `same_items` compares their values. Values for parameters that nobody gives don't
-        count: some of them, as ``try_number``, are others in each try.
+        Digests of the items, of the arguments that they share, and of the function, by which a later try recognises
+        them. The digest of the items is of their bytes; if it differs, `same_items` compares their values. The values
+        of a `WithDefaults` are left out, since some of them, such as ``try_number``, change with each try.
         """
         digests = {"items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32]}
         problems: dict[str, UndigestibleError] = {}
@@ -111,16 +114,16 @@ class JobSpec:
 
 def same_items(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
     """
-    Tells whether items are those of another time, though their bytes may differ.
+    Tells whether two lists of items have equal values, though their bytes may differ.
 
     :param old: pickled items
-    :param new: the others
+    :param new: other pickled items
     """
     try:
         return len(old) == len(new) and all(
             one == other or digest_pickle(one) == digest_pickle(other) for one, other in zip(old, new, strict=True)
         )
-    except UndigestibleError as error:  # taken for changed: results of other items would be wrong, a second run is not
+    except UndigestibleError as error:  # False is safe: it runs items twice at worst, True could give wrong results
         logger.warning("Whether the items have changed can't be told, so they are taken for others: %s", error)
         return False
 

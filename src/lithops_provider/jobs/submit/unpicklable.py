@@ -1,4 +1,7 @@
-"""Finds what keeps a function from being shipped: the variable, and where it is referred to."""
+"""
+Finds what keeps a function from being shipped: the variable, and where the code refers to it. payload.py calls it once
+pickling has failed, for the error message.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,10 @@ class Reference(NamedTuple):
 
 def find_culprit(functions: list[Any], problem: Problem) -> str | None:
     """
-    Returns what of the functions' surroundings can't be pickled, or None when no single thing stands out.
+    Returns words for the one thing among what functions refer to that can't be pickled; None if there is no such thing.
 
     :param functions: plain functions
-    :param problem: tells what is wrong with a value
+    :param problem: returns why a value can't be pickled, or None
     """
     seen: set[int] = set()
     for function in functions:
@@ -57,7 +60,7 @@ def _search(function: Any, subject: str, seen: set[int], problem: Problem) -> st
 
 
 def _inside(reference: Reference, seen: set[int], problem: Problem) -> str | None:
-    """Looks into something that can't be pickled because of what it holds itself."""
+    """Looks inside a value that can't be pickled for the thing in it that is at fault."""
     name, where, value = reference
     seen.add(id(value))
     if functions := [function for function in _functions_behind(value) if _is_users(function.__module__)]:
@@ -86,7 +89,7 @@ def _class_of(value: Any) -> type:
 
 
 def _functions_behind(value: Any) -> list[FunctionType]:
-    """Returns the functions that a decorator made something else of: a task, a property, a dispatcher, a cache."""
+    """Returns the plain functions under a decorator, such as those under a task, a property, a dispatcher, a cache."""
     behind: tuple[Any, ...] = ()
     if is_task_decorator(value):
         behind = (value.function,)
@@ -162,7 +165,7 @@ def _global_names(code: CodeType) -> Iterator[tuple[str, int]]:
 
 
 def _is_users(module: str | None) -> bool:
-    """Tells whether code is the user's own, to be looked into: no one looks for a lock inside a library."""
+    """Tells whether a module is the user's own. Only those are looked into: users can't change what a library holds."""
     root = (module or "").partition(".")[0]
     file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
     installed = not file or "site-packages" in file or "dist-packages" in file

@@ -1,1 +1,1 @@
-"""A job as somebody sees it who only looks on."""
+"""Shows a job to somebody who looks on: what the page, the command line and the summary say of it."""

@@ -1,4 +1,7 @@
-"""Aggregates of a job's items that fit on a screen, whether there is one item or a hundred thousand."""
+"""
+Aggregates a job's items into charts that fit on a screen, whether there is one item or a hundred thousand.
+`status/answers.py` calls it for the page and the command line.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,21 @@ from typing import Any
 from lithops_provider.jobs.view.item_table import FAILED, SUCCEEDED, ItemTable
 from lithops_provider.jobs.view.job_view import Snapshot
 
-#: Bars of the histogram, rows and columns of the timeline at most.
+#: How many bars the histogram, and how many rows and columns the timeline has at most.
 _BARS, _ROWS, _COLUMNS = 30, 40, 100
-#: Items up to which the timeline has each for itself.
+#: Up to so many items, the timeline shows each by itself; with more, it shows how busy calls were.
 _SPANS = 400
-#: Durations that differ by more than this factor get a logarithmic axis.
+#: If the longest duration is more than so many times the shortest, the histogram's axis is logarithmic.
 _WIDE = 50.0
-#: Durations below this are all the same: what measuring them costs.
+#: Seconds that any duration counts as at least: shorter ones only tell what measuring costs.
 _SHORTEST = 1e-6
-#: Seconds of the past that the rate is taken from.
+#: The rate of a running job is taken from so many last seconds.
 _WINDOW = 30.0
 
 
 def histogram(table: ItemTable) -> dict[str, Any]:
     """
-    Returns how long items took.
+    Returns how many items took how long.
 
     :param table: the items
     :returns: ``edges`` in seconds, one more than bars; ``succeeded`` and ``failed``, counts by bar; ``log``, whether
@@ -65,7 +68,7 @@ def histogram(table: ItemTable) -> dict[str, Any]:
 
 def timeline(snapshot: Snapshot) -> dict[str, Any]:
     """
-    Returns when calls worked.
+    Returns which calls worked when, for a chart.
 
     :param snapshot: the job
     :returns: ``begin`` and ``end`` in seconds since the epoch; ``rows``, each a call or some neighbouring ones, with
@@ -121,7 +124,7 @@ def _label(group: Sequence[tuple[int, int]], many: bool) -> str:
 
 def _cells(items: Sequence[tuple[float, float, bool]], begin: float, width: float, calls: int) -> str:
     busy = [0.0] * _COLUMNS
-    full = [0] * (_COLUMNS + 1)  # where runs of completely filled columns begin and end
+    full = [0] * (_COLUMNS + 1)  # +1 where a run of columns that an item fills begins, -1 where it ends
     failed = bytearray(_COLUMNS)
     last = _COLUMNS - 1
     for started, seconds, has_failed in items:
@@ -151,10 +154,10 @@ def _cells(items: Sequence[tuple[float, float, bool]], begin: float, width: floa
 
 def rate(snapshot: Snapshot) -> float | None:
     """
-    Returns how many items end in a second: lately while the job runs, over all of it when it is over.
+    Returns how many items end in a second: of a running job in the last seconds, of one that is over on average.
 
     :param snapshot: the job
-    :returns: None while nobody can tell
+    :returns: None while no item has ended
     """
     job = snapshot.job
     counts = snapshot.counts
@@ -175,7 +178,7 @@ def rate(snapshot: Snapshot) -> float | None:
 
 
 def _round(seconds: float) -> float:
-    """Returns seconds with four significant digits, and with no more than people can use."""
+    """Returns seconds rounded to four significant digits, and to whole seconds if there are more before the point."""
     if seconds <= 0:
         return 0.0
     return round(seconds, max(3 - math.floor(math.log10(seconds)), 0))

@@ -1,4 +1,7 @@
-"""All items of a job as a table that can be filtered, searched and sorted: what is known of each but its result."""
+"""
+All items of a job as a table that can be filtered, searched and sorted. It has everything that is known of each item,
+but not its result. `JobView` makes it of parts, and `status/answers.py` reads rows of it.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,25 @@ from typing import Any, NamedTuple
 
 from lithops_provider.jobs.gather.headers import Header
 
-#: States of an item, by number.
+#: Names of an item's states; the table holds their positions here.
 STATES = ("waiting", "running", "succeeded", "failed")
 WAITING, RUNNING, SUCCEEDED, FAILED = range(len(STATES))
 
 #: Columns that the table can be sorted by.
 SORTS = ("index", "state", "attempts", "call", "started", "seconds", "peak_memory", "failure")
 
-#: Characters of a failure that the table keeps, and that can be searched.
+#: So many characters of a failure are kept in the table, and can be searched.
 _FAILURE = 300
 
 
 class Part(NamedTuple):
     """
-    What a part tells, as far as the table needs it.
+    What the table needs of a part, which is an object in which a call stores outcomes.
 
     :param round: number of its round
-    :param call: number of its call; -1 for what was found out about items whose call can't tell
+    :param call: number of its call; -1 for a part that `JobRun` has stored for items whose call can't report
     :param key: its key in storage
-    :param header: its columns; of failures only type and message, of output nothing
+    :param header: its columns; of each failure only one line, and no output
     """
 
     round: int
@@ -38,7 +41,7 @@ class Part(NamedTuple):
 
     @classmethod
     def of(cls, number: int, call: int, key: str, header: Header) -> Part:
-        """Keeps the short form of a header: tracebacks and output are read again when somebody wants to see them."""
+        """Makes one with the short form of a header. Tracebacks and output are read again when somebody wants them."""
         short = {index: {"text": summary(failure)} for index, failure in header.failures.items()}
         return cls(number, call, key, replace(header, failures=short, output={}))
 
@@ -47,7 +50,7 @@ def summary(failure: dict[str, Any]) -> str:
     """
     Returns a failure as one line.
 
-    :param failure: ``type``, ``message``, ``traceback``
+    :param failure: with ``type`` and ``message``
     """
     line = " ".join(f"{failure.get('type', 'Error')}: {failure.get('message', '')}"[: _FAILURE * 2].split())
     return sys.intern(line if len(line) <= _FAILURE else f"{line[: _FAILURE - 3]}...")
@@ -55,10 +58,10 @@ def summary(failure: dict[str, Any]) -> str:
 
 class ItemTable:
     """
-    The table. It doesn't change: what is new makes another.
+    The table. It isn't changed once it is shown: when parts are added, `JobView` makes a new one.
 
     :param items: how many items the job has
-    :param parts: what its calls have told
+    :param parts: all parts that were read
     """
 
     def __init__(self, items: int, parts: Iterable[Part]) -> None:
@@ -76,7 +79,7 @@ class ItemTable:
             self._take(part)
 
     def _take(self, part: Part) -> None:
-        """Takes in a part. A success counts, else what came last."""
+        """Takes in a part. If an item has several outcomes, a success counts, and without one the last failure."""
         state, attempts, failures = self.state, self.attempts, part.header.failures
         header = part.header
         for position, index in enumerate(header.index):
@@ -97,7 +100,7 @@ class ItemTable:
 
     def mark(self, index: int, state: int, number: int, call: int) -> None:
         """
-        Says that an item waits or runs in a round. What it failed with before stays, to be seen.
+        Notes that an item waits or runs in a round. The failure of an earlier round stays visible.
 
         :param index: the item
         :param state: WAITING or RUNNING
@@ -117,12 +120,12 @@ class ItemTable:
         self, *, sort: str = "index", descending: bool = False, states: Sequence[str] = (), search: str = ""
     ) -> Sequence[int]:
         """
-        Returns the indices of items, in order.
+        Returns the indices of the items that are wanted, in order.
 
-        :param sort: one of SORTS
-        :param descending: the other way round
-        :param states: only items in one of these; none for all
-        :param search: only items whose failure has this text in it, in upper or lower case, or whose index it is
+        :param sort: one of `SORTS`
+        :param descending: whether to reverse the order
+        :param states: only items in one of these states; empty for all items
+        :param search: only items whose failure contains this text, in upper or lower case, or whose index it is
         """
         key = (sort, descending, tuple(states), search)
         if key not in self._orders:

@@ -1,7 +1,7 @@
 """
-What somebody who looks on can know of a job: read from storage bit by bit, kept, and never unpickled.
-
-A look costs one LIST and the headers of the parts that are new since the last.
+What somebody who looks on can know of a job. `ui/` keeps a `JobView` for each job that people look at, and `cli/` makes
+one. It reads from storage step by step, keeps what it has read, and unpickles nothing: a look takes one LIST for each
+round that may still change, and the headers of the parts that are new since the last look.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from lithops_provider.jobs.view.item_table import FAILED, RUNNING, WAITING, Item
 
 logger = logging.getLogger(__name__)
 
-#: Threads that look, for all jobs; and that read parts, for one job.
+#: Threads that look at jobs, for all jobs together; and threads that read the parts of one job.
 _LOOKING, _READING = 4, 16
-#: Seconds between two looks at a job at least; and how much of the time they may take.
+#: Seconds that pass at least between two looks at a job; and the share of the time that looks may take.
 _PAUSE, _DUTY = 1.0, 0.25
-#: Seconds after which what was read so far is shown, while more is.
+#: While parts are read, a new snapshot shows what is known so far after so many seconds.
 _SHOW = 1.0
 
 _lookers = ThreadPoolExecutor(_LOOKING, thread_name_prefix="lithops-look")
@@ -42,13 +42,13 @@ class RoundView:
     """
     What is known of a round.
 
-    :param calls: by call id, of those that have started
-    :param plan: the items of each call, once it is known
-    :param sent: whether all of it was sent
+    :param calls: the calls that have started, by call id
+    :param plan: the items of each call; None until the plan was read
+    :param sent: whether all of its calls were sent
     :param stopped: whether somebody has stopped it
     :param objects: how many objects it has in storage
     :param settled: whether nothing of it can change any more
-    :param deleted: whether its data was there once, and isn't any more
+    :param deleted: whether its data was seen, and has been deleted since
     """
 
     calls: dict[str, CallState] = field(default_factory=dict)
@@ -61,33 +61,33 @@ class RoundView:
 
     @property
     def done(self) -> int:
-        """Items with an outcome, as the parts' names say."""
+        """Number of items with an outcome, as the names of parts say."""
         return sum(call.done for call in self.calls.values())
 
     @property
     def failed(self) -> int:
-        """Those of them that failed."""
+        """Number of items that failed."""
         return sum(call.failed for call in self.calls.values())
 
     @property
     def ended(self) -> int:
-        """Calls that have reported their end."""
+        """Number of calls that have reported their end."""
         return sum(call.ended for call in self.calls.values())
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """
-    A job at a time.
+    What is known of a job at one moment. It doesn't change; a later look makes another.
 
-    :param version: another one means that something has changed
-    :param taken: seconds since the epoch
-    :param job: its value
-    :param rounds: one for each of the job's
-    :param parts: what calls have told
+    :param version: differs from that of the last snapshot if something has changed
+    :param taken: when it was made, in seconds since the epoch
+    :param job: the job's value
+    :param rounds: what is known of each of its rounds
+    :param parts: the parts that were read
     :param table: the items
-    :param unread: parts that are yet to be read
-    :param damaged: parts that can't be read
+    :param unread: number of parts that are still to be read
+    :param damaged: number of parts that can't be read
     :param gone: whether its data was deleted, or never written
     """
 
@@ -132,7 +132,8 @@ class Snapshot:
 
 class JobView:
     """
-    Looks at a job whenever it is asked to, in a thread of its own: storages may be slow, and those who ask are not.
+    Looks at a job whenever it is asked to. It does that in another thread, so that a slow storage doesn't hold up the
+    server that asks.
 
     :param job: its value
     :param connect: returns the client for its storage; called in the thread
@@ -141,7 +142,7 @@ class JobView:
     def __init__(self, job: LithopsJob, connect: Callable[[], LithopsClient]) -> None:
         self.job = job
         self.snapshot: Snapshot | None = None
-        #: Why the last look failed.
+        #: Why the last look failed; None if it didn't.
         self.error: str | None = None
         self._connect = connect
         self._client: LithopsClient | None = None
@@ -157,7 +158,7 @@ class JobView:
         """
         Returns the client for the job's storage.
 
-        :raises LithopsJobError: the configuration is wrong, or the storage not to be reached
+        :raises LithopsJobError: the configuration is wrong, or the storage can't be reached
         """
         if self._client is None:
             client = self._connect()
@@ -167,10 +168,10 @@ class JobView:
 
     def refresh(self, job: LithopsJob, wait: float) -> None:
         """
-        Has the job looked at, if it wasn't just now. Afterwards `snapshot` and `error` tell.
+        Starts a look at the job unless the last one was just now. The look sets `snapshot` and `error`.
 
         :param job: its value, which may have more rounds by now
-        :param wait: seconds to wait at most; the look goes on
+        :param wait: seconds to wait for the look at most; after that, it goes on by itself
         """
         with self._lock:
             if len(job.rounds) > len(self.job.rounds):
@@ -186,7 +187,7 @@ class JobView:
         try:
             self._look_at_all()
             self.error = None
-        except Exception as error:  # whatever it is, those who look on have to be told
+        except Exception as error:  # of any kind: those who look on have to see that looking fails
             logger.warning("Looking at job %s failed", self.job.executor_id, exc_info=True)
             self.error = self._without_secrets(str(error) or type(error).__name__)
         now = time.monotonic()
@@ -207,21 +208,21 @@ class JobView:
                 self._rounds.append(RoundView())
             if not self._rounds[number].settled:
                 changed |= self._list(client, job, number, wanted)
-        # Earlier rounds aren't listed again; a job's data is deleted as a whole.
+        # Earlier rounds aren't listed again, but a job's data is deleted as a whole: the last round tells for all.
         gone = self._rounds[-1].deleted or not any(entry.objects for entry in self._rounds)
         if self.snapshot is None or wanted:
-            self._show(job, len(wanted), gone)  # at once, from the parts' names
+            self._show(job, len(wanted), gone)  # at once: the names of parts already tell the counts
         if wanted:
             self._read(client, job, wanted, gone)
         if changed or wanted or self.snapshot is None or self.snapshot.job is not job:
             self._show(job, 0, gone)
 
     def _list(self, client: LithopsClient, job: LithopsJob, number: int, wanted: list[tuple[int, str]]) -> bool:
-        """Lists a round, and adds the parts of it that are to be read. Returns whether something has changed."""
+        """Lists a round, and adds its parts that are to be read to ``wanted``. Returns whether anything has changed."""
         prefix = job.round_prefix(number)
         keys = client.keys(job.bucket, f"{prefix}/")
         known = self._rounds[number]
-        if known.objects and not keys:  # deleted by now: what was read is kept
+        if known.objects and not keys:  # the data was deleted; what was read before is kept
             known.settled = known.deleted = True
             return True
         names = {key[len(prefix) + 1 :] for key in keys if "/" not in key[len(prefix) + 1 :]}
@@ -239,7 +240,7 @@ class JobView:
         return now != known
 
     def _read(self, client: LithopsClient, job: LithopsJob, wanted: list[tuple[int, str]], gone: bool) -> None:
-        """Reads parts, and shows in between what there is."""
+        """Reads parts, and shows every second what is known so far."""
         shown = time.monotonic()
         with ThreadPoolExecutor(_READING, thread_name_prefix="lithops-read") as pool:
             for left, (number, key, header) in zip(
@@ -275,7 +276,10 @@ class JobView:
         self.snapshot = Snapshot(self._version, time.time(), job, rounds, parts, table, unread, damaged, gone)
 
     def _mark_running(self, job: LithopsJob, table: ItemTable, parts: list[Part]) -> None:
-        """Finds the items that are run again by the last round, and those that run now: the first of each call."""
+        """
+        Marks the items that the last round runs again as waiting, and those that run now as running: a call runs its
+        items in order, so that is its first one without an outcome.
+        """
         number = len(job.rounds) - 1
         known = self._rounds[number]
         if known.plan is None or known.ended >= job.rounds[-1].calls:

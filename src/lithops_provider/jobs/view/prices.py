@@ -1,9 +1,10 @@
 """
-Prices of compute backends, pay-as-you-go and without free grants, and what they make of a job.
+Prices of compute backends, pay-as-you-go and without free grants, and the cost of a job at these prices. summary.py
+calls it with the table that `report/summary.py` has merged.
 
-Backends are missing whose prices could not be looked up (code_engine, aliyun_fc, oracle_f), depend on what else a
-machine or cluster does (k8s, aws_batch, virtual machines), or are billed by units that Lithops's configuration doesn't
-have (gcp_functions: GHz). ``[lithops] prices`` in Airflow's configuration adds them.
+Some backends are missing: those whose prices could not be looked up (code_engine, aliyun_fc, oracle_f), depend on what
+else a machine or cluster does (k8s, aws_batch, virtual machines), or are billed by units that Lithops's configuration
+doesn't have (gcp_functions: GHz). Users add them by ``[lithops] prices`` in Airflow's configuration.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from lithops_provider.jobs.errors import ConfigurationError
 @dataclass(frozen=True)
 class Price:
     """
-    What a backend takes.
+    The prices of a backend.
 
     :param currency: ISO 4217
-    :param region: where
-    :param gb_second: for 1024 MB of configured memory and a second
-    :param vcpu_second: for a vCPU (Lithops's ``runtime_cpu``) and a second
-    :param request: for a call
-    :param date: when the source said so
-    :param source: who
+    :param region: the region that has these prices
+    :param gb_second: of 1024 MB of configured memory for a second
+    :param vcpu_second: of a vCPU (Lithops's ``runtime_cpu``) for a second
+    :param request: of a call
+    :param date: when the source had these prices
+    :param source: where they were looked up
     """
 
     currency: str = "USD"
@@ -67,10 +68,10 @@ PRICES: dict[str, Price] = {
 
 def merged_prices(given: Any) -> dict[str, Price]:
     """
-    Returns the table with a user's prices over it, field by field.
+    Returns the table of prices with a user's prices over it, field by field.
 
-    :param given: fields of `Price` by backend
-    :raises ConfigurationError: it is something else
+    :param given: fields of `Price` by backend, as the user has configured them
+    :raises ConfigurationError: it isn't a dict of such fields
     """
     if not isinstance(given, Mapping):
         raise ConfigurationError(f"[lithops] prices must be a JSON object by backend, got {given!r:.200}")
@@ -95,12 +96,12 @@ def estimate(
     price: Price, *, seconds: float, gb: float | None, vcpus: float | None, requests: int
 ) -> dict[str, Any] | None:
     """
-    Returns what a job has cost about.
+    Returns an estimate of what a job has cost.
 
-    :param price: its backend's
-    :param seconds: that functions ran, all together
-    :param gb: memory of each, if it is known
-    :param vcpus: of each, if that is known
+    :param price: of its backend
+    :param seconds: that its functions ran, all together
+    :param gb: memory of each function, if it is known
+    :param vcpus: vCPUs of each function, if they are known
     :param requests: number of calls
     :returns: ``estimate``, ``currency`` and ``region``; None if what the price depends on isn't known
     """

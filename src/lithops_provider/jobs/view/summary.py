@@ -1,4 +1,7 @@
-"""A job in a few numbers, once it is over."""
+"""
+Sums up a job that is over in a few numbers. `report/summary.py` pushes them to an XCom, and sends them as metrics and
+in a span.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Items that are named as the slowest.
+#: How many of the slowest items are named.
 _SLOWEST = 3
-#: Calls whose status is read at most, each in a request of its own: of more, some that are evenly spread.
+#: Calls whose status is read at most, since each takes a request. Of more calls, an evenly spread sample is read.
 _STATUSES = 16
 
 
@@ -37,13 +40,13 @@ def summarize(
     stopped: bool = False,
 ) -> dict[str, Any]:
     """
-    Returns a job that is over, or was stopped, as plain JSON of less than a kilobyte.
+    Returns a summary of a job that is over, or was stopped, as plain JSON of less than a kilobyte.
 
-    :param client: where it ran
+    :param client: where the job ran
     :param job: its value
-    :param told: of its items
+    :param told: what its calls have reported of its items
     :param prices: by backend
-    :param end: when it was over, in seconds since the epoch; None for now
+    :param end: when the job was over, in seconds since the epoch; None for now
     :param stopped: whether it was stopped before that
     :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``calls``, ``wall_seconds``; if there are
         any, ``retried`` (items sent again, counted each time), and ``unfinished`` items, with whether the job was
@@ -71,7 +74,7 @@ def summarize(
     seconds = found["compute_seconds"]
     settings = client.config.get(job.backend) or {}
     memory = load_memory(client, job) or settings.get("runtime_memory")
-    # So many calls share an instance, and its time.
+    # So many calls run on one instance at a time, which is paid for once.
     processes = max(int(settings.get("worker_processes") or 1), 1) if job.backend in prices else 1
     gb = memory / 1024 if memory else None
     if gb is not None:
@@ -93,7 +96,7 @@ def summarize(
 
 
 def _items(columns: Columns) -> dict[str, Any]:
-    """Goes over columns, without an object for each item: of 100,000 it takes milliseconds."""
+    """Aggregates columns as a whole, without an object for each item: 100,000 items take milliseconds."""
     total, peak = 0.0, 0
     slowest: dict[int, float] = {}
     for index, seconds, peak_memory in columns:
