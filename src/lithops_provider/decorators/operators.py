@@ -1,4 +1,7 @@
-"""The operators behind the decorators: their function is the decorated one, their arguments come from its call."""
+"""
+The operators behind the decorators, which `decorators/__init__.py` makes tasks of. Their function is the decorated one,
+and their arguments come from its call in the DAG file.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from lithops_provider.task.handover import Handover
     from lithops_provider.task.operator import LithopsBaseOperator
 
-#: Of items that are there when the DAG is parsed, so many are checked then; the rest when the task runs.
+#: So many of the items that are known when the DAG is parsed are checked then; all are checked when the task runs.
 _CHECKED_ITEMS = 100
 
 
@@ -91,7 +94,10 @@ class LithopsDecoratedOperator(DecoratedOperator):
         self.python_callable = python_callable
 
     def _hook_apply_defaults(self, *args: Any, **kwargs: Any) -> Any:
-        """Airflow's own takes arguments of the function from ``default_args``, whose names are the operator's."""
+        """
+        Leaves the arguments as they are. Airflow's own method fills in the function's arguments from ``default_args``,
+        but the names there are those of operators' parameters.
+        """
         return args, kwargs
 
     @classmethod
@@ -334,7 +340,7 @@ class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapR
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:
-    """Has a signature that every call fits."""
+    """Stands in for the function where Airflow checks a call: every call fits its signature."""
 
 
 def _known_later(item: Any) -> bool:
@@ -344,7 +350,8 @@ def _known_later(item: Any) -> bool:
 
 def in_full(value: Any) -> Any:
     """
-    Returns a value with the outputs of mapped tasks in it as lists: Airflow gives them as what reads the database.
+    Returns a value in which the outputs of mapped tasks are lists. Airflow gives them as sequences that ask its API
+    server for each entry.
 
     :param value: anything; looks into lists, tuples and dicts
     """

@@ -1,4 +1,7 @@
-"""Reads an operator's arguments: aliases of the original plugin, and values that come out of templates as text."""
+"""
+Reads and checks an operator's arguments: resolves the aliases of the original plugin, and converts values that come out
+of templates as text. The operators, and the servers' look at a task's settings, call it.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
 
 def flag(name: str, value: Any) -> bool:
     """
-    Reads a yes or no, which a template may have made text: the text "False" would count as true.
+    Reads a yes or no, which a template may have turned into text: Python takes the text "False" for true.
 
     :param name: the parameter, for the message
     :param value: a bool, or its text
@@ -129,7 +132,7 @@ def number(
 
 def environment(extra_env: Any) -> dict[str, str]:
     """
-    Reads environment variables. A value that is no str becomes one: a call with any other never reports.
+    Reads environment variables. Other values are converted to str, since a call with any other type never reports.
 
     :param extra_env: a dict, or None
     :raises InvalidInputError: it is something else, or a value is None

@@ -1,5 +1,5 @@
 """
-When a deferrable task leaves its worker, and how long it then stays away at the least.
+Decides when a deferrable task leaves its worker, and how long it then stays away at the least. `task/run.py` asks it.
 
 Airflow's scheduler fails a task ("state mismatch") when it queues it again in the very round in which it hears that the
 worker's process, which has deferred the task, is over: it takes that end for the end of the new process. Airflow 3.3.2
@@ -19,10 +19,11 @@ from lithops_provider.jobs.errors import ConfigurationError
 if TYPE_CHECKING:
     from lithops_provider.jobs.follow.follower import Progress
 
-#: Seconds: most short jobs are over by then, and a slot of a worker that is held so long costs less than a deferral,
-#: which starts another process.
+#: Default of ``defer_after`` in seconds. Most short jobs are over by then, and holding a worker's slot for that time
+#: costs less than a deferral, after which Airflow has to start another process.
 _DEFER_AFTER = 5.0
-#: Seconds: some rounds of a busy scheduler. Longer is safer, and makes jobs that end sooner than that come back later.
+#: Default of ``defer_at_least`` in seconds: some rounds of a busy scheduler. A longer time is safer, but tasks whose
+#: jobs end sooner come back that much later.
 _DEFER_AT_LEAST = 20.0
 
 
@@ -55,8 +56,8 @@ class WorkerWait:
 
     def enough(self, progress: Progress | None) -> bool:
         """
-        Tells whether the task is to be deferred now: not while its job, at the rate that it had so far, will be over
-        before a deferral could be.
+        Tells whether to defer the task now. It stays while its job, at the rate so far, will be over before a deferral
+        could end.
 
         :param progress: how far the job is, if that is known
         """

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 #: Key in the task state store. Airflow keeps it over retries and Clear.
 KEY = "lithops_jobs"
-#: Key under which what can't be read is kept for whoever wants to know what it was.
+#: Key to which a stored value is moved that can't be read, for users to look at.
 UNREADABLE_KEY = "lithops_jobs_unreadable"
 
-#: What to do for those who don't want a job to be gone on with.
+#: Words for users who don't want a job of an earlier try to be continued.
 _FRESH = "To start afresh instead, delete the key 'lithops_jobs' from the task's state store, or set durable=False."
 
 
-#: What a job and its items are recognised by.
+#: The digests by which a job of an earlier try is recognised, see `JobSpec.digests`.
 _DIGESTS = ("items", "shared", "function")
 
 
@@ -76,8 +76,8 @@ class DurableState:
 
     def load(self) -> dict[str, KnownJob]:
         """
-        Returns what `save` stored, by phase. What can't be read is put aside: users may write to the store, and so may
-        another release of this package.
+        Returns what `save` stored, by phase. A value that can't be read is moved to another key: users may write to the
+        store, and so may another release of this package.
         """
         stored = self._store.get(KEY) if self._store is not None else None
         if stored is None:
@@ -106,18 +106,18 @@ class DurableState:
             self._store.set(KEY, {phase: entry.to_dict() for phase, entry in known.items()})
 
     def forget(self) -> None:
-        """Has the next run of the task start afresh: it succeeded."""
+        """Deletes what is stored, once the task has succeeded, so that its next run starts afresh."""
         if self._store is not None:
             self._store.delete(KEY)
 
     def find(self, phase: str, client: LithopsClient, spec: JobSpec) -> LithopsJob | None:
         """
-        Returns the job that an earlier try sent for the same items.
+        Returns the job that an earlier try sent for the same items. Cancels one that it sent for others.
 
         :param phase: the phase
-        :param client: where it would be
-        :param spec: what is to be done now
-        :returns: None if there is none, or if it is about something else
+        :param client: of the storage and backend that this try uses
+        :param spec: what this try is to do
+        :returns: None if no job is stored, or if it can't be continued, which is logged with the reason
         """
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.submit.plan import load_items, load_plan

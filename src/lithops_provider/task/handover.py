@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
 
-#: Places where functions have written objects that are remembered, of which lineage tells.
+#: So many places where functions have written objects are kept, for lineage.
 _MAX_WRITTEN = 200
 
 
 @dataclass
 class Handover:
     """
-    What the phases of a task so far leave for the following ones.
+    What the phases of a task that are over leave for the following ones.
 
     :param jobs: the jobs of the phases that are over, by phase
     :param written: bucket and prefix of each place where functions have written objects through ``storage``
@@ -99,7 +99,7 @@ class Handover:
 @dataclass
 class Deferred:
     """
-    A task that waits in the triggerer.
+    The state of a task that waits in the triggerer.
 
     :param phase: the phase whose job it waits for
     :param job: that job

@@ -1,4 +1,7 @@
-"""What Airflow calls of an operator: to run, to go on after a deferral, to end, and to tell of its lineage."""
+"""
+The base of the operators: the methods that Airflow calls to run a task, to go on after a deferral, to kill it, and to
+ask for its lineage. The work is done in `task/run.py`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 class LithopsBaseOperator(LithopsParameters):
     """
-    Base of the operators.
+    Base of the operators. Airflow calls its methods.
 
     :param kwargs: see `LithopsParameters`
     """

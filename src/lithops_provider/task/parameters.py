@@ -1,6 +1,7 @@
 """
-The parameters that all operators share, and what each operator says about itself. `lithops_provider.task.run` works
-with these alone; `lithops_provider.task.operator` adds what Airflow calls.
+The parameters that all operators share, and the methods by which each operator says what its task does.
+`lithops_provider.task.run` uses an operator only through these; `lithops_provider.task.operator` adds the methods that
+Airflow calls.
 """
 
 from __future__ import annotations
@@ -175,13 +176,13 @@ class LithopsParameters(BaseOperator):
         :param context: Airflow's
         :param client: where it is to run
         :param phase: one of `phases`
-        :param handover: what earlier phases have left for this one; what the items alone tell a later one goes into it
+        :param handover: what earlier phases have left for this one; chunks that a later phase needs are put into it
         :raises InvalidInputError: the function doesn't take the items
         """
         raise NotImplementedError
 
     def _bind_function(self, phase: JobKind) -> Binding:
-        """Returns the function of a phase whose items are in storage already."""
+        """Returns the bound function of a phase, without items: after a deferral, they are read from storage."""
         raise NotImplementedError
 
     def _result(self, results: list[Any]) -> Any:
@@ -189,7 +190,7 @@ class LithopsParameters(BaseOperator):
         return results
 
     def _after_nothing(self) -> bool:
-        """Tells whether a phase without items is followed by the next; else the result is an empty list."""
+        """Tells whether the next phase runs even if this one has no items. If not, the result is an empty list."""
         return False
 
     def _memory(self, phase: JobKind) -> Any:

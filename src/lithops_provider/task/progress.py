@@ -1,4 +1,7 @@
-"""A job's progress and its functions' output in the task log, within bounds."""
+"""
+Writes a job's progress and its functions' output to the task log, but never more than some lines and characters. A
+task's run calls it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _MAX_ITEM_OUTPUT = 8_000
 
 
 class Log(Protocol):
-    """What is needed of a logger; Airflow's is structlog's, a script's is the standard library's."""
+    """The methods that are used of a logger: Airflow's is one of structlog, a script's one of the standard library."""
 
     @property
     def info(self) -> Callable[..., Any]:
@@ -30,7 +33,7 @@ class Log(Protocol):
 
 class ProgressLog:
     """
-    Says how far a job is, at most every few seconds, and when it is done.
+    Logs how far a job is, at most every few seconds, and once when it is done.
 
     :param log: where to
     """

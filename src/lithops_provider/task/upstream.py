@@ -1,4 +1,7 @@
-"""Takes values from the return values of other tasks: ``data_from_task`` and ``iterdata_from_task``."""
+"""
+Takes arguments and items from the return values of other tasks, for the operators' parameters ``data_from_task`` and
+``iterdata_from_task``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Checks that results can go into XCom and come out of it, before Airflow tries: a failed push would waste the job."""
+"""
+Checks that results can be pushed to XCom and pulled again, before Airflow tries: a push that fails would waste the job.
+A task's run calls it before it returns results.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def check_pushable(results: Any, *, many: bool) -> None:
 
 def _problem(value: Any) -> str | None:
     """
-    Does with a value what Airflow does when it is pushed and pulled.
+    Pushes and pulls a value as Airflow does, but without its API server.
 
     :returns: what goes wrong, or None
     :raises ResultNotPushableError: it is too large
@@ -74,8 +77,8 @@ def _problem(value: Any) -> str | None:
 
 def _pushed(value: Any) -> bytes:
     """
-    Returns a value as it comes to the API server, having done all that can fail on the way: Airflow's serializers, the
-    message to the task's supervisor, and JSON as the API client writes it.
+    Returns a value as it reaches the API server. It takes every step that can fail on the way: Airflow's serializers,
+    the message to the task's supervisor, and JSON as the API client writes it.
     """
     import msgspec
     from airflow.sdk.bases.xcom import BaseXCom
