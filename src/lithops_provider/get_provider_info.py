@@ -8,13 +8,40 @@ from lithops_provider import __version__
 
 #: Lithops 3.8.0's backends. tests/test_get_provider_info.py compares them with Lithops's own.
 _BACKENDS = [
-    *("localhost", "aws_lambda", "aws_batch", "gcp_cloudrun", "gcp_functions", "azure_functions"),
-    *("azure_containers", "code_engine", "ibm_cf", "openwhisk", "aliyun_fc", "oracle_f", "k8s", "knative"),
-    *("singularity", "aws_ec2", "azure_vms", "gcp_compute_engine", "ibm_vpc", "vm"),
+    "localhost",
+    "aws_lambda",
+    "aws_batch",
+    "gcp_cloudrun",
+    "gcp_functions",
+    "azure_functions",
+    "azure_containers",
+    "code_engine",
+    "ibm_cf",
+    "openwhisk",
+    "aliyun_fc",
+    "oracle_f",
+    "k8s",
+    "knative",
+    "singularity",
+    "aws_ec2",
+    "azure_vms",
+    "gcp_compute_engine",
+    "ibm_vpc",
+    "vm",
 ]
 _STORAGES = [
-    *("localhost", "aws_s3", "gcp_storage", "azure_storage", "ibm_cos", "minio", "ceph", "redis", "swift"),
-    *("infinispan", "aliyun_oss", "oracle_oss"),
+    "localhost",
+    "aws_s3",
+    "gcp_storage",
+    "azure_storage",
+    "ibm_cos",
+    "minio",
+    "ceph",
+    "redis",
+    "swift",
+    "infinispan",
+    "aliyun_oss",
+    "oracle_oss",
 ]
 
 

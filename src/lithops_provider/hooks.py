@@ -229,6 +229,8 @@ class LithopsHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Returns the form's fields for Airflow 3.1; later ones take them from `get_provider_info`."""
+        # Not by import statements: these packages come with Airflow's FAB provider, which this package doesn't depend
+        # on and type checkers need not find.
         wtforms, validators = import_module("wtforms"), import_module("wtforms.validators")
         lazy_gettext = import_module("flask_babel").lazy_gettext
         fieldwidgets = import_module("flask_appbuilder.fieldwidgets")

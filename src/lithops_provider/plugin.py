@@ -20,7 +20,8 @@ def hide_credentials() -> None:
 
     Airflow hides values by the names of their keys, in REST answers about connections and in rendered fields.
     ``[core] sensitive_var_conn_names`` could add names, but a package can't set it. Airflow has two maskers,
-    one for its servers and one for tasks (airflow/settings.py, `_configure_secrets_masker`, 3.1 to 3.3).
+    one for its servers and one for tasks (airflow/settings.py, `_configure_secrets_masker`, 3.1 to 3.3). Neither has a
+    public way to add names of keys: `mask_secret` adds values, and only those that are known already.
     """
     from airflow._shared.secrets_masker import _secrets_masker as server_masker
     from airflow.sdk._shared.secrets_masker import _secrets_masker as task_masker

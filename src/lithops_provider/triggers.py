@@ -105,8 +105,16 @@ class LithopsJobTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns what another triggerer needs to go on."""
         names = (
-            *("lithops_conn_id", "job", "poll_interval", "arguments", "lithops_config", "deadline", "owner"),
-            *("interrupted", "state", "first_look"),
+            "lithops_conn_id",
+            "job",
+            "poll_interval",
+            "arguments",
+            "lithops_config",
+            "deadline",
+            "owner",
+            "interrupted",
+            "state",
+            "first_look",
         )
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",

@@ -63,9 +63,16 @@ def list_(args: Namespace) -> None:
             task = {"dag_id": record.key.dag_id, "run_id": record.key.run_id, "task_id": record.key.task_id}
             rows.append(
                 {
-                    **{"job": job.executor_id, **task, "map_index": record.key.map_index, "task_state": record.state},
-                    **{"phase": phase, "function": job.function, "items": job.items, "rounds": len(job.rounds)},
-                    **{"backend": job.backend, "created": job.created},
+                    "job": job.executor_id,
+                    **task,
+                    "map_index": record.key.map_index,
+                    "task_state": record.state,
+                    "phase": phase,
+                    "function": job.function,
+                    "items": job.items,
+                    "rounds": len(job.rounds),
+                    "backend": job.backend,
+                    "created": job.created,
                 }
             )
     show_rows(rows, args.output)

@@ -77,7 +77,9 @@ class LithopsDecoratedOperator(DecoratedOperator):
     ) -> None:
         op_args = [freeze_generator(value) for value in op_args or ()]
         op_kwargs = {name: freeze_generator(value) for name, value in (op_kwargs or {}).items()}
-        if not getattr(self, "_BaseOperator__from_mapped", False):  # a mapped task is checked when it runs
+        # Airflow sets this private mark on an operator that a mapped one makes when it runs (3.1 to 3.3), and has no
+        # public name for it. Such an operator is checked as its function is bound, so not here too.
+        if not getattr(self, "_BaseOperator__from_mapped", False):
             check_names(self.custom_operator_name, python_callable, self.given(python_callable, op_args, op_kwargs))
             self.check_call(with_names(python_callable), op_args, op_kwargs)
         # Airflow would check the arguments against the function as if it were called with them: a map's are items.

@@ -63,8 +63,15 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: Bas
         "lithops.rounds": len(job.rounds),
     }
     told = (
-        *("items", "succeeded", "failed", "unfinished", "stopped", "retried", "calls"),
-        *("compute_seconds", "gb_seconds"),
+        "items",
+        "succeeded",
+        "failed",
+        "unfinished",
+        "stopped",
+        "retried",
+        "calls",
+        "compute_seconds",
+        "gb_seconds",
     )
     attributes |= {f"lithops.{name}": summary[name] for name in told if name in summary}
     span = _tracer().start_span(

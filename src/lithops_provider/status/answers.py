@@ -29,14 +29,29 @@ if TYPE_CHECKING:
 _LOG = 20_000
 #: What is shown of Lithops's status of a call, under Lithops's names.
 _STATUS = (
-    *("activation_id", "worker_cold_start", "worker_start_tstamp", "worker_end_tstamp", "worker_exec_time"),
-    *("worker_func_exec_time", "worker_func_cpu_usage", "worker_peak_memory_start", "worker_peak_memory_end"),
+    "activation_id",
+    "worker_cold_start",
+    "worker_start_tstamp",
+    "worker_end_tstamp",
+    "worker_exec_time",
+    "worker_func_exec_time",
+    "worker_func_cpu_usage",
+    "worker_peak_memory_start",
+    "worker_peak_memory_end",
 )
 
 #: The plain numbers of a summary.
 _SUMMARY = (
-    *("items", "succeeded", "failed", "unfinished", "retried", "calls", "wall_seconds"),
-    *("compute_seconds", "gb_seconds", "peak_memory"),
+    "items",
+    "succeeded",
+    "failed",
+    "unfinished",
+    "retried",
+    "calls",
+    "wall_seconds",
+    "compute_seconds",
+    "gb_seconds",
+    "peak_memory",
 )
 
 

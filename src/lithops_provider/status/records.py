@@ -163,8 +163,14 @@ def _query(*, outer: bool) -> Select[Any]:
     )
     # Columns: loading whole rows of task instances loads their pickled executor configuration, too.
     columns = (
-        *(TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index),
-        *(TaskInstance.state, TaskInstance.try_number, TaskInstance.start_date, TaskInstance.end_date),
+        TaskInstance.dag_id,
+        TaskInstance.run_id,
+        TaskInstance.task_id,
+        TaskInstance.map_index,
+        TaskInstance.state,
+        TaskInstance.try_number,
+        TaskInstance.start_date,
+        TaskInstance.end_date,
         TaskInstance.operator,
         XComModel.value,
     )

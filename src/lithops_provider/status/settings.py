@@ -27,8 +27,15 @@ if TYPE_CHECKING:
 
 #: The operators' parameters that lead to a job's storage.
 FIELDS = (
-    *("lithops_conn_id", "lithops_config", "config", "backend", "storage", "mode", "type"),
-    *("monitoring", "rabbitmq_monitor"),
+    "lithops_conn_id",
+    "lithops_config",
+    "config",
+    "backend",
+    "storage",
+    "mode",
+    "type",
+    "monitoring",
+    "rabbitmq_monitor",
 )
 #: What Airflow puts into the place of a secret.
 _MASK = "***"

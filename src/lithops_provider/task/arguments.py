@@ -89,8 +89,15 @@ def flag(name: str, value: Any) -> bool:
     raise InvalidInputError(f"{name} must be True or False, got {value!r:.100}")
 
 
-def number(name: str, value: Any, *, whole: bool = False, least: float | None = None, above: float | None = None,
-           most: float | None = None) -> Any:  # fmt: skip
+def number(
+    name: str,
+    value: Any,
+    *,
+    whole: bool = False,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+) -> Any:
     """
     Reads a number, which a template may have made text.
 

@@ -42,6 +42,9 @@ class LithopsBaseOperator(LithopsParameters):
         """
         Goes on after the trigger has seen the job's end. Returns and raises what `execute` does.
 
+        Providers mostly call this method ``execute_complete``. It keeps its name, which is stored in the database with
+        each deferred task: one that was deferred before an upgrade has to find it after.
+
         :param context: Airflow's
         :param event: the trigger's
         """
@@ -56,6 +59,8 @@ class LithopsBaseOperator(LithopsParameters):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except BaseException as error:
+            # Airflow's own name for "the trigger failed or timed out" (`TRIGGER_FAIL_REPR`, 3.1 to 3.3). It calls no
+            # other method of the operator then, and without this the job would go on unwatched.
             if next_method == "__fail__":
                 from lithops_provider.task.run import TaskRun
 

@@ -264,9 +264,9 @@ class LithopsParameters(BaseOperator):
         number = arguments.number
         ratio = number("min_success_ratio", self.min_success_ratio, least=0, most=1)
         return {
-            **{
-                name: arguments.flag(name, getattr(self, name)) for name in ("async_invoke", "get_result", "clean_data")
-            },
+            "async_invoke": arguments.flag("async_invoke", self.async_invoke),
+            "get_result": arguments.flag("get_result", self.get_result),
+            "clean_data": arguments.flag("clean_data", self.clean_data),
             "upstream_failures": arguments.choice("upstream_failures", self.upstream_failures, UPSTREAM_FAILURES),
             "min_success_ratio": 1.0 if ratio is None else ratio,
             "item_retries": number("item_retries", self.item_retries, whole=True, least=0) or 0,

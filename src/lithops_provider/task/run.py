@@ -362,7 +362,8 @@ class TaskRun:
     def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
         """
         After the XCom push, deletes the saved state and, with ``clean_data``, the jobs' data. It does that in a success
-        callback, since Airflow calls those after the push.
+        callback, since Airflow calls those after the push. The callback is added to this try's copy of the operator: a
+        listener's hook would be called for each task of every operator, and holds neither client nor jobs.
 
         :param cleaned: the jobs; None if their results stay in storage
         """

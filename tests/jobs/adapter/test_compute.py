@@ -132,7 +132,6 @@ CONSTANTS: dict[str, Any] = {
     "lithops.constants.LOCALHOST": "localhost",
     "lithops.constants.SERVERLESS": "serverless",
     "lithops.constants.JOBS_PREFIX": JOBS_PREFIX,
-    "lithops.storage.utils.init_key_suffix": follow._INIT_SUFFIX,
     "lithops.storage.utils.status_key_suffix": follow._STATUS_NAME,
     "lithops.utils._INJECTED_ARGS": frozenset(reserved.INJECTED),
 }

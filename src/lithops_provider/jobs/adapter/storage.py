@@ -21,8 +21,12 @@ from lithops_provider.jobs.remote.storages import PARTIAL, with_whole_files
 
 #: Names of errors of redis, botocore and google.auth by which they refuse credentials or miss them.
 _REFUSALS = (
-    *("AuthenticationError", "NoPermissionError", "NoCredentialsError", "PartialCredentialsError"),
-    *("DefaultCredentialsError", "RefreshError"),
+    "AuthenticationError",
+    "NoPermissionError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "DefaultCredentialsError",
+    "RefreshError",
 )
 #: Errors of a disk that waiting doesn't help against: it can't be written to, or it is full.
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}

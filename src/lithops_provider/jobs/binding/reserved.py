@@ -56,9 +56,10 @@ def filled_in(signature: inspect.Signature, given: Collection[str] = ()) -> tupl
     found = {
         name
         for name, parameter in signature.parameters.items()
-        if name in (*INJECTED, "obj") and name not in given and parameter.kind is not parameter.POSITIONAL_ONLY
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }  # fmt: skip
+        if name in (*INJECTED, "obj")
+        and name not in given
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
     return tuple(name for name in (*INJECTED, "obj") if name in found)
 
 

@@ -23,7 +23,11 @@ _EXTRAS = {
     **dict.fromkeys(("azure_storage", "azure_queue"), "azure"),
     **dict.fromkeys(("aliyun_fc", "aliyun_oss"), "aliyun"),
     **dict.fromkeys(("oracle_f", "oracle_oss"), "oracle"),
-    **{"k8s": "kubernetes", "knative": "knative", "minio": "minio", "ceph": "ceph", "redis": "redis"},
+    "k8s": "kubernetes",
+    "knative": "knative",
+    "minio": "minio",
+    "ceph": "ceph",
+    "redis": "redis",
 }
 
 

@@ -23,6 +23,17 @@ from typing import Any
 from lithops_provider.jobs.adapter.compute import quiet_lithops
 from lithops_provider.jobs.adapter.storage import check_importable
 from lithops_provider.jobs.config.complete import complete_config
+from lithops_provider.jobs.config.names import (
+    ARGUMENTS,
+    BACKEND_ARGUMENTS,
+    CLOUDS,
+    LITHOPS_ARGUMENTS,
+    LITHOPS_KEYS,
+    MODES,
+    NUMBERS,
+    OTHER_SECTIONS,
+    WHOLE_NUMBERS,
+)
 from lithops_provider.jobs.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -31,33 +42,6 @@ log = logging.getLogger(__name__)
 Config = dict[str, dict[str, Any]]
 #: A part of the configuration: words for where it comes from, and its sections. Later layers win over earlier ones.
 Layer = tuple[str, Config]
-
-_MODES = ("localhost", "serverless", "standalone")
-_CLOUDS = ("aws", "ibm", "gcp", "azure", "aliyun", "oracle")
-#: Sections that are neither a backend's nor a cloud's.
-_OTHER_SECTIONS = ("lithops", *_MODES, "otlp", "prometheus")
-
-#: Arguments that go into the section ``lithops``.
-_LITHOPS_ARGUMENTS = ("mode", "backend", "storage", "monitoring")
-#: Arguments that go into the section of the compute backend, as those of Lithops's FunctionExecutor do.
-_BACKEND_ARGUMENTS = (
-    *("runtime", "runtime_memory", "runtime_timeout", "workers", "max_workers", "worker_processes"),
-    *("remote_invoker", "invoke_pool_threads"),
-)
-ARGUMENTS = _LITHOPS_ARGUMENTS + _BACKEND_ARGUMENTS
-
-#: The settings that Lithops reads from its section ``lithops``.
-_LITHOPS_KEYS = (
-    *_LITHOPS_ARGUMENTS,
-    *("backend_type", "chunksize", "data_cleaner", "data_limit", "exclude_modules", "execution_timeout"),
-    *("include_modules", "log_filename", "log_format", "log_level", "log_stream", "monitoring_interval"),
-    *("telemetry", "telemetry_interval"),
-)
-_WHOLE_NUMBERS = (
-    *("runtime_memory", "runtime_timeout", "max_workers", "worker_processes", "invoke_pool_threads"),
-    *("execution_timeout", "chunksize"),
-)
-_NUMBERS = ("monitoring_interval", "telemetry_interval", "runtime_cpu")
 
 
 def resolve_config(
@@ -85,11 +69,11 @@ def resolve_config(
     layers = [checked_layer(source, base)] if base else [_discovered()]
     if lithops_config:
         layers.append(checked_layer("lithops_config", lithops_config))
-    layers.append(("argument", {"lithops": {key: given[key] for key in _LITHOPS_ARGUMENTS if key in given}}))
+    layers.append(("argument", {"lithops": {key: given[key] for key in LITHOPS_ARGUMENTS if key in given}}))
     config = _merged(layers)
 
     backend = _set_backend(config, layers)
-    for_backend = {key: given[key] for key in _BACKEND_ARGUMENTS if key in given}
+    for_backend = {key: given[key] for key in BACKEND_ARGUMENTS if key in given}
     if "workers" in for_backend:
         key = "worker_processes" if backend == "localhost" else "max_workers"
         for_backend[key] = for_backend.pop("workers")
@@ -120,7 +104,7 @@ def implied_backend(config: Mapping[str, Mapping[str, Any]]) -> str:
     lithops = config.get("lithops", {})
     if lithops.get("backend"):
         return str(lithops["backend"])
-    if (mode := lithops.get("mode")) in _MODES:
+    if (mode := lithops.get("mode")) in MODES:
         # In Lithops, the section of a mode can name the mode's backend.
         return str(config.get(mode, {}).get("backend") or get_default_backend(mode))
     # Lithops itself takes aws_lambda whenever a configuration names no backend, even without a section for AWS.
@@ -165,7 +149,7 @@ def monitoring_backends() -> list[str]:
 
 def sections() -> list[str]:
     """Returns all names that sections of a configuration can have."""
-    names = (*_OTHER_SECTIONS, *_CLOUDS, *compute_backends(), *storage_backends(), *monitoring_backends())
+    names = (*OTHER_SECTIONS, *CLOUDS, *compute_backends(), *storage_backends(), *monitoring_backends())
     return list(dict.fromkeys(names))
 
 
@@ -207,8 +191,8 @@ def checked_layer(source: str, config: object, *, any_section: bool = False) -> 
             )
         checked[str(name)] = copy.deepcopy(dict(section))
     for key in checked.get("lithops", {}):
-        similar = difflib.get_close_matches(str(key), _LITHOPS_KEYS, n=1, cutoff=0.8)
-        if key not in _LITHOPS_KEYS and similar:
+        similar = difflib.get_close_matches(str(key), LITHOPS_KEYS, n=1, cutoff=0.8)
+        if key not in LITHOPS_KEYS and similar:
             raise ConfigurationError(f"{source}: lithops.{key} is no setting of Lithops; did you mean {similar[0]}?")
     return source, checked
 
@@ -293,9 +277,9 @@ def _set_backend(config: Config, layers: list[Layer]) -> str:
 
     lithops = config["lithops"]
     mode = lithops.get("mode")
-    if mode and mode not in _MODES:
+    if mode and mode not in MODES:
         place = _place(layers, "lithops", "mode")
-        raise ConfigurationError(f"{place}: Lithops has no mode {mode!r}{one_of(mode, _MODES)}")
+        raise ConfigurationError(f"{place}: Lithops has no mode {mode!r}{one_of(mode, MODES)}")
     known = compute_backends()
     backend = implied_backend(config)
     place = _place(layers, "lithops", "backend")
@@ -345,13 +329,13 @@ def _read_numbers(config: Config, layers: list[Layer], backend: str) -> None:
     """Checks the numbers, and converts those that came as text from a template, a URI or a form."""
     for name in ("lithops", backend):
         section = config[name]
-        for key in (*_WHOLE_NUMBERS, *_NUMBERS):
+        for key in (*WHOLE_NUMBERS, *NUMBERS):
             value = section.get(key)
             if value is None or (key == "worker_processes" and value == "AUTO"):
                 continue
-            number = _number(value, whole=key in _WHOLE_NUMBERS)
+            number = _number(value, whole=key in WHOLE_NUMBERS)
             if number is None or number < 0 or (number == 0 and key != "chunksize"):
-                kind = "whole number" if key in _WHOLE_NUMBERS else "number"
+                kind = "whole number" if key in WHOLE_NUMBERS else "number"
                 place = _place(layers, name, key)
                 raise ConfigurationError(f"{place} must be a {kind} above 0, got {value!r}")
             section[key] = number

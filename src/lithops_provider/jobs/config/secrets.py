@@ -12,9 +12,22 @@ from urllib.parse import unquote, urlsplit
 #: A key is secret if its name contains one of these. They cover Lithops 3.8.0's backends and the libraries to which
 #: Lithops passes a whole section (redis, oci). tests/jobs/config/test_secrets.py compares them with Lithops's sources.
 _SECRET = (
-    *("access_key", "account_key", "api_key", "apikey", "private_key", "key_content"),
-    *("password", "passwd", "passphrase", "pass_phrase", "secret", "token"),
-    *("amqp_url", "connection_string", "authorization", "headers"),
+    "access_key",
+    "account_key",
+    "api_key",
+    "apikey",
+    "private_key",
+    "key_content",
+    "password",
+    "passwd",
+    "passphrase",
+    "pass_phrase",
+    "secret",
+    "token",
+    "amqp_url",
+    "connection_string",
+    "authorization",
+    "headers",
 )
 _NOT_SECRET = ("token_expiry_time",)
 

@@ -18,8 +18,7 @@ from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import parse_part_name
 
-#: Names of the objects that Lithops writes when a call starts and when it ends (lithops.storage.utils).
-_INIT_SUFFIX = ".init"
+#: Name of the object that Lithops writes when a call ends (lithops.storage.utils).
 _STATUS_NAME = "status.json"
 
 #: Stands in keys where otherwise a call's id is: below it, `JobRun` stores failures of items whose call can't report.

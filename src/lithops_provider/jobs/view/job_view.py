@@ -273,9 +273,7 @@ class JobView:
         self._version += 1
         rounds = list(self._rounds)
         damaged = len(self._damaged)
-        self.snapshot = Snapshot(
-            self._version, time.time(), job, rounds, parts, table, unread, damaged, gone
-        )  # fmt: skip
+        self.snapshot = Snapshot(self._version, time.time(), job, rounds, parts, table, unread, damaged, gone)
 
     def _mark_running(self, job: LithopsJob, table: ItemTable, parts: list[Part]) -> None:
         """
