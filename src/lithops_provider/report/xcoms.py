@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The task's jobs and what leads to their storage, see `lithops_provider.report.jobs`. Pushed while the jobs run;
+#: The values of the task's jobs, see `lithops_provider.report.jobs`. Pushed while the jobs run;
 #: Airflow deletes it before the next try, which pushes it anew.
 JOB_KEY = "lithops_job"
 #: A summary of each of the task's jobs, by phase.
