@@ -54,7 +54,7 @@ class Injection:
         #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
         self._window: tuple[str, tuple[int, int], bytes] | None = None
         #: Whether each item's arguments have to be completed, not only those of items with something ``special``.
-        self.always = bool(names or places)
+        self.always = bool(names or places or defaults)
         #: Bucket and prefix of what was written through ``storage``, and those of them that are yet to be told.
         self._written: set[tuple[str, str]] = set()
         self.untold: list[tuple[str, str]] = []
