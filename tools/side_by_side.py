@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
-from typing import IO
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+LOGS = Path("build") / "side_by_side"
+"""Here each group that runs behind writes what it prints, so that one that hangs can be looked at."""
 
 
 def main(*behind: str, before: str) -> int:
@@ -18,32 +23,39 @@ def main(*behind: str, before: str) -> int:
     :param before: the group that prints
     :return: 0 if all succeeded
     """
-    print(f"== make {before}, beside make {', make '.join(behind)}, which are shown at the end", flush=True)
+    signal.signal(signal.SIGTERM, _end)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    print(f"== make {before}, beside make {', make '.join(behind)}, shown at the end and in {LOGS}", flush=True)
     make = ["make", "--no-print-directory", "--keep-going"]
     statuses: dict[str, int] = {}
     with ExitStack() as stack:
-        started: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
+        started: dict[str, subprocess.Popen[bytes]] = {}
         for group in behind:
-            output = stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen([*make, *group.split()], stdout=output, stderr=subprocess.STDOUT)
-            stack.callback(_show, group, process, output)
-            started[group] = (process, output)
+            log = LOGS / f"{group.replace(' ', '-')}.log"
+            with log.open("wb") as output:
+                started[group] = subprocess.Popen([*make, *group.split()], stdout=output, stderr=subprocess.STDOUT)
+            stack.callback(_show, group, started[group], log)
         statuses[before] = subprocess.run([*make, *before.split()], check=False).returncode
-        statuses.update({group: process.wait() for group, (process, _) in started.items()})
+        statuses.update({group: process.wait() for group, process in started.items()})
     for group, status in statuses.items():
         print(f"== make {group}: {'failed' if status else 'passed'}", flush=True)
     return int(any(statuses.values()))
 
 
-def _show(group: str, process: subprocess.Popen[bytes], output: IO[bytes]) -> None:
+def _show(group: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Show what a group has printed; end it if it isn't over, as after Ctrl-C."""
-    if process.poll() is None:
+    over = process.poll() is not None
+    print(f"== make {group}{'' if over else ': not over, as far as it came'}", flush=True)
+    sys.stdout.buffer.write(log.read_bytes())
+    sys.stdout.flush()
+    if not over:
         process.terminate()
         process.wait()
-    output.seek(0)
-    print(f"== make {group}", flush=True)
-    sys.stdout.buffer.write(output.read())
-    sys.stdout.flush()
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Stop as after Ctrl-C, so that whoever set a time limit sees what hangs."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Sign = TypeVar("Sign")
 
-HANGS = 1800.0
+HANGS = 600.0
 """Seconds after which what is awaited is taken for hanging: no machine that anybody works on is that slow."""
 
 
