@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 from pathlib import Path
 
-import lithops.serverless
 import pytest
-from lithops import __version__
 
 from lithops_provider.jobs.adapter.runtimes import read_metadata, reread_metadata
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import compute_backends, resolve_config
 
-_BACKENDS = Path(lithops.serverless.__file__).parent / "backends"
+_LITHOPS = importlib.util.find_spec("lithops")
+assert _LITHOPS is not None
+_BACKENDS = Path(str(_LITHOPS.origin)).parent / "serverless" / "backends"
 _ASKED = "_generate_runtime_meta"
 
 
@@ -43,6 +44,8 @@ def test_every_serverless_backend_can_be_asked_as_we_do(backend: str) -> None:
 
 
 def test_localhost_is_asked_and_remembered(client: LithopsClient) -> None:
+    from lithops import __version__
+
     asked = reread_metadata(client.compute, None)
 
     assert read_metadata(client.compute, None) == asked

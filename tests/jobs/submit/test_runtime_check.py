@@ -22,8 +22,8 @@ from tests.jobs import process_faas
 from tests.jobs.conftest import FaasMaker
 from tests.jobs.dag_modules import load
 
-#: A DAG file, and the packages beside it. Of the packages installed with Airflow, greenlet can't be imported without its
-#: compiled part, and yaml and markupsafe are only slower without theirs.
+#: A DAG file, and the packages beside it. Of the packages that come with Airflow, greenlet can't be imported without
+#: its compiled part, and yaml and markupsafe are only slower without theirs.
 _FILES = {
     "dag.py": """
 import greenlet, markupsafe, yaml
