@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 #: Indices that a group names. How many it has in all, it counts.
 _NAMED = 20
@@ -21,7 +21,8 @@ _FRAME = '  File "'
 _IN_TEXT = 5
 
 
-class FailedItem(NamedTuple):
+@dataclass(frozen=True)
+class FailedItem:
     """
     What a group is made of.
 
