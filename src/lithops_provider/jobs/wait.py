@@ -220,5 +220,5 @@ def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_succe
         return
     blobs = _load_items(client, job)
     failures = [make_failure(outcomes[index], blobs[index]) for index in failed]
-    message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
+    message = failure_message(job.function, failures, job.items, f"job {job.executor_id}", min_success_ratio)
     raise ItemsFailedError(message, failures, job.items)
