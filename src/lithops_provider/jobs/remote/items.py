@@ -246,8 +246,8 @@ class ItemRunner:
             seconds = now - since
             if seconds > longest:
                 longest, latest = seconds, self.deadline - seconds
-            ordinary = type(result) is bytes and not printed(seconds) and not inject.untold
-            if ordinary and (room := add(result, since, seconds)):
+            silent = not (printed(seconds) or inject.untold)
+            if silent and type(result) is bytes and (room := add(result, since, seconds)):
                 if room > 1 and now < self.block_end:
                     since = now  # where one ends the next begins: the clock is read once an item
                     continue
