@@ -214,7 +214,7 @@ class LithopsHook(BaseHook):
         :raises StorageUnavailableError: the job's data is gone
         """
         from lithops_provider.jobs import LithopsJob
-        from lithops_provider.jobs.reproduce import load_item
+        from lithops_provider.jobs.inputs.reproduce import load_item
 
         return load_item(self.get_client(), LithopsJob.from_dict(job), index)
 

@@ -15,7 +15,7 @@ from lithops_provider.jobs import job_value
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
 from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
 
-JobKind = Literal["call", "map", "reduce"]
+JobKind = Literal["call", "map", "reduce", "write"]
 
 #: Format of the JSON. It changes only when an older release could no longer read a value.
 _VERSION = 1
@@ -47,7 +47,7 @@ class LithopsJob:
     What identifies a job and says how to find its data. Holds no credentials: those come from the connection.
 
     :param executor_id: chosen by us before anything is sent; 16 hexadecimal digits and ``-0``
-    :param kind: ``call``, ``map`` or ``reduce``
+    :param kind: ``call``, ``map``, ``reduce`` or ``write``, which writes results into files
     :param function: name of the user's function
     :param items: number of items
     :param backend: compute backend
@@ -128,6 +128,10 @@ class LithopsJob:
     def plan_key(self, number: int = -1) -> str:
         """Returns the key of the object that says which items each call of a round has."""
         return f"{self.round_prefix(number)}/plan"
+
+    def failures_key(self, number: int = -1) -> str:
+        """Returns the key of the object that holds all failures, as JSON, if a task has stored some."""
+        return f"{self.round_prefix(number)}/failures.json"
 
     def items_key(self, number: int = -1) -> str:
         """Returns the key of the object that holds the items of a round."""

@@ -14,7 +14,7 @@ from typing import Any
 from lithops_provider.jobs.errors import InvalidInputError
 
 #: Letter with which Lithops begins the id of a job of an executor, by the kind of the job.
-JOB_LETTERS: dict[str, str] = {"call": "A", "map": "M", "reduce": "R"}
+JOB_LETTERS: dict[str, str] = {"call": "A", "map": "M", "reduce": "R", "write": "W"}
 #: Rounds that a job may have. Whoever looks at a job lists each of its rounds.
 MOST_ROUNDS = 1_000
 

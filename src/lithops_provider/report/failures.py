@@ -33,7 +33,7 @@ def publish_failures(ti: Any, client: LithopsClient, job: LithopsJob, failures: 
     :param failures: in order of the items
     :returns: words for where they are
     """
-    key = f"{job.round_prefix()}/failures.json"
+    key = job.failures_key()
     entries = [failure.to_dict() for failure in failures]
     client.put(key, json.dumps(entries).encode())
     shown = [{**entry, "traceback": entry["traceback"][-_MAX_TRACEBACK:]} for entry in entries[:_MAX_FAILURES]]

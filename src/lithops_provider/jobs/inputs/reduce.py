@@ -47,7 +47,7 @@ def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int
     reference = mapped.reference()
     if chunks is None:
         return [((), {}, {"results": [(0, [reference], False)]})]
-    calls_of = [_calls_of_items(client, mapped, number) for number in range(len(mapped.rounds))]
+    calls_of = [calls_of_items(client, mapped, number) for number in range(len(mapped.rounds))]
     items: list[SpecialItem] = []
     for end, count in zip(accumulate(chunks), chunks, strict=True):
         # The plan says which calls have an object's items, so that each reducer only reads what these have stored.
@@ -57,7 +57,7 @@ def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int
     return items
 
 
-def _calls_of_items(client: LithopsClient, mapped: LithopsJob, number: int) -> array[int] | None:
+def calls_of_items(client: LithopsClient, mapped: LithopsJob, number: int) -> array[int] | None:
     """Returns the number of the call that has each item in a round, or None if the round has no plan any more."""
     plan = load_plan(client, mapped, number)
     if plan is None:

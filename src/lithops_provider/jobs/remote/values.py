@@ -38,7 +38,8 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
 
     :param storage: a Lithops Storage
     :param reference: ``bucket``, ``executor_id``, ``job_ids``; to take only some items, ``first`` and ``last``; and
-        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known
+        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known. With
+        ``indexed``, each comes as a pair of the item's index and its result
     :raises OSError: a result is cut off in storage
     """
     bucket, first, last = reference["bucket"], reference.get("first", 0), reference.get("last")
@@ -57,6 +58,8 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
             cut.update(cut_off)
     if lost := sorted(cut - values.keys()):
         raise OSError(f"the results of {len(lost)} item(s) are cut off in storage, first that of item {lost[0]}")
+    if reference.get("indexed"):
+        return sorted(values.items(), key=lambda entry: entry[0])
     return [values[index] for index in sorted(values)]
 
 

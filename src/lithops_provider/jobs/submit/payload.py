@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
 
+_OWN_PACKAGE = __name__.partition(".")[0]
+
 #: cloudpickle's registry belongs to the whole process.
 _registry_lock = threading.RLock()
 
@@ -150,6 +152,8 @@ def _importable(module: ModuleType) -> bool:
     `sys.modules`.
     """
     root = module.__name__.partition(".")[0]
+    if root == _OWN_PACKAGE:
+        return False  # it isn't installed where functions run
     if root == "__main__":
         return True  # cloudpickle ships it by value on its own
     for finder in sys.meta_path:

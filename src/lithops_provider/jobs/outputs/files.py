@@ -1,0 +1,99 @@
+"""
+Makes the items of the phase that writes results into files. Each item is a file, and has references to the results
+of neighbouring items, which the calls read from storage: nothing of them passes through the Airflow worker. Files are
+cut by the size of the results alone, so that the same results give the same files, whatever calls made them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lithops_provider.jobs.binding.function import Binding, bind_function
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.gather.headers import read_header
+from lithops_provider.jobs.inputs.reduce import calls_of_items
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.outputs.target import SUFFIXES, Target
+from lithops_provider.jobs.outputs.writer import write_file
+from lithops_provider.jobs.remote.parts import DamagedPartError
+from lithops_provider.jobs.remote.results import current_parts
+
+#: Positional arguments, keyword arguments, and what `jobs.remote.injection.Injection` adds to them.
+SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
+
+#: Bytes of pickled results after which another file begins. What a call holds of them is several times as much.
+FILE_SIZE = 16 << 20
+_READERS = 16
+#: Stands for the number of a call where a round doesn't have the item.
+_NONE = -1
+
+
+def bind_files() -> Binding:
+    """Returns the function that writes a file."""
+    return bind_function(write_file, parameter="results_to")
+
+
+def file_items(
+    client: LithopsClient, job: LithopsJob, target: Target, results_format: str, *, pairs: bool
+) -> list[SpecialItem]:
+    """
+    Returns an item for each file.
+
+    :param client: where the job ran
+    :param job: the finished job whose results are to be written
+    :param target: where to
+    :param results_format: one of `lithops_provider.jobs.outputs.target.FORMATS`
+    :param pairs: whether the results are lists of pairs of a key and what was reduced under it
+    """
+    calls_of = [calls_of_items(client, job, number) for number in range(len(job.rounds))]
+    items: list[SpecialItem] = []
+    for number, (first, stop) in enumerate(_cut(_sizes(client, job))):
+        # The plan says which calls have these items, so that each file only needs what these have stored.
+        calls = [None if found is None else sorted({*found[first:stop]} - {_NONE}) for found in calls_of]
+        spec = {
+            "bucket": target.bucket,
+            "key": target.key(f"part-{number:05d}.{SUFFIXES[results_format]}"),
+            "format": results_format,
+            "pairs": pairs,
+            "types": None,
+        }
+        only = {"first": first, "last": stop - 1, "calls": calls, "indexed": True}
+        items.append(((), {"spec": spec}, {"results": [(0, [{**job.reference(), **only}], False)]}))
+    return items
+
+
+def _sizes(client: LithopsClient, job: LithopsJob) -> array[int]:
+    """Returns the bytes of each item's result, 0 where it failed."""
+    sizes = array("q", [0]) * job.items
+    keys = [
+        key
+        for number in range(len(job.rounds))
+        for key in current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/"))
+    ]
+
+    def read(key: str) -> list[tuple[int, int]]:
+        try:
+            header = read_header(client, job.bucket, key, job.items)
+        except DamagedPartError:  # what it told of was run again
+            return []
+        return [] if header is None else [*zip(header.index, header.size, strict=True)]
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        for found in pool.map(read, keys):
+            for index, size in found:
+                sizes[index] = max(sizes[index], size)
+    return sizes
+
+
+def _cut(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields the first item of each file, and the one behind its last."""
+    first, total = 0, 0
+    for index, size in enumerate(sizes):
+        if total and total + size > FILE_SIZE:
+            yield first, index
+            first, total = index, 0
+        total += size
+    yield first, len(sizes)

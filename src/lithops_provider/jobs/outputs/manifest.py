@@ -1,0 +1,146 @@
+"""
+What is known of the files once all are written: their columns, which have to be the same in each, and the manifest,
+which is written last.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.outputs import target as place
+from lithops_provider.jobs.outputs.files import SpecialItem
+from lithops_provider.jobs.outputs.target import Target
+
+#: What `lithops_provider.jobs.outputs.writer.write_file` returns of a file.
+Written = Mapping[str, Any]
+
+#: The type of a column that is None in each row of a file, as Arrow names it.
+_NULL = "null"
+#: Types of which a column may have both, and the one that holds both.
+_WIDER = {frozenset({"int64", "double"}): "double", frozenset({"date32[day]", "timestamp[us]"}): "timestamp[us]"}
+
+
+def common_columns(written: Sequence[Written]) -> dict[str, tuple[str, str]]:
+    """
+    Returns the columns of all files together: the name of the type of each, and its schema as Arrow writes it.
+
+    :param written: of each file
+    :raises InvalidInputError: a column has types that no single one can hold
+    """
+    columns: dict[str, dict[str, str]] = {}
+    first: dict[tuple[str, str], str] = {}
+    for entry in written:
+        for name, (kind, schema) in (entry["columns"] or {}).items():
+            columns.setdefault(name, {}).setdefault(kind, schema)
+            first.setdefault((name, kind), entry["files"][0]["name"])
+    return {name: _common(name, kinds, first) for name, kinds in columns.items()}
+
+
+def _common(name: str, kinds: dict[str, str], first: Mapping[tuple[str, str], str]) -> tuple[str, str]:
+    known = {kind: schema for kind, schema in kinds.items() if kind != _NULL} or kinds
+    wider = _WIDER.get(frozenset(known))
+    if wider is not None:
+        known = {wider: known[wider]}
+    if len(known) > 1:
+        places = " and ".join(f"{kind} in {first[name, kind]}" for kind in sorted(known))
+        raise InvalidInputError(
+            f"results_format: the column {name!r} is {places}; have the function return values of one type for it"
+        )
+    return next(iter(known.items()))
+
+
+def rewritten_items(
+    items: Sequence[SpecialItem], written: Sequence[Written], columns: Mapping[str, tuple[str, str]]
+) -> list[SpecialItem]:
+    """
+    Returns the items that write those files anew whose columns aren't those of all files together: readers take the
+    columns of the first file for those of all.
+
+    :param items: of all files
+    :param written: what they have written
+    :param columns: from `common_columns`
+    """
+    types = {name: schema for name, (_, schema) in columns.items()}
+    return [
+        (args, {"spec": {**kwargs["spec"], "types": types}}, special)
+        for (args, kwargs, special), entry in zip(items, written, strict=True)
+        if entry["files"] and {name: tuple(known) for name, known in entry["columns"].items()} != dict(columns)
+    ]
+
+
+def replaced(written: Sequence[Written], anew: Sequence[Written]) -> list[Written]:
+    """
+    Returns what is known of all files, of those that were written anew what came of that.
+
+    :param written: of all files
+    :param anew: of those that were written once more
+    """
+    latest = {entry["files"][0]["name"]: entry for entry in anew}
+    return [latest.get(entry["files"][0]["name"], entry) if entry["files"] else entry for entry in written]
+
+
+def complete(
+    client: LithopsClient,
+    target: Target,
+    mapped: LithopsJob | None,
+    written: Sequence[Written],
+    *,
+    results_format: str,
+    overwrite: bool,
+) -> dict[str, Any]:
+    """
+    Writes the failures, the manifest, and last ``_SUCCESS``. Deletes what an earlier run has left.
+
+    :param client: its storage
+    :param target: where the files are
+    :param mapped: the job of the map; None if it had no items
+    :param written: of each file
+    :param results_format: their format
+    :param overwrite: whether to delete everything else under the prefix
+    :returns: what the task returns: where the manifest is, and its counts
+    """
+    files = [file for entry in written for file in entry["files"]]
+    failed = _store_failures(client, target, mapped)
+    counts = {
+        "files": len(files),
+        "rows": sum(file["rows"] for file in files),
+        "bytes": sum(file["bytes"] for file in files),
+        "items": 0 if mapped is None else mapped.items,
+        "failed": failed,
+    }
+    types = {name: kind for name, (kind, _) in common_columns(written).items()} or None
+    manifest = {
+        place.MARK: place.VERSION,
+        "format": results_format,
+        "job": None if mapped is None else mapped.executor_id,
+        "function": None if mapped is None else mapped.function,
+        "written": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        **{name: count for name, count in counts.items() if name != "files"},
+        "columns": types,
+        "failures": place.FAILURES if failed else None,
+        "files": files,
+    }
+    names = {file["name"] for file in files} | ({place.FAILURES} if failed else set())
+    place.finish(client, target, json.dumps(manifest, indent=1).encode(), names, overwrite=overwrite)
+    return {
+        "path": target.path,
+        "manifest": f"{target.path}{place.MANIFEST}",
+        "format": results_format,
+        "columns": types,
+        **counts,
+    }
+
+
+def _store_failures(client: LithopsClient, target: Target, mapped: LithopsJob | None) -> int:
+    """Copies the failures of the map's items, which are deleted with the job, and returns how many there are."""
+    data = None if mapped is None else client.get(mapped.bucket, mapped.failures_key(), large=True)
+    if data is None:
+        return 0
+    place.put(client, target, place.FAILURES, data)
+    return len(json.loads(data))

@@ -1,0 +1,181 @@
+"""
+Where the files of ``results_to`` go: a prefix in the storage of the job. Says what of it can't be used before anything
+is sent, and keeps readers from taking half a job: there is no ``_SUCCESS`` while files are written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lithops_provider.jobs.adapter import storage as lithops_storage
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.text import short_repr
+
+FORMATS = ("jsonl", "csv", "parquet", "bytes")
+SUFFIXES = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet", "bytes": "bin"}
+
+SUCCESS, MANIFEST, FAILURES, WRITING = "_SUCCESS", "manifest.json", "failures.json", "_WRITING"
+#: The field of a manifest, and of what lies at `WRITING`, by which it is known to be ours; its value is the format's
+#: version.
+MARK = "lithops_results"
+VERSION = 1
+#: The names of the objects that are ours under a prefix.
+_OURS = re.compile(
+    rf"part-\d{{5,8}}\.(?:{'|'.join(SUFFIXES.values())})|{SUCCESS}|{re.escape(MANIFEST)}|{re.escape(FAILURES)}|{WRITING}"
+)
+#: Storages of Lithops that ``s3://`` may stand for.
+_S3_BACKENDS = ("aws_s3", "minio", "ceph")
+#: A part of a key. On localhost it is the name of a folder.
+_SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f*?]{1,255}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A prefix in storage.
+
+    :param bucket: the bucket
+    :param prefix: the prefix, with a slash at its end
+    :param path: both as the user has named them, with a slash at their end
+    """
+
+    bucket: str
+    prefix: str
+    path: str
+
+    def key(self, name: str) -> str:
+        """Returns the key of the object of a name."""
+        return self.prefix + name
+
+
+def parse_target(client: LithopsClient, results_to: Any) -> Target:
+    """
+    Returns the prefix that ``results_to`` names.
+
+    :param client: the storage of the job, in which the prefix has to be
+    :param results_to: ``bucket/prefix/``, or with the storage before it: ``s3://bucket/prefix/``
+    :raises InvalidInputError: it names none, or one of another storage, or that of the jobs' own data
+    """
+    from lithops.utils import split_object_url
+
+    shown = short_repr(results_to)
+    if not isinstance(results_to, str) or not results_to or results_to.startswith(("/", "file://", "http")):
+        raise InvalidInputError(
+            f"results_to must be a prefix in the connection's storage, such as 's3://bucket/prefix/' or "
+            f"'bucket/prefix/', got {shown}"
+        )
+    if results_to.count("://") > 1:
+        raise InvalidInputError(f"results_to is no prefix in a storage: {shown}")
+    backend, bucket, folder, name = split_object_url(results_to)
+    _check_backend(client, results_to, backend)
+    prefix = "/".join(part for part in (folder, name) if part)
+    if not bucket or not prefix:
+        raise InvalidInputError(
+            f"results_to must name a bucket and a prefix in it, such as 'bucket/prefix/', got {shown}: what an earlier "
+            "run has left under the prefix is deleted, which must not be all of a bucket"
+        )
+    segments = [bucket, *prefix.split("/")]
+    if any(_SEGMENT.fullmatch(part) is None or part in (".", "..") for part in segments):
+        raise InvalidInputError(f"results_to can't have empty parts, '.', '..', '*' or '?' between its slashes: {shown}")
+    if segments[1] == JOBS_PREFIX:
+        raise InvalidInputError(
+            f"results_to can't be in {JOBS_PREFIX}/, where the jobs' own data lies and is cleaned: {shown}"
+        )
+    return Target(bucket, f"{prefix}/", results_to.rstrip("/") + "/")
+
+
+def _check_backend(client: LithopsClient, results_to: str, backend: str | None) -> None:
+    configured = client.storage_backend
+    speaks_s3 = results_to.startswith("s3://") and configured in _S3_BACKENDS
+    if backend not in (None, configured) and not speaks_s3:
+        raise InvalidInputError(
+            f"results_to is {results_to!r}, but the functions write into the connection's storage, which is "
+            f"{configured!r}: write {configured}://bucket/prefix/ or bucket/prefix/, or give the task a connection, or "
+            "the parameter storage, for the other"
+        )
+
+
+def check_free(client: LithopsClient, target: Target, *, overwrite: bool) -> list[str]:
+    """
+    Checks that nothing under the prefix is anybody else's.
+
+    :param client: its storage
+    :param target: the prefix
+    :param overwrite: whether everything under it may be replaced, whoever it is of
+    :returns: the keys that are there
+    :raises InvalidInputError: there are objects and no manifest of ours; or there is no such bucket
+    """
+    try:
+        keys = client.keys(target.bucket, target.prefix)
+    except Exception as error:
+        if lithops_storage.is_missing_key(error.__cause__ or error):
+            raise InvalidInputError(f"results_to: there is no bucket {target.bucket!r} for {target.path}") from error
+        raise
+    if keys and not overwrite and not _is_ours(client, target):
+        foreign = next((key for key in keys if not _is_our_name(target, key)), keys[0])
+        raise InvalidInputError(
+            f"results_to: there are objects under {target.path}, such as {foreign!r}, and no {MANIFEST} of an earlier "
+            "run of a Lithops task; give another prefix, or results_overwrite=True to have everything under it replaced"
+        )
+    return keys
+
+
+def _is_ours(client: LithopsClient, target: Target) -> bool:
+    """Tells whether an earlier run has written there, or has begun to."""
+    found = (client.get_json(target.bucket, target.key(name)) for name in (MANIFEST, WRITING))
+    return any(value is not None and value.get(MARK) == VERSION for value in found)
+
+
+def _is_our_name(target: Target, key: str) -> bool:
+    return _OURS.fullmatch(key.removeprefix(target.prefix)) is not None
+
+
+def begin(client: LithopsClient, target: Target, job: str, *, overwrite: bool) -> None:
+    """
+    Takes the prefix for a job, before the first of its files is written: from now on until `finish` there is no
+    ``_SUCCESS`` and no manifest.
+
+    :param client: its storage
+    :param target: the prefix
+    :param job: executor id of the job
+    :param overwrite: see `check_free`
+    """
+    keys = check_free(client, target, overwrite=overwrite)
+    put(client, target, WRITING, json.dumps({MARK: VERSION, "job": job}).encode())
+    client.delete(target.bucket, [key for key in map(target.key, (SUCCESS, MANIFEST)) if key in keys])
+
+
+def finish(client: LithopsClient, target: Target, manifest: bytes, names: set[str], *, overwrite: bool) -> None:
+    """
+    Deletes what earlier runs have left, and then says that all files are there.
+
+    :param client: its storage
+    :param target: the prefix
+    :param manifest: what the manifest holds
+    :param names: of the files that stay
+    :param overwrite: whether to delete everything else under the prefix, not only what has the names that we give
+    """
+    keys = client.keys(target.bucket, target.prefix)
+    stay = {target.key(name) for name in (*names, WRITING)}
+    client.delete(target.bucket, [key for key in keys if key not in stay and (overwrite or _is_our_name(target, key))])
+    put(client, target, MANIFEST, manifest)
+    put(client, target, SUCCESS, b"")
+    client.delete(target.bucket, [target.key(WRITING)])
+
+
+def put(client: LithopsClient, target: Target, name: str, data: bytes) -> None:
+    """
+    Writes an object under the prefix.
+
+    :param client: its storage
+    :param target: the prefix
+    :param name: the object's name
+    :param data: what it holds
+    """
+    key = target.key(name)
+    client.patiently(lambda: client.storage.put_object(target.bucket, key, data), f"writing {key}")
