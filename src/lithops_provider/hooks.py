@@ -25,7 +25,7 @@ from lithops_provider.jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import functools
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from airflow.sdk import Connection
@@ -174,6 +174,25 @@ class LithopsHook(BaseHook):
         from lithops_provider.jobs.wait import check_results
 
         check_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
+
+    def reduce_job(
+        self, job: Mapping[str, Any], reduce_function: Callable[..., Any], extra_args: Any = None, **parameters: Any
+    ) -> Any:
+        """
+        Reduces the results of a job that is over, and returns what that comes to.
+
+        :param job: its value
+        :param reduce_function: its first parameter gets the list of results
+        :param extra_args: more arguments for it
+        :param parameters: ``reduce_fan_in``, see `LithopsMapReduceOperator`
+        :raises ItemsFailedError: a call of the function failed
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.inputs.reductions import choose_reduction
+        from lithops_provider.jobs.run import reduce_job
+
+        reduction = choose_reduction(reduce_function, extra_args, **parameters)
+        return reduce_job(self.get_client(), LithopsJob.from_dict(job), reduction)
 
     def load_item(self, job: Mapping[str, Any], index: int) -> functools.partial[Any]:
         """
