@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 Phase = str
 
 
+_OTHERS: dict[Phase, JobKind] = {"call": "call", "map": "map"}
+
+
 def kind_of(phase: Phase) -> JobKind:
     """Returns the kind of a phase's job: all that is neither a call nor a map reduces."""
-    if phase == "call" or phase == "map":
-        return phase
-    return "reduce"
+    return _OTHERS.get(phase, "reduce")

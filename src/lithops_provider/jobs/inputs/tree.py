@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
 
 from lithops_provider.jobs.binding.function import chunked
@@ -42,7 +43,7 @@ def successes(client: LithopsClient, job: LithopsJob) -> list[tuple[str, tuple[i
     return [(where[0], where[2]) for where, failure in locate_results(client, job) if failure is None]
 
 
-def spans_of(places: list[tuple[str, tuple[int, int]]], group: range) -> Spans:
+def spans_of(places: list[tuple[str, tuple[int, int]]], group: Sequence[int]) -> Spans:
     """
     Returns some results as the functions read them, see `lithops_provider.jobs.remote.reduce.values.read_spans`.
 
