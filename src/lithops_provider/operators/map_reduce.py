@@ -128,8 +128,8 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
         return self._reduction().next_phase(phase, handover.jobs.get(phase))
 
-    def _needs_all(self, phase: Phase) -> bool:
-        return phase != "map" and self._reduction().needs_all
+    def _success_ratio(self, phase: Phase, given: float) -> float:
+        return 1.0 if phase != "map" and self._reduction().needs_all else given
 
     def _after_nothing(self) -> bool:
         return self._reduction().after_nothing

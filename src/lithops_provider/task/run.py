@@ -236,7 +236,16 @@ class TaskRun:
         handover, ti = self.handover, self.context["ti"]
         handover.add_written(told.written)
         try:
-            handover.summaries = sum_up(ti, phase, run.client, job, told, handover.summaries, error=error)
+            handover.summaries = sum_up(
+                ti,
+                phase,
+                run.client,
+                job,
+                told,
+                handover.summaries,
+                error=error,
+                min_success_ratio=self.operator._success_ratio(phase, self.settings["min_success_ratio"]),
+            )
         except LithopsJobError:  # what came of it is known
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
@@ -248,8 +257,8 @@ class TaskRun:
         if not failures:
             return None
         where = publish_failures(self.context["ti"], run.client, run.job, failures)
-        message = failure_message(run.spec.name, failures, run.job.items, where)
-        ratio = 1.0 if self.operator._needs_all(phase) else self.settings["min_success_ratio"]
+        ratio = self.operator._success_ratio(phase, self.settings["min_success_ratio"])
+        message = failure_message(run.spec.name, failures, run.job.items, where, ratio)
         if too_many(len(failures), run.job.items, ratio):
             final = too_many(sum(failure.final for failure in failures), run.job.items, ratio)
             return ItemsFailedError(message, failures, run.job.items, final=final)
