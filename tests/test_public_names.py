@@ -36,6 +36,7 @@ PUBLIC = {
         "clean_job",
         "clean_older_than",
         "gather_results",
+        "iter_results",
         "look_at_job",
         "make_spec",
         "reduce_items",
