@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.operators.files import FILE_PHASES, ResultFiles
 from lithops_provider.task import arguments, upstream
 from lithops_provider.task.generators import freeze_generator
 from lithops_provider.task.operator import LithopsBaseOperator
@@ -39,6 +40,10 @@ class LithopsMapOperator(LithopsBaseOperator):
     :param obj_newline: chunks end at this text; None for chunks of exactly the size
     :param remote_invoker: send the calls from inside a remote function (alias: ``remote_invocation``)
     :param invoke_pool_threads: threads used to send; None for Lithops's own number for the backend
+    :param results_to: write the results into files under this prefix of the connection's storage, such as
+        ``bucket/prefix/`` or ``s3://bucket/prefix/{{ ds }}/``, and return where their manifest is
+    :param results_format: ``jsonl``, ``csv``, ``parquet`` or ``bytes``, an object for each item
+    :param results_overwrite: replace everything under the prefix, also what no earlier run has written
     :param kwargs: see `LithopsBaseOperator`
     """
 
@@ -54,6 +59,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         "chunk_size",
         "obj_chunk_number",
         "chunk_n",
+        "results_to",
+        "results_format",
+        "results_overwrite",
         *LithopsBaseOperator.template_fields,
     )
     template_fields_renderers = {  # noqa: RUF012
@@ -80,6 +88,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         remote_invoker: bool | None = None,
         remote_invocation: bool | None = None,
         invoke_pool_threads: int | None = None,
+        results_to: str | None = None,
+        results_format: str = "jsonl",
+        results_overwrite: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -97,6 +108,11 @@ class LithopsMapOperator(LithopsBaseOperator):
         self.remote_invoker = remote_invoker
         self.remote_invocation = remote_invocation
         self.invoke_pool_threads = invoke_pool_threads
+        self.results_to = results_to
+        self.results_format = results_format
+        self.results_overwrite = results_overwrite
+        if results_to is not None:
+            self.phases = (*type(self).phases, *FILE_PHASES)
 
     @property
     def map_iterdata(self) -> Any:
@@ -116,6 +132,11 @@ class LithopsMapOperator(LithopsBaseOperator):
         from lithops_provider.jobs.inputs.objects import bind_objects
         from lithops_provider.jobs.inputs.references import bind_references, check_not_expanded, is_reference
 
+        files = self._files()
+        if files is not None and phase in FILE_PHASES:
+            return self._bind_function(phase), files.items(client, phase, handover)
+        if files is not None:
+            files.check(client, self.settings())
         number = arguments.number
         extra_args = arguments.resolve(self, "extra_args")
         size = number("obj_chunk_size", arguments.resolve(self, "obj_chunk_size"), whole=True, least=1)
@@ -159,7 +180,48 @@ class LithopsMapOperator(LithopsBaseOperator):
     def _bind_function(self, phase: Phase) -> Binding:
         from lithops_provider.jobs.binding.function import bind_function
 
+        if phase in FILE_PHASES:
+            from lithops_provider.jobs.outputs.files import bind_files
+
+            return bind_files()
         return bind_function(self.map_function, arguments.resolve(self, "extra_args"), parameter="map_function")
+
+    def _files(self) -> ResultFiles | None:
+        """
+        Returns what is to be written into files; None if nothing is.
+
+        :raises InvalidInputError: a parameter is wrong
+        """
+        from lithops_provider.jobs.outputs.target import FORMATS
+
+        if FILE_PHASES[0] not in self.phases:
+            return None
+        return ResultFiles(
+            self.results_to or "",
+            arguments.choice("results_format", self.results_format, FORMATS),
+            arguments.flag("results_overwrite", self.results_overwrite),
+            last=type(self).phases[-1],
+        )
+
+    def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
+        return self.phases[self.phases.index(phase) + 1]
+
+    def _success_ratio(self, phase: Phase, given: float) -> float:
+        return 1.0 if phase in FILE_PHASES else given
+
+    def _batch_size(self, phase: Phase) -> Any:
+        return "auto" if phase in FILE_PHASES else self.batch_size
+
+    def _after_nothing(self) -> bool:
+        return FILE_PHASES[0] in self.phases
+
+    def _finish(
+        self, context: Context, client: LithopsClient, handover: Handover, results: list[Any], *, nothing: bool
+    ) -> Any:
+        files = self._files()
+        if files is None:
+            return super()._finish(context, client, handover, results, nothing=nothing)
+        return files.complete(context, client, handover, results)
 
     def _iterdata(self, context: Context, *, paths: bool) -> tuple[Any, str | None]:
         from_task = arguments.resolve(self, "iterdata_from_task")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.operators.files import FILE_PHASES
 from lithops_provider.operators.map import LithopsMapOperator
 from lithops_provider.task import arguments
 
@@ -80,6 +81,8 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        if phase in FILE_PHASES:
+            return super()._bind(context, client, phase, handover)
         reduction = self._reduction()
         reduction.bind("reduce")  # before the map: it would be for nothing if this can't be called
         if phase != "map":
@@ -105,7 +108,9 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         return reduction.items(client, phase, before)
 
     def _bind_function(self, phase: Phase) -> Binding:
-        return super()._bind_function(phase) if phase == "map" else self._reduction().bind(phase)
+        if phase == "map" or phase in FILE_PHASES:
+            return super()._bind_function(phase)
+        return self._reduction().bind(phase)
 
     def _reduction(self) -> Reduction:
         """
@@ -123,22 +128,26 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         )
 
     def _has_phase(self, phase: Phase) -> bool:
-        return self._reduction().has_phase(phase)
+        return super()._has_phase(phase) or self._reduction().has_phase(phase)
 
     def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
+        if phase == "reduce" or phase in FILE_PHASES:
+            return super()._next_phase(phase, handover)
         return self._reduction().next_phase(phase, handover.jobs.get(phase))
 
     def _success_ratio(self, phase: Phase, given: float) -> float:
+        given = super()._success_ratio(phase, given)
         return 1.0 if phase != "map" and self._reduction().needs_all else given
 
     def _after_nothing(self) -> bool:
-        return self._reduction().after_nothing
+        return super()._after_nothing() or self._reduction().after_nothing
 
     def _by_object(self) -> bool:
         return bool(arguments.resolve(self, "obj_reduce_by_key"))
 
     def _batch_size(self, phase: Phase) -> Any:
-        return self.batch_size if phase == "map" or self._reduction().batched else "auto"
+        batched = phase == "map" or self._reduction().batched
+        return super()._batch_size(phase) if batched else "auto"
 
     def _memory(self, phase: Phase) -> Any:
         chosen = self.map_runtime_memory if phase == "map" else self.reduce_runtime_memory

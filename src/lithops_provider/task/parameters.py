@@ -210,6 +210,20 @@ class LithopsParameters(BaseOperator):
         """Returns what the task returns, from the results of the last phase."""
         return results
 
+    def _finish(
+        self, context: Context, client: LithopsClient, handover: Handover, results: list[Any], *, nothing: bool
+    ) -> Any:
+        """
+        Does what is left to do once the last phase is over, and returns what the task returns.
+
+        :param context: Airflow's
+        :param client: where the jobs ran
+        :param handover: what the earlier phases have left
+        :param results: of the last phase
+        :param nothing: whether that had no items
+        """
+        return results if nothing else self._result(results)
+
     def _after_nothing(self) -> bool:
         """Tells whether the next phase runs even if this one has no items. If not, the result is an empty list."""
         return False

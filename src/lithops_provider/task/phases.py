@@ -1,6 +1,7 @@
 """
 The phases of a task: the jobs that it runs one after another. A call or a map has a single one; a map-reduce has
 ``map``, ``reduce``, and between them those that its kind of reduce needs, such as ``reduce-1``, ``reduce-2``.
+With ``results_to``, ``write`` and ``rewrite`` follow.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 Phase = str
 
 
-_OTHERS: dict[Phase, JobKind] = {"call": "call", "map": "map"}
+_OTHERS: dict[Phase, JobKind] = {"call": "call", "map": "map", "write": "write", "rewrite": "write"}
 
 
 def kind_of(phase: Phase) -> JobKind:
-    """Returns the kind of a phase's job: all that is neither a call nor a map reduces."""
+    """Returns the kind of a phase's job: all that neither calls, maps nor writes reduces."""
     return _OTHERS.get(phase, "reduce")

@@ -184,10 +184,10 @@ class TaskRun:
         operator = self.operator
         binding, items = operator._bind(self.context, client, phase, self.handover)
         if not items:
-            self.log.info("There are no items, so nothing is sent.")
+            self.log.info("The phase %s has no items, so nothing is sent.", phase)
             if phase != operator.phases[-1] and operator._after_nothing():
                 return self._start_phase(client, operator._next_phase(phase, self.handover))
-            return []
+            return self._return(client, [])
         spec = make_spec(kind_of(phase), binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
             self._trigger_config()
@@ -213,8 +213,7 @@ class TaskRun:
         last = phase == operator.phases[-1]
         results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
-        error = self._judge(run, phase)
-        self._sum_up(run, phase, error)
+        self._sum_up(run, phase, error := self._judge(run, phase))
         if error is not None:
             raise error
         if not last:
@@ -223,10 +222,14 @@ class TaskRun:
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
-        result = operator._result(results)
-        if operator.do_xcom_push:
+        return self._return(run.client, results, run.job)
+
+    def _return(self, client: LithopsClient, results: list[Any], *last: LithopsJob) -> Any:
+        """Returns what the task returns, once the last phase is over. Without ``last`` that one had no items."""
+        result = self.operator._finish(self.context, client, self.handover, results, nothing=not last)
+        if self.operator.do_xcom_push:
             check_pushable(result, many=result is results)
-        self._forget_on_success([run.job, *self.handover.jobs.values()])
+        self._forget_on_success([*last, *self.handover.jobs.values()])
         return result
 
     def _sum_up(self, run: JobRun, phase: Phase, error: ItemsFailedError | None) -> None:

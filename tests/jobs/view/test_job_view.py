@@ -9,8 +9,8 @@ import pytest
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import StorageUnavailableError
-from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.inputs.reproduce import load_item
+from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.view import job_view
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from tests.jobs.conftest import MapStarter, wait_for

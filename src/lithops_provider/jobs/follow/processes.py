@@ -12,10 +12,11 @@ import threading
 import time
 
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.job_value import JOB_LETTERS
 
 #: The last argument of the command line of Lithops's runner is the file of its job; processes that it forks have the
 #: same command line.
-_JOB_FILE = re.compile(r"([0-9a-f]{16}-\d+-[AMR]\d+)-job\.json$")
+_JOB_FILE = re.compile(rf"([0-9a-f]{{16}}-\d+-[{''.join(JOB_LETTERS.values())}]\d+)-job\.json$")
 #: Seconds for which a look at the process table is reused for jobs that were sent before it. A trigger process may
 #: follow hundreds of jobs, and looking is slow.
 _FRESH = 1.0

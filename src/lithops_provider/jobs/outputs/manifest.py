@@ -59,8 +59,8 @@ def rewritten_items(
     items: Sequence[SpecialItem], written: Sequence[Written], columns: Mapping[str, tuple[str, str]]
 ) -> list[SpecialItem]:
     """
-    Returns the items that write those files anew whose columns aren't those of all files together: readers take the
-    columns of the first file for those of all.
+    Returns the items that write those files anew whose columns aren't those of all files together, in their order:
+    readers take the columns of the first file for those of all.
 
     :param items: of all files
     :param written: what they have written
@@ -70,7 +70,7 @@ def rewritten_items(
     return [
         (args, {"spec": {**kwargs["spec"], "types": types}}, special)
         for (args, kwargs, special), entry in zip(items, written, strict=True)
-        if entry["files"] and {name: tuple(known) for name, known in entry["columns"].items()} != dict(columns)
+        if entry["columns"] is not None and [*entry["columns"].items()] != [*columns.items()]
     ]
 
 

@@ -81,7 +81,9 @@ def parse_target(client: LithopsClient, results_to: Any) -> Target:
         )
     segments = [bucket, *prefix.split("/")]
     if any(_SEGMENT.fullmatch(part) is None or part in (".", "..") for part in segments):
-        raise InvalidInputError(f"results_to can't have empty parts, '.', '..', '*' or '?' between its slashes: {shown}")
+        raise InvalidInputError(
+            f"results_to can't have empty parts, '.', '..', '*' or '?' between its slashes: {shown}"
+        )
     if segments[1] == JOBS_PREFIX:
         raise InvalidInputError(
             f"results_to can't be in {JOBS_PREFIX}/, where the jobs' own data lies and is cleaned: {shown}"

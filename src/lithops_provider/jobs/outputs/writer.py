@@ -9,6 +9,8 @@ import base64
 import csv
 import datetime
 import decimal
+import functools
+import importlib
 import io
 import json
 import uuid
@@ -92,7 +94,7 @@ def _rows_of(value: Any) -> Iterator[Any]:
 def _is_nothing(cell: Any) -> bool:
     """Tells whether a cell of a DataFrame is what it has for "no value": NaN, NaT, NA."""
     try:
-        return bool(cell != cell)  # noqa: PLR0124 - true of NaN and NaT only
+        return bool(cell != cell)  # as only NaN and NaT are
     except TypeError:  # pandas.NA, of which nothing is true or false
         return True
     except ValueError:  # an array
@@ -110,7 +112,9 @@ def _as_columns(row: Row, kind: str) -> dict[str, Any]:
     if hasattr(value, "_asdict"):  # a namedtuple
         value = value._asdict()
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise _unfit(index, value, kind, "is no row: have the function return dicts of columns by name, or lists of such")
+        raise _unfit(
+            index, value, kind, "is no row: have the function return dicts of columns by name, or lists of such"
+        )
     return value
 
 
@@ -145,8 +149,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"no {type(value).__name__}")
 
 
-def _csv(rows: list[Row], types: Any) -> tuple[bytes, Columns]:
-    names = list(_as_columns(rows[0], "csv"))
+def _csv(rows: list[Row], types: dict[str, str] | None) -> tuple[bytes, Columns]:
+    names = list(types or _as_columns(rows[0], "csv"))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
@@ -155,7 +159,7 @@ def _csv(rows: list[Row], types: Any) -> tuple[bytes, Columns]:
         if extra := sorted(set(cells) - set(names)):
             raise _unfit(*row, "csv", f"has a column {extra[0]!r}, which the first row of its file, {names}, hasn't")
         writer.writerow(cells)
-    return text.getvalue().encode(), {name: ("text", "") for name in names}
+    return text.getvalue().encode(), dict.fromkeys(names, ("text", ""))
 
 
 def _cell(row: Row, name: str, cell: Any) -> Any:
@@ -172,28 +176,33 @@ def _cell(row: Row, name: str, cell: Any) -> Any:
 
 
 def _parquet(rows: list[Row], types: dict[str, str] | None) -> tuple[bytes, Columns]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            f"results_format='parquet' needs pyarrow where the functions run: {error}; install it in the runtime"
-        ) from error
+    pyarrow, parquet = _import("pyarrow"), _import("pyarrow.parquet")
     dicts = [_as_columns(row, "parquet") for row in rows]
     names = list(types or dict.fromkeys(name for row in dicts for name in row))
     arrays = []
     for name in names:
         values = [_arrow(row.get(name)) for row in dicts]
         wanted = None if types is None else _schema(types[name]).field(0).type
+        convert = functools.partial(pyarrow.array, type=wanted)
         try:
-            arrays.append(pyarrow.array(values, type=wanted))
+            arrays.append(convert(values))
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError, ValueError) as error:
-            place = _first_unfit(lambda count, values=values: pyarrow.array(values[:count], type=wanted), len(values))  # type: ignore[misc]
-            raise _unfit(*rows[place], "parquet", f"doesn't fit the column {name!r} of the rows before: {error}") from None
+            row = rows[_first_unfit(convert, values)]
+            raise _unfit(*row, "parquet", f"doesn't fit the column {name!r} of the rows before: {error}") from None
     table = pyarrow.Table.from_arrays(arrays, names=names)
     sink = io.BytesIO()
-    pyarrow.parquet.write_table(table, sink)
+    parquet.write_table(table, sink)
     return sink.getvalue(), {field.name: (str(field.type), _as_text(pyarrow.schema([field]))) for field in table.schema}
+
+
+def _import(name: str) -> Any:
+    """Imports a module that one format needs. An import statement would have every runtime be held to having it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"results_format='parquet' needs pyarrow where the functions run: {error}; install it in the runtime"
+        ) from error
 
 
 def _as_text(schema: Any) -> str:
@@ -201,8 +210,7 @@ def _as_text(schema: Any) -> str:
 
 
 def _schema(text: str) -> Any:
-    import pyarrow
-
+    pyarrow = _import("pyarrow")
     return pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(text)))
 
 
@@ -210,13 +218,13 @@ def _arrow(value: Any) -> Any:
     return str(value) if isinstance(value, uuid.UUID) else value
 
 
-def _first_unfit(convert: Callable[[int], Any], count: int) -> int:
-    """Returns the first row with which a column can't be converted any more, by halving."""
-    low, high = 0, count  # `low` rows can be converted, `high` can't
+def _first_unfit(convert: Callable[[list[Any]], Any], values: list[Any]) -> int:
+    """Returns the place of the first value with which those before it can't be converted any more, by halving."""
+    low, high = 0, len(values)  # the first `low` can be converted, the first `high` can't
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            convert(middle)
+            convert(values[:middle])
             low = middle
         except Exception:  # whatever it said of all of them
             high = middle

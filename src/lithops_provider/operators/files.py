@@ -1,0 +1,125 @@
+"""
+What ``results_to`` adds to an operator: after its own phases, ``write`` has calls write the results into files, and
+``rewrite`` those Parquet files anew whose columns have other types than those of all together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lithops_provider.jobs.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.outputs.files import SpecialItem
+    from lithops_provider.jobs.outputs.manifest import Written
+    from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
+
+#: The phases that follow on an operator's own.
+FILE_PHASES: tuple[Phase, ...] = ("write", "rewrite")
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """
+    Files of results.
+
+    :param results_to: the prefix in storage
+    :param results_format: one of `lithops_provider.jobs.outputs.target.FORMATS`
+    :param overwrite: whether everything under the prefix may be replaced
+    :param last: the operator's own last phase, whose results are written
+    :param pairs: whether those are lists of pairs of a key and what was reduced under it
+    """
+
+    results_to: str
+    results_format: str
+    overwrite: bool
+    last: Phase
+    pairs: bool = False
+
+    def check(self, client: LithopsClient, settings: dict[str, Any]) -> None:
+        """
+        Checks, before anything is sent, what can be known then.
+
+        :param client: its storage takes the files
+        :param settings: the operator's
+        :raises InvalidInputError: a parameter is wrong, or the prefix holds what isn't ours
+        """
+        from lithops_provider.jobs.outputs.target import check_free, parse_target
+
+        for name, wanted in (("async_invoke", False), ("get_result", True)):
+            if settings[name] is not wanted:
+                raise InvalidInputError(
+                    f"results_to doesn't go with {name}={settings[name]}: the task waits until all files are written, "
+                    f"and returns where they are; leave out {name}"
+                )
+        check_free(client, parse_target(client, self.results_to), overwrite=self.overwrite)
+
+    def items(self, client: LithopsClient, phase: Phase, handover: Handover) -> Sequence[SpecialItem]:
+        """
+        Returns the items of a phase: files.
+
+        :param client: where the results are
+        :param phase: one of `FILE_PHASES`
+        :param handover: what earlier phases have left
+        """
+        from lithops_provider.jobs.outputs.files import file_items
+        from lithops_provider.jobs.outputs.manifest import common_columns, rewritten_items
+        from lithops_provider.jobs.outputs.target import begin, parse_target
+
+        job = handover.jobs.get(self.last)
+        if job is None:  # there were no items
+            return []
+        target = parse_target(client, self.results_to)
+        if phase == "write":
+            begin(client, target, job.executor_id, overwrite=self.overwrite)
+        items = file_items(client, job, target, self.results_format, pairs=self.pairs)
+        if phase == "write":
+            return items
+        written = self._written(client, handover)
+        return rewritten_items(items, written, common_columns(written))
+
+    def complete(
+        self, context: Context, client: LithopsClient, handover: Handover, rewritten: Sequence[Written]
+    ) -> dict[str, Any]:
+        """
+        Writes the manifest, and tells the events of the task's outlets of it.
+
+        :param context: Airflow's
+        :param client: where the files are
+        :param handover: what the phases have left
+        :param rewritten: the results of the phase ``rewrite``
+        :returns: what the task returns
+        """
+        from lithops_provider.jobs.outputs.manifest import complete, replaced
+        from lithops_provider.jobs.outputs.target import begin, parse_target
+
+        target = parse_target(client, self.results_to)
+        job: LithopsJob | None = handover.jobs.get("map")
+        if "write" not in handover.jobs:
+            begin(client, target, "", overwrite=self.overwrite)
+        result = complete(
+            client,
+            target,
+            job,
+            replaced(self._written(client, handover), rewritten),
+            results_format=self.results_format,
+            overwrite=self.overwrite,
+        )
+        events = context.get("outlet_events")
+        for outlet in getattr(context.get("task"), "outlets", None) or ():
+            if events is not None and hasattr(outlet, "uri"):
+                events[outlet].extra.update({"lithops_results": result})
+        return result
+
+    @staticmethod
+    def _written(client: LithopsClient, handover: Handover) -> list[Written]:
+        from lithops_provider.jobs.wait import gather_results
+
+        return gather_results(client, handover.jobs["write"]) if "write" in handover.jobs else []

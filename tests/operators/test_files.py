@@ -1,0 +1,191 @@
+"""`results_to`: what operators write into files, and what they say of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pandas  # noqa: TID253 - only DAG files have to be fast to import
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import Asset
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.errors import ItemsFailedError
+from lithops_provider.jobs.outputs import files
+from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
+from tests.operators.rows import not_json, row, rows, total
+from tests.task.test_bad_input import Instance
+
+
+class Prefix:
+    """A prefix in localhost's storage, which is a folder."""
+
+    def __init__(self, client: LithopsClient) -> None:
+        from lithops.constants import LITHOPS_TEMP_DIR
+
+        self.client = client
+        self.name = f"results/{uuid.uuid4().hex}/"
+        self.path = f"{client.bucket}/{self.name}"
+        self.folder = f"{LITHOPS_TEMP_DIR}/{self.path}"
+
+    def names(self) -> list[str]:
+        return sorted(key.removeprefix(self.name) for key in self.client.keys(self.client.bucket, self.name))
+
+    def read(self, name: str) -> bytes:
+        return self.client.get(self.client.bucket, f"{self.name}{name}") or b""
+
+
+@pytest.fixture
+def prefix() -> Iterator[Prefix]:
+    client = LithopsClient(resolve_config())
+    found = Prefix(client)
+    yield found
+    client.delete(client.bucket, client.keys(client.bucket, found.name))
+
+
+def execute(operator: LithopsMapOperator, **context: Any) -> Any:
+    return operator.execute({"ti": Instance(), **context})  # type: ignore[typeddict-item]
+
+
+def test_results_are_files_with_a_manifest_and_a_second_run_replaces_the_first(
+    prefix: Prefix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FILE_SIZE", 1)  # a file for each item
+    task = LithopsMapOperator(
+        task_id="t", map_function=row, map_iterdata=[0, 1, -1, 3], results_to=prefix.path, min_success_ratio=0.7
+    )
+
+    found = execute(task)
+
+    assert found == {
+        "path": prefix.path,
+        "manifest": f"{prefix.path}manifest.json",
+        "format": "jsonl",
+        "columns": None,
+        "files": 3,
+        "rows": 3,
+        "bytes": sum(len(prefix.read(f"part-{number:05d}.jsonl")) for number in (0, 1, 3)),
+        "items": 4,
+        "failed": 1,
+    }
+    written = ["part-00000.jsonl", "part-00001.jsonl", "part-00003.jsonl"]
+    assert prefix.names() == ["_SUCCESS", "failures.json", "manifest.json", *written]
+    manifest = json.loads(prefix.read("manifest.json"))
+    assert [entry["name"] for entry in manifest["files"]] == written
+    (failure,) = json.loads(prefix.read(manifest["failures"]))
+    assert (failure["index"], failure["message"]) == (2, "below zero")
+    lines = [json.loads(prefix.read(name)) for name in written]
+    assert [json.loads(line) for line in lines] == [
+        {"x": 0, "half": None},
+        {"x": 1, "half": None},
+        {"x": 3, "half": 1.5},
+    ]
+
+    monkeypatch.undo()
+    again = LithopsMapOperator(task_id="t", map_function=row, map_iterdata=[5], results_to=prefix.path)
+
+    assert execute(again)["rows"] == 1
+    assert prefix.names() == ["_SUCCESS", "manifest.json", "part-00000.jsonl"]
+
+
+def test_parquet_files_have_the_same_columns_so_that_they_are_one_table(
+    prefix: Prefix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FILE_SIZE", 1)
+    task = LithopsMapOperator(
+        task_id="t", map_function=row, map_iterdata=[1, 4], results_to=prefix.path, results_format="parquet"
+    )
+
+    found = execute(task)
+
+    assert found["columns"] == {"x": "int64", "half": "double"}
+    paths = [f"{prefix.folder}part-{number:05d}.parquet" for number in range(2)]  # the first has no number in "half"
+    table = pandas.read_parquet(paths)
+    assert table["x"].tolist() == [1, 4]
+    assert table["half"].isna().tolist() == [True, False]
+
+
+def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
+    asset = Asset("s3://bucket/prefix/")
+    events = {asset: SimpleNamespace(extra={})}
+    task = LithopsMapOperator(
+        task_id="t",
+        map_function=rows,
+        map_iterdata=[3, 0],
+        results_to=prefix.path,
+        results_format="csv",
+        outlets=[asset],
+    )
+
+    found = execute(task, outlet_events=events, task=task)
+
+    assert events[asset].extra == {"lithops_results": found}
+    assert (found["rows"], found["items"]) == (3, 2)
+    assert pandas.read_csv(f"{prefix.folder}part-00000.csv")["x"].tolist() == [0, 1, 2]
+    # Those who look for lineage are told by the functions themselves where they have written.
+    assert (prefix.client.bucket, prefix.name.rstrip("/")) in task._task_run.written
+
+
+def test_without_items_there_is_a_manifest_of_no_files(prefix: Prefix) -> None:
+    task = LithopsMapOperator(task_id="t", map_function=row, map_iterdata=[], results_to=prefix.path)
+
+    found = execute(task)
+
+    assert (found["files"], found["items"], found["rows"]) == (0, 0, 0)
+    assert prefix.names() == ["_SUCCESS", "manifest.json"]
+
+
+@pytest.mark.thorough
+def test_what_a_reduce_returns_is_written(prefix: Prefix) -> None:
+    task = LithopsMapReduceOperator(
+        task_id="t", map_function=row, map_iterdata=[1, 2, 3], reduce_function=total, results_to=prefix.path
+    )
+
+    assert execute(task)["rows"] == 1
+    assert json.loads(prefix.read("part-00000.jsonl")) == {"rows": 3, "sum": 6}
+
+
+@pytest.mark.thorough
+def test_a_result_that_the_format_cannot_hold_fails_the_task_and_there_is_no_success(prefix: Prefix) -> None:
+    task = LithopsMapOperator(
+        task_id="t", map_function=not_json, map_iterdata=range(4), results_to=prefix.path, min_success_ratio=0
+    )
+
+    with pytest.raises(ItemsFailedError, match=r"item 2: results_format='jsonl' can't hold \{2\}, of type set"):
+        execute(task)
+    assert prefix.names() == ["_WRITING"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"results_format": "xml"}, "results_format must be one of 'jsonl', 'csv', 'parquet', 'bytes', got 'xml'"),
+        ({"async_invoke": True}, "results_to doesn't go with async_invoke=True"),
+        ({"get_result": False}, "results_to doesn't go with get_result=False"),
+        ({"results_to": "/tmp/results"}, "results_to must be a prefix in the connection's storage"),
+        ({"results_to": ""}, "results_to must be a prefix in the connection's storage"),
+        ({"results_overwrite": "perhaps"}, "results_overwrite"),
+    ],
+)
+def test_bad_input_is_an_error_before_anything_is_sent(prefix: Prefix, given: dict[str, Any], says: str) -> None:
+    task = LithopsMapOperator(task_id="t", map_function=row, map_iterdata=[1], **{"results_to": prefix.path, **given})
+    instance = Instance()
+
+    with pytest.raises(AirflowFailException) as raised:
+        task.execute({"ti": instance})  # type: ignore[typeddict-item]
+    assert says in str(raised.value)
+    assert instance.pushed == {}
+
+
+def test_what_is_not_ours_is_refused_before_anything_is_sent(prefix: Prefix) -> None:
+    prefix.client.put(f"{prefix.name}theirs.csv", b"a\n")
+    task = LithopsMapOperator(task_id="t", map_function=row, map_iterdata=[1], results_to=prefix.path)
+
+    with pytest.raises(AirflowFailException, match=r"theirs\.csv.*results_overwrite=True"):
+        execute(task)
+    assert prefix.names() == ["theirs.csv"]
