@@ -49,6 +49,7 @@ def dag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 _PROCESS = """
 import pickle, sys
+from lithops_provider.jobs.remote.frames import ItemBlocks
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
@@ -56,13 +57,14 @@ class Refuse:
             raise ModuleNotFoundError(f"the runtime has no {name}")
 
 sys.meta_path.insert(0, Refuse())
-folder, blob, items = pickle.load(sys.stdin.buffer)
+folder, blob, blocks = pickle.load(sys.stdin.buffer)
 sys.path.append(folder)
 import cloudpickle
 function, more, shared, _ = pickle.loads(blob)
 results = []
-for item in items:
-    args, kwargs, _ = pickle.loads(item)
+items = ItemBlocks(blocks)
+for index in range(len(items)):
+    args, kwargs, _ = items.item(index)
     try:
         results.append(function(*args, *more, **kwargs, **shared))
     except ValueError as error:
@@ -80,7 +82,7 @@ def run(spec: JobSpec, folder: Path) -> list[Any]:
     installed = [[entry.name, entry.ispkg] for entry in pkgutil.iter_modules([*site.getsitepackages()])]
     write_module_data(str(folder), create_module_data(module_paths(spec.modules, installed, set())))
     command = [sys.executable, "-c", _PROCESS]
-    sent = pickle.dumps((str(folder), spec.function, spec.items))
+    sent = pickle.dumps((str(folder), spec.function, spec.items.blocks))
     done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, cwd="/", check=True)
     results: list[Any] = pickle.loads(done.stdout)
     return results

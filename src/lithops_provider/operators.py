@@ -54,7 +54,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_call
         from lithops_provider.jobs.inputs.objects import bind_object
         from lithops_provider.jobs.inputs.references import is_reference
@@ -73,8 +73,8 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         return object_paths(self.func, [tuple(self.data) if isinstance(self.data, list) else self.data]), []
 
     def _with_references(
-        self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, client: LithopsClient, binding: Binding, items: Iterable[tuple[Any, ...]]
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         """Has the function read the results of jobs whose values are among its arguments."""
         from lithops_provider.jobs.inputs.references import fill_references
 
@@ -181,7 +181,7 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_items
         from lithops_provider.jobs.inputs.objects import bind_objects
         from lithops_provider.jobs.inputs.references import bind_references, check_not_expanded, is_reference
@@ -346,7 +346,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.inputs.reduce import reduce_items
 
         reduce_binding = self._bind_function(

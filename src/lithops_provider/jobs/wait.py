@@ -108,9 +108,9 @@ def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_succe
     failed = outcomes.failed
     if not too_many(len(failed), job.items, min_success_ratio):
         return
-    blobs = load_items(client, job)
-    if blobs is None:
+    items = load_items(client, job)
+    if items is None:
         raise StorageUnavailableError(f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}")
-    failures = [make_failure(outcomes[index], blobs[index]) for index in failed]
+    failures = [make_failure(outcomes[index], items) for index in failed]
     message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
     raise ItemsFailedError(message, failures, job.items)

@@ -20,7 +20,8 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 from lithops_provider.jobs.submit import bootstrap
-from lithops_provider.jobs.submit.payload import dump_function, dump_items, dump_wrapper
+from lithops_provider.jobs.submit.items import dump_items
+from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
 from lithops_provider.jobs.submit.pickler import _imports
 
 
@@ -64,7 +65,7 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
         return x, id, storage.backend, sorted(name for name in sys.modules if name.startswith("lithops_provider"))
 
     binding, items = bind_items(look, [10, 20])
-    blob = frames.pack(dump_items(binding, items))
+    blob = frames.pack(dump_items(binding, items).blocks)
     client.put(f"{prefix}/items", blob)
     settings = {
         **{"bucket": client.bucket, "job_prefix": prefix, "items_key": f"{prefix}/items", "stop_key": f"{prefix}/stop"},
