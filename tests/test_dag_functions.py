@@ -174,7 +174,7 @@ def test_the_payload_is_small_and_carries_no_airflow(dag: Any) -> None:
             r"functions run without Airflow\. Pass what the function needs of it as an argument$",
         ),
         (lambda dag: dag.calls_uses_dag, r"uses_dag, which it calls, refers in line \d+ of \S+ to 'dag'"),
-        (lambda dag: dag.uses_operator, r"to 'operator', of type lithops_provider\.operators\.LithopsMapOperator"),
+        (lambda dag: dag.uses_operator, r"to 'operator', of type lithops_provider\.operators\.map\.LithopsMapOperator"),
         (lambda dag: dag.uses_output, r"to 'made', of type airflow\.sdk\.\S+XComArg, which doesn't travel"),
         (
             lambda dag: dag.uses_variable,
