@@ -25,7 +25,7 @@ from lithops_provider.jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import functools
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import timedelta
 
     from airflow.sdk import Connection
@@ -160,6 +160,35 @@ class LithopsHook(BaseHook):
         from lithops_provider.jobs.wait import gather_results
 
         return gather_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
+
+    def iter_results(
+        self,
+        job: Mapping[str, Any],
+        *,
+        throw_except: bool = True,
+        poll_interval: float | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[tuple[int, Any]]:
+        """
+        Yields the index and the result of each item as calls store them, until the job is over; each once, in no order.
+        Only a few parts of the results are held at a time.
+
+        :param job: its value, as an operator with ``async_invoke=True`` returns it
+        :param throw_except: whether the first item that failed ends it with an error; if not, a
+            `lithops_provider.jobs.errors.Failure` is yielded in the place of its result
+        :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
+        :param timeout: seconds to wait at most for the job to be over
+        :raises ItemsFailedError: an item failed, or never ran
+        :raises JobTimeoutError: the job isn't over by then; it goes on
+        :raises StorageUnavailableError: the job's data is gone
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.wait import iter_results
+
+        value = LithopsJob.from_dict(job)
+        return iter_results(
+            self.get_client(), value, throw_except=throw_except, poll_interval=poll_interval, timeout=timeout
+        )
 
     def check_job(self, job: Mapping[str, Any], *, min_success_ratio: float = 1.0) -> None:
         """

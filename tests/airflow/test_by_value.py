@@ -55,6 +55,10 @@ def test_the_hook_waits_and_gathers(run: DagRun) -> None:
     assert run.xcom("by_hook") == SQUARES
 
 
+def test_the_hook_yields_results_as_they_come(run: DagRun) -> None:
+    assert run.xcom("as_they_come") == [0, 1, 2, "ValueError: three", 4]
+
+
 def test_get_result_false_waits_and_returns_the_value(run: DagRun) -> None:
     assert run.xcom("kept")["items"] == 3
     assert run.xcom("gather_kept") == [1, 4, 9]

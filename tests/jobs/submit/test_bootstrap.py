@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
-import os
 import pickle
-import subprocess
 import sys
 import uuid
 import zlib
@@ -20,18 +18,21 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 from lithops_provider.jobs.submit import bootstrap
+from lithops_provider.jobs.submit.imports import all_imports
 from lithops_provider.jobs.submit.items import dump_items
 from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
-from lithops_provider.jobs.submit.pickler import _imports
+from tests.programs import run_python
 
 
 def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in() -> None:
     wrapper = dump_wrapper(dump_function(bind_function(lambda x: x + 1)), {})
 
-    assert len(wrapper) < 72_000
+    assert len(wrapper) < 73_000
     checkout = str(Path(__file__).parents[3]).encode()  # code knows its files, whose folder may have the name in it
     assert b"airflow" not in wrapper.replace(checkout, b"")
-    imported = {name for _, code in marshal.loads(zlib.decompress(bootstrap.remote_code())) for name in _imports(code)}
+    imported = {
+        name for _, code in marshal.loads(zlib.decompress(bootstrap.remote_code())) for name in all_imports(code)
+    }
     assert "json" in imported
     assert not {name for name in imported if name.partition(".")[0] == "airflow"}
 
@@ -83,16 +84,14 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
     call = {"call_id": "00000", "indices": range(2), "span": (0, len(blob) - 1)}
     wrapper = dump_wrapper(dump_function(binding), settings)
 
-    done = subprocess.run(
-        [sys.executable, "-c", _WORKER],
-        input=pickle.dumps((wrapper, call, client.config)),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "LITHOPS_CONFIG": json.dumps(client.config)},
-        cwd="/",
-        check=True,
+    printed = run_python(
+        _WORKER,
+        given=pickle.dumps((wrapper, call, client.config)),
+        environment={"LITHOPS_CONFIG": json.dumps(client.config)},
+        folder="/",
     )
 
-    assert json.loads(done.stdout) == {"done": 2, "failed": 0, "left": 0}
+    assert json.loads(printed) == {"done": 2, "failed": 0, "left": 0}
     parts = current_parts(client.keys(client.bucket, f"{prefix}/00000/"))
     outcomes = read_outcomes(client.storage, client.bucket, parts)
     assert [pickle.loads(outcomes[index].result or b"") for index in range(2)] == [

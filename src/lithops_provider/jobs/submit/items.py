@@ -11,7 +11,7 @@ from lithops_provider.jobs.binding.items import BoundItems
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.submit.payload import by_value, modules_of
-from lithops_provider.jobs.submit.pickler import JobPickler, Shipped
+from lithops_provider.jobs.submit.pickler import JobPickler, NeededModules, Shipped
 from lithops_provider.jobs.text import short_repr
 
 #: Items of a block at most, and of the first, as long as it isn't known how large they are.
@@ -24,7 +24,7 @@ BLOCK_BYTES = 128 << 10
 def dump_items(
     binding: Binding,
     items: Iterable[tuple[Any, ...]],
-    modules: set[str] | None = None,
+    modules: NeededModules | None = None,
     shipped: Shipped | None = None,
 ) -> ItemBlocks:
     """
@@ -32,7 +32,7 @@ def dump_items(
 
     :param binding: their function, whose module may define their classes
     :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
-    :param modules: gets the names of the modules that have to be imported where they arrive
+    :param modules: gets the names of the modules that they need where they arrive
     :param shipped: gets the classes and functions of the DAG file that they bring
     :raises NotPortableError: an item can't be pickled; the message gives its index
     :raises InvalidInputError: the function doesn't take an item, or there are too many
@@ -96,11 +96,11 @@ class _ItemPickler:
     """
     Pickles items one by one. One pickler does for all of them: making one costs more than pickling an item.
 
-    :param modules: gets the names of the modules that have to be imported where they arrive
+    :param modules: gets the names of the modules that they need where they arrive
     :param shipped: gets the classes and functions of the DAG file that they bring
     """
 
-    def __init__(self, modules: set[str] | None = None, shipped: Shipped | None = None) -> None:
+    def __init__(self, modules: NeededModules | None = None, shipped: Shipped | None = None) -> None:
         self._buffer = io.BytesIO()
         self._pickler = JobPickler(self._buffer, modules, shipped)
 
