@@ -16,6 +16,7 @@ from tests.fresh import run_after_airflow
 PUBLIC = {
     "lithops_provider.operators": ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"],
     "lithops_provider.decorators": ["Output", "lithops_map", "lithops_map_reduce", "lithops_task"],
+    "lithops_provider.executors": ["LithopsExecutor"],
     "lithops_provider.hooks": ["LithopsHook"],
     "lithops_provider.triggers": ["LithopsJobTrigger"],
     "lithops_provider.sensors": ["LithopsJobSensor"],
