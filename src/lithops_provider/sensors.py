@@ -145,7 +145,8 @@ class LithopsJobSensor(BaseSensorOperator):
         client, job = self._hook().get_client(), LithopsJob.from_dict(self.job)
         try:
             told = read_told(client, job)
-            sum_up(context["ti"], job.kind, client, job, told, end=told.ended, error=error)
+            ratio = self.min_success_ratio
+            sum_up(context["ti"], job.kind, client, job, told, end=told.ended, error=error, min_success_ratio=ratio)
         except LithopsJobError:  # the results are there
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 

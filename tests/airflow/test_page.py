@@ -59,6 +59,10 @@ def test_a_job_that_failed(guarded: Guarded, ended: dict[str, DagRun]) -> None:
     assert summary["compute_seconds"] > 0
     assert len(summary["slowest"]) == 3
     assert summary["workers"]["worker_cold_start"] >= 0
+    assert answer["why"]["text"] == "51 of 60 succeeded (85 %), 100 % were needed"
+    (group,) = answer["why"]["groups"]
+    assert (group["type"], group["count"], group["items"][:2]) == ("ValueError", 9, [3, 10])
+    assert group["place"].rpartition("/")[2].startswith("page.py:")
     again = ask(guarded, ended["page_fails"], "job", version=progress["version"])
     assert "timeline" not in again["progress"]
 

@@ -133,13 +133,44 @@ def test_a_summary_is_what_a_task_pushes(client: LithopsClient, failed: JobRun) 
     assert shown["workers"]
 
 
+def test_why_a_job_failed(view: JobView) -> None:
+    assert view.snapshot is not None
+    why = answers.why(view.snapshot, answers.summary({"min_success_ratio": 0.99}))
+
+    assert why is not None
+    assert why["text"] == "7 of 10 succeeded (70 %), 99 % were needed"
+    (group,) = why["groups"]
+    assert (group["type"], group["count"], group["items"]) == ("ValueError", 3, [3, 6, 9])
+    assert "looked_at.py:" in group["place"]
+    assert group["message"] == "ValueError: 3 is bad"
+    assert "fail_some" in answers.traceback(view, view.snapshot, 3)
+    assert answers.traceback(view, view.snapshot, 4) == ""
+
+
+@pytest.mark.parametrize("needed", [None, -1, 10**300, float("nan"), "all", True])
+def test_what_was_needed_is_left_out_if_it_cannot_be(view: JobView, needed: Any) -> None:
+    assert view.snapshot is not None
+    why = answers.why(view.snapshot, answers.summary({"min_success_ratio": needed}))
+
+    assert why is not None
+    assert why["text"] == "7 of 10 succeeded (70 %)"
+
+
+def test_nothing_is_explained_where_nothing_failed(client: LithopsClient, run_map: MapStarter) -> None:
+    view = JobView(run_map(fail_some, range(3)).job, lambda: client)
+    view.refresh(view.job, 60)
+    assert view.snapshot is not None
+
+    assert answers.why(view.snapshot, None) is None
+
+
 @pytest.mark.parametrize(
     "found",
     [
         {},
         {"slowest": "all", "cost": 3, "workers": [1], "wall_seconds": "long", "failed": True},
         {"slowest": [[1], ["<b>", 1.0], [1, None], 3], "cost": {"estimate": "free"}, "compute_seconds": float("nan")},
-        {"cost": {"estimate": [1]}, "workers": None},
+        {"cost": {"estimate": [1]}, "workers": None, "reason": ["x"]},
     ],
 )
 def test_a_summary_that_somebody_has_made_up_is_left_out(found: dict[str, Any]) -> None:

@@ -111,6 +111,28 @@ def items_(args: Namespace) -> None:
 
 
 @_command
+def failures_(args: Namespace) -> None:
+    """Shows why items failed: their failures by type and place, with a traceback of each."""
+    found = find_job(args.job)
+    view, snapshot = found.look()
+    why = answers.why(snapshot, answers.summary(found.summary))
+    if args.output in ("json", "yaml"):
+        show_fields(why or {}, args.output)
+        return
+    if why is None:
+        print(f"No item of job {found.job.executor_id} has failed.")  # noqa: T201 - what a command is for
+        return
+    lines = [f"Job {found.job.executor_id}: {why['text']}"]
+    lines += [f"{why['unfinished']} have no outcome"] if why["unfinished"] else []
+    lines += [why["reason"]] if why["reason"] else []
+    for group in snapshot.table.groups()[: len(why["groups"])]:
+        lines += [f"== {group.title()}: {group.named()}", f"item {group.items[0]}: {group.message}"]
+        lines.append(answers.traceback(view, snapshot, group.items[0]).rstrip())
+    lines += [f"... and {why['more']} more kinds of failures"] if why["more"] else []
+    print(plain_text("\n".join(filter(None, lines))))  # noqa: T201
+
+
+@_command
 def logs_(args: Namespace) -> None:
     """Shows what an item and its call have said, try by try."""
     found = find_job(args.job)

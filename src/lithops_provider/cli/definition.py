@@ -76,6 +76,7 @@ def get_lithops_cli_commands() -> list[CLICommand]:
             _OFFSET,
             ARG_OUTPUT,
         ),
+        _command("failures", "Show why items of a job failed, grouped by type and place", _JOB, ARG_OUTPUT),
         _command("logs", "Show an item's output and traceback, and the log of its call", _JOB, _INDEX, ARG_OUTPUT),
         _command("cancel", "Stop a job", _JOB, ARG_YES),
         _command("clean", "Delete the data of a job, or of old ones", _CLEANED, _OLDER_THAN, _CONN_ID, ARG_YES),

@@ -112,5 +112,5 @@ def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_succe
     if blobs is None:
         raise StorageUnavailableError(f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}")
     failures = [make_failure(outcomes[index], blobs[index]) for index in failed]
-    message = failure_message(job.function, failures, job.items, f"job {job.executor_id}")
+    message = failure_message(job.function, failures, job.items, f"job {job.executor_id}", min_success_ratio)
     raise ItemsFailedError(message, failures, job.items)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.jobs.view.prices import Price
 
+#: Characters of the error for which a job was stopped.
+_REASON = 300
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,6 +38,7 @@ def sum_up(
     *,
     end: float | None = None,
     error: BaseException | None = None,
+    min_success_ratio: float | None = None,
 ) -> dict[str, Any]:
     """
     Sums up a job that is over, or was stopped: in an XCom, in metrics and in a span.
@@ -47,12 +51,17 @@ def sum_up(
     :param earlier: the summaries of the jobs of earlier phases, by phase
     :param end: see `lithops_provider.jobs.view.summary.summarize`
     :param error: what the task fails with
+    :param min_success_ratio: share of items that had to succeed; None if that was not looked at
     :returns: the summaries with this one
     """
     from lithops_provider.jobs.view.summary import summarize
 
     stopped = error is not None and not isinstance(error, ItemsFailedError)
     found = summarize(client, job, told, known_prices(), end=end, stopped=stopped)
+    if min_success_ratio is not None:
+        found["min_success_ratio"] = min_success_ratio
+    if stopped:
+        found["reason"] = f"{type(error).__name__}: {error}".partition("\n")[0][:_REASON]
     summaries = {**(earlier or {}), phase: found}
     ti.xcom_push(key=SUMMARY_KEY, value=summaries)
     telemetry.tell_of_end(ti, job, found, error)

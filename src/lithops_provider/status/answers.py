@@ -12,6 +12,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from lithops_provider.jobs.gather.groups import succeeded_text
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.view import charts
 from lithops_provider.jobs.view.item_table import FAILED
@@ -52,7 +53,12 @@ _SUMMARY = (
     "compute_seconds",
     "gb_seconds",
     "peak_memory",
+    "min_success_ratio",
 )
+#: Groups of failures that are shown.
+_GROUPS = 10
+#: Characters of what a task says of why it stopped its job.
+_REASON = 500
 
 
 def job_value(record: TaskRecord, phase: str) -> dict[str, Any]:
@@ -120,7 +126,36 @@ def summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
     if isinstance(workers, dict):
         numbers = {str(name)[:40]: value for name, value in workers.items() if _is_number(value)}
         answer["workers"] = dict(list(numbers.items())[:10])
+    if isinstance(found.get("reason"), str):
+        answer["reason"] = found["reason"][:_REASON]
     return answer
+
+
+def why(snapshot: Snapshot, summary: dict[str, Any] | None) -> dict[str, Any] | None:
+    """
+    Returns why a job failed, or what has failed of it so far. It has no tracebacks: those are of the items.
+
+    :param snapshot: what was seen of the job last
+    :param summary: what `summary` returns
+    :returns: ``text``, ``groups`` and how many ``more`` groups there are; None if no item has failed, and none was left
+    """
+    counts, table, summary = snapshot.counts, snapshot.table, summary or {}
+    left = counts["waiting"] + counts["running"]
+    if not counts["failed"] and not (snapshot.over and left):
+        return None
+    text = f"{counts['failed']} of {snapshot.job.items} failed so far"
+    if snapshot.over:
+        needed = summary.get("min_success_ratio")
+        known = needed if needed is not None and 0 <= needed <= 1 else None
+        text = succeeded_text(counts["succeeded"], snapshot.job.items, known)
+    groups = table.groups()
+    return {
+        "text": text,
+        "unfinished": left if snapshot.over else 0,
+        "reason": summary.get("reason"),
+        "groups": [group.to_dict() for group in groups[:_GROUPS]],
+        "more": max(len(groups) - _GROUPS, 0),
+    }
 
 
 def _is_number(value: Any) -> bool:
@@ -254,7 +289,7 @@ def failures(view: JobView, snapshot: Snapshot) -> Iterator[str]:
         for index in sorted(wanted):
             failure = header.failures.get(index) if header is not None else None
             if failure is None:  # its data is gone by now: what is known of it
-                failure = {"type": "", "message": table.failures[index], "traceback": ""}
+                failure = {"type": "", "message": table.failure_text(index), "traceback": ""}
             line = {
                 "index": index,
                 "type": failure.get("type"),
@@ -265,6 +300,23 @@ def failures(view: JobView, snapshot: Snapshot) -> Iterator[str]:
                 "seconds": table.seconds[index],
             }
             yield json.dumps(line) + "\n"
+
+
+def traceback(view: JobView, snapshot: Snapshot, index: int) -> str:
+    """
+    Returns the traceback of an item's last failure; empty if it is gone, or there is none.
+
+    :param view: the job's
+    :param snapshot: what it showed last
+    :param index: the item
+    """
+    table = snapshot.table
+    for part in snapshot.parts:
+        if (part.round, part.call) == (table.round[index], table.call[index]) and index in part.header.failures:
+            header = _read(view, snapshot.job, part)
+            failure = header.failures.get(index) if header is not None else None
+            return "" if failure is None else str(failure.get("traceback", ""))
+    return ""
 
 
 def _attempt(view: JobView, job: LithopsJob, part: Part, index: int) -> dict[str, Any]:

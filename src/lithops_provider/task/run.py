@@ -232,7 +232,16 @@ class TaskRun:
         handover, ti = self.handover, self.context["ti"]
         handover.add_written(told.written)
         try:
-            handover.summaries = sum_up(ti, job.kind, run.client, job, told, handover.summaries, error=error)
+            handover.summaries = sum_up(
+                ti,
+                job.kind,
+                run.client,
+                job,
+                told,
+                handover.summaries,
+                error=error,
+                min_success_ratio=self.settings["min_success_ratio"],
+            )
         except LithopsJobError:  # what came of it is known
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
@@ -244,8 +253,8 @@ class TaskRun:
         if not failures:
             return None
         where = publish_failures(self.context["ti"], run.client, run.job, failures)
-        message = failure_message(run.spec.name, failures, run.job.items, where)
         ratio = self.settings["min_success_ratio"]
+        message = failure_message(run.spec.name, failures, run.job.items, where, ratio)
         if too_many(len(failures), run.job.items, ratio):
             final = too_many(sum(failure.final for failure in failures), run.job.items, ratio)
             return ItemsFailedError(message, failures, run.job.items, final=final)

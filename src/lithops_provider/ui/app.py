@@ -129,6 +129,7 @@ def show_job(
     answer["summary"] = answers.summary(summary_of(session, record.key, record.jobs[chosen]))
     if snapshot is not None:
         answer["progress"] = answers.progress(view, snapshot, with_charts=snapshot.version != version)
+        answer["why"] = answers.why(snapshot, answer["summary"])
     return answer
 
 

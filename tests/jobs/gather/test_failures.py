@@ -32,8 +32,12 @@ def failed(index: int, **failure: str) -> Outcome:
     return Outcome(index, None, failure, 1.0, 1.0, 1, "")
 
 
-def failure(index: int, traceback: str = "") -> Failure:
-    return Failure(index, f"x={index}", "ValueError", f"no {index}", traceback)
+def failure(index: int, traceback: str = "", kind: str = "ValueError") -> Failure:
+    return Failure(index, f"x={index}", kind, f"no {index}", traceback)
+
+
+def frame(line: int) -> str:
+    return f'Traceback (most recent call last):\n  File "/dags/a.py", line {line}, in add\n    x\nValueError: no'
 
 
 def blob(item: Any) -> bytes:
@@ -191,22 +195,29 @@ def test_an_item_that_cannot_be_unpickled_here_is_no_error() -> None:
 # -- messages --------------------------------------------------------------------------------------------------
 
 
-def test_the_message_counts_and_shows_the_first_few() -> None:
-    failures = [failure(index, f"trace {index}\n") for index in range(3, 10)]
+def test_the_message_groups_by_type_and_place() -> None:
+    failures = [failure(index, frame(3)) for index in range(3, 10)] + [failure(20, frame(5)), failure(21, "", "Died")]
 
-    lines = failure_message("add", failures, 100, "job abc").splitlines()
+    lines = failure_message("add", failures, 100, "job abc", 0.99).splitlines()
 
-    assert lines[0] == "7 of 100 item(s) of add failed (job abc)."
-    assert lines[1] == "  item 3: add(x=3): ValueError: no 3"
-    assert lines[5] == "  item 7: add(x=7): ValueError: no 7"
-    assert lines[6] == "  ... and 2 more"
-    assert lines[7:] == ["Remote traceback, or last output, of the first:", "trace 3"]
+    assert lines == [
+        "9 of 100 item(s) of add failed: 91 of 100 succeeded (91 %), 99 % were needed (job abc).",
+        "  ValueError x 7 at /dags/a.py:3 in add: items 3, 4, 5, 6, 7 and 2 more",
+        "    item 3: add(x=3): ValueError: no 3",
+        "  ValueError x 1 at /dags/a.py:5 in add: item 20",
+        "    item 20: add(x=20): ValueError: no 20",
+        "  Died x 1: item 21",
+        "    item 21: add(x=21): Died: no 21",
+        "Remote traceback, or last output, of item 3:",
+        *frame(3).splitlines(),
+    ]
 
 
 def test_no_traceback_no_word_of_it() -> None:
     assert failure_message("add", [failure(0)], 1, "job abc").splitlines() == [
-        "1 of 1 item(s) of add failed (job abc).",
-        "  item 0: add(x=0): ValueError: no 0",
+        "1 of 1 item(s) of add failed: 0 of 1 succeeded (0 %) (job abc).",
+        "  ValueError x 1: item 0",
+        "    item 0: add(x=0): ValueError: no 0",
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.gather.headers import Header
-from lithops_provider.jobs.view.item_table import RUNNING, STATES, WAITING, ItemTable, Part, summary
+from lithops_provider.jobs.view.item_table import RUNNING, STATES, WAITING, ItemTable, Part, shorten
 
 
 def part(
@@ -91,11 +91,19 @@ def test_select(table: ItemTable, query: dict[str, Any], expected: list[int]) ->
     assert list(table.select(**query)) == expected  # the second time it is remembered
 
 
-def test_a_summary_is_one_short_line() -> None:
-    text = summary({"type": "ValueError", "message": "a\nb   c" + "x" * 1000})
+def test_a_failure_is_kept_as_one_short_line_with_its_type_and_place() -> None:
+    trace = 'Traceback (most recent call last):\n  File "/f.py", line 3, in f\nValueError: a'
+    short = shorten({"type": "ValueError", "message": "a\nb   c" + "x" * 1000, "traceback": trace})
 
-    assert text.startswith("ValueError: a b c")
-    assert len(text) == 300
+    assert short["text"].startswith("ValueError: a b c")
+    assert len(short["text"]) == 300
+    assert (short["type"], short["place"]) == ("ValueError", "/f.py:3 in f")
+
+
+def test_failures_are_grouped_as_long_as_they_are_the_last_word(table: ItemTable) -> None:
+    (group,) = table.groups()
+
+    assert (group.title(), list(group.items), group.message) == ("ValueError x 1", [2], "ValueError: still bad")
 
 
 def test_states_are_named_in_their_order() -> None:

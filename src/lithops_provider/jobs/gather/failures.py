@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from lithops_provider.jobs.errors import Failure
+from lithops_provider.jobs.gather.groups import FailedItem, group_failures, groups_text, place_of, succeeded_text
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.text import short_repr
 
-#: Failures that a message shows.
-_SHOWN = 5
 _ITEM_REPR = 120
 
 
@@ -84,25 +83,35 @@ def is_final(outcome: Outcome) -> bool:
     return outcome.failure is not None and bool(outcome.failure.get("final"))
 
 
-def failure_message(name: str, failures: list[Failure], total: int, where: str) -> str:
+def failure_message(
+    name: str, failures: list[Failure], total: int, where: str, min_success_ratio: float | None = None
+) -> str:
     """
-    Returns a message that says how many items failed, and shows the first few failures.
+    Returns a message that says how many items failed and how many were to succeed, and groups the failures by type and
+    place, with the traceback of the first of the largest group.
 
     :param name: the function's name
     :param failures: all failures, in order of the items
     :param total: number of items
     :param where: the job's name
+    :param min_success_ratio: share of items that had to succeed; None if nothing is to be said of that
     """
-    lines = [f"{len(failures)} of {total} item(s) of {name} failed ({where})."]
-    for failure in failures[:_SHOWN]:
-        lines.append(f"  item {failure.index}: {name}({failure.item}): {failure.type}: {failure.message}")
-    if len(failures) > _SHOWN:
-        lines.append(f"  ... and {len(failures) - _SHOWN} more")
-    trace = next((failure.traceback for failure in failures if failure.traceback), "")
-    if trace:
-        lines.append("Remote traceback, or last output, of the first:")
-        lines.append(trace.rstrip())
+    told = succeeded_text(total - len(failures), total, min_success_ratio)
+    lines = [f"{len(failures)} of {total} item(s) of {name} failed: {told} ({where})."]
+    groups = group_failures(_as_grouped(name, failure) for failure in failures)
+    lines += groups_text(groups)
+    by_index = {failure.index: failure for failure in failures}
+    for group in groups:
+        trace = next((by_index[index].traceback for index in group.items if by_index[index].traceback), "")
+        if trace:
+            lines += [f"Remote traceback, or last output, of item {group.items[0]}:", trace.rstrip()]
+            break
     return "\n".join(lines)
+
+
+def _as_grouped(name: str, failure: Failure) -> FailedItem:
+    shown = f"{name}({failure.item}): {failure.type}: {failure.message}"
+    return FailedItem(failure.index, failure.type, place_of(failure.traceback), shown)
 
 
 def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from lithops_provider.jobs.gather.groups import FailedItem, FailureGroup, group_failures, place_of
 from lithops_provider.jobs.gather.headers import Header
 
 #: Names of an item's states; the table holds their positions here.
@@ -42,18 +43,24 @@ class Part(NamedTuple):
     @classmethod
     def of(cls, number: int, call: int, key: str, header: Header) -> Part:
         """Makes one with the short form of a header. Tracebacks and output are read again when somebody wants them."""
-        short = {index: {"text": summary(failure)} for index, failure in header.failures.items()}
+        short = {index: shorten(failure) for index, failure in header.failures.items()}
         return cls(number, call, key, replace(header, failures=short, output={}))
 
 
-def summary(failure: dict[str, Any]) -> str:
+def shorten(failure: dict[str, Any]) -> dict[str, str]:
     """
-    Returns a failure as one line.
+    Returns what the table keeps of a failure: its ``type``, its ``place``, and a ``text`` of one line.
 
-    :param failure: with ``type`` and ``message``
+    :param failure: with ``type``, ``message`` and ``traceback``
     """
-    line = " ".join(f"{failure.get('type', 'Error')}: {failure.get('message', '')}"[: _FAILURE * 2].split())
-    return sys.intern(line if len(line) <= _FAILURE else f"{line[: _FAILURE - 3]}...")
+    kind = str(failure.get("type", "Error"))
+    line = " ".join(f"{kind}: {failure.get('message', '')}"[: _FAILURE * 2].split())
+    texts = {
+        "type": kind,
+        "place": place_of(str(failure.get("traceback", ""))),
+        "text": line if len(line) <= _FAILURE else f"{line[: _FAILURE - 3]}...",
+    }
+    return {name: sys.intern(text) for name, text in texts.items()}  # many items fail in the same way
 
 
 class ItemTable:
@@ -73,8 +80,10 @@ class ItemTable:
         self.started = array("d", bytes(8 * items))
         self.seconds = array("d", bytes(8 * items))
         self.peak_memory = array("q", bytes(8 * items))
-        self.failures: dict[int, str] = {}
+        #: What `shorten` makes of the failure of each item that has failed, so far or for good.
+        self.failures: dict[int, dict[str, str]] = {}
         self._orders: dict[tuple[Any, ...], Sequence[int]] = {}
+        self._groups: list[FailureGroup] | None = None
         for part in sorted(parts, key=lambda part: (part.round, part.key)):
             self._take(part)
 
@@ -88,7 +97,7 @@ class ItemTable:
                 continue
             if index in failures:
                 state[index] = FAILED
-                self.failures[index] = failures[index]["text"]
+                self.failures[index] = failures[index]
             else:
                 state[index] = SUCCEEDED
                 self.failures.pop(index, None)
@@ -138,7 +147,7 @@ class ItemTable:
         found: Iterable[int] = range(self.items)
         if search:
             text = search.casefold()
-            matches = {index for index, failure in self.failures.items() if text in failure.casefold()}
+            matches = {index for index, failure in self.failures.items() if text in failure["text"].casefold()}
             if search.isdecimal() and int(search) < self.items:
                 matches.add(int(search))
             found = sorted(matches)
@@ -151,7 +160,7 @@ class ItemTable:
         if sort == "index":
             return indices[::-1] if descending else indices
         if sort == "failure":
-            return sorted(indices, key=lambda index: self.failures.get(index, ""), reverse=descending)
+            return sorted(indices, key=self.failure_text, reverse=descending)
         if sort == "call":
             return sorted(indices, key=lambda index: (self.round[index], self.call[index]), reverse=descending)
         column: Any = getattr(self, sort)
@@ -173,5 +182,20 @@ class ItemTable:
             "started": self.started[index] if known else None,
             "seconds": self.seconds[index] if known else None,
             "peak_memory": self.peak_memory[index] or None,
-            "failure": self.failures.get(index, ""),
+            "failure": self.failure_text(index),
         }
+
+    def failure_text(self, index: int) -> str:
+        """Returns the failure of an item as one line; empty if it hasn't failed."""
+        failure = self.failures.get(index)
+        return "" if failure is None else failure["text"]
+
+    def groups(self) -> list[FailureGroup]:
+        """Returns the failures of the items that have failed, grouped; see `group_failures`."""
+        if self._groups is None:
+            self._groups = group_failures(
+                FailedItem(index, failure["type"], failure["place"], failure["text"])
+                for index, failure in sorted(self.failures.items())
+                if self.state[index] == FAILED
+            )
+        return self._groups

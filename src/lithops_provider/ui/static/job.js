@@ -6,6 +6,7 @@ import { ItemDetail } from "./detail.js";
 import { count, duration, h, notice } from "./dom.js";
 import { ItemsTable } from "./items.js";
 import { about_job, bar, heading, roundsTable, summaryCard, tiles } from "./summary.js";
+import { WhyCard } from "./why.js";
 
 /** Milliseconds between two looks: while it runs, and when nothing is expected any more. */
 const LIVE = 2000;
@@ -32,10 +33,12 @@ const job = () => ({ path, parameters: parameters() });
 
 const detail = new ItemDetail(job);
 const items = new ItemsTable(job, (index) => detail.open(index), showError);
+const why = new WhyCard(job, (index) => detail.open(index));
 const parts = {
   back: h("nav", {}),
   notices: h("div", { class: "notices" }),
   phases: h("div", { class: "filters", role: "group", "aria-label": "Phases of the task" }),
+  why: why.element,
   summary: h("section", { class: "card", "aria-label": "Progress" }),
   after: h("div"),
   charts: h("div", { class: "charts" }),
@@ -81,6 +84,7 @@ function show(answer) {
   if (!parts.summary.isConnected) layout();
   const { progress } = answer;
   parts.notices.replaceChildren(...notices(answer));
+  why.show(answer.why);
   if (!answer.job) {
     parts.summary.hidden = items.element.hidden = true;
     return LIVE;

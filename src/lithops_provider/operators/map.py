@@ -1,8 +1,7 @@
-"""Operators that run plain Python functions as serverless calls: one, a map, a map-reduce."""
+"""The operator of a map: what its items are, and how they are bound."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,75 +19,6 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.job import JobKind
     from lithops_provider.task.handover import Handover
-
-__all__ = ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"]
-
-
-class LithopsCallAsyncOperator(LithopsBaseOperator):
-    """
-    Calls one function. Returns its result.
-
-    :param func: the function: plain, partial, lambda, bound method or callable object, in a module or in the DAG file
-    :param data: keyword arguments as a dict, positional ones as a list or tuple; anything else is the only argument,
-        None, too
-    :param data_from_task: ``{argument: task_id}``: that task's return value becomes the argument, beside ``data``
-    :param kwargs: see `LithopsBaseOperator`
-    """
-
-    phases: tuple[JobKind, ...] = ("call",)
-    template_fields: Sequence[str] = ("data", "data_from_task", *LithopsBaseOperator.template_fields)
-    template_fields_renderers = {**LithopsBaseOperator.template_fields_renderers, "data": "py"}  # noqa: RUF012
-
-    def __init__(
-        self,
-        *,
-        func: Callable[..., Any],
-        data: Any = (),
-        data_from_task: Mapping[str, str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.func = func
-        self.data = data
-        self.data_from_task = data_from_task
-
-    def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.binding.function import bind_call
-        from lithops_provider.jobs.inputs.objects import bind_object
-        from lithops_provider.jobs.inputs.references import is_reference
-
-        data = upstream.pull_data(self, context, self.data, self.data_from_task)
-        if is_reference(data):
-            data = (data,)  # a job's value is a dict, but no keyword arguments
-        bind = functools.partial(bind_object, client) if self._bind_function(phase).takes_object else bind_call
-        return self._with_references(client, *bind(self.func, data))
-
-    def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
-        from lithops_provider.jobs.inputs.objects import object_paths
-
-        if not self.data or not self._bind_function("call").takes_object:
-            return [], []
-        return object_paths(self.func, [tuple(self.data) if isinstance(self.data, list) else self.data]), []
-
-    def _with_references(
-        self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        """Has the function read the results of jobs whose values are among its arguments."""
-        from lithops_provider.jobs.inputs.references import fill_references
-
-        settings = self.settings()
-        failures, timeout = settings["upstream_failures"], settings["job_timeout"]
-        return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
-
-    def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.binding.function import bind_function
-
-        return bind_function(self.func, parameter="func")
-
-    def _result(self, results: list[Any]) -> Any:
-        return results[0]
 
 
 class LithopsMapOperator(LithopsBaseOperator):
@@ -292,97 +222,3 @@ class LithopsMapOperator(LithopsBaseOperator):
                 "invoke_pool_threads", self.invoke_pool_threads, whole=True, least=1
             ),
         }
-
-
-class LithopsMapReduceOperator(LithopsMapOperator):
-    """
-    Calls a function for each item, then another once with the list of all results. Returns what that one returns.
-
-    The reduce is sent when the map is done, and reads the map's results from storage inside its function: they pass
-    neither through the Airflow worker nor through the database, and no reducer is paid for while it waits.
-
-    :param reduce_function: its first parameter gets the list of the map's results; items that failed, if
-        ``min_success_ratio`` allows that, are left out (alias: ``reduce_funtion``)
-    :param extra_args_reduce: more arguments for it: a dict of keywords, or a list or tuple of positional ones
-    :param map_runtime_memory: MB for the map; None for ``runtime_memory``
-    :param reduce_runtime_memory: MB for the reduce; None for ``runtime_memory``
-    :param obj_reduce_by_key: one reducer per object, so the result is a list (alias: ``reducer_one_per_object``)
-    :param reducer_wait_local: whether the map is waited for on the Airflow side before the reduce is sent. It always
-        is; the parameter of the original is accepted either way
-    :param async_invoke: return the value of the reduce's job as soon as that is sent
-    :param kwargs: see `LithopsMapOperator`
-    """
-
-    phases: tuple[JobKind, ...] = ("map", "reduce")
-    template_fields: Sequence[str] = (
-        "extra_args_reduce",
-        "map_runtime_memory",
-        "reduce_runtime_memory",
-        *LithopsMapOperator.template_fields,
-    )
-
-    def __init__(
-        self,
-        *,
-        reduce_function: Callable[..., Any] | None = None,
-        reduce_funtion: Callable[..., Any] | None = None,
-        extra_args_reduce: Mapping[str, Any] | Sequence[Any] | None = None,
-        map_runtime_memory: int | None = None,
-        reduce_runtime_memory: int | None = None,
-        obj_reduce_by_key: bool | None = None,
-        reducer_one_per_object: bool | None = None,
-        reducer_wait_local: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.reduce_function = reduce_function
-        self.reduce_funtion = reduce_funtion
-        self.extra_args_reduce = extra_args_reduce
-        self.map_runtime_memory = map_runtime_memory
-        self.reduce_runtime_memory = reduce_runtime_memory
-        self.obj_reduce_by_key = obj_reduce_by_key
-        self.reducer_one_per_object = reducer_one_per_object
-        self.reducer_wait_local = reducer_wait_local
-
-    def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.inputs.reduce import reduce_items
-
-        reduce_binding = self._bind_function(
-            "reduce"
-        )  # before the map: it would be for nothing if this can't be called
-        if phase == "reduce":
-            if "map" not in handover.jobs:  # it had no items
-                return reduce_binding, [(([],), {})]
-            chunks = handover.object_chunks(client, "map") if self._by_object() else None
-            return reduce_binding, reduce_items(client, handover.jobs["map"], chunks)
-        binding, items = super()._bind(context, client, phase, handover)
-        if not self._by_object():
-            handover.chunks = None  # nobody will ask for them
-        elif not binding.takes_object:
-            raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
-        return binding, items
-
-    def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.inputs.reduce import bind_reduce
-
-        if phase == "map":
-            return super()._bind_function(phase)
-        reduce_function = arguments.resolve(self, "reduce_function")
-        if reduce_function is None:
-            raise InvalidInputError("reduce_function is required")
-        return bind_reduce(reduce_function, self.extra_args_reduce)
-
-    def _after_nothing(self) -> bool:
-        return not self._by_object()
-
-    def _by_object(self) -> bool:
-        return bool(arguments.resolve(self, "obj_reduce_by_key"))
-
-    def _memory(self, phase: JobKind) -> Any:
-        chosen = self.map_runtime_memory if phase == "map" else self.reduce_runtime_memory
-        return self.runtime_memory if chosen is None else chosen
-
-    def _result(self, results: list[Any]) -> Any:
-        return results if self._by_object() else results[0]
