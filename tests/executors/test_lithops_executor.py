@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -71,8 +72,11 @@ def test_the_end_of_a_call_is_reported(loop: Loop) -> None:
         bad.key: (TaskInstanceState.FAILED, "its call is lost"),
     }
     assert not loop.executor.running
-    (event,) = loop.executor._task_event_logs
+    kept = weakref.ref(loop.executor._task_event_logs[0])
+    (event,) = (loop.executor._task_event_logs.popleft() for _ in range(1))
     assert (event.task_id, event.extra) == ("bad", "its call is lost")
+    del event
+    assert kept() is not None  # until the scheduler has stored it
 
 
 def test_the_first_call_of_a_task_that_was_deferred_and_came_back_is_not_taken_for_the_second(loop: Loop) -> None:

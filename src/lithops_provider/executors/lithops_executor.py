@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,9 @@ class LithopsExecutor(BaseExecutor):
         #: The workload that was sent last for each key; what becomes of earlier ones is of no interest any more.
         self._latest: dict[Any, Workload] = {}
         self._senders: dict[CallOptions, Sender] = {}
+        #: Keeps events of tasks alive until the scheduler has stored them. It takes them out of Airflow's own list one
+        #: by one, and with SQLAlchemy 2.1 each is gone before it is stored.
+        self._events: deque[Any] = deque(maxlen=1_000)
         self._settings: ExecutorSettings | None = None
         self._watcher: Watcher | None = None
         self._fork_server: ForkServer | None = None
@@ -118,6 +122,7 @@ class LithopsExecutor(BaseExecutor):
         said = "\n".join(filter(None, (report.info, report.output)))
         self.log.error("The call of %s has failed: %s", report.workload.key, said)
         self.log_task_event(event="lithops executor", extra=said, ti_key=report.workload.key)
+        self._events.extend(self._task_event_logs)
 
     def end(self) -> None:
         """Sends what is waiting, and leaves off. Tasks go on; the next scheduler takes them over."""
