@@ -30,9 +30,8 @@ def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in(
     assert len(wrapper) < 73_000
     checkout = str(Path(__file__).parents[3]).encode()  # code knows its files, whose folder may have the name in it
     assert b"airflow" not in wrapper.replace(checkout, b"")
-    imported = {
-        name for _, code in marshal.loads(zlib.decompress(bootstrap.remote_code())) for name in all_imports(code)
-    }
+    modules = marshal.loads(zlib.decompress(bootstrap.remote_code()))
+    imported = {name for _, code in modules for name in all_imports(code)}
     assert "json" in imported
     assert not {name for name in imported if name.partition(".")[0] == "airflow"}
 

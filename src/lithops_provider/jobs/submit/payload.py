@@ -127,7 +127,11 @@ def _importable(module: ModuleType) -> bool:
 
 @contextlib.contextmanager
 def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
-    """Has cloudpickle, as long as this lasts, send by value what these modules define."""
+    """
+    Has functions and classes pickled by value as long as it lasts, although a fresh process here could import them.
+
+    :param modules: the modules that define them
+    """
     with _registry_lock:
         registered = []
         known = cloudpickle.list_registry_pickle_by_value()
