@@ -59,6 +59,14 @@ def test_the_hook_yields_results_as_they_come(run: DagRun) -> None:
     assert run.xcom("as_they_come") == [0, 1, 2, "ValueError: three", 4]
 
 
+def test_results_are_written_into_files_and_the_outlets_event_tells_of_them(run: DagRun) -> None:
+    found = run.xcom("as_files")
+    assert (found["path"], found["files"]) == (f"storage/by_value/{run.run_id}/", 1)
+    assert (found["rows"], found["items"], found["failed"]) == (20, 20, 0)
+    events = run.api.get("/assets/events", source_dag_id="by_value", source_run_id=run.run_id)["asset_events"]
+    assert [event["extra"]["lithops_results"] for event in events] == [found]
+
+
 def test_get_result_false_waits_and_returns_the_value(run: DagRun) -> None:
     assert run.xcom("kept")["items"] == 3
     assert run.xcom("gather_kept") == [1, 4, 9]

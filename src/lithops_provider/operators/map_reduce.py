@@ -12,7 +12,7 @@ from lithops_provider.operators.map import LithopsMapOperator
 from lithops_provider.task import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
@@ -80,7 +80,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         if phase in FILE_PHASES:
             return super()._bind(context, client, phase, handover)
         reduction = self._reduction()

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Asset, task
 
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.errors import Failure
@@ -42,6 +42,14 @@ with DAG("by_value", schedule=None):
             retries=retries,
             retry_delay=timedelta(seconds=1),
         )
+    LithopsMapOperator(
+        task_id="as_files",
+        map_function=slow_square,
+        map_iterdata=range(20),
+        results_to="storage/{{ dag.dag_id }}/{{ run_id }}/",
+        deferrable=True,
+        outlets=[Asset("squares")],
+    )
     sent >> LithopsJobSensor(
         task_id="wait_deferred", job=sent.output, deferrable=True, poll_interval=0.2, timeout=3600, get_result=True
     )
