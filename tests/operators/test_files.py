@@ -80,7 +80,7 @@ def test_results_are_files_with_a_manifest_and_a_second_run_replaces_the_first(
     (failure,) = json.loads(prefix.read(manifest["failures"]))
     assert (failure["index"], failure["message"]) == (2, "below zero")
     lines = [json.loads(prefix.read(name)) for name in written]
-    assert [json.loads(line) for line in lines] == [
+    assert lines == [
         {"x": 0, "half": None},
         {"x": 1, "half": None},
         {"x": 3, "half": 1.5},
