@@ -22,7 +22,7 @@ from tools.waiting import wait_until
 #: Bytes that an answer may have, so that the page may ask every two seconds.
 MOST = 50_000
 #: What the routes for data end with, below that of a DAG.
-ROUTES = ["job", "items", "items/3", "failures"]
+ROUTES = ["job", "items", "items/3", "failures", "runs"]
 CONN_ID = "lithops_page"
 
 
@@ -187,7 +187,9 @@ def test_logs_need_the_right_to_read_logs(guarded: Guarded, ended: dict[str, Dag
         guarded.get(f"api/dags/{run.dag_id}/{route}", guarded.token("nologs"), **ids(run)).status_code
         for route in ROUTES
     ]
-    assert dict(zip(ROUTES, codes, strict=True)) == {"job": 200, "items": 200, "items/3": 403, "failures": 403}
+    assert dict(zip(ROUTES, codes, strict=True)) == {
+        **{"job": 200, "items": 200, "items/3": 403, "failures": 403, "runs": 200}
+    }
 
 
 @pytest.mark.parametrize(

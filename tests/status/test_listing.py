@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.report.xcoms import JOB_KEY, SUMMARY_KEY
 from lithops_provider.status import listing
-from lithops_provider.status.listing import ListedTask, Listing, list_tasks
-from lithops_provider.status.records import dags_with_jobs
+from lithops_provider.status.listing import ListedTask, Listing, list_runs, list_tasks
+from lithops_provider.status.records import TaskKey, dags_with_jobs
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DAGS = {"etl", "images"}
@@ -135,6 +135,14 @@ def test_a_row_has_what_the_job_came_to(jobs: Database) -> None:
 
     assert load["summaries"]["map"]["cost"]["estimate"] == 0.5
     assert (parse["summaries"]["map"]["failed"], parse["task"]["state"]) == (7, "failed")
+
+
+def test_the_runs_of_a_task(jobs: Database) -> None:
+    jobs.add("etl", "parse", "success", {"failed": 0})
+
+    rows = list_runs(jobs.session, TaskKey("etl", "whichever", "parse", -1))
+
+    assert [(row.record.key.run_id, row.summaries["map"]["failed"]) for row in rows] == [("run-5", 0), ("run-1", 7)]
 
 
 def test_what_somebody_has_made_up_is_no_summary(database: Database) -> None:

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.status import answers
-from lithops_provider.status.records import recent_tasks, summaries_of
+from lithops_provider.status.records import recent_tasks, runs_of_task, summaries_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from lithops_provider.status.records import TaskRecord
+    from lithops_provider.status.records import TaskKey, TaskRecord
 
 #: The task instances among which is searched and sorted: the last ones that the database's own filters let through.
 LOOKED_AT = 1_000
+#: Runs of a task to choose from.
+_RUNS = 50
 #: States of task instances by the word that the page filters with.
 STATES = {
     "running": ("scheduled", "queued", "running", "deferred", "restarting", "up_for_retry", "up_for_reschedule"),
@@ -94,6 +96,16 @@ def list_tasks(session: Session, readable: Collection[str], wanted: Listing) -> 
         matching = [record for record in records if _matches(record, wanted.search.casefold())]
         found = _sorted(_with_summaries(session, matching), wanted)[wanted.offset :]
     return found[: wanted.limit], len(found) > wanted.limit
+
+
+def list_runs(session: Session, key: TaskKey) -> list[ListedTask]:
+    """
+    Returns the last runs of a task, to be compared with each other.
+
+    :param session: of Airflow's database
+    :param key: names an instance of the task
+    """
+    return _with_summaries(session, runs_of_task(session, key, _RUNS))
 
 
 def _with_summaries(session: Session, records: list[TaskRecord]) -> list[ListedTask]:

@@ -119,6 +119,27 @@ def recent_tasks(
     return list(_records(session, query))
 
 
+def runs_of_task(session: Session, key: TaskKey, limit: int) -> list[TaskRecord]:
+    """
+    Returns the instances of a task in all runs that have published a job, the last first.
+
+    :param session: of Airflow's database
+    :param key: names one of them
+    :param limit: how many at most
+    """
+    query = (
+        _query(outer=False)
+        .where(
+            XComModel.dag_id == key.dag_id,
+            XComModel.task_id == key.task_id,
+            XComModel.map_index == key.map_index,
+        )
+        .order_by(XComModel.timestamp.desc(), XComModel.run_id)
+        .limit(limit)
+    )
+    return list(_records(session, query))
+
+
 def tasks_of_job(session: Session, named: str) -> list[TaskRecord]:
     """
     Returns the task instances whose XCom contains a text, among which are those with such an executor id. The caller

@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from lithops_provider.jobs.view.item_table import STATES
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from lithops_provider.status import answers
-from lithops_provider.status.listing import Listing, list_tasks
+from lithops_provider.status.listing import Listing, list_runs, list_tasks
 from lithops_provider.status.records import dags_with_jobs, failures_shown, summary_of
 from lithops_provider.status.settings import task_settings
 from lithops_provider.ui import actions
@@ -104,6 +104,12 @@ def show_job(
         answer["progress"] = answers.progress(view, snapshot, with_charts=snapshot.version != version)
         answer["why"] = answers.why(snapshot, answer["summary"])
     return answer
+
+
+@api.get("/dags/{dag_id}/runs", dependencies=[may_see_tasks])
+def list_task_runs(session: SessionDep, record: Task) -> dict[str, Any]:
+    """Returns the last runs of the task with what came of their jobs, from the database alone, to be compared."""
+    return {"rows": [row.to_dict() for row in list_runs(session, record.key)]}
 
 
 @api.get("/dags/{dag_id}/items", dependencies=[may_see_tasks])

@@ -5,6 +5,7 @@ import { number, read, write } from "./address.js";
 import { ApiError, followTheme, getData, jobsPage, logInAgain, openInAirflow, taskOfAddress } from "./airflow.js";
 import { histogram, responsive, timeline, timelineTable } from "./charts.js";
 import { ItemDetail } from "./detail.js";
+import { CompareCard } from "./compare.js";
 import { count, duration, h, notice } from "./dom.js";
 import { ItemsTable } from "./items.js";
 import { about_job, bar, heading, roundsTable, summaryCard, tiles } from "./summary.js";
@@ -51,6 +52,7 @@ const parts = {
   charts: h("div", { class: "charts" }),
   after: h("div"),
   rounds: h("div"),
+  compare: new CompareCard(task, job).element,
 };
 
 function layout() {
@@ -84,10 +86,10 @@ function show(answer) {
   why.show(answer.why);
   actions.show(answer);
   if (!answer.job) {
-    parts.summary.hidden = items.element.hidden = true;
+    parts.summary.hidden = items.element.hidden = parts.compare.hidden = true;
     return LIVE;
   }
-  parts.summary.hidden = false;
+  parts.summary.hidden = parts.compare.hidden = false;
   items.element.hidden = !progress;
   phase = answer.phase;
   phases(answer);
