@@ -15,7 +15,8 @@ import socket
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import pytest
 
@@ -87,8 +88,22 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_unconfigure() -> None:
     """Remove everything that the session wrote, but keep what tests that failed left."""
+    processes.end(processes.find(ROOT))  # those of a process of pytest-xdist that hung and was ended
     KEPT.finish()
     shutil.rmtree(ROOT)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Limit what comes after a failure, too: pytest-timeout stops there, in case that a debugger is wanted."""
+    if not item.config.getoption("usepdb") and not signal.getitimer(signal.ITIMER_REAL)[0]:
+        limit = float(item.config.getini("timeout"))
+        signal.signal(signal.SIGALRM, _fail_hanging_teardown)
+        signal.setitimer(signal.ITIMER_REAL, limit, limit)  # which pytest-timeout ends with the test
+
+
+def _fail_hanging_teardown(number: int, frame: FrameType | None) -> NoReturn:
+    pytest.fail("What ends after the test hangs.")
 
 
 @pytest.hookimpl(wrapper=True)

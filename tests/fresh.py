@@ -12,13 +12,16 @@ import sys
 
 import pytest
 
+from tools.waiting import HANGS
+
 _SERVER = """
-import json, os, sys, traceback
+import json, os, signal, sys, traceback
 import airflow.sdk
 
 for line in sys.stdin:
     reading, writing = os.pipe()
     if not (child := os.fork()):
+        signal.alarm(HANGS)
         os.dup2(writing, 1)
         os.dup2(writing, 2)
         status = 1
@@ -48,9 +51,19 @@ def run_after_airflow(code: str) -> str:
     :param code: the code; what it raises fails the test
     """
     if not _servers:
-        command = [sys.executable, "-c", _SERVER]
+        command = [sys.executable, "-c", _SERVER.replace("HANGS", str(int(HANGS)))]
         _servers.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-    (server,) = _servers
+    try:
+        status, output = _ask(_servers[0], code)
+    except BaseException:  # a time limit is up: it may answer later, which mustn't be taken for another test's answer
+        _servers.pop().kill()
+        raise
+    if status:
+        pytest.fail(output, pytrace=False)
+    return output
+
+
+def _ask(server: subprocess.Popen[str], code: str) -> tuple[int, str]:
     assert server.stdin is not None
     assert server.stdout is not None
     server.stdin.write(json.dumps(code) + "\n")
@@ -58,9 +71,7 @@ def run_after_airflow(code: str) -> str:
     while not (line := server.stdout.readline()).startswith("["):  # Airflow may say something while it is imported
         assert line, "the interpreter has ended"
     status, output = json.loads(line)
-    if status:
-        pytest.fail(output, pytrace=False)
-    return str(output)
+    return int(status), str(output)
 
 
 def end() -> None:
@@ -69,3 +80,4 @@ def end() -> None:
         with _servers.pop() as server:
             assert server.stdin is not None
             server.stdin.close()
+            server.wait(HANGS)

@@ -7,7 +7,6 @@ import importlib
 import pickle
 import pkgutil
 import site
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from tests.dag_file import DAG_FILE, FILES
 from tests.jobs.submit.test_payload import load
+from tests.programs import run_python
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +79,8 @@ def run(spec: JobSpec, folder: Path) -> list[Any]:
     """Runs a job in a process that has its modules in a folder, as the functions' worker does."""
     installed = [[entry.name, entry.ispkg] for entry in pkgutil.iter_modules([*site.getsitepackages()])]
     write_module_data(str(folder), create_module_data(module_paths(spec.modules, installed, set())))
-    command = [sys.executable, "-c", _PROCESS]
     sent = pickle.dumps((str(folder), spec.function, spec.items))
-    done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, cwd="/", check=True)
-    results: list[Any] = pickle.loads(done.stdout)
+    results: list[Any] = pickle.loads(run_python(_PROCESS, given=sent, folder="/"))
     return results
 
 
@@ -137,8 +135,7 @@ def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any,
 
     def sent_by_another_process(function: str) -> bytes:
         values = {"path": sys.path, "file": dag.__file__, "module": dag.__name__, "function": function}
-        command = [sys.executable, "-c", script.format(**values)]
-        return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        return run_python(script.format(**values))
 
     first = sent_by_another_process("dag.Point")
     second = sent_by_another_process("lambda point, cls=dag.Point: [type(point) is cls, point == cls(3)]")

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib.metadata import entry_points, metadata
 from importlib.resources import files
 from typing import Any
@@ -19,6 +17,7 @@ from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.binding.items import MAX_ITEMS
 from lithops_provider.jobs.config.resolve import compute_backends, storage_backends
 from tests.airflow_version import needs_airflow
+from tests.programs import run_python
 
 DISTRIBUTION = "airflow-provider-lithops"
 
@@ -100,9 +99,8 @@ def test_asking_for_it_imports_neither_airflow_nor_lithops() -> None:
         "import sys; from lithops_provider.get_provider_info import get_provider_info; get_provider_info(); "
         "print([name for name in ('airflow', 'lithops', 'json') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout == "[]\n"
+    assert run_python(code) == b"[]\n"
 
 
 def test_airflow_knows_the_settings() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.fresh import run_after_airflow
+from tests.programs import run_python
 
 #: Every public name: others import these.
 PUBLIC = {
@@ -80,5 +79,4 @@ def test_the_jobs_layer_imports_no_airflow() -> None:
         "    importlib.import_module(found.name)\n"
         "print([m for m in sys.modules if m.partition('.')[0] == 'airflow'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert run_python(code) == b"[]\n"

@@ -231,7 +231,7 @@ def test_a_storage_that_hangs_does_not_block_the_event_loop(
 
     def list_keys(bucket: str, prefix: str) -> list[str]:
         hangs.set()
-        may_go_on.wait()
+        may_go_on.wait(HANGS)
         return []
 
     monkeypatch.setattr(client.storage, "list_keys", list_keys)

@@ -4,8 +4,6 @@ import datetime
 import enum
 import functools
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +19,7 @@ from lithops_provider.jobs.binding.function import Binding, bind_function, bind_
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.remote.injection import Injection
 from lithops_provider.jobs.submit.spec import make_spec
+from tests.programs import run_python
 
 NOTHING = Given(0, ())
 
@@ -161,13 +160,7 @@ def test_values_are_of_types_that_python_has_itself() -> None:
     assert type(wrapped.values["dag_run"].run_type) is str
     assert wrapped.values["logical_date"] == wrapped.values["prev_start_date_success"] == date
     script = "import pickle, sys; pickle.loads(sys.stdin.buffer.read()); print('pendulum' in sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-I", "-c", script],
-        input=pickle.dumps(dict(wrapped.values)),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    assert loaded.stdout == b"False\n"
+    assert run_python(script, given=pickle.dumps(dict(wrapped.values))) == b"False\n"
 
 
 def test_a_run_without_dates_says_so() -> None:

@@ -14,6 +14,7 @@ from airflow.sdk import DAG, XComArg, task
 from lithops_provider.decorators import lithops_map, lithops_map_reduce, lithops_task
 from lithops_provider.jobs.errors import InvalidInputError
 from tests.fresh import run_after_airflow
+from tools.waiting import HANGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -357,7 +358,8 @@ def test_type_checkers_know_them(tmp_path: Path) -> None:
     (tmp_path / "typed.py").write_text(TYPED)
     command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary"]
     cache = ["--cache-dir", str(ROOT / ".mypy_cache")]  # Airflow's types take half a minute to read
-    done = subprocess.run([*command, *cache, "typed.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
+    command += [*cache, "typed.py"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=HANGS, check=False)
 
     lines = done.stdout.splitlines()
     revealed = [line.partition('Revealed type is "')[2].rstrip('"') for line in lines if "Revealed type" in line]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from typing import Any
 
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.submit.payload import dump_function, dump_items
+from tests.programs import run_python
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -38,6 +38,4 @@ def in_a_fresh_process(function: Any, item: Any, extra_args: Any = None) -> Any:
     )
     binding, items = bind_items(function, [item], extra_args)
     sent = pickle.dumps((dump_function(binding), *dump_items(binding, items)))
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, cwd="/", check=True)
-    return pickle.loads(done.stdout)
+    return pickle.loads(run_python(script, given=sent, folder="/"))

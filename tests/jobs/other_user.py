@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 
 import pytest
+
+from tests.programs import run_forked
 
 #: A user that has nothing: "nobody".
 OTHER = 65534
@@ -19,20 +22,18 @@ def as_other_user(action: Callable[[], object]) -> str:
 
     :param action: what to do
     """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:  # nothing of pytest may run in here
-        try:
-            os.setgroups([])
-            os.setgid(OTHER)
-            os.setuid(OTHER)
-            text = str(action())
-        except BaseException as error:
-            text = type(error).__name__
-        os.write(writer, text.encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as said:
-        text = said.read().decode()
-    os.waitpid(pid, 0)
-    return text
+    with tempfile.TemporaryFile() as said:
+
+        def act() -> None:
+            try:
+                os.setgroups([])
+                os.setgid(OTHER)
+                os.setuid(OTHER)
+                text = str(action())
+            except Exception as error:
+                text = type(error).__name__
+            os.write(said.fileno(), text.encode())
+
+        assert run_forked(act) == 0
+        said.seek(0)
+        return said.read().decode()

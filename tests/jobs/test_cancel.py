@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -21,7 +20,7 @@ from tests.jobs import process_faas
 from tests.jobs.conftest import FaasMaker, MapStarter, started, wait_for
 from tests.jobs.failures import Tally, leave_mark
 from tests.jobs.follow.test_follower import elsewhere
-from tests.jobs.submit.test_send import SCRIPT
+from tests.jobs.submit.test_send import script
 from tools.waiting import HANGS
 
 
@@ -76,7 +75,7 @@ def test_another_process_can_cancel(start_map: MapStarter, tally: Tally) -> None
     wait_for(lambda: len(tally.read()) == 2)
     processes = processes_of(run.job)
 
-    subprocess.run([sys.executable, SCRIPT, "cancel"], input=json.dumps(run.job.to_dict()), text=True, check=True)
+    script("cancel", given=json.dumps(run.job.to_dict())).check_returncode()
     wait_for(lambda: are_gone(processes))
 
 

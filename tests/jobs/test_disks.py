@@ -17,7 +17,7 @@ from lithops_provider.jobs.adapter import storage as adapter
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import StorageRefusedError, StorageUnavailableError
 from lithops_provider.jobs.remote.storages import PARTIAL
-from tools.waiting import wait_until
+from tools.waiting import HANGS, wait_until
 
 #: Sends a job and waits for it: ``python -c PROGRAM items bytes value``. The job's value is left in the file.
 PROGRAM = """
@@ -49,22 +49,26 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root can mount a disk of its own")
     folder = tmp_path / "tmp" / f"lithops-{os.environ['USER']}"
     folder.mkdir(parents=True, mode=0o700)
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=700", "none", folder], capture_output=True)
+    mount = run("mount", "-t", "tmpfs", "-o", "size=20m,mode=700", "none", folder)
     if mount.returncode:
-        pytest.skip(f"this machine lets nobody mount a disk: {mount.stderr.decode().strip()}")
+        pytest.skip(f"this machine lets nobody mount a disk: {mount.stderr.strip()}")
     yield folder
     once_unused("umount", folder)
 
 
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environment}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=HANGS, check=False)
+
+
 def once_unused(*command: str | Path) -> None:
     """Runs a command that the disk refuses as long as the job's runner, which ends a moment after it, writes there."""
-    wait_until(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
+    wait_until(lambda: run(*command).returncode == 0)
 
 
 def run_program(disk: Path, items: int, size: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", PROGRAM, str(items), str(size), str(disk.parent / "value")]
-    env = {**os.environ, "TMPDIR": str(disk.parent)}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return run(*command, TMPDIR=str(disk.parent))
 
 
 def test_a_disk_that_fills_fails_the_job_and_a_retry_with_more_room_goes_on(disk: Path) -> None:
@@ -73,7 +77,7 @@ def test_a_disk_that_fills_fails_the_job_and_a_retry_with_more_room_goes_on(disk
     done = run_program(disk, 10, 2 << 20)
     assert "No space left on device" in done.stdout + done.stderr  # an item's failure, or the job's
     ballast.unlink()
-    subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
+    run("mount", "-o", "remount,size=60m", disk).check_returncode()
     done = run_program(disk, 10, 2 << 20)
     assert json.loads(done.stdout.splitlines()[-1]) == [[2 << 20], []], done.stderr
 

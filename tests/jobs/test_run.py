@@ -24,6 +24,7 @@ from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started, wait_for
 from tests.jobs.failures import BLAMED, FAILURES, TIMEOUT, Tally, fail_as_told, fail_at_first, leave_mark
+from tests.programs import run_forked
 
 
 def run_of(
@@ -352,11 +353,7 @@ def test_a_retry_goes_on_where_the_sending_process_died(faas: FaasMaker, tally: 
     value = tmp_path / "job.json"
     run = JobRun(client, spec, record=lambda job: bool(value.write_text(json.dumps(job.to_dict()))), poll_interval=POLL)
     process_faas.die_after = 3
-    sender = os.fork()
-    if sender == 0:
-        run.submit()
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(sender, 0)[1]) == -signal.SIGKILL
+    assert run_forked(run.submit) == -signal.SIGKILL
     process_faas.die_after = None
     wait_for(lambda: len(tally.read()) == 3)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from lithops_provider.jobs.submit.digest import UndigestibleError
 from lithops_provider.jobs.submit.send import new_job
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec, same_items
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
+from tests.programs import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,15 +139,7 @@ class Unequal:
 def test_a_retry_under_another_hash_seed_finds_the_job(
     state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture, seed: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FIRST_TRY],
-        env={**os.environ, "PYTHONHASHSEED": seed},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    stored = json.loads(done.stdout)
+    stored = json.loads(run_python(FIRST_TRY, environment={"PYTHONHASHSEED": seed}, folder=ROOT))
     now = first_try()
     job = remember(state, client, now)
     client.put(job.items_key(), frames.pack([base64.b64decode(item) for item in stored["items"]]))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pydantic
@@ -16,6 +13,7 @@ from airflow.sdk.execution_time import xcom as airflow_xcom
 from lithops_provider.task.bad_input import failing_on_bad_input
 from lithops_provider.task.xcom import ResultNotPushableError, check_pushable
 from tests.airflow_version import AIRFLOW
+from tests.programs import run_python
 
 
 @pytest.mark.parametrize("value", [None, [1, None, "x"], {"a": [1.5]}, (1, 2)])
@@ -120,8 +118,7 @@ def test_what_they_take_passes(value: Any) -> None:
 def test_a_class_that_is_allowed_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow remembers the setting of the first look, so that it is another process that has it."""
     code = "from tests.task.test_xcom import *; check_pushable([Point(1), Model(x=1)], many=True)"
-    env = {**os.environ, "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* tests.task.test_xcom.*"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+    run_python(code, environment={"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* tests.task.test_xcom.*"})
 
 
 def test_the_value_at_fault_is_found_within_a_result() -> None:

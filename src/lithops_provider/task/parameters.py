@@ -47,6 +47,7 @@ class LithopsParameters(BaseOperator):
     :param extra_env: environment variables for the functions
     :param include_modules: modules to ship with the function; by default what it needs, None ships none
     :param exclude_modules: modules not to ship with the function
+    :param check_runtime: before anything is sent, look if the runtime has what the function imports
     :param async_invoke: don't wait: return the job's value as soon as everything is sent
     :param get_result: if False, wait, but leave the results in storage and return the job's value
     :param clean_data: delete the job's data from storage once its results are in XCom
@@ -82,6 +83,7 @@ class LithopsParameters(BaseOperator):
         "runtime_memory",
         "timeout",
         "extra_env",
+        "check_runtime",
         "async_invoke",
         "get_result",
         "clean_data",
@@ -119,6 +121,7 @@ class LithopsParameters(BaseOperator):
         extra_env: Mapping[str, Any] | None = None,
         include_modules: Sequence[str] | None = (),
         exclude_modules: Sequence[str] | None = (),
+        check_runtime: bool = True,
         async_invoke: bool = False,
         get_result: bool = True,
         clean_data: bool = False,
@@ -151,6 +154,7 @@ class LithopsParameters(BaseOperator):
         self.extra_env = extra_env
         self.include_modules = include_modules
         self.exclude_modules = exclude_modules
+        self.check_runtime = check_runtime
         self.async_invoke = async_invoke
         self.get_result = get_result
         self.clean_data = clean_data
@@ -249,6 +253,7 @@ class LithopsParameters(BaseOperator):
             extra_env=arguments.environment(self.extra_env),
             include_modules=arguments.module_names("include_modules", self.include_modules),
             exclude_modules=arguments.module_names("exclude_modules", self.exclude_modules) or [],
+            check_runtime=arguments.flag("check_runtime", self.check_runtime),
         )
         options.check()
         return options

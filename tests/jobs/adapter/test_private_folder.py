@@ -19,6 +19,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import ConfigurationError
 from tests.jobs.conftest import MapStarter
 from tests.jobs.other_user import OTHER, as_other_user, needs_root
+from tools.waiting import HANGS
 
 
 def mode(path: str | Path) -> int:
@@ -137,7 +138,7 @@ def run_in(temp: Path, code: str) -> subprocess.CompletedProcess[str]:
     """Runs Python with another folder for temporary files: Lithops takes it when it is imported."""
     environment = {**os.environ, "TMPDIR": str(temp), "USER": "me"}
     return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=HANGS, check=False
     )
 
 

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 
 import pytest
 
 from lithops_provider.jobs.adapter.time_limit import within
-from tools.waiting import HANGS
+from tests.programs import run_python
 
 
 def test_it_returns_what_the_action_returns() -> None:
@@ -45,5 +43,4 @@ try:
 except TimeoutError:
     print("went on")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANGS, check=True)
-    assert ended.stdout == "went on\n"
+    assert run_python(script) == b"went on\n"

@@ -218,7 +218,7 @@ def test_a_storage_that_hangs_is_an_error(client: LithopsClient) -> None:
     never = threading.Event()
 
     def hangs(name: str, key: str) -> bool:
-        return never.wait()
+        return never.wait(HANGS)
 
     hanging = _with_storage(client, hangs, patience=0.5, request_seconds=0.2)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
 import sys
 from typing import Any
 
@@ -12,6 +11,7 @@ from lithops_provider.jobs.remote import values as module
 from lithops_provider.jobs.remote.values import read_values
 from tests.jobs.remote.test_results import Store
 from tests.jobs.standins import CountingStorage
+from tests.programs import run_python
 
 
 @pytest.fixture
@@ -107,12 +107,12 @@ def test_reading_takes_little_more_memory_than_the_results(store: Store) -> None
     for call in range(20):
         store.write("M000", call, {call * 4 + row: bytes(5_000_000) for row in range(4)})
 
-    done = subprocess.run([sys.executable, "-c", PEAK, store.executor_id], capture_output=True, text=True, check=True)
+    printed = run_python(PEAK, store.executor_id)
     store.client.delete(
         store.client.bucket, store.client.keys(store.client.bucket, f"lithops.jobs/{store.executor_id}")
     )
 
-    assert float(done.stdout) < 1.2
+    assert float(printed) < 1.2
 
 
 def test_a_single_large_result_is_not_held_twice(store: Store, client: LithopsClient) -> None:

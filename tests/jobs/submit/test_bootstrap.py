@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
-import os
 import pickle
-import subprocess
 import sys
 import uuid
 import zlib
@@ -22,6 +20,7 @@ from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 from lithops_provider.jobs.submit import bootstrap
 from lithops_provider.jobs.submit.payload import dump_function, dump_items, dump_wrapper
 from lithops_provider.jobs.submit.pickler import _imports
+from tests.programs import run_python
 
 
 def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in() -> None:
@@ -82,16 +81,14 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
     call = {"call_id": "00000", "indices": range(2), "span": (0, len(blob) - 1)}
     wrapper = dump_wrapper(dump_function(binding), settings)
 
-    done = subprocess.run(
-        [sys.executable, "-c", _WORKER],
-        input=pickle.dumps((wrapper, call, client.config)),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "LITHOPS_CONFIG": json.dumps(client.config)},
-        cwd="/",
-        check=True,
+    printed = run_python(
+        _WORKER,
+        given=pickle.dumps((wrapper, call, client.config)),
+        environment={"LITHOPS_CONFIG": json.dumps(client.config)},
+        folder="/",
     )
 
-    assert json.loads(done.stdout) == {"done": 2, "failed": 0, "left": 0}
+    assert json.loads(printed) == {"done": 2, "failed": 0, "left": 0}
     parts = current_parts(client.keys(client.bucket, f"{prefix}/00000/"))
     outcomes = read_outcomes(client.storage, client.bucket, parts)
     assert [pickle.loads(outcomes[index].result or b"") for index in range(2)] == [

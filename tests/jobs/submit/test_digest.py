@@ -2,19 +2,15 @@ from __future__ import annotations
 
 import io
 import pickle
-import subprocess
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lithops_provider.jobs.submit import digest as digest_module
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.programs import run_python
 
 #: Values of every kind that is pickled in another way by another process, as a program that prints their digests.
 PROGRAM = """
@@ -67,16 +63,7 @@ def digest(value: Any) -> str:
 
 
 def test_values_have_the_same_digest_under_another_hash_seed() -> None:
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "src")},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        for seed in ("1", "2")
-    ]
+    printed = [run_python(PROGRAM, environment={"PYTHONHASHSEED": seed}).split() for seed in ("1", "2")]
 
     assert printed[0] == printed[1]
     assert len(set(printed[0])) == len(printed[0]) == 20
