@@ -50,7 +50,8 @@ install-servers: install
 install-more-servers: install-servers
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery --group more-backends
 
-demo: install ## run the example DAGs under a real Airflow and show their results
+demo: ## a first job within a minute, then the example DAGs under a real Airflow, with their results
+	@$(PYTHON) tools/bootstrap.py --group dev --first-look
 	@$(VENV)/python -m tools.demo
 
 ui: install ## open that Airflow's web interface on localhost, until Ctrl-C

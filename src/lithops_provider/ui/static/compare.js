@@ -56,15 +56,20 @@ export class CompareCard {
     }
   }
 
+  /** Shows the same runs anew, in another phase. */
+  again() {
+    if (this.rows) this.show(this.choice.value);
+  }
+
   choose(run) {
     write({ compare: run });
     this.show(run);
   }
 
   show(run) {
-    const phase = this.job().parameters.phase;
     const [mine, other] = [this.task.run_id, run].map((id) => this.rows.find((row) => row.task.run_id === id));
     if (!mine || !other) return this.table.replaceChildren();
+    const phase = this.job().parameters.phase ?? Object.keys(mine.jobs).at(-1);
     const [a, b] = [mine, other].map((row) => row.summaries[phase]);
     if (!a || !b) {
       const which = a ? "That run" : b ? "This run" : "Neither run";

@@ -37,6 +37,7 @@ const detail = new ItemDetail(job);
 const items = new ItemsTable(job, (index) => detail.open(index), showError);
 const actions = new Actions(task, job, look);
 const why = new WhyCard(job, (index) => detail.open(index));
+const compare = new CompareCard(task, job);
 const parts = {
   top: h(
     "div",
@@ -52,7 +53,7 @@ const parts = {
   charts: h("div", { class: "charts" }),
   after: h("div"),
   rounds: h("div"),
-  compare: new CompareCard(task, job).element,
+  compare: compare.element,
 };
 
 function layout() {
@@ -174,6 +175,7 @@ function phases(answer) {
             version = items.version = null;
             items.first = 0;
             write({ phase, item: null, first: null });
+            compare.again();
             look();
           },
         },
