@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
 
 import time
-from typing import Annotated, Literal
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import Depends, HTTPException, Path, Query
@@ -22,7 +22,7 @@ MOST = (1 << 31) - 1
 
 _NAME = r"^[\w.-]+$"
 DagId = Annotated[str, Path(pattern=_NAME, max_length=250)]
-Phase = Annotated[Literal["call", "map", "reduce"] | None, Query()]
+Phase = Annotated[str | None, Query(pattern=r"^[a-z]+(-[0-9]+)?$", max_length=20)]
 
 views = JobViews()
 
