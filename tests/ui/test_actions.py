@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from airflow.api_fastapi.common.db.common import _get_session
 from airflow.api_fastapi.core_api import security
+from airflow.models.dag import DagModel
 from fastapi.testclient import TestClient
 
 from lithops_provider.jobs.client import LithopsClient
@@ -48,7 +49,7 @@ class Server:
         self.logs: list[Any] = []
         for module in (security, auth):
             monkeypatch.setattr(module, "get_auth_manager", lambda: self)
-        monkeypatch.setattr(security.DagModel, "get_team_name", lambda dag_id: None, raising=False)
+        monkeypatch.setattr(DagModel, "get_team_name", lambda dag_id: None, raising=False)
         monkeypatch.setattr(requests, "find_task", lambda session, key: self.record if key == KEY else None)
         monkeypatch.setattr(requests, "views", view_cache.JobViews())
         made = app.create_app.__wrapped__()
