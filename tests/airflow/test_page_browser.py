@@ -198,7 +198,7 @@ def test_the_navigation_lists_jobs_and_leads_to_them(
         expect(row.locator("td[data-label=Failed]")).to_have_text("20")
         row.get_by_role("link", name="many").click()
         page.wait_for_url(re.compile(r"/dags/page_many/runs/.*/tasks/many/plugin/lithops$"))
-        expect(inner(page).get_by_role("heading", name="fail_rarely")).to_be_visible()
+        expect(inner(page).get_by_role("heading", name="fail_rarely", exact=True)).to_be_visible()
         inner(page).get_by_role("link", name="All jobs").click()
         page.wait_for_url(re.compile(r"/plugin/lithops-jobs$"))
 
