@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +25,9 @@ _REFUSED_FOR = 300.0
 _RETRY_DELAY = (0.5, 10.0)
 #: Some backends return None if too many calls run or are sent at once. Others raise an error with one of these texts.
 _NOT_FOUND = 404
+#: Seconds that requests which are under way have to end when sending is given up. On `knative` and `gcp_cloudrun` a
+#: request lasts as long as its call, and that only ends early once whoever called has stored that the job is stopped.
+_SENDING_ENDS = 5.0
 _REFUSAL = re.compile(r"\b429\b|TooManyRequests|Throttl")
 
 
@@ -60,14 +63,19 @@ class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
         halt = threading.Event()
         if self.backend == "aws_lambda":
             limit_retries(self.compute_handler.backend.session, halt)
-        with ThreadPoolExecutor(self.invoke_pool_threads) as pool:
-            chunks = iterchunks(range(job.total_calls), job.chunksize or 1)
-            try:
-                for _ in pool.map(lambda chunk: self._invoke_chunk(job, chunk, halt), chunks):
-                    pass
-            except BaseException:  # also what interrupts this thread
-                halt.set()
-                raise
+        chunks = iterchunks(range(job.total_calls), job.chunksize or 1)
+        pool = ThreadPoolExecutor(self.invoke_pool_threads)
+        sent: list[Future[None]] = []
+        try:
+            sent += [pool.submit(self._invoke_chunk, job, chunk, halt) for chunk in chunks]
+            for request in sent:
+                request.result()
+        except BaseException:  # also what interrupts this thread
+            halt.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait([request for request in sent if not request.cancelled()], _SENDING_ENDS)
+            raise
+        pool.shutdown()
 
     def _invoke_chunk(self, job: SimpleNamespace, calls: Iterable[int], halt: threading.Event) -> None:
         payload = self._create_payload(job)
