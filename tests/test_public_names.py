@@ -23,6 +23,7 @@ PUBLIC = {
         "LithopsClient",
         "LithopsJob",
         "Options",
+        "ReduceByKey",
         "Reduction",
         "Round",
         "TreeReduce",

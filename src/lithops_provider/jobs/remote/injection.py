@@ -71,7 +71,7 @@ class Injection:
         :param special: None, or what is to be filled in: ``object``, a parameter and a description of the object;
             ``results`` of other jobs, each with a position or parameter, references, and whether it is a single
             result; ``result``, an item of another job, with a parameter or None and where it is; ``failed``, why there
-            is none
+            is none; ``stored``, pairs by key, see `lithops_provider.jobs.remote.reduce.shuffle`
         :raises UpstreamItemFailedError: ``failed`` says so
         """
         filled: dict[str, Any] = {}
@@ -107,6 +107,10 @@ class Injection:
                 args = (*args[:place], given, *args[place:])
             else:
                 filled[place] = given
+        if "stored" in special:
+            from .reduce.shuffle import AllValues, StoredPairs  # comes only with a reduce by key
+
+            args = (StoredPairs(self.storage(None), special["stored"]), AllValues(), *args)
         if "failed" in special:
             raise UpstreamItemFailedError(special["failed"])
         if "result" in special:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lithops_provider.jobs.binding.drivers import Driver
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
@@ -80,6 +81,7 @@ class JobSpec:
     :param mentioned_modules: names of those that the function's body imports, perhaps on some ways through it only
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
+    :param reduces: whether it is a reduce, or the map of one by key
     :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
     """
 
@@ -93,6 +95,7 @@ class JobSpec:
     mentioned_modules: set[str] = field(default_factory=set)
     shared: bytes = b""
     takes_object: bool = False
+    reduces: bool = False
     bare_function: bytes = b""
 
     @functools.cached_property
@@ -172,4 +175,5 @@ def make_spec(
         bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
         shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
         takes_object=binding.takes_object,
+        reduces=kind == "reduce" or isinstance(binding.function, Driver),
     )
