@@ -15,6 +15,7 @@ from tests.programs import run_python
 PUBLIC = {
     "lithops_provider.operators": ["LithopsCallAsyncOperator", "LithopsMapOperator", "LithopsMapReduceOperator"],
     "lithops_provider.decorators": ["Output", "lithops_map", "lithops_map_reduce", "lithops_task"],
+    "lithops_provider.executors": ["LithopsExecutor"],
     "lithops_provider.hooks": ["LithopsHook"],
     "lithops_provider.triggers": ["LithopsJobTrigger"],
     "lithops_provider.sensors": ["LithopsJobSensor"],

@@ -67,7 +67,7 @@ def dump_function(binding: Binding, modules: NeededModules | None = None, shippe
     value = (binding.function, binding.args, binding.kwargs, binding.injection())
     buffer = io.BytesIO()
     names: Shipped = {module: dict(members) for module, members in (shipped or {}).items()}
-    with _by_value(_modules_of(binding.function)):
+    with by_value(_modules_of(binding.function)):
         try:
             pickler = JobPickler(buffer, modules, names)
             pickler.dump(value)
@@ -98,7 +98,7 @@ def dump_items(
     """
     buffer = io.BytesIO()
     dumped = []
-    with _by_value(_modules_of(binding.function)):
+    with by_value(_modules_of(binding.function)):
         pickler = JobPickler(buffer, modules, shipped)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
@@ -135,7 +135,7 @@ def dump_wrapper(
         function=function,
         settings=settings,
     )
-    with _by_value([bootstrap]):
+    with by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))
 
 
@@ -177,8 +177,12 @@ def _importable(module: ModuleType) -> bool:
 
 
 @contextlib.contextmanager
-def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    """
+    Has functions and classes pickled by value as long as it lasts, although a fresh process here could import them.
 
+    :param modules: the modules that define them
+    """
     with _registry_lock:
         registered = []
         known = cloudpickle.list_registry_pickle_by_value()
