@@ -9,7 +9,8 @@ from lithops_provider.jobs import LithopsClient, LithopsJob, ReduceByKey
 from lithops_provider.jobs.remote.items import dump_result
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.reduce.pairs import emit
-from lithops_provider.jobs.remote.reduce.shuffle import AllValues, StoredPairs, reduce_keys, shuffle
+from lithops_provider.jobs.remote.reduce.shuffle import reduce_keys, shuffle
+from lithops_provider.jobs.remote.reduce.stored import AllValues, StoredPairs
 from lithops_provider.jobs.submit.plan import store_plan
 
 

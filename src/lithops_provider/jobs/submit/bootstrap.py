@@ -48,6 +48,7 @@ _REDUCE_MODULES = (
     "reduce.values_of_key",
     "reduce.pairs",
     "reduce.runs",
+    "reduce.stored",
     "reduce.shuffle",
 )
 

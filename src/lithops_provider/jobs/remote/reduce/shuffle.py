@@ -13,7 +13,7 @@ import uuid
 from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .. import frames
 from ..items import is_skip
@@ -24,6 +24,7 @@ from .keys import HASHES
 from .pairs import pairs_of
 from .runs import Entry, Grouper, RunFile, blocks_of
 from .spans import read_sized
+from .stored import AllValues, StoredPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,22 +32,6 @@ if TYPE_CHECKING:
 #: Requests at a time, and bytes in each.
 _AHEAD = 4
 _PIECE = 1 << 20
-
-
-class StoredPairs(NamedTuple):
-    """
-    Pairs that lie in storage: what a shuffle or a reduce gets as its first argument.
-
-    :param storage: a Lithops Storage
-    :param where: see `shuffle` and `reduce_keys`
-    """
-
-    storage: Any
-    where: dict[str, Any]
-
-
-class AllValues:
-    """Stands for the values of a key among the arguments of a reduce, until there are some."""
 
 
 def shuffle(combine: Callable[..., Any] | None, /, stored: StoredPairs, _: AllValues) -> dict[str, Any]:

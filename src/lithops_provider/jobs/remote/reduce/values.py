@@ -38,14 +38,9 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
 
     :param storage: a Lithops Storage
     :param reference: ``bucket``, ``executor_id``, ``job_ids``; to take only some items, ``first`` and ``last``; and
-        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known. Or ``bucket``
-        and ``spans``, where the results are: pairs of a part's key, and where each result begins and ends in it
+        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known
     :raises OSError: a result is cut off in storage
     """
-    if "spans" in reference:
-        from .spans import read_sized  # comes only with reduces
-
-        return [value for value, _ in read_sized(storage, reference["bucket"], reference["spans"])]
     bucket, first, last = reference["bucket"], reference.get("first", 0), reference.get("last")
     values: dict[int, Any] = {}
     cut: set[int] = set()
