@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.operators.files import FILE_PHASES
+from lithops_provider.operators.files import FILE_PHASES, ResultFiles
 from lithops_provider.operators.map import LithopsMapOperator
 from lithops_provider.task import arguments
 
@@ -160,6 +160,12 @@ class LithopsMapReduceOperator(LithopsMapOperator):
 
     def _after_nothing(self) -> bool:
         return super()._after_nothing() or self._reduction().after_nothing
+
+    def _files(self) -> ResultFiles | None:
+        files = super()._files()
+        if files is not None and self.reduce_by_key:
+            raise InvalidInputError("results_to doesn't go with reduce_by_key: leave out one of them")
+        return files
 
     def _by_object(self) -> bool:
         return bool(arguments.resolve(self, "obj_reduce_by_key"))
