@@ -91,6 +91,9 @@ class ServerlessBackend:
         return activation_id
 
     def deploy_runtime(self, runtime_name: str, memory: int, timeout: int) -> dict[str, Any]:
+        return self._generate_runtime_meta(runtime_name, memory)
+
+    def _generate_runtime_meta(self, runtime_name: str, memory: int) -> dict[str, Any]:
         from lithops.worker.utils import get_runtime_metadata
 
         found: dict[str, Any] = get_runtime_metadata()

@@ -4,8 +4,8 @@ Jobs: everything that talks to Lithops. Imports no Airflow, so a plain script ca
 - `resolve_config` makes a configuration, and `LithopsClient` talks to the backends that it names;
 - `bind_call`, `bind_items`, `bind_object`, `bind_objects` and `bind_reduce` match arguments with a function's
   parameters, `make_spec` pickles them, and `JobRun` sends them, follows them and gathers their outcomes;
-- `LithopsJob` is a job's value: with it, any other process can go on by `wait_for_job`, `gather_results` or
-  `cancel_job`.
+- `LithopsJob` is a job's value: with it, any other process can go on by `wait_for_job`, `gather_results`,
+  `iter_results` or `cancel_job`.
 
 The names in `__all__` are public and are to be imported from here. Only `LithopsJob` and `Round` are imported at once,
 since all of Airflow's processes load them; the other modules are imported when a name of theirs is first used.
@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.config.resolve import resolve_config
     from lithops_provider.jobs.inputs.objects import bind_object, bind_objects
     from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
-    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.inputs.reductions import Reduction, TreeReduce
+    from lithops_provider.jobs.run import JobRun, reduce_job
     from lithops_provider.jobs.submit.spec import Options, make_spec
-    from lithops_provider.jobs.wait import check_results, gather_results, look_at_job, wait_for_job
+    from lithops_provider.jobs.wait import check_results, gather_results, iter_results, look_at_job, wait_for_job
 
 __all__ = [
     "JobRun",
     "LithopsClient",
     "LithopsJob",
     "Options",
+    "Reduction",
     "Round",
+    "TreeReduce",
     "bind_call",
     "bind_items",
     "bind_object",
@@ -46,9 +49,11 @@ __all__ = [
     "clean_job",
     "clean_older_than",
     "gather_results",
+    "iter_results",
     "look_at_job",
     "make_spec",
     "reduce_items",
+    "reduce_job",
     "resolve_config",
     "wait_for_job",
 ]
@@ -57,6 +62,8 @@ _MODULES = {
     "JobRun": "run",
     "LithopsClient": "client",
     "Options": "submit.spec",
+    "Reduction": "inputs.reductions",
+    "TreeReduce": "inputs.reductions",
     "bind_call": "binding.function",
     "bind_items": "binding.function",
     "bind_object": "inputs.objects",
@@ -67,9 +74,11 @@ _MODULES = {
     "clean_job": "clean",
     "clean_older_than": "clean",
     "gather_results": "wait",
+    "iter_results": "wait",
     "look_at_job": "wait",
     "make_spec": "submit.spec",
     "reduce_items": "inputs.reduce",
+    "reduce_job": "run",
     "resolve_config": "config.resolve",
     "wait_for_job": "wait",
 }

@@ -51,6 +51,8 @@ class LithopsClient:
         self.config = config
         self.patience = patience
         self.request_seconds = request_seconds
+        #: What `lithops_provider.jobs.submit.runtime_check` has found fit: runtime, memory and pickled function.
+        self.fit_runtimes: set[tuple[str, int | None, bytes]] = set()
         lithops_api.quiet_lithops()
 
     @cached_property

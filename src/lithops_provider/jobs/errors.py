@@ -7,7 +7,8 @@ What can go wrong with a job: the exceptions that `jobs/` raises, for every othe
     LithopsJobError
     ├── InvalidInputError         a parameter is wrong; nothing was sent (also a ValueError)
     │   ├── ConfigurationError    the Lithops configuration is wrong
-    │   └── NotPortableError      a function or an item can't be shipped to the functions
+    │   ├── NotPortableError      a function or an item can't be shipped to the functions
+    │   └── UnfitRuntimeError     the runtime lacks a module, or has another Python or Lithops
     ├── SubmitError               the backend took the job only partly, or not at all
     ├── ItemsFailedError          more items failed than the job allows
     ├── UpstreamFailedError       items of a job whose results are wanted have failed
@@ -65,6 +66,10 @@ class ConfigurationError(InvalidInputError):
 
 class NotPortableError(InvalidInputError):
     """A function or an item can't be shipped to the functions; the message names what holds it back."""
+
+
+class UnfitRuntimeError(InvalidInputError):
+    """The runtime can't run the job; the message says what it has, what is missing and what to do."""
 
 
 class SubmitError(LithopsJobError):

@@ -6,17 +6,22 @@ Waits for a job that another process sent, and gathers its results. All that is 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
-from lithops_provider.jobs.follow.follower import Follower, Progress, follow
+from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobTimeoutError, StorageUnavailableError
+from lithops_provider.jobs.follow.follower import Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.processes import runner_is_gone
+from lithops_provider.jobs.gather.arrivals import Arrivals
 from lithops_provider.jobs.gather.failures import failure_message, load_results, make_failure, too_many
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.outcomes import Outcomes, lost_outcome
+from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.submit.plan import load_items, load_plan
+
+#: Results of a part that `iter_results` unpickles at a time.
+_UNPICKLED = 100
 
 
 def look_at_job(client: LithopsClient, job: LithopsJob) -> tuple[bool, Progress]:
@@ -78,6 +83,111 @@ def check_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: 
     _judge(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
 
 
+def iter_results(
+    client: LithopsClient,
+    job: LithopsJob,
+    *,
+    throw_except: bool = True,
+    poll_interval: float | None = None,
+    timeout: float | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """
+    Yields the index and the result of each item as calls store them, every few seconds, until the job is over. Each
+    item comes once, in no order. Only a few parts of the results are held at a time.
+
+    :param client: where the job runs
+    :param job: its value
+    :param throw_except: whether the first item that failed ends it with an error; if not, a `Failure` is yielded in the
+        place of its result
+    :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
+    :param timeout: seconds to wait at most for the job to be over, from the first result that is asked for
+    :raises ItemsFailedError: an item failed, or never ran
+    :raises JobTimeoutError: the job isn't over by then; it goes on
+    :raises StorageUnavailableError: the job's data is gone
+    """
+    _check_can_be_looked_at(client, job)
+    if load_plan(client, job) is None:
+        raise _gone(job)
+    interval = poll_interval or float(client.config["lithops"]["monitoring_interval"])
+    return _results_of(_stored_outcomes(client, job, interval, timeout), _FailureMaker(client, job, throw_except))
+
+
+def _stored_outcomes(
+    client: LithopsClient, job: LithopsJob, interval: float, timeout: float | None
+) -> Iterator[list[Outcome]]:
+    """Yields the outcomes of a job as they are stored, and then those that nobody will store any more."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    arrivals = Arrivals(client, job)
+    for number in range(len(job.rounds) - 1):  # what failed in these was sent again
+        yield from arrivals.take(client.keys(job.bucket, f"{job.round_prefix(number)}/"), failures=False)
+    follower = Follower(client, job, interval)
+    while True:
+        progress = follower.poll()
+        yield from arrivals.take((key for call in follower.calls.values() for key in call.parts), failures=True)
+        if follower.over:
+            break
+        if deadline is not None and time.monotonic() > deadline:
+            raise JobTimeoutError(
+                f"job {job.executor_id} is not over after {timeout:g} s: {progress.done} of {progress.total} items are "
+                "done; it goes on"
+            )
+        left = follower.delay if deadline is None else min(follower.delay, max(deadline - time.monotonic(), 0.0))
+        pause(left, lambda: False)
+    # A call may have replaced a part between the last listing and the reading.
+    yield from arrivals.take(client.keys(job.bucket, f"{job.round_prefix()}/"), failures=True)
+    missing = arrivals.missing()
+    if missing:
+        outcomes = _read_outcomes(client, job, results=False)
+        yield [outcomes[index] for index in missing]
+
+
+class _FailureMaker:
+    """
+    Makes a `Failure` of the outcome of an item that failed, or raises it, as `iter_results` was asked to.
+
+    :param client: where the job runs
+    :param job: its value
+    :param throw_except: whether to raise
+    """
+
+    def __init__(self, client: LithopsClient, job: LithopsJob, throw_except: bool) -> None:
+        self._client = client
+        self._job = job
+        self._throw_except = throw_except
+        self._items: list[bytes] = []
+
+    def __call__(self, outcome: Outcome) -> Failure:
+        if not self._items:  # read only once an item has failed
+            self._items = _load_items(self._client, self._job)
+        failure = make_failure(outcome, self._items[outcome.item])
+        if self._throw_except:
+            job = self._job
+            message = failure_message(job.function, [failure], job.items, f"job {job.executor_id}, as far as it is")
+            raise ItemsFailedError(message, [failure], job.items)
+        return failure
+
+
+def _results_of(stored: Iterator[list[Outcome]], as_failure: _FailureMaker) -> Iterator[tuple[int, Any]]:
+    for outcomes in stored:
+        for start in range(0, len(outcomes), _UNPICKLED):
+            some = outcomes[start : start + _UNPICKLED]
+            values, broken = load_results(some)
+            failed = {outcome.item: outcome for outcome in (*some, *broken) if outcome.failure is not None}
+            for outcome, value in zip(some, values, strict=True):
+                yield outcome.item, as_failure(failed[outcome.item]) if outcome.item in failed else value
+
+
+def _load_items(client: LithopsClient, job: LithopsJob) -> list[bytes]:
+    blobs = load_items(client, job)
+    if blobs is None:
+        raise StorageUnavailableError(f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}")
+    return blobs
+
+
+def _gone(job: LithopsJob) -> StorageUnavailableError:
+    return StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
+
+
 def _check_can_be_looked_at(client: LithopsClient, job: LithopsJob) -> None:
     client.check_holds(job)
     if not job.rounds:
@@ -88,7 +198,7 @@ def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> 
     _check_can_be_looked_at(client, job)
     plan = load_plan(client, job)
     if plan is None:
-        raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
+        raise _gone(job)
     outcomes = Outcomes()
     for number in range(len(job.rounds)):
         outcomes.update(gather_outcomes(client, job, number, results=results))
@@ -108,9 +218,7 @@ def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_succe
     failed = outcomes.failed
     if not too_many(len(failed), job.items, min_success_ratio):
         return
-    blobs = load_items(client, job)
-    if blobs is None:
-        raise StorageUnavailableError(f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}")
+    blobs = _load_items(client, job)
     failures = [make_failure(outcomes[index], blobs[index]) for index in failed]
     message = failure_message(job.function, failures, job.items, f"job {job.executor_id}", min_success_ratio)
     raise ItemsFailedError(message, failures, job.items)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
 
 
 class LithopsCallAsyncOperator(LithopsBaseOperator):
@@ -31,7 +31,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     :param kwargs: see `LithopsBaseOperator`
     """
 
-    phases: tuple[JobKind, ...] = ("call",)
+    phases: tuple[Phase, ...] = ("call",)
     template_fields: Sequence[str] = ("data", "data_from_task", *LithopsBaseOperator.template_fields)
     template_fields_renderers = {**LithopsBaseOperator.template_fields_renderers, "data": "py"}  # noqa: RUF012
 
@@ -49,7 +49,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self.data_from_task = data_from_task
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_call
         from lithops_provider.jobs.inputs.objects import bind_object
@@ -78,7 +78,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         failures, timeout = settings["upstream_failures"], settings["job_timeout"]
         return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
 
-    def _bind_function(self, phase: JobKind) -> Binding:
+    def _bind_function(self, phase: Phase) -> Binding:
         from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.func, parameter="func")

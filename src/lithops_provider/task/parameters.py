@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
     from lithops_provider.jobs.submit.spec import Options
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
 
 
 class LithopsParameters(BaseOperator):
@@ -47,6 +47,7 @@ class LithopsParameters(BaseOperator):
     :param extra_env: environment variables for the functions
     :param include_modules: modules to ship with the function; by default what it needs, None ships none
     :param exclude_modules: modules not to ship with the function
+    :param check_runtime: before anything is sent, look if the runtime has what the function imports
     :param async_invoke: don't wait: return the job's value as soon as everything is sent
     :param get_result: if False, wait, but leave the results in storage and return the job's value
     :param clean_data: delete the job's data from storage once its results are in XCom
@@ -82,6 +83,7 @@ class LithopsParameters(BaseOperator):
         "runtime_memory",
         "timeout",
         "extra_env",
+        "check_runtime",
         "async_invoke",
         "get_result",
         "clean_data",
@@ -97,8 +99,8 @@ class LithopsParameters(BaseOperator):
     ui_color = "#e8f4ea"
     operator_extra_links = (LithopsJobLink(),)
 
-    #: The jobs that the operator runs, one after another.
-    phases: tuple[JobKind, ...] = ()
+    #: The first and the last of the jobs that the operator runs one after another.
+    phases: tuple[Phase, ...] = ()
 
     def __init__(
         self,
@@ -119,6 +121,7 @@ class LithopsParameters(BaseOperator):
         extra_env: Mapping[str, Any] | None = None,
         include_modules: Sequence[str] | None = (),
         exclude_modules: Sequence[str] | None = (),
+        check_runtime: bool = True,
         async_invoke: bool = False,
         get_result: bool = True,
         clean_data: bool = False,
@@ -151,6 +154,7 @@ class LithopsParameters(BaseOperator):
         self.extra_env = extra_env
         self.include_modules = include_modules
         self.exclude_modules = exclude_modules
+        self.check_runtime = check_runtime
         self.async_invoke = async_invoke
         self.get_result = get_result
         self.clean_data = clean_data
@@ -168,22 +172,39 @@ class LithopsParameters(BaseOperator):
     # What an operator has to say about itself
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
     ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
         """
         Returns the function of a phase and its items.
 
         :param context: Airflow's
         :param client: where it is to run
-        :param phase: one of `phases`
+        :param phase: one of the operator's
         :param handover: what earlier phases have left for this one; chunks that a later phase needs are put into it
         :raises InvalidInputError: the function doesn't take the items
         """
         raise NotImplementedError
 
-    def _bind_function(self, phase: JobKind) -> Binding:
+    def _bind_function(self, phase: Phase) -> Binding:
         """Returns the bound function of a phase, without items: after a deferral, they are read from storage."""
         raise NotImplementedError
+
+    def _has_phase(self, phase: Phase) -> bool:
+        """Tells whether a phase is one of the operator's."""
+        return phase in self.phases
+
+    def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
+        """
+        Returns the phase that follows on one which isn't the last.
+
+        :param phase: the one that is over
+        :param handover: what it and those before it have left
+        """
+        return self.phases[-1]
+
+    def _success_ratio(self, phase: Phase, given: float) -> float:
+        """Returns the share of a phase's items that have to succeed, where ``min_success_ratio`` was given."""
+        return given
 
     def _result(self, results: list[Any]) -> Any:
         """Returns what the task returns, from the results of the last phase."""
@@ -193,7 +214,11 @@ class LithopsParameters(BaseOperator):
         """Tells whether the next phase runs even if this one has no items. If not, the result is an empty list."""
         return False
 
-    def _memory(self, phase: JobKind) -> Any:
+    def _batch_size(self, phase: Phase) -> Any:
+        """Returns the items per call of a phase."""
+        return self.batch_size
+
+    def _memory(self, phase: Phase) -> Any:
         """Returns the MB of a phase; None for the configured."""
         return self.runtime_memory
 
@@ -230,7 +255,7 @@ class LithopsParameters(BaseOperator):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def options(self, phase: JobKind) -> Options:
+    def options(self, phase: Phase) -> Options:
         """
         Returns how the functions of a phase are to run.
 
@@ -238,7 +263,7 @@ class LithopsParameters(BaseOperator):
         """
         from lithops_provider.jobs.submit.spec import Options
 
-        batch_size = self.batch_size
+        batch_size = self._batch_size(phase)
         if isinstance(batch_size, str) and batch_size.isdigit():
             batch_size = int(batch_size)
         options = Options(
@@ -249,6 +274,7 @@ class LithopsParameters(BaseOperator):
             extra_env=arguments.environment(self.extra_env),
             include_modules=arguments.module_names("include_modules", self.include_modules),
             exclude_modules=arguments.module_names("exclude_modules", self.exclude_modules) or [],
+            check_runtime=arguments.flag("check_runtime", self.check_runtime),
         )
         options.check()
         return options

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from lithops_provider.hooks import LithopsHook
+from lithops_provider.jobs.errors import Failure
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 from lithops_provider.sensors import LithopsJobSensor
 
@@ -54,6 +55,15 @@ with DAG("by_value", schedule=None):
 
     by_hook(sent.output)
 
+    @task
+    def as_they_come(job: dict[str, Any]) -> list[Any]:
+        """Take the results one by one, with the text of a failure in the place of one."""
+        came = dict(LithopsHook().iter_results(job, throw_except=False, poll_interval=0.1, timeout=3600))
+        return [
+            f"{found.type}: {found.message}" if isinstance(found, Failure) else found
+            for _, found in sorted(came.items())
+        ]
+
     none = LithopsMapOperator(task_id="none", map_function=slow_square, map_iterdata=[], async_invoke=True)
     LithopsJobSensor(task_id="wait_none", job=none.output, deferrable=True, timeout=3600, get_result=True)
 
@@ -67,6 +77,7 @@ with DAG("by_value", schedule=None):
     failing = LithopsMapOperator(
         task_id="failing", map_function=fails_at_three, map_iterdata=range(5), async_invoke=True
     )
+    as_they_come(failing.output)
     failing >> LithopsJobSensor(task_id="wait_failing", job=failing.output, poke_interval=1, timeout=3600)
     failing >> LithopsJobSensor(
         task_id="wait_tolerant",
@@ -78,7 +89,7 @@ with DAG("by_value", schedule=None):
     )
 
 with DAG("many_at_once", schedule=None, max_active_tasks=64):
-    for number in range(32):
+    for number in range(12):
         LithopsMapOperator(
             task_id=f"map_{number}",
             map_function=slow_square,

@@ -16,7 +16,7 @@ from lithops_provider.jobs.gather.failures import make_failure
 from lithops_provider.jobs.inputs.objects import bind_objects
 from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.values import _HEAD, read_values
+from lithops_provider.jobs.remote.reduce.values import _HEAD, read_values
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.payload import dump_items
 from lithops_provider.jobs.submit.spec import Options, make_spec

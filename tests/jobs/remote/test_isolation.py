@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote.isolation import original_process
 from lithops_provider.jobs.run import JobRun
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import MapStarter
@@ -115,3 +119,19 @@ def test_no_two_processes_draw_the_same(batch: BatchRunner, draw: str) -> None:
     drawn = [value for _ in range(2) for value in batch(take, range(8)).results().values()]
 
     assert len(set(drawn)) == len(drawn) == 8
+
+
+@pytest.mark.parametrize("fork", [os.fork, ctypes.CDLL(None).fork], ids=["Python", "C"])
+@pytest.mark.parametrize("wiped", [True, False], ids=["wiped", "asked"])
+def test_a_copy_of_a_process_is_told_from_the_original(
+    monkeypatch: pytest.MonkeyPatch, wiped: bool, fork: Callable[[], int]
+) -> None:
+    if not wiped:
+        monkeypatch.delattr(mmap, "MAP_ANONYMOUS")
+    is_original = original_process()
+    pid = fork()
+    if pid == 0:
+        os._exit(5 if is_original() else 6)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
+    assert is_original()

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -66,6 +66,43 @@ def test_what_c_code_prints_is_kept_though_c_buffers_it(output: CapturedOutput, 
         text = output.take()
 
     assert text == "from C\n"
+
+
+QUICK, SLOW = 1e-6, 1e-3
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda libc: print("x"),
+        lambda libc: os.write(1, b"x"),
+        lambda libc: os.write(2, b"x"),
+        lambda libc: libc.printf(b"x"),
+        lambda libc: libc.putchar(ord("x")),
+    ],
+    ids=["print", "stdout", "stderr", "C", "C, a character"],
+)
+def test_it_is_known_whether_a_quick_item_has_printed(
+    output: CapturedOutput, libc: ctypes.CDLL, show: Callable[[ctypes.CDLL], object]
+) -> None:
+    with output.installed():
+        before = output.is_there(QUICK)
+        show(libc)
+        found = output.is_there(QUICK)
+        text = output.take()
+        after = output.is_there(QUICK)
+
+    assert (before, found, text.strip(), after) == (False, True, "x", False)
+
+
+def test_a_file_that_was_opened_anew_is_looked_for_after_items_that_had_the_time(output: CapturedOutput) -> None:
+    with output.installed():
+        before = output.is_there(SLOW)
+        with open("/dev/stdout", "w") as stdout:
+            stdout.write("x")
+        found = output.is_there(SLOW)
+
+    assert (before, found, output.take()) == (False, True, "x")
 
 
 def test_what_c_code_printed_before_is_not_taken(

@@ -56,6 +56,7 @@ def test_rows_come_out_as_they_went_in_around_the_ring_again_and_again(seed: int
             sent.append((result, float(len(sent))))
         else:
             refused += 1
+            ring.begin_block(0, 0.0)
         if chance.random() < 0.3 or ring.count - watcher.taken == ring.slots or refused % 3 == 2:
             block = watcher.take(watcher.count - chance.randint(0, watcher.count - watcher.taken) // 2)
             taken += zip(split(block), block.started, strict=True)
@@ -75,38 +76,52 @@ def _seen_from_another_process(ring: Ring) -> Ring:
 
 
 def test_what_does_not_fit_is_not_added_until_there_is_room() -> None:
-    ring = Ring(3, 10)
+    ring = Ring(4, 20)
     watcher = _seen_from_another_process(ring)
 
-    assert not ring.add(bytes(11), 0.0, 0.0)
-    assert [ring.add(bytes(4), 0.0, 0.0) for _ in range(3)] == [True, True, False]
-    assert (ring.count, watcher.count) == (2, 2)
+    assert not ring.add(bytes(21), 0.0, 0.0)
+    assert [ring.add(bytes(4), 0.0, 0.0) for _ in range(3)] == [2, 1, 0]
+    ring.begin_block(0, 0.0)
+    assert [ring.add(bytes(5), 0.0, 0.0) for _ in range(3)] == [2, 1, 0]
+    ring.begin_block(0, 0.0)
+    assert not ring.add(b"", 0.0, 0.0)
     watcher.take(1)
-    assert ring.add(bytes(4), 0.0, 0.0)
-    watcher.take(3)
-    assert [ring.add(b"", 0.0, 0.0) for _ in range(4)] == [True, True, True, False]
+    ring.begin_block(0, 0.0)
+    assert [ring.add(bytes(6), 0.0, 0.0), ring.add(b"", 0.0, 0.0)] == [1, 0]
+    watcher.take(5)
+    ring.begin_block(0, 0.0)
+    assert [ring.add(bytes(10), 0.0, 0.0), ring.add(bytes(1), 0.0, 0.0), ring.add(b"", 0.0, 0.0)] == [2, 0, 1]
+    assert (ring.count, watcher.taken) == (7, 5)
 
 
-def test_a_block_ends_when_half_of_it_is_full() -> None:
+def test_a_block_has_room_for_half_of_what_the_memory_holds() -> None:
     ring = Ring(100, 100)
     watcher = _seen_from_another_process(ring)
-    ring.add(bytes(49), 0.0, 0.0)
-    assert not ring.has_block
-    ring.add(bytes(1), 0.0, 0.0)
-    assert ring.has_block
-    ring.begin_block(5)
-    assert not ring.has_block
-    for _ in range(50):
-        ring.add(b"", 0.0, 0.0)
-    assert ring.has_block
-    assert list(watcher.take(52).peak_memory) == [0, 0] + [5] * 50
+    assert [ring.add(bytes(50), 0.0, 0.0), ring.add(bytes(1), 0.0, 0.0)] == [50, 0]
+    ring.begin_block(5, 0.0)
+    assert [ring.add(b"", 0.0, 0.0) for _ in range(51)] == list(range(50, -1, -1))
+
+    assert list(watcher.take(51).peak_memory) == [0] + [5] * 50
+
+
+def test_an_item_that_takes_a_millisecond_has_its_own_peak_memory() -> None:
+    ring = Ring(100, 100)
+    watcher = _seen_from_another_process(ring)
+    ring.begin_block(5, 0.0)
+    ring.add(b"", 0.0, 0.0009)
+    ring.add(b"", 0.0, 0.001)
+    ring.add(b"", 0.0, 0.0009)
+
+    first, second, third = watcher.take(3).peak_memory
+    assert first == 5
+    assert second == third > 1 << 20
 
 
 def test_a_child_writes_and_the_parent_reads_what_it_left_when_it_was_killed() -> None:
     ring = Ring(10, 100)
     pid = os.fork()
     if pid == 0:
-        ring.begin_item(7.0)
+        ring.begin_block(0, 0.5)
         ring.add(b"one", 1.0, 2.0)
         ring.add(b"two", 3.0, 4.0)
         ring.set_idle()
@@ -115,6 +130,17 @@ def test_a_child_writes_and_the_parent_reads_what_it_left_when_it_was_killed() -
 
     assert (ring.count, ring.since, ring.idle) == (2, 7.0, True)
     assert split(ring.take(2)) == [b"one", b"two"]
+
+
+def test_an_item_runs_since_the_one_before_it_ended_or_its_block_began() -> None:
+    ring = Ring(3, 10)
+    assert ring.since == 0
+    ring.begin_block(0, 5.0)
+    assert ring.since == 5.0
+    ring.add(b"", 5.0, 1.0)
+    assert ring.since == 6.0
+    ring.begin_block(0, 8.0)
+    assert ring.since == 8.0
 
 
 @pytest.mark.parametrize("count", [-1, 2, 1 << 40])

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
+import operator
 import os
 import signal
 import sys
 import time
 import uuid
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: The environment variables by which Lithops names what a function makes (lithops.constants): executors that it
 #: starts, and cloud objects without a key. Both are counted from 0 in every process.
@@ -22,6 +29,8 @@ _SESSION, _EXECUTORS = "__LITHOPS_SESSION_ID", "__LITHOPS_TOTAL_EXECUTORS"
 _TO_END = 1.5
 #: The option of Linux's prctl that sends a signal when the parent ends.
 _PDEATHSIG = 1
+#: The advice of Linux's madvise that leaves memory empty in processes that are forked; `mmap` has no name for it.
+_WIPEONFORK = 18
 
 
 def start_afresh(number: int) -> None:
@@ -41,6 +50,21 @@ def _begin_session(suffix: str) -> None:
     """Names the session by the worker's, so that what is made in it is found by the name of the job."""
     os.environ[_SESSION] = f"{os.environ.get(_SESSION) or uuid.uuid4().hex}-{suffix}"
     os.environ.pop(_EXECUTORS, None)
+
+
+def original_process() -> Callable[[], object]:
+    """
+    Returns what tells whether it is called in the process that called this, and not in one forked from it, be it by C
+    code. To be called for each item, so it makes no system call where it needn't: it reads memory that is empty in a
+    process that was forked.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # not Linux, or an old one
+        page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        page.madvise(_WIPEONFORK)
+        page[0] = 1
+        return partial(operator.itemgetter(0), page)
+    pid = os.getpid()
+    return lambda: os.getpid() == pid
 
 
 def lead_group(parent: int) -> None:

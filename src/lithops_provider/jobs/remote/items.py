@@ -11,7 +11,6 @@ import logging
 import math
 import os
 import pickle
-import resource
 import signal
 import sys
 import time
@@ -20,8 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from . import injection
+from .isolation import original_process
 from .output import CapturedOutput, class_name, storable
-from .reports import FAILURE, HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, SUCCESS, WROTE, Message
+from .reports import FAILURE, HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, SUCCESS, WROTE, Message, peak_memory
 from .shipped_modules import dump_by_value, load_function, names_shipped_module
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ if TYPE_CHECKING:
 
 #: Seconds after which a block ends, so that its items are reported.
 _BLOCK = 0.05
-#: Seconds that an item has to take for its peak memory to be measured; others get what was measured last.
-_MEASURED = 0.001
+#: Types whose values pickle in one way only, and have no class that would have to be there where they are unpickled.
+_PLAIN = frozenset({int, float, str, bytes, bool, type(None)})
 
 MAX_TYPE = 200
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 20_000
-_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class CallSettings(TypedDict):
@@ -127,6 +126,8 @@ def dump_result(value: Any) -> bytes:
 
     :raises TypeError: the value can't be pickled, or is of another Lithops job's futures
     """
+    if type(value) in _PLAIN:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     futures = sys.modules.get("lithops.future")  # without it there are none
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     if futures is not None and isinstance(first, futures.ResponseFuture):
@@ -172,6 +173,7 @@ class ItemRunner:
     ) -> None:
         self.report = report
         self.pid = os.getpid()
+        self.is_original = original_process()
         self.output = CapturedOutput(output_fd, settings["output_limit"])
         self.function = function
         self.timeout: float = settings["timeout"]
@@ -222,67 +224,49 @@ class ItemRunner:
 
     def _run_items(self, call: Callable[[int, memoryview], Any], items: Iterable[tuple[int, memoryview]]) -> None:
         """Runs the items. All that is done here is done for each, so it has to be little."""
-        ring, own_pid = self.ring, self.pid
-        clock, getpid = time.monotonic, os.getpid
+        clock, is_original, printed, inject = time.monotonic, self.is_original, self.output.is_there, self.inject
+        add = _no_room if self.ring is None else self.ring.add
         longest, latest = 0.0, math.inf if self.begins else self.deadline
-        since = clock()
-        self._begin_block()
+        since = self._begin_block()
         for index, blob in items:
             if since > latest:
                 self._hand_back(index)
                 return
-            if ring is not None:
-                ring.begin_item(since)
-            result = self._run_one(call, index, blob, since)
-            if getpid() != own_pid:
+            result: bytes | dict[str, Any]
+            try:
+                self.item_since = since
+                self.in_item = True
+                result = dump_result(call(index, blob))
+                self.in_item = False
+            except BaseException as error:
+                result = self._after_error(error)
+            if not is_original():
                 self._end_if_forked(None)
             now = clock()
             seconds = now - since
             if seconds > longest:
                 longest, latest = seconds, self.deadline - seconds
-            if not self._add_row(result, since, seconds):
-                self._report(index, result, since, seconds)
-            elif now < self.block_end and ring is not None and not ring.has_block:
-                since = now  # where one ends the next begins: the clock is read once an item
-                continue
-            else:
+            silent = not (printed(seconds) or inject.untold)
+            if silent and type(result) is bytes and (room := add(result, since, seconds)):
+                if room > 1 and now < self.block_end:
+                    since = now  # where one ends the next begins: the clock is read once an item
+                    continue
                 self._tell_of_rows()
+            else:
+                self._report(index, result, since, seconds)
             if os.getppid() != self.parent:
                 return  # whoever would take the outcomes is gone
-            self._begin_block()
-            since = clock()
+            since = self._begin_block()
 
-    def _run_one(
-        self, call: Callable[[int, memoryview], Any], index: int, blob: memoryview, since: float
-    ) -> bytes | dict[str, Any]:
-        """Returns the pickled result of an item, or why it failed."""
-        try:
-            self.item_since = since
-            self.in_item = True
-            payload = dump_result(call(index, blob))
-            self.in_item = False
-            return payload
-        except BaseException as error:
-            self.in_item = False
-            self._end_if_forked(error)
-            if is_skip(error):
-                text = storable(_shown("message", partial(str, error)), MAX_MESSAGE)
-                print(f"skipped: {text}")  # noqa: T201 - the item's output
-                return dump_result(None)
-            return describe(error, skip_frames=2)
-
-    def _add_row(self, result: bytes | dict[str, Any], since: float, seconds: float) -> bool:
-        """
-        Reports an item through the shared memory.
-
-        :returns: False if there is none, or no room in it, or if there is more to tell than a result
-        """
-        ring = self.ring
-        if ring is None or type(result) is not bytes or self.inject.untold or self.output.is_there():
-            return False
-        if seconds >= _MEASURED:
-            ring.peak_memory = _peak_memory()
-        return ring.add(result, since, seconds)
+    def _after_error(self, error: BaseException) -> bytes | dict[str, Any]:
+        """Returns why an item failed, or the pickled None if it only said that it is to be skipped."""
+        self.in_item = False
+        self._end_if_forked(error)
+        if is_skip(error):
+            text = storable(_shown("message", partial(str, error)), MAX_MESSAGE)
+            print(f"skipped: {text}")  # noqa: T201 - the item's output
+            return dump_result(None)
+        return describe(error, skip_frames=2)
 
     def _report(self, index: int, result: bytes | dict[str, Any], since: float, seconds: float) -> None:
         """Reports an item by a message."""
@@ -294,11 +278,17 @@ class ItemRunner:
         else:
             self._send(index, FAILURE, started, seconds, json.dumps(result).encode())
 
-    def _begin_block(self) -> None:
-        """Notes that the parent knows of all there is so far."""
-        self.block_end = time.monotonic() + _BLOCK
+    def _begin_block(self) -> float:
+        """
+        Notes that the parent knows of all there is so far.
+
+        :returns: `time.monotonic`: when the first item of the block begins
+        """
+        now = time.monotonic()
+        self.block_end = now + _BLOCK
         if self.ring is not None:
-            self.ring.begin_block(_peak_memory())
+            self.ring.begin_block(peak_memory(), now)
+        return now
 
     def _tell_of_rows(self) -> None:
         """
@@ -356,12 +346,12 @@ class ItemRunner:
         self._end_if_forked(None)
         rows = 0 if self.ring is None else self.ring.count
         text = self.output.take() if output is None else output
-        self.report(Message(index, kind, started, seconds, _peak_memory(), rows, payload, text))
+        self.report(Message(index, kind, started, seconds, peak_memory(), rows, payload, text))
 
 
-def _peak_memory() -> int:
-    """Returns the most memory that this process has had so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
+def _no_room(result: bytes, since: float, seconds: float) -> int:
+    """Stands for `Ring.add` where there is no ring."""
+    return 0
 
 
 def _caller(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CUT = "..."
+#: Seconds in which no code can start a process, or open a file and write to it.
+_QUICK = 10e-6
 
 
 def storable(text: str, limit: int) -> str:
@@ -83,6 +85,7 @@ class CapturedOutput(io.TextIOBase):
         """Redirects this process's output here for as long as it lasts."""
         streams = sys.stdout, sys.stderr
         _flush_c_stdout()
+        _buffer_c_stdout(_UNBUFFERED)  # whose print a text is can be told only when it has arrived
         saved = os.dup(1), os.dup(2)
         os.dup2(self.fd, 1)
         os.dup2(self.fd, 2)
@@ -95,6 +98,7 @@ class CapturedOutput(io.TextIOBase):
             for target, fd in enumerate(saved, start=1):
                 os.dup2(fd, target)
                 os.close(fd)
+            _buffer_c_stdout(_LINES if os.isatty(1) else _FULLY)
 
     def fileno(self) -> int:
         """Returns the file's descriptor."""
@@ -127,15 +131,20 @@ class CapturedOutput(io.TextIOBase):
     def reconfigure(self, **settings: Any) -> None:
         """Does nothing: there is nothing to set."""
 
-    def is_there(self) -> bool:
+    def is_there(self, seconds: float) -> bool:
         """
-        Returns whether anything may have come since the last call of `take`. Costs little: nothing is read from the
-        file but whether it has a first byte, which others may also have written through a descriptor of their own.
+        Returns whether anything may have come since the last call of `take`. Costs little: of an item that was too
+        quick to open the file anew, only whether the file's offset has moved, which all who write share. Of others,
+        whether the file has a first byte.
+
+        :param seconds: how long the item took
         """
         if self.written:
             return True
-        _flush_c_stdout()
         try:
+            if seconds < _QUICK:
+                return os.lseek(self.fd, 0, os.SEEK_CUR) != 0
+            _flush_c_stdout()
             return os.pread(self.fd, 1, 0) != b"" and self._file.is_ours()
         except OSError:
             return False  # the function has closed it
@@ -151,17 +160,21 @@ class CapturedOutput(io.TextIOBase):
         return text
 
 
-def _make_flush() -> Callable[[], object]:
+#: How C may buffer (its _IOFBF, _IOLBF, _IONBF).
+_FULLY, _LINES, _UNBUFFERED = range(3)
+
+
+def _c_stdout() -> tuple[Callable[[], object], Callable[[int], object]]:
     try:
-        flush = ctypes.pythonapi.fflush
+        flush, set_buffer = ctypes.pythonapi.fflush, ctypes.pythonapi.setvbuf
         stdout = ctypes.c_void_p.in_dll(ctypes.pythonapi, "stdout")
     except (AttributeError, ValueError):  # another C library
-        return lambda: None
-    return lambda: flush(stdout)
+        return lambda: None, lambda how: None
+    return lambda: flush(stdout), lambda how: set_buffer(stdout, None, how, ctypes.c_size_t(0))
 
 
-#: Makes C code's prints arrive: a process that ends by `os._exit` would lose what C's own buffer holds.
-_flush_c_stdout = _make_flush()
+#: Makes C code's prints arrive, which a process that ends by `os._exit` would lose; and sets how they are buffered.
+_flush_c_stdout, _buffer_c_stdout = _c_stdout()
 
 
 def take_output(fd: int, limit: int) -> str:

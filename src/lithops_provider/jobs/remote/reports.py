@@ -11,7 +11,9 @@ import errno
 import json
 import mmap
 import os
+import resource
 import struct
+import sys
 from array import array
 from operator import sub
 from typing import Any, NamedTuple
@@ -131,11 +133,19 @@ class MessageReader:
 #: Bytes of a number.
 _NUMBER = 8
 #: Places of numbers at the beginning: how many rows there are, how many of them and which of the bytes were taken,
-#: whether no item runs; and since when the item runs that does.
+#: whether no item runs; and when the first item of the block began whose items run.
 _COUNT, _TAKEN, _FREED, _IDLE, _SINCE = range(5)
 _PLACES = 8
 _MOST_SLOTS = 1 << 15
 _MOST_BYTES = 4 << 20
+#: Seconds that an item has to take for its peak memory to be measured; others get what was measured last.
+_MEASURED = 0.001
+_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def peak_memory() -> int:
+    """Returns the most memory that this process has had so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
 
 
 class Block(NamedTuple):
@@ -183,10 +193,10 @@ class Ring:
         self._bytes = self._view[_NUMBER * (_PLACES + columns) :]
         #: Of whoever uses this object, writer or watcher: up to which row, and which byte, it has come.
         self._row = self._byte = 0
-        #: Of the writer: how far it may go as far as it knows, and where the block ends that it has begun.
-        self._row_limit, self._byte_limit = self.slots, self.size
-        self._block_row, self._block_byte = self.slots // 2, self.size // 2
+        #: Of the writer: up to where there is room in the block that it has begun.
+        self._row_limit, self._byte_limit = 0, 0
         self.peak_memory = 0
+        self.begin_block(0, 0.0)
 
     # -- the process that runs items -------------------------------------------------------------------------------
 
@@ -195,32 +205,40 @@ class Ring:
         with contextlib.suppress(AttributeError, OSError):  # not Linux
             self._memory.madvise(mmap.MADV_DONTFORK)
 
-    def begin_item(self, since: float) -> None:
+    def begin_block(self, peak_memory: int, since: float) -> None:
         """
-        Notes that the next item begins.
+        Notes that the watcher has been told of what there is. There is room for at most half of what the memory holds,
+        so that the watcher can take a block while the next one is written.
 
-        :param since: `time.monotonic`
+        :param peak_memory: that of the items to come, unless it is measured anew
+        :param since: `time.monotonic` of when the first of them begins
         """
+        self.peak_memory = peak_memory
         self._times[_SINCE] = since
+        self._row_limit = min(self._row + (self.slots + 1) // 2, self._places[_TAKEN] + self.slots)
+        self._byte_limit = min(self._byte + (self.size + 1) // 2, self._places[_FREED] + self.size)
 
     def set_idle(self) -> None:
         """Notes that no item runs any more, so that none is to blame if the process ends."""
         self._places[_IDLE] = 1
 
-    def add(self, result: bytes, started: float, seconds: float) -> bool:
+    def add(self, result: bytes, started: float, seconds: float) -> int:
         """
         Adds an item that succeeded.
 
-        :returns: False if there is no room for it
+        :returns: 0 if the block has no room for it, 1 if it is the last that it has room for
         """
         row, begin = self._row, self._byte
-        end = begin + len(result)
-        if (row >= self._row_limit or end > self._byte_limit) and not self._has_room(end):
-            return False
+        size = len(result)
+        end = begin + size
+        if row >= self._row_limit or end > self._byte_limit:
+            return 0
+        if seconds >= _MEASURED:
+            self.peak_memory = peak_memory()
         position = begin % self.size
-        overhang = position + len(result) - self.size
+        overhang = position + size - self.size
         if overhang <= 0:
-            self._bytes[position : position + len(result)] = result
+            self._bytes[position : position + size] = result
         else:
             self._bytes[position:] = result[:-overhang]
             self._bytes[:overhang] = result[-overhang:]
@@ -231,27 +249,7 @@ class Ring:
         self._peaks[slot] = self.peak_memory
         self._byte = end
         self._row = self._places[_COUNT] = row + 1  # last of all: from here on the row is the watcher's
-        return True
-
-    def _has_room(self, end: int) -> bool:
-        """Looks how much the watcher has taken by now."""
-        self._row_limit = self._places[_TAKEN] + self.slots
-        self._byte_limit = self._places[_FREED] + self.size
-        return self._row < self._row_limit and end <= self._byte_limit
-
-    def begin_block(self, peak_memory: int) -> None:
-        """
-        Notes that the watcher has been told of what there is.
-
-        :param peak_memory: that of the items to come, unless it is measured anew
-        """
-        self.peak_memory = peak_memory
-        self._block_row, self._block_byte = self._row + self.slots // 2, self._byte + self.size // 2
-
-    @property
-    def has_block(self) -> bool:
-        """Whether so much is new that the watcher should take it, before there is no more room."""
-        return self._row >= self._block_row or self._byte >= self._block_byte
+        return self._row_limit - row
 
     # -- the watcher -----------------------------------------------------------------------------------------------
 
@@ -271,8 +269,9 @@ class Ring:
 
     @property
     def since(self) -> float:
-        """`time.monotonic` of when the item that runs began; 0 before the first."""
-        return self._times[_SINCE]
+        """`time.monotonic` of when the item that runs began: where the one before it ended. 0 before the first."""
+        last = (self.count - 1) % self.slots
+        return max(self._times[_SINCE], self._started[last] + self._seconds[last])
 
     @property
     def idle(self) -> bool:

@@ -17,7 +17,7 @@ import cloudpickle
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
-from lithops_provider.jobs.submit.pickler import JobPickler, NotInRuntimeError, Shipped
+from lithops_provider.jobs.submit.pickler import JobPickler, NeededModules, NotInRuntimeError, Shipped
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 from lithops_provider.jobs.text import short_repr
 
@@ -48,20 +48,20 @@ def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any
     return list(methods) if inspect.isfunction(call) else []
 
 
-def dump_function(binding: Binding, modules: set[str] | None = None, shipped: Shipped | None = None) -> bytes:
+def dump_function(binding: Binding, modules: NeededModules | None = None, shipped: Shipped | None = None) -> bytes:
     """
     Pickles a function with what all its items share; and in a second pickle behind it what went by value, by the names
     that it has in the DAG file: `lithops_provider.jobs.remote.shipped_modules` makes a module of that.
 
     :param binding: the function
-    :param modules: gets the names of the modules that have to be imported where it runs
+    :param modules: gets the names of the modules that it needs where it runs
     :param shipped: what its items bring
     :raises NotPortableError: something it refers to can't be pickled; the message names it
     """
     value = (binding.function, binding.args, binding.kwargs, binding.injection())
     buffer = io.BytesIO()
     names: Shipped = {module: dict(members) for module, members in (shipped or {}).items()}
-    with _by_value(_modules_of(binding.function)):
+    with by_value(_modules_of(binding.function)):
         try:
             pickler = JobPickler(buffer, modules, names)
             pickler.dump(value)
@@ -77,7 +77,7 @@ def dump_function(binding: Binding, modules: set[str] | None = None, shipped: Sh
 def dump_items(
     binding: Binding,
     items: Iterable[tuple[Any, ...]],
-    modules: set[str] | None = None,
+    modules: NeededModules | None = None,
     shipped: Shipped | None = None,
 ) -> list[bytes]:
     """
@@ -85,13 +85,13 @@ def dump_items(
 
     :param binding: their function, whose module may define their classes
     :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
-    :param modules: gets the names of the modules that have to be imported where they arrive
+    :param modules: gets the names of the modules that they need where they arrive
     :param shipped: gets the classes and functions of the DAG file that they bring
     :raises NotPortableError: an item can't be pickled; the message gives its index
     """
     buffer = io.BytesIO()
     dumped = []
-    with _by_value(_modules_of(binding.function)):
+    with by_value(_modules_of(binding.function)):
         pickler = JobPickler(buffer, modules, shipped)  # one for all: making one costs more than pickling an item
         for index, item in enumerate(items):
             full = item if len(item) == 3 else (*item, None)
@@ -122,13 +122,13 @@ def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False
     wrapper = functools.partial(
         bootstrap.call_wrapper, code=bootstrap.remote_code(swift, objects), function=function, settings=settings
     )
-    with _by_value([bootstrap]):
+    with by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))
 
 
-def _dumps(value: Any, modules: set[str] | None = None) -> bytes:
+def _dumps(value: Any) -> bytes:
     buffer = io.BytesIO()
-    JobPickler(buffer, modules).dump(value)
+    JobPickler(buffer).dump(value)
     return buffer.getvalue()
 
 
@@ -161,8 +161,12 @@ def _importable(module: ModuleType) -> bool:
 
 
 @contextlib.contextmanager
-def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    """
+    Has functions and classes pickled by value as long as it lasts, although a fresh process here could import them.
 
+    :param modules: the modules that define them
+    """
     with _registry_lock:
         registered = []
         known = cloudpickle.list_registry_pickle_by_value()

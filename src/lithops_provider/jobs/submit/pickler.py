@@ -5,12 +5,12 @@ cloudpickle can't, refuses objects of packages that the runtime lacks, and notes
 
 from __future__ import annotations
 
-import dis
 import functools
 import hashlib
 import io
 import sys
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -20,6 +20,7 @@ from cloudpickle import cloudpickle as internal
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.binding.function import is_task_decorator
 from lithops_provider.jobs.remote.shipped_modules import reduce_code
+from lithops_provider.jobs.submit.imports import all_imports
 from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
 
 
@@ -41,21 +42,37 @@ _NAMED = (*REDUCED, type)
 Shipped = dict[str, dict[str, Any]]
 
 
+@dataclass
+class NeededModules:
+    """
+    The names of the modules that functions and items need where they run.
+
+    :param shipped: those that are to be shipped as far as the runtime lacks them
+    :param required: those of them without which the functions and items can't even be unpickled there
+    """
+
+    shipped: set[str] = field(default_factory=set)
+    required: set[str] = field(default_factory=set)
+
+
 class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
     Writes a function or items into a buffer. Modules that are to be pickled by value have to be registered with
     cloudpickle before a pickler is made.
 
     :param buffer: where the pickle goes
-    :param modules: gets the names of all modules that have to be imported to read the pickle
+    :param modules: gets the names of the modules that the pickle needs
     :param shipped: gets the functions and classes that go by value
     """
 
-    def __init__(self, buffer: io.BytesIO, modules: set[str] | None = None, shipped: Shipped | None = None) -> None:
+    def __init__(
+        self, buffer: io.BytesIO, modules: NeededModules | None = None, shipped: Shipped | None = None
+    ) -> None:
         super().__init__(buffer)
-        self._modules = modules if modules is not None else set()
+        self._modules = modules if modules is not None else NeededModules()
         self._shipped = shipped if shipped is not None else {}
         self._by_value = cloudpickle.list_registry_pickle_by_value()
+        self._by_value_roots = {name.partition(".")[0] for name in (*self._by_value, "__main__")}
 
     def reducer_override(self, obj: Any) -> Any:
         """Takes an object apart in another way than cloudpickle does, or refuses it."""
@@ -72,7 +89,9 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if reduced is not None:
                 return reduced
         if isinstance(obj, ModuleType):
-            self._modules.add(obj.__name__)
+            self._modules.shipped.add(obj.__name__)
+            if obj.__name__ in sys.modules:  # cloudpickle sends others by value
+                self._require(obj.__name__)
         elif isinstance(obj, type) or callable(obj):
             self._note(obj)
         return super().reducer_override(obj)
@@ -81,11 +100,18 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Notes which modules have to be there to unpickle a class, a function or another callable."""
         module = getattr(obj, "__module__", None)
         if isinstance(obj, FunctionType):
-            self._modules.update(_imports(obj.__code__))
+            self._modules.shipped.update(all_imports(obj.__code__))
         if isinstance(obj, type) and module in self._by_value and (name := _stable_name(obj)) is not None:
             internal._lookup_class_or_track(name, obj)
-        if isinstance(module, str) and (not isinstance(obj, (type, FunctionType)) or _found_in_module(obj)):
-            self._modules.add(module)
+        named = isinstance(obj, (type, FunctionType))
+        if isinstance(module, str) and (not named or _found_in_module(obj)):
+            self._modules.shipped.add(module)
+            if named:
+                self._require(module)
+
+    def _require(self, module: str) -> None:
+        if module.partition(".")[0] not in self._by_value_roots:
+            self._modules.required.add(module)
 
 
 def _note_shipped(value: Any, shipped: Shipped) -> None:
@@ -131,15 +157,6 @@ def _goes_by_reference(value: Any, by_value: Collection[str]) -> bool:
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or module in by_value:
         return False
     return _found_in_module(value)
-
-
-def _imports(code: CodeType) -> set[str]:
-    """Returns the modules that code imports when it runs."""
-    names = {entry.argval for entry in dis.get_instructions(code) if entry.opname == "IMPORT_NAME"}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _imports(constant)
-    return names
 
 
 def _stable_name(cls: type) -> str | None:

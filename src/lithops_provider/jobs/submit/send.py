@@ -19,6 +19,7 @@ from lithops_provider.jobs.remote.items import CallSettings
 from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
 from lithops_provider.jobs.submit.payload import dump_wrapper
 from lithops_provider.jobs.submit.plan import store_plan
+from lithops_provider.jobs.submit.runtime_check import check_runtime
 from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
@@ -88,8 +89,10 @@ def submit_round(
     :param runtime_memory: MB, if it is to differ from the job's
     :param record: called with the new value before anything is sent, to store it
     :returns: the job's new value, and the indices of each call's items
+    :raises UnfitRuntimeError: the runtime lacks what they need; nothing was sent
     :raises SubmitError: the backend did not take them
     """
+    check_runtime(client, spec, runtime_memory or spec.options.runtime_memory)
     planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
     if record is not None:
         record(planned.job)

@@ -19,8 +19,9 @@ from lithops_provider.jobs.job import JobKind
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
+from lithops_provider.jobs.submit.imports import all_imports, certain_imports, entry_code
 from lithops_provider.jobs.submit.payload import dump_function, dump_items
-from lithops_provider.jobs.submit.pickler import Shipped
+from lithops_provider.jobs.submit.pickler import NeededModules, Shipped
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Options:
     :param extra_env: environment variables for the functions
     :param include_modules: modules to ship; None ships none, an empty list what the function needs
     :param exclude_modules: modules not to ship
+    :param check_runtime: whether to look, before anything is sent, if the runtime has what the function imports
     """
 
     batch_size: BatchSize = "auto"
@@ -46,6 +48,7 @@ class Options:
     extra_env: dict[str, str] = field(default_factory=dict)
     include_modules: list[str] | None = field(default_factory=list)
     exclude_modules: list[str] = field(default_factory=list)
+    check_runtime: bool = True
 
     def check(self) -> None:
         """
@@ -71,8 +74,10 @@ class JobSpec:
     :param name: the function's name
     :param function: pickled, with what all items share
     :param items: pickled arguments, one an item
-    :param modules: names of the modules that have to be imported where it runs
+    :param modules: names of the modules that it may need where it runs
     :param options: how to run it
+    :param required_modules: names of those without which no call can run
+    :param mentioned_modules: names of those that the function's body imports, perhaps on some ways through it only
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
     :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
@@ -84,6 +89,8 @@ class JobSpec:
     items: list[bytes]
     modules: set[str]
     options: Options
+    required_modules: set[str] = field(default_factory=set)
+    mentioned_modules: set[str] = field(default_factory=set)
     shared: bytes = b""
     takes_object: bool = False
     bare_function: bytes = b""
@@ -147,17 +154,21 @@ def make_spec(
     """
     options = options or Options()
     options.check()
-    modules: set[str] = set()
+    modules = NeededModules()
     shipped: Shipped = {}
+    code = entry_code(binding.function)
     if blobs is None:
         blobs = dump_items(binding, items, modules, shipped)
+    function = dump_function(binding, modules, shipped)
     return JobSpec(
         kind=kind,
         name=binding.name,
-        function=dump_function(binding, modules, shipped),
+        function=function,
         items=blobs,
-        modules=modules,
+        modules=modules.shipped,
         options=options,
+        required_modules=modules.required | (certain_imports(code) if code else set()),
+        mentioned_modules=all_imports(code) if code else set(),
         bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
         shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
         takes_object=binding.takes_object,
