@@ -54,10 +54,6 @@ if request["session"]:
 for number, file in enumerate(files):
     os.dup2(file, number)
     os.close(file)
-if request["title"]:
-    from setproctitle import setproctitle
-    with open("/proc/self/cmdline") as file:  # all of whose length belongs to the new one
-        setproctitle(request["title"].rjust(len(file.read()) - 1))
 os.chdir(request["folder"])
 os.environ.clear()
 os.environ.update(request["environment"])
@@ -127,7 +123,6 @@ class Interpreter:
         environment: Mapping[str, str],
         folder: str | None = None,
         session: bool = False,
-        title: str = "",
     ) -> Forked:
         """
         Start a program.
@@ -138,7 +133,6 @@ class Interpreter:
         :param environment: all its variables
         :param folder: where it runs, instead of here
         :param session: whether it leads a session of its own
-        :param title: its command line, as others see it
         """
         request = {
             "program": program,
@@ -146,7 +140,6 @@ class Interpreter:
             "environment": {**environment},
             "folder": folder or os.getcwd(),
             "session": session,
-            "title": title,
         }
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
