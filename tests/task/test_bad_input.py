@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError
 from lithops_provider.operators import LithopsMapOperator
 from lithops_provider.task.arguments import ALIASES
 from tests.airflow.dags.seed_bad_rows import BAD
+from tests.jobs.failures import fail_for_good
 
 
 class Instance:
@@ -30,9 +29,7 @@ class Instance:
 
 def raises(kind: str) -> str:
     if kind == "for good":
-        module = sys.modules.setdefault("airflow.exceptions", types.ModuleType("airflow.exceptions"))  # a light one
-        sys.modules.setdefault("airflow", module)
-        raise type("AirflowFailException", (Exception,), {"__module__": module.__name__})("hopeless")
+        fail_for_good("hopeless")
     if kind == "this time":
         raise ValueError("unlucky")
     return kind
