@@ -59,7 +59,7 @@ def test_durations_that_differ_much_get_a_logarithmic_axis() -> None:
     assert found["edges"] == sorted(found["edges"])
 
 
-@pytest.mark.parametrize("calls", [1, 40, 41, 100_000])
+@pytest.mark.parametrize("calls", [1, 40, 41, pytest.param(100_000, marks=pytest.mark.thorough)])
 def test_100_000_items_fit_into_a_refresh(calls: int) -> None:
     size = 100_000 // calls
     parts = [
