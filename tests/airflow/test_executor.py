@@ -13,7 +13,8 @@ Started = dict[str, DagRun]
 
 
 def start_runs(airflow: AirflowStack, folder: Path) -> Started:
-    return {dag_id: airflow.api.trigger(dag_id) for dag_id in ("executed", "executed_badly")}
+    conf = {"survived": str(folder / "survived")}
+    return {dag_id: airflow.api.trigger(dag_id, conf) for dag_id in ("executed", "executed_badly")}
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,11 @@ def test_logs_are_where_they_are_elsewhere(good: DagRun) -> None:
     assert "hello from a function" in good.log("numbers")
 
 
-def test_a_task_whose_process_is_killed_fails(started: Started) -> None:
+def test_a_task_whose_supervisor_is_killed_ends_and_fails(started: Started, airflow: AirflowStack) -> None:
     run = started["executed_badly"].wait(check=False)
     assert run.task("killed")["state"] == "failed"
+    conf = airflow.api.get(run.path)["conf"]
+    assert not Path(conf["survived"]).exists()
 
 
 def test_a_task_that_says_something_wrong_fails_and_its_events_say_why(started: Started, airflow: AirflowStack) -> None:

@@ -31,6 +31,8 @@ _PRELOADED = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.standard.operators.python",
 )
+#: Seconds for which a storage that fails is asked again while the scheduler's loop waits: when tasks are adopted.
+_STORAGE_PATIENCE = 5.0
 #: Seconds that the end of the scheduler waits for what is being sent, and for the watcher.
 _TO_END = 30.0
 
@@ -43,7 +45,8 @@ class LithopsExecutor(BaseExecutor):
     :param parallelism: tasks in flight at most
     """
 
-    supports_callbacks = True
+    # Airflow 3.2 has callbacks, too, but runs them within its own executors alone.
+    supports_callbacks = hasattr(BaseExecutor, "run_workload")
     supports_connection_test = True
     supports_multi_team = True
     serve_logs = True  # on localhost, tasks write their logs where the scheduler runs
@@ -69,7 +72,7 @@ class LithopsExecutor(BaseExecutor):
         """
         own = getattr(self, "conf", conf)  # Airflow 3.1 has no configuration by team
         self._settings = ExecutorSettings.read(lambda name: own.get(SECTION, name, fallback=None))
-        self._watcher = Watcher(self._reports, self._settings.poll_interval)
+        self._watcher = Watcher(self._reports, self._settings.poll_interval, self._storage)
         self._fork_server = ForkServer(_PRELOADED, environment_of_tasks(os.environ))
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
@@ -113,6 +116,9 @@ class LithopsExecutor(BaseExecutor):
                 self.change_state(key, report.state, report.info, remove_running=False)
                 continue
             del self._latest[key]
+            if report.state is None:
+                self.running.discard(key)
+                continue
             if report.info is not None:
                 self._explain(report)
             self.change_state(key, report.state, report.info)
@@ -123,6 +129,50 @@ class LithopsExecutor(BaseExecutor):
         self.log.error("The call of %s has failed: %s", report.workload.key, said)
         self.log_task_event(event="lithops executor", extra=said, ti_key=report.workload.key)
         self._events.extend(self._task_event_logs)
+
+    def _storage(self) -> LithopsClient:
+        """Returns a client for the bucket of jobs whose tasks say nothing about their executor."""
+        settings, _ = self._started()
+        return _connect(settings.connection(settings.options), patience=_STORAGE_PATIENCE)
+
+    def try_adopt_task_instances(self, tis: Sequence[Any]) -> list[Any]:
+        """
+        Goes on with tasks of a scheduler that has died. Their calls are found by the records in storage, so this waits
+        for the storage. If that doesn't answer, all are taken as they are: a task that runs tells Airflow itself how it
+        ends, while one that is started again would run twice.
+
+        :param tis: the task instances
+        :returns: those whose calls were never sent, or are over: Airflow starts them again
+        """
+        own = {workload.id for workload in self._latest.values()}  # this scheduler's own, which was taken for dead
+        workloads = {str(ti.id): Workload(ti.key, str(ti.id)) for ti in tis if str(ti.id) not in own}
+        try:
+            adopted = self._started()[1].adopt(self._storage(), workloads)
+        except Exception:
+            self.log.exception(
+                "%d task(s) of another scheduler are left as they are: where their calls are can't be read. Those that "
+                "don't run are noticed by [scheduler] task_queued_timeout and task_instance_heartbeat_timeout",
+                len(workloads),
+            )
+            return []
+        for name in adopted:
+            workload = workloads[name]
+            self.running.add(workload.key)
+            self._latest[workload.key] = workload
+        return [ti for ti in tis if str(ti.id) not in adopted | own]
+
+    def revoke_task(self, *, ti: Any) -> None:
+        """
+        Forgets a task that is queued for too long. Should its call begin after all, Airflow refuses it, if another one
+        has begun by then.
+
+        :param ti: the task instance
+        """
+        self.queued_tasks.pop(ti.key, None)
+        self.running.discard(ti.key)
+        workload = self._latest.pop(ti.key, None)
+        if workload is not None and self._watcher is not None:
+            self._watcher.forget(workload)
 
     def end(self) -> None:
         """Sends what is waiting, and leaves off. Tasks go on; the next scheduler takes them over."""
@@ -153,7 +203,7 @@ def _execution_api_server_url(source: Any) -> str:
     return str(source.get("core", "execution_api_server_url", fallback=f"{base.rstrip('/')}/execution/"))
 
 
-def _connect(settings: ConnectionSettings) -> LithopsClient:
+def _connect(settings: ConnectionSettings, patience: float = 60.0) -> LithopsClient:
     from lithops_provider.status.storage import connect
 
-    return connect(settings, patience=60.0)
+    return connect(settings, patience=patience)

@@ -6,13 +6,16 @@ job is over. So the executor of another scheduler finds the calls of one that wa
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs import LithopsClient, LithopsJob
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
+
+logger = logging.getLogger(__name__)
 
 #: Where the records lie, in the bucket of the jobs.
 PREFIX = f"{JOBS_PREFIX}/airflow-executor/"
@@ -63,6 +66,41 @@ def write_record(client: LithopsClient, job: LithopsJob, ids: Sequence[str]) -> 
     """
     record = JobRecord(job, tuple(ids))
     client.put(record.key, record.to_json())
+
+
+def read_records(client: LithopsClient) -> list[JobRecord]:
+    """
+    Returns the records of all jobs of executors that aren't over.
+
+    :param client: for the bucket in which they lie
+    :raises LithopsJobError: the storage doesn't answer
+    """
+    records = []
+    for key in client.keys(client.bucket, PREFIX):
+        value = client.get_json(client.bucket, key)
+        if value is None:
+            continue  # the job is over by now
+        try:
+            record = JobRecord.from_json(value)
+            client.check_holds(record.job)
+        except LithopsJobError as error:
+            logger.warning("%s is no record of a job, and is left alone: %s", key, error)
+            continue
+        records.append(record)
+    return records
+
+
+def has_record(client: LithopsClient, job: LithopsJob) -> bool:
+    """
+    Tells whether a job still has its record; True, too, if the storage doesn't answer.
+
+    :param client: where the job runs
+    :param job: its value
+    """
+    try:
+        return client.get(job.bucket, JobRecord(job, ()).key) is not None
+    except LithopsJobError:
+        return True
 
 
 def delete_record(client: LithopsClient, job: LithopsJob) -> None:

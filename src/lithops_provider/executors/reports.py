@@ -15,7 +15,7 @@ class Report:
     A workload has another state.
 
     :param workload: the workload
-    :param state: Airflow's
+    :param state: Airflow's; None if another call runs the task, so that this one has nothing to say
     :param over: whether it is its last
     :param info: the id of its call if it isn't over, else why it has failed; None if there is nothing to say
     :param output: what its call has left behind, if it has failed

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lithops_provider.executors import workload as workload_module
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Takes a job that was sent, a client that nobody else uses, and the workloads in the order of the job's items.
-Watch = Callable[["LithopsJob", "LithopsClient", list[Workload]], None]
+#: Takes a job that was sent, a client that nobody else uses, and the workloads by the numbers of their calls.
+Watch = Callable[["LithopsJob", "LithopsClient", Mapping[int, Workload]], None]
 #: Opens the backends of a configuration.
 Connect = Callable[["ConnectionSettings"], "LithopsClient"]
 
@@ -134,7 +134,7 @@ class Sender:
                 delete_record(client, sent)
             raise
         # Following is patient by itself: it looks again later, while a request that is repeated would hold all jobs.
-        self._watch(job, LithopsClient(client.config, patience=0.0), workloads)
+        self._watch(job, LithopsClient(client.config, patience=0.0), dict(enumerate(workloads)))
 
     def _open(self) -> LithopsClient:
         """Returns the client, a new one if the connection has changed since the last time."""

@@ -5,10 +5,18 @@ test of a connection. The function is pickled by value, so a runtime needs Airfl
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
+import signal
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from airflow.utils.state import TaskInstanceState
+
+#: The option of Linux's prctl that sends a signal when the parent ends.
+_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +85,7 @@ def run_workload(workload: str, server: str) -> int:
             f"Airflow {__version__} of the runtime can't read the workload: {wrong}; install the scheduler's Airflow "
             "in the runtime"
         ) from None
+    os.register_at_fork(after_in_child=partial(_end_with_supervisor, os.getpid()))
     if hasattr(BaseExecutor, "run_workload"):
         return BaseExecutor.run_workload(parsed, server=server)
     from airflow.sdk.execution_time.supervisor import supervise  # Airflow 3.1 and 3.2
@@ -89,3 +98,15 @@ def run_workload(workload: str, server: str) -> int:
         server=server,
         log_path=parsed.log_path,
     )
+
+
+def _end_with_supervisor(supervisor: int) -> None:
+    """
+    Has the process of a task be killed when its supervisor is. Airflow would not hear of it any more, would start the
+    task again, and so run it twice at once.
+
+    :param supervisor: process id
+    """
+    if os.getppid() == supervisor:
+        with contextlib.suppress(AttributeError, OSError):  # not Linux
+            ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

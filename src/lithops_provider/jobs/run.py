@@ -204,7 +204,7 @@ class JobRun:
 
     def failures(self) -> list[Failure]:
         """Returns the failures, in the order of the items. To be called after `results`, which may find more."""
-        return [make_failure(self.outcomes[index], self.spec.items[index]) for index in self.outcomes.failed]
+        return [make_failure(self.outcomes[index], self.spec.items) for index in self.outcomes.failed]
 
     def printed(self) -> Iterator[tuple[int, str]]:
         """Yields the index and the output of each item that printed something, in order. Call it after `finish`."""

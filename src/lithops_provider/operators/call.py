@@ -10,7 +10,7 @@ from lithops_provider.task import upstream
 from lithops_provider.task.operator import LithopsBaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
@@ -50,7 +50,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_call
         from lithops_provider.jobs.inputs.objects import bind_object
         from lithops_provider.jobs.inputs.references import is_reference
@@ -69,8 +69,8 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         return object_paths(self.func, [tuple(self.data) if isinstance(self.data, list) else self.data]), []
 
     def _with_references(
-        self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, client: LithopsClient, binding: Binding, items: Iterable[tuple[Any, ...]]
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         """Has the function read the results of jobs whose values are among its arguments."""
         from lithops_provider.jobs.inputs.references import fill_references
 

@@ -111,7 +111,7 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_items
         from lithops_provider.jobs.inputs.objects import bind_objects
         from lithops_provider.jobs.inputs.references import bind_references, check_not_expanded, is_reference

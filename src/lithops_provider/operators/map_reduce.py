@@ -11,7 +11,7 @@ from lithops_provider.operators.map import LithopsMapOperator
 from lithops_provider.task import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
@@ -79,7 +79,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         reduction = self._reduction()
         reduction.bind("reduce")  # before the map: it would be for nothing if this can't be called
         if phase != "map":

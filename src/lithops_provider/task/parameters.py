@@ -6,7 +6,7 @@ Airflow calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -173,7 +173,7 @@ class LithopsParameters(BaseOperator):
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         """
         Returns the function of a phase and its items.
 

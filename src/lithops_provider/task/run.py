@@ -183,12 +183,12 @@ class TaskRun:
 
         operator = self.operator
         binding, items = operator._bind(self.context, client, phase, self.handover)
-        if not items:
+        spec = make_spec(kind_of(phase), binding, items, operator.options(phase))
+        if not spec.items:
             self.log.info("There are no items, so nothing is sent.")
             if phase != operator.phases[-1] and operator._after_nothing():
                 return self._start_phase(client, operator._next_phase(phase, self.handover))
             return []
-        spec = make_spec(kind_of(phase), binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
             self._trigger_config()
             defer_after()
@@ -371,7 +371,7 @@ class TaskRun:
             raise StorageUnavailableError(
                 f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}"
             )
-        return make_spec(kind_of(phase), self.operator._bind_function(phase), [], self.operator.options(phase), items)
+        return make_spec(kind_of(phase), self.operator._bind_function(phase), items, self.operator.options(phase))
 
     def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
         """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, dag, get_current_context, task
@@ -68,7 +70,12 @@ def executed_badly() -> None:
 
     @task
     def killed() -> None:
-        os.kill(os.getppid(), 9)
+        supervisor = os.getppid()
+        os.kill(supervisor, 9)
+        while os.getppid() == supervisor:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        Path(get_current_context()["dag_run"].conf["survived"]).touch()
 
     @task(executor_config={"pod_override": "x"})
     def misled() -> None:
@@ -78,5 +85,22 @@ def executed_badly() -> None:
     misled()
 
 
+@dag(schedule=None, default_args=EXECUTOR)
+def executed_held() -> None:
+    """Tasks that write down that they run, and then wait."""
+
+    @task
+    def hold(number: int) -> int:
+        ledger = get_current_context()["dag_run"].conf["ledger"]
+        with open(ledger, "a") as file:
+            file.write(f"{number}\n")
+        while not Path(f"{ledger}.go").exists():
+            time.sleep(0.05)
+        return number
+
+    hold.expand(number=[1, 2, 3])
+
+
 executed()
 executed_badly()
+executed_held()

@@ -120,7 +120,6 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
-                start_new_session=True,
             )
         if (answer := self._read_line()) != "ready":
             self._end()
