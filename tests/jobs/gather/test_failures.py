@@ -81,7 +81,7 @@ class StrangeError(BaseException):
     pass
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, SystemExit, StrangeError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, SystemExit, StrangeError, StopIteration])
 def test_whatever_unpickling_raises_is_the_items_failure(error: type[BaseException]) -> None:
     value = RaisesWhenLoaded(error, "r-\udce9 \0")
 

@@ -9,12 +9,15 @@ import select
 import signal
 import sys
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .isolation import end_group, lead_group, start_afresh
 from .items import CallSettings, ItemRunner
 from .output import take_output
 from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Message, MessageReader, MessageWriter, Ring
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Seconds between looks at the process when it is silent.
 _TICK = 0.2
@@ -48,7 +51,7 @@ class WatchedCall(Protocol):
     def add(self, message: Message) -> None:
         """Takes the outcome of an item."""
 
-    def add_block(self, indices: list[int], block: Block) -> None:
+    def add_block(self, indices: Sequence[int], block: Block) -> None:
         """Takes the outcomes of items that succeeded one after another."""
 
     def wrote(self, message: Message) -> None:
