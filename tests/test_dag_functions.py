@@ -49,6 +49,7 @@ def dag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 _PROCESS = """
 import pickle, sys
+from lithops_provider.jobs.remote.frames import ItemBlocks
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
@@ -56,13 +57,14 @@ class Refuse:
             raise ModuleNotFoundError(f"the runtime has no {name}")
 
 sys.meta_path.insert(0, Refuse())
-folder, blob, items = pickle.load(sys.stdin.buffer)
+folder, blob, blocks = pickle.load(sys.stdin.buffer)
 sys.path.append(folder)
 import cloudpickle
 function, more, shared, _ = pickle.loads(blob)
 results = []
-for item in items:
-    args, kwargs, _ = pickle.loads(item)
+items = ItemBlocks(blocks)
+for index in range(len(items)):
+    args, kwargs, _ = items.item(index)
     try:
         results.append(function(*args, *more, **kwargs, **shared))
     except ValueError as error:
@@ -79,7 +81,7 @@ def run(spec: JobSpec, folder: Path) -> list[Any]:
     """Runs a job in a process that has its modules in a folder, as the functions' worker does."""
     installed = [[entry.name, entry.ispkg] for entry in pkgutil.iter_modules([*site.getsitepackages()])]
     write_module_data(str(folder), create_module_data(module_paths(spec.modules, installed, set())))
-    sent = pickle.dumps((str(folder), spec.function, spec.items))
+    sent = pickle.dumps((str(folder), spec.function, spec.items.blocks))
     results: list[Any] = pickle.loads(run_python(_PROCESS, given=sent, folder="/"))
     return results
 
@@ -169,7 +171,7 @@ def test_the_payload_is_small_and_carries_no_airflow(dag: Any) -> None:
             r"functions run without Airflow\. Pass what the function needs of it as an argument$",
         ),
         (lambda dag: dag.calls_uses_dag, r"uses_dag, which it calls, refers in line \d+ of \S+ to 'dag'"),
-        (lambda dag: dag.uses_operator, r"to 'operator', of type lithops_provider\.operators\.LithopsMapOperator"),
+        (lambda dag: dag.uses_operator, r"to 'operator', of type lithops_provider\.operators\.map\.LithopsMapOperator"),
         (lambda dag: dag.uses_output, r"to 'made', of type airflow\.sdk\.\S+XComArg, which doesn't travel"),
         (
             lambda dag: dag.uses_variable,

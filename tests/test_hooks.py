@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk._shared.secrets_masker import redact, reset_secrets_masker
 
-from lithops_provider import hooks
+from lithops_provider.connection import check
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.errors import ConfigurationError
 from tests.airflow_version import AIRFLOW
@@ -254,7 +254,7 @@ def test_the_test_of_a_storage_that_refuses(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_test_of_a_storage_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "_TEST_TIMEOUT", 0.5)
+    monkeypatch.setattr(check, "_TEST_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         make_connection(monkeypatch, "other", swift(f"http://127.0.0.1:{silent.getsockname()[1]}"))
         works, message = LithopsHook("other").test_connection()

@@ -126,7 +126,7 @@ class DagRun:
         """
         return int(self.wait_for_task(task_id, "running", map_index=map_index, timeout=timeout)["pid"])
 
-    def wait(self, timeout: float = HANGS, *, check: bool = True, interval: float = 0.1) -> DagRun:
+    def wait(self, timeout: float = HANGS, *, check: bool = True, interval: float = 0.3) -> DagRun:
         """
         Wait until the run has ended, and return it as it is then.
 

@@ -54,12 +54,13 @@ def variables(settings: Mapping[str, str]) -> dict[str, str]:
 
 def executor_settings(broker_url: str | None) -> dict[str, str]:
     """
-    Return the settings of what runs tasks: the scheduler, or a Celery worker.
+    Return the settings of what runs tasks: the scheduler, or a Celery worker. Beside the scheduler, whose processes run
+    all tasks that say nothing else, the LithopsExecutor runs those that ask for it.
 
     :param broker_url: where the worker's tasks come from; without it, the scheduler runs them
     """
     if broker_url is None:
-        return {"CORE__EXECUTOR": "LocalExecutor"}
+        return {"CORE__EXECUTOR": "LocalExecutor,lithops_provider.executors.LithopsExecutor"}
     return {
         "CORE__EXECUTOR": "CeleryExecutor",
         "CELERY__BROKER_URL": broker_url,

@@ -131,8 +131,13 @@ def get_provider_info() -> dict[str, Any]:
                         "default": None,
                     },
                 },
-            }
+            },
+            "lithops_executor": {
+                "description": "The LithopsExecutor, which runs Airflow's tasks as functions of Lithops.",
+                "options": _executor_options(),
+            },
         },
+        "executors": ["lithops_provider.executors.LithopsExecutor"],
         "hooks": [{"integration-name": "Lithops", "python-modules": ["lithops_provider.hooks"]}],
         "cli": ["lithops_provider.cli.definition.get_lithops_cli_commands"],
         "extra-links": ["lithops_provider.links.LithopsJobLink"],
@@ -156,6 +161,36 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
+    }
+
+
+def _executor_options() -> dict[str, Any]:
+    """Returns the options that lithops_provider.executors.settings reads."""
+    options = [
+        ("lithops_conn_id", "string", "lithops_default", None, "Connection that says where tasks run."),
+        ("runtime", "string", None, "me/airflow:3.3", "Runtime of tasks. Empty: the connection's."),
+        ("runtime_memory", "integer", None, "2048", "Memory of a task, in MB. Empty: the connection's."),
+        (
+            "task_timeout",
+            "float",
+            "604800",
+            None,
+            "Seconds after which the call of a task is stopped. The backend's own limit, 15 minutes on AWS Lambda, "
+            "holds in any case.",
+        ),
+        ("gather_seconds", "float", "0.2", None, "Seconds for which tasks are gathered that are sent as one job."),
+        ("poll_interval", "float", "1", None, "Seconds between looks at a job; twice that while nothing changes."),
+        (
+            "execution_api_server_url",
+            "string",
+            None,
+            "https://airflow.example.com/execution/",
+            "Address of the Execution API as functions reach it. Empty: [core] execution_api_server_url.",
+        ),
+    ]
+    return {
+        name: {"description": text, "version_added": "0.1.0", "type": kind, "example": example, "default": default}
+        for name, kind, default, example, text in options
     }
 
 

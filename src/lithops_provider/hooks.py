@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-import platform
-import subprocess
-import sys
-import time
-import uuid
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
+from lithops_provider.connection.check import check_connection
 from lithops_provider.connection.extra import connection_config
 from lithops_provider.connection.retention import configured_retention
 from lithops_provider.connection.settings import DEFAULT_CONN_ID, ConnectionSettings
@@ -25,7 +21,7 @@ from lithops_provider.jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import functools
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import timedelta
 
     from airflow.sdk import Connection
@@ -33,9 +29,6 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
 
 __all__ = ["LithopsHook"]
-
-#: Seconds that a test of the connection may take; clients of clouds try for minutes.
-_TEST_TIMEOUT = 20.0
 
 
 class LithopsHook(BaseHook):
@@ -117,7 +110,7 @@ class LithopsHook(BaseHook):
         """
         try:
             config = self.get_config()
-            return True, _tested(config)
+            return True, check_connection(config)
         except Exception as error:
             # Airflow tests a copy under an id that it makes up, which would only puzzle people.
             message = (str(error) or type(error).__name__).removeprefix(f"connection {self.lithops_conn_id!r}: ")
@@ -203,6 +196,25 @@ class LithopsHook(BaseHook):
         from lithops_provider.jobs.wait import check_results
 
         check_results(self.get_client(), LithopsJob.from_dict(job), min_success_ratio=min_success_ratio)
+
+    def reduce_job(
+        self, job: Mapping[str, Any], reduce_function: Callable[..., Any], extra_args: Any = None, **parameters: Any
+    ) -> Any:
+        """
+        Reduces the results of a job that is over, and returns what that comes to.
+
+        :param job: its value
+        :param reduce_function: its first parameter gets the list of results
+        :param extra_args: more arguments for it
+        :param parameters: ``reduce_fan_in``, see `LithopsMapReduceOperator`
+        :raises ItemsFailedError: a call of the function failed
+        """
+        from lithops_provider.jobs import LithopsJob
+        from lithops_provider.jobs.inputs.reductions import choose_reduction
+        from lithops_provider.jobs.run import reduce_job
+
+        reduction = choose_reduction(reduce_function, extra_args, **parameters)
+        return reduce_job(self.get_client(), LithopsJob.from_dict(job), reduction)
 
     def load_item(self, job: Mapping[str, Any], index: int) -> functools.partial[Any]:
         """
@@ -328,68 +340,3 @@ async def _amask_secret(secrets: list[str]) -> None:
         await sync_to_async(mask_secret)(list(secrets))
     else:
         await amask_secret(list(secrets))
-
-
-def _tested(config: dict[str, Any]) -> str:
-    """Tries a configuration, in time or not at all."""
-    from lithops_provider.jobs.adapter.time_limit import within
-
-    try:
-        return within(_TEST_TIMEOUT, lambda: _check(config), "testing the connection")
-    except TimeoutError as error:
-        storage = config["lithops"]["storage"]
-        raise TimeoutError(
-            f"storage {storage!r} did not answer within {_TEST_TIMEOUT:g} s; check its endpoint or region, and the "
-            "network"
-        ) from error
-
-
-def _check(config: dict[str, Any]) -> str:
-    """Tries a configuration, and returns what was found."""
-    from lithops import __version__
-    from lithops.constants import TEMP_PREFIX
-
-    from lithops_provider.jobs.adapter.storage import open_internal_storage
-
-    backend, storage = config["lithops"]["backend"], config["lithops"]["storage"]
-    where = _interpreter(config["localhost"]["runtime"]) if backend == "localhost" else f"on {backend}"
-    started = time.monotonic()
-    try:
-        client = open_internal_storage(config)
-        key = f"{TEMP_PREFIX}/airflow-test-{uuid.uuid4().hex}"
-        client.put_data(key, b"lithops")
-        try:
-            if (found := client.get_data(key)) != b"lithops":
-                raise RuntimeError(f"wrote an object and read {found!r:.100} back")
-        finally:
-            client.del_data(key)
-    except Exception as error:
-        # The errors of clients say what, but seldom of what.
-        message = str(error) or type(error).__name__
-        raise RuntimeError(
-            f"storage {storage!r} failed: {message}; check the section {storage!r} of the configuration: its "
-            "endpoint or region, credentials and storage_bucket"
-        ) from error
-    seconds = time.monotonic() - started
-    return (
-        f"Lithops {__version__} runs functions {where}. Storage {storage}: wrote, read and deleted an object "
-        f"in bucket {client.bucket!r} ({seconds:.2f} s)"
-    )
-
-
-def _interpreter(runtime: str) -> str:
-    """Returns the words for where localhost runs functions."""
-    from lithops.localhost.config import LocalhostEnvironment, get_environment
-
-    if get_environment(runtime) is LocalhostEnvironment.CONTAINER:
-        return f"in the container image {runtime!r} on this machine"
-    version = platform.python_version()
-    if runtime != sys.executable:
-        command = [runtime, "-c", "import platform; print(platform.python_version())"]
-        try:
-            version = subprocess.run(
-                command, capture_output=True, check=True, text=True, timeout=_TEST_TIMEOUT / 2
-            ).stdout.strip()
-        except (OSError, subprocess.SubprocessError) as error:
-            raise RuntimeError(f"localhost.runtime {runtime!r} can't be run: {error}") from error
-    return f"on this machine with Python {version} ({runtime})"

@@ -150,8 +150,9 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
         stopped = cancel_job(client, job, kwargs["owner"])
         if stopped:
             ended = JobCancelledError(f"job {job.executor_id} is cancelled: its task was ended")
-            earlier = Handover.from_dict((kwargs.get("state") or {}).get("carried") or {}).summaries
-            sum_up(task, job.kind, client, job, read_told(client, job), earlier, error=ended)
+            state = kwargs.get("state") or {}
+            earlier = Handover.from_dict(state.get("carried") or {}).summaries
+            sum_up(task, state.get("phase", job.kind), client, job, read_told(client, job), earlier, error=ended)
     except Exception:
         what = "summed up" if stopped else "stopped, though its task was ended"
         _log.exception("Job %s could not be %s", job.executor_id, what)

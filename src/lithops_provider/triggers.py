@@ -27,6 +27,8 @@ __all__ = ["LithopsJobTrigger"]
 _POLL_THREADS = 2
 #: Seconds for which a storage may fail before the job is given up.
 _STORAGE_PATIENCE = 600.0
+#: Seconds between two looks at a storage that fails, at most.
+_LONGEST_DELAY = 30.0
 
 #: Seconds over which the first looks are spread, for each trigger that waits.
 _SPREAD = 0.01
@@ -133,7 +135,7 @@ class LithopsJobTrigger(BaseTrigger):
         await asyncio.sleep(self.first_look)  # from now on: the deferral was before this in any case
         try:
             job = LithopsJob.from_dict(self.job)
-            client = await self._client_of(job)
+            client = await self._opened(job)
             interval = self.poll_interval or float(client.config["lithops"]["monitoring_interval"])
             follower = Follower(client, job, interval, interrupted=self.interrupted)
             with _counted():
@@ -148,12 +150,12 @@ class LithopsJobTrigger(BaseTrigger):
 
         # A triggerer that starts gets all its triggers at once: their looks are spread out.
         await asyncio.sleep(random.uniform(0.0, min(follower.poll_interval, _waiting * _SPREAD)))  # noqa: S311
-        failing_since: float | None = None
+        outage = _Outage(self.log)
         reopened = False
         while True:
             try:
                 await _in_thread(follower.poll)
-                failing_since = None
+                outage.end()
             except StorageRefusedError:
                 if reopened:
                     raise
@@ -161,13 +163,8 @@ class LithopsJobTrigger(BaseTrigger):
                 reopened = True
                 continue
             except Exception as error:
-                now = time.monotonic()
-                if failing_since is None:
-                    failing_since = now
-                    self.log.warning("Looking at job %s failed, trying again: %r", follower.job.executor_id, error)
-                if now - failing_since > _STORAGE_PATIENCE:
-                    raise
-                follower.delay = min(follower.delay * 2, 30.0)
+                outage.failed(f"Looking at job {follower.job.executor_id}", error)
+                follower.delay = min(follower.delay * 2, _LONGEST_DELAY)
             if follower.over:
                 return {"status": "over", **follower.end.to_dict()}
             if self.deadline is not None and time.time() > self.deadline:
@@ -188,6 +185,21 @@ class LithopsJobTrigger(BaseTrigger):
         client = await self._client_of(job)
         stopped = await _in_thread(lambda: cancel_job(client, job, self.owner))
         self.log.info("Job %s %s", job.executor_id, "was stopped" if stopped else "goes on: another try waits for it")
+
+    async def _opened(self, job: LithopsJob) -> LithopsClient:
+        """Returns a client that looks where the job is, also if the storage doesn't answer at first."""
+        from lithops_provider.jobs.errors import StorageUnavailableError
+
+        outage, delay = _Outage(self.log), 1.0
+        while True:
+            try:
+                await self._client()
+                break
+            except StorageUnavailableError as error:
+                outage.failed("Opening the storage", error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY)
+        return await self._client_of(job)
 
     async def _client_of(self, job: LithopsJob) -> LithopsClient:
         """Returns a client that looks where the job is: the connection may have been changed since it was opened."""
@@ -220,6 +232,36 @@ class LithopsJobTrigger(BaseTrigger):
         client = LithopsClient(await hook.aget_config(), patience=0.0)
         await _in_thread(lambda: client.bucket)  # opens the storage
         return client
+
+
+class _Outage:
+    """
+    A time in which the storage fails.
+
+    :param log: is told once, when it begins
+    """
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._since: float | None = None
+
+    def failed(self, what: str, error: Exception) -> None:
+        """
+        Takes note of a request that has failed.
+
+        :param what: what was asked for, in words
+        :param error: how it failed, which is raised if requests have failed for too long
+        """
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            self._log.warning("%s failed, trying again: %r", what, error)
+        if now - self._since > _STORAGE_PATIENCE:
+            raise error
+
+    def end(self) -> None:
+        """Takes note of an answer."""
+        self._since = None
 
 
 def _failed(task: asyncio.Task[LithopsClient]) -> bool:

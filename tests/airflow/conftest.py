@@ -166,7 +166,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.airflow)
     # The first has an Airflow of its own, which has ended when that of all others starts. The last kill and restart
     # parts of that.
-    first, last = ["test_celery.py"], ["test_observed.py", "test_stack.py", "test_cancelling.py"]
+    first, last = (
+        ["test_celery.py"],
+        ["test_observed.py", "test_stack.py", "test_cancelling.py", "test_executor_killed.py"],
+    )
     items.sort(key=lambda item: (item.path.name not in first, item.path.name in last))
 
 

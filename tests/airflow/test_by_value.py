@@ -85,8 +85,8 @@ def test_the_sensor_tolerates_what_it_is_told_to(run: DagRun) -> None:
     assert run.xcom("wait_tolerant") == [0, 1, 2, None, 4]
 
 
-def test_32_tasks_at_once(started: dict[str, DagRun]) -> None:
+def test_many_tasks_at_once(started: dict[str, DagRun]) -> None:
     many = started["many_at_once"].wait()
-    assert {f"map_{n}": many.xcom(f"map_{n}") for n in range(32)} == {
-        f"map_{n}": [n * n, (n + 1) ** 2, (n + 2) ** 2] for n in range(32)
+    assert {f"map_{n}": many.xcom(f"map_{n}") for n in range(12)} == {
+        f"map_{n}": [n * n, (n + 1) ** 2, (n + 2) ** 2] for n in range(12)
     }

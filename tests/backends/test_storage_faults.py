@@ -120,33 +120,34 @@ def test_a_slow_storage_is_only_slow(config: dict[str, Any], proxy: FaultyProxy,
     assert run.results() == [number * 2 for number in range(40)]
 
 
-@pytest.mark.parametrize("fault", ["hang", "refuse"])
+@pytest.mark.parametrize("fault", ["hang", "500"])
+@pytest.mark.parametrize("opened", [True, False], ids=["while waiting", "when it starts"])
 def test_a_trigger_goes_on_when_the_storage_is_back(
-    fault: Fault, config: dict[str, Any], proxy: FaultyProxy, tally: Tally, monkeypatch: pytest.MonkeyPatch
+    opened: bool,
+    fault: Fault,
+    config: dict[str, Any],
+    proxy: FaultyProxy,
+    tally: Tally,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = started(config, tally)
-    proxy.fail(fault)
     client = LithopsClient(copy.deepcopy(config), patience=0.0, request_seconds=1.0)
+    if opened:
+        assert client.bucket
+    proxy.fail(fault)
 
     async def open_client(self: LithopsJobTrigger) -> LithopsClient:
+        await asyncio.to_thread(lambda: client.bucket)
         return client
 
     monkeypatch.setattr(LithopsJobTrigger, "_open_client", open_client)
     monkeypatch.setattr(triggers, "_clients", {})
     trigger = LithopsJobTrigger(lithops_conn_id="lithops_default", job=run.job.to_dict(), poll_interval=0.2)
 
-    looks: list[str] = []
-    keys = client.keys
-
-    def look(bucket: str, prefix: str) -> list[str]:
-        looks.append(prefix)
-        return keys(bucket, prefix)
-
-    monkeypatch.setattr(client, "keys", look)
-
     async def scenario() -> dict[str, Any]:
         waiting = asyncio.ensure_future(anext(trigger.run()))
-        while len(looks) < 3:  # two have failed
+        before = proxy.failures
+        while proxy.failures < before + 3 and not waiting.done():
             await asyncio.sleep(0.01)
         client.request_seconds = HANGS
         proxy.fail(None)

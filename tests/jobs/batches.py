@@ -9,7 +9,7 @@ import os
 import traceback
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,9 +19,11 @@ from lithops_provider.jobs.binding.function import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.batch import run_batch
+from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
-from lithops_provider.jobs.submit.payload import dump_function, dump_items
+from lithops_provider.jobs.submit.items import dump_items
+from lithops_provider.jobs.submit.payload import dump_function
 from tools.waiting import HANGS
 
 
@@ -66,7 +68,7 @@ class BatchRunner(Protocol):
         storage: Any = None,
         indices: list[int] | None = None,
         raw: bytes | None = None,
-        bound: tuple[Binding, Sequence[tuple[Any, ...]]] | None = None,
+        bound: tuple[Binding, Iterable[tuple[Any, ...]]] | None = None,
         blobs: list[bytes] | None = None,
         after: Callable[[], None] = lambda: None,
         while_it_runs: Callable[[int, dict[str, Any]], None] | None = None,
@@ -88,19 +90,20 @@ def batch(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> BatchRunner
         storage: Any = None,
         indices: list[int] | None = None,
         raw: bytes | None = None,
-        bound: tuple[Binding, Sequence[tuple[Any, ...]]] | None = None,
+        bound: tuple[Binding, Iterable[tuple[Any, ...]]] | None = None,
         blobs: list[bytes] | None = None,
         after: Callable[[], None] = lambda: None,
         while_it_runs: Callable[[int, dict[str, Any]], None] | None = None,
         **settings: Any,
     ) -> Batch:
         binding, items = bound or bind_items(function, iterdata, extra_args)
-        blobs = blobs or dump_items(binding, items)
-        client.put(f"{prefix}/items", frames.pack(blobs))
+        sent = dump_items(binding, items) if blobs is None else ItemBlocks([pack_block(PICKLED, blobs)])
+        stored = frames.pack(sent.blocks)
+        client.put(f"{prefix}/items", stored)
         call = {
             "call_id": "00000",
-            "indices": range(len(blobs)) if indices is None else indices,
-            "span": (0, len(frames.pack(blobs)) - 1),
+            "indices": range(len(sent)) if indices is None else indices,
+            "span": (0, len(stored) - 1),
         }
         settings = {
             "bucket": client.bucket,

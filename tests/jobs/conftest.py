@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class MapStarter(Protocol):
 
 
 class ItemsRunner(Protocol):
-    def __call__(self, binding: Binding, items: Sequence[tuple[Any, ...]], **options: Any) -> JobRun: ...
+    def __call__(self, binding: Binding, items: Iterable[tuple[Any, ...]], **options: Any) -> JobRun: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,14 +46,14 @@ def client() -> LithopsClient:
     return LithopsClient(resolve_config())
 
 
-def started(client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]], **options: Any) -> JobRun:
+def started(client: LithopsClient, binding: Binding, items: Iterable[tuple[Any, ...]], **options: Any) -> JobRun:
     """Submits a map."""
     run = JobRun(client, make_spec("map", binding, items, Options(**options)), poll_interval=POLL)
     run.submit()
     return run
 
 
-def finished(client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]], **options: Any) -> JobRun:
+def finished(client: LithopsClient, binding: Binding, items: Iterable[tuple[Any, ...]], **options: Any) -> JobRun:
     """Runs a map to its end."""
     run = started(client, binding, items, **options)
     run.finish()

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.submit.payload import dump_function, dump_items
+from lithops_provider.jobs.submit.items import dump_items
+from lithops_provider.jobs.submit.payload import dump_function
 from tests.programs import run_python
 
 
@@ -30,12 +31,13 @@ def in_a_fresh_process(function: Any, item: Any, extra_args: Any = None) -> Any:
     """Calls a function as it was sent, in a process that knows nothing of this one."""
     script = (
         "import pickle, sys, cloudpickle\n"
-        "blob, item = pickle.load(sys.stdin.buffer)\n"
+        "blob, *blocks = pickle.load(sys.stdin.buffer)\n"
+        "from lithops_provider.jobs.remote.frames import ItemBlocks\n"
         "from lithops_provider.jobs.remote.shipped_modules import load_function\n"
         "function, more, shared, _ = load_function(blob)\n"
-        "args, kwargs, _ = pickle.loads(item)\n"
+        "args, kwargs, _ = ItemBlocks(blocks).item(0)\n"
         "sys.stdout.buffer.write(cloudpickle.dumps(function(*args, *more, **kwargs, **shared)))\n"
     )
     binding, items = bind_items(function, [item], extra_args)
-    sent = pickle.dumps((dump_function(binding), *dump_items(binding, items)))
+    sent = pickle.dumps((dump_function(binding), *dump_items(binding, items).blocks))
     return pickle.loads(run_python(script, given=sent, folder="/"))

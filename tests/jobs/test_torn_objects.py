@@ -13,7 +13,7 @@ import pytest
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UpstreamFailedError
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
-from lithops_provider.jobs.inputs.references import _locate
+from lithops_provider.jobs.inputs.references import locate_results
 from lithops_provider.jobs.remote.outcomes import Part
 from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder
 from lithops_provider.jobs.run import JobRun
@@ -86,7 +86,7 @@ def test_a_torn_part_counts_as_missing_however_it_is_read(
     assert sorted(found) == list(range(4, ITEMS))
     assert f"{key} is damaged" in caplog.text
     with pytest.raises(UpstreamFailedError, match=r"can't be read.*clear the task"):
-        _locate(run.client, run.job)
+        locate_results(run.client, run.job)
 
 
 def part() -> bytes:

@@ -16,6 +16,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.submit import spec as spec_module
 from lithops_provider.jobs.submit.digest import UndigestibleError
 from lithops_provider.jobs.submit.send import new_job
@@ -72,7 +73,7 @@ def state(store: Store) -> DurableState:
 def remember(state: DurableState, client: LithopsClient, spec: JobSpec) -> LithopsJob:
     """Stores a job as if it had been sent."""
     job = new_job(client, spec).with_round(len(spec.items), 1)
-    client.put(job.items_key(), frames.pack(spec.items))
+    client.put(job.items_key(), frames.pack(spec.items.blocks))
     client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": [list(range(len(spec.items)))]}).encode())
     state.save("map", job, spec.digests)
     return job
@@ -115,7 +116,7 @@ FIRST_TRY = """
 import base64, json, sys
 from tests.task.test_durable import first_try
 spec = first_try()
-print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items], "digests": spec.digests}))
+print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items.blocks], "digests": spec.digests}))
 """
 
 
@@ -162,9 +163,13 @@ def test_what_cannot_be_told_is_said_once(caplog: pytest.LogCaptureFixture, monk
     ]
 
 
+def stored(blob: bytes) -> ItemBlocks:
+    return ItemBlocks([pack_block(PICKLED, [blob])])
+
+
 def test_items_that_cannot_be_told_apart_are_taken_for_others(caplog: pytest.LogCaptureFixture) -> None:
-    assert same_items([b"same, but no pickle"], [b"same, but no pickle"])
-    assert not same_items([b"no pickle"], [b"no pickle, either"])
+    assert same_items(stored(b"same, but no pickle"), stored(b"same, but no pickle"))
+    assert not same_items(stored(b"no pickle"), stored(b"no pickle, either"))
     assert caplog.text.count("can't be told") == 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.bases.decorator import DecoratedOperator
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.defaults import WithDefaults
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
     from lithops_provider.task.handover import Handover
     from lithops_provider.task.operator import LithopsBaseOperator
+    from lithops_provider.task.phases import Phase
 
 #: So many of the items that are known when the DAG is parsed are checked then; all are checked when the task runs.
 _CHECKED_ITEMS = 100
@@ -226,8 +226,8 @@ class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOpe
         return object_paths(self.func, [binding.bind_by_name(args, kwargs, f"the call of {binding.name}")]), []
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.inputs.objects import bind_object
 
         args, kwargs = self._arguments

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.config.resolve import resolve_config
     from lithops_provider.jobs.inputs.objects import bind_object, bind_objects
     from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
-    from lithops_provider.jobs.run import JobRun
+    from lithops_provider.jobs.inputs.reductions import Reduction, TreeReduce
+    from lithops_provider.jobs.run import JobRun, reduce_job
     from lithops_provider.jobs.submit.spec import Options, make_spec
     from lithops_provider.jobs.wait import check_results, gather_results, iter_results, look_at_job, wait_for_job
 
@@ -35,7 +36,9 @@ __all__ = [
     "LithopsClient",
     "LithopsJob",
     "Options",
+    "Reduction",
     "Round",
+    "TreeReduce",
     "bind_call",
     "bind_items",
     "bind_object",
@@ -50,6 +53,7 @@ __all__ = [
     "look_at_job",
     "make_spec",
     "reduce_items",
+    "reduce_job",
     "resolve_config",
     "wait_for_job",
 ]
@@ -58,6 +62,8 @@ _MODULES = {
     "JobRun": "run",
     "LithopsClient": "client",
     "Options": "submit.spec",
+    "Reduction": "inputs.reductions",
+    "TreeReduce": "inputs.reductions",
     "bind_call": "binding.function",
     "bind_items": "binding.function",
     "bind_object": "inputs.objects",
@@ -72,6 +78,7 @@ _MODULES = {
     "look_at_job": "wait",
     "make_spec": "submit.spec",
     "reduce_items": "inputs.reduce",
+    "reduce_job": "run",
     "resolve_config": "config.resolve",
     "wait_for_job": "wait",
 }

@@ -144,7 +144,10 @@ class LithopsJob:
         return job_prefix(self.executor_id, self.rounds[number].job_id)
 
     def reference(self) -> dict[str, Any]:
-        """Returns what functions of other jobs read this job's results by, see `jobs.remote.values.read_values`."""
+        """
+        Returns what functions of other jobs read this job's results by, see
+        `lithops_provider.jobs.remote.reduce.values.read_values`.
+        """
         return {"bucket": self.bucket, "executor_id": self.executor_id, "job_ids": self.job_ids}
 
     def to_dict(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.p
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
     wrapper = pickle.loads(pickle.loads(code)["func"])
     function, common_args, common_kwargs, injection = pickle.loads(wrapper.keywords["function"])
-    args, kwargs, special = pickle.loads(items[index])
+    args, kwargs, special = items.item(index)
     args, kwargs = Injection(*injection, config=client.config)(
         index, (*args, *common_args), {**common_kwargs, **kwargs}, special
     )

@@ -16,20 +16,21 @@ from typing import Any
 from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import Failure, JobCancelledError
+from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobCancelledError
 from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.follow.states import RoundEnd, RunState
-from lithops_provider.jobs.gather.failures import is_final, load_all_results, make_failure
+from lithops_provider.jobs.gather.failures import failure_message, is_final, load_all_results, make_failure
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
+from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize
 from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.submit.send import Record, new_job, submit_round
-from lithops_provider.jobs.submit.spec import JobSpec
+from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ class JobRun:
 
     def failures(self) -> list[Failure]:
         """Returns the failures, in the order of the items. To be called after `results`, which may find more."""
-        return [make_failure(self.outcomes[index], self.spec.items[index]) for index in self.outcomes.failed]
+        return [make_failure(self.outcomes[index], self.spec.items) for index in self.outcomes.failed]
 
     def printed(self) -> Iterator[tuple[int, str]]:
         """Yields the index and the output of each item that printed something, in order. Call it after `finish`."""
@@ -288,6 +289,33 @@ class JobRun:
             progress, total=self.job.items, done=min(self.outcomes.succeeded + progress.done, self.job.items)
         )
         self.on_progress(self.progress)
+
+
+def reduce_job(
+    client: LithopsClient, job: LithopsJob, reduction: Reduction, options: Options | None = None, **settings: Any
+) -> Any:
+    """
+    Reduces the results of a job, and returns what that comes to. Waits in this process until all phases are over.
+
+    :param client: where the job is
+    :param job: its value; it has to be over
+    :param reduction: in which way, see `lithops_provider.jobs.inputs.reductions`
+    :param options: how the functions are to run
+    :param settings: of `JobRun`
+    :raises ItemsFailedError: a call of the reduce function failed
+    """
+    phase, results = MAP, []
+    while phase != REDUCE:
+        phase = reduction.next_phase(phase, job)
+        spec = make_spec("reduce", reduction.bind(phase), reduction.items(client, phase, job), options)
+        run = JobRun(client, spec, **settings)
+        run.submit()
+        run.finish()
+        job, results = run.job, run.results()
+        if failures := run.failures():
+            message = failure_message(spec.name, failures, job.items, f"job {job.executor_id}")
+            raise ItemsFailedError(message, failures, job.items)
+    return reduction.result(results)
 
 
 def _ran_out_of_memory(outcome: Outcome) -> bool:

@@ -23,6 +23,7 @@ from lithops_provider.jobs.gather.failures import (
 )
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.submit.plan import load_items, load_plan
 
@@ -158,12 +159,12 @@ class _FailureMaker:
         self._client = client
         self._job = job
         self._throw_except = throw_except
-        self._items: list[bytes] = []
+        self._items = ItemBlocks()
 
     def __call__(self, outcome: Outcome) -> Failure:
         if not self._items:  # read only once an item has failed
             self._items = _load_items(self._client, self._job)
-        failure = make_failure(outcome, self._items[outcome.item])
+        failure = make_failure(outcome, self._items)
         if self._throw_except:
             job = self._job
             message = failure_message(job.function, [failure], job.items, f"job {job.executor_id}, as far as it is")
@@ -181,11 +182,11 @@ def _results_of(stored: Iterator[list[Outcome]], as_failure: _FailureMaker) -> I
                 yield outcome.item, as_failure(failed[outcome.item]) if outcome.item in failed else value
 
 
-def _load_items(client: LithopsClient, job: LithopsJob) -> list[bytes]:
-    blobs = load_items(client, job)
-    if blobs is None:
+def _load_items(client: LithopsClient, job: LithopsJob) -> ItemBlocks:
+    items = load_items(client, job)
+    if items is None:
         raise StorageUnavailableError(f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}")
-    return blobs
+    return items
 
 
 def _gone(job: LithopsJob) -> StorageUnavailableError:
@@ -222,7 +223,7 @@ def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_succe
     failed = outcomes.failed
     if not too_many(len(failed), job.items, min_success_ratio):
         return
-    blobs = _load_items(client, job)
-    failures = [make_failure(outcomes[index], blobs[index]) for index in failed]
+    items = _load_items(client, job)
+    failures = [make_failure(outcomes[index], items) for index in failed]
     message = failure_message(job.function, failures, job.items, f"job {job.executor_id}", min_success_ratio)
     raise ItemsFailedError(message, failures, job.items)

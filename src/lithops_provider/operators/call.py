@@ -10,14 +10,14 @@ from lithops_provider.task import upstream
 from lithops_provider.task.operator import LithopsBaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
 
 
 class LithopsCallAsyncOperator(LithopsBaseOperator):
@@ -31,7 +31,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     :param kwargs: see `LithopsBaseOperator`
     """
 
-    phases: tuple[JobKind, ...] = ("call",)
+    phases: tuple[Phase, ...] = ("call",)
     template_fields: Sequence[str] = ("data", "data_from_task", *LithopsBaseOperator.template_fields)
     template_fields_renderers = {**LithopsBaseOperator.template_fields_renderers, "data": "py"}  # noqa: RUF012
 
@@ -49,8 +49,8 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         self.data_from_task = data_from_task
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_call
         from lithops_provider.jobs.inputs.objects import bind_object
         from lithops_provider.jobs.inputs.references import is_reference
@@ -69,8 +69,8 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         return object_paths(self.func, [tuple(self.data) if isinstance(self.data, list) else self.data]), []
 
     def _with_references(
-        self, client: LithopsClient, binding: Binding, items: Sequence[tuple[Any, ...]]
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, client: LithopsClient, binding: Binding, items: Iterable[tuple[Any, ...]]
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         """Has the function read the results of jobs whose values are among its arguments."""
         from lithops_provider.jobs.inputs.references import fill_references
 
@@ -78,7 +78,7 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
         failures, timeout = settings["upstream_failures"], settings["job_timeout"]
         return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
 
-    def _bind_function(self, phase: JobKind) -> Binding:
+    def _bind_function(self, phase: Phase) -> Binding:
         from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.func, parameter="func")

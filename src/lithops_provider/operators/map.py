@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
 
 
 class LithopsMapOperator(LithopsBaseOperator):
@@ -42,7 +42,7 @@ class LithopsMapOperator(LithopsBaseOperator):
     :param kwargs: see `LithopsBaseOperator`
     """
 
-    phases: tuple[JobKind, ...] = ("map",)
+    phases: tuple[Phase, ...] = ("map",)
     _iterdata_given = False
     template_fields: Sequence[str] = (
         "map_iterdata",
@@ -110,8 +110,8 @@ class LithopsMapOperator(LithopsBaseOperator):
             self._iterdata_given = True  # it may become None when it is rendered
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         from lithops_provider.jobs.binding.function import bind_items
         from lithops_provider.jobs.inputs.objects import bind_objects
         from lithops_provider.jobs.inputs.references import bind_references, check_not_expanded, is_reference
@@ -156,7 +156,7 @@ class LithopsMapOperator(LithopsBaseOperator):
         )
         return binding, items
 
-    def _bind_function(self, phase: JobKind) -> Binding:
+    def _bind_function(self, phase: Phase) -> Binding:
         from lithops_provider.jobs.binding.function import bind_function
 
         return bind_function(self.map_function, arguments.resolve(self, "extra_args"), parameter="map_function")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ from lithops_provider.operators.map import LithopsMapOperator
 from lithops_provider.task import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
+    from lithops_provider.jobs.inputs.reductions import Reduction
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
 
 
 class LithopsMapReduceOperator(LithopsMapOperator):
@@ -33,17 +35,20 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     :param map_runtime_memory: MB for the map; None for ``runtime_memory``
     :param reduce_runtime_memory: MB for the reduce; None for ``runtime_memory``
     :param obj_reduce_by_key: one reducer per object, so the result is a list (alias: ``reducer_one_per_object``)
+    :param reduce_fan_in: reduce the results in a tree, so many at a time, by the same function: what it returns has to
+        be of the kind of its inputs. No call holds more than so many results, and none of them may fail
     :param reducer_wait_local: whether the map is waited for on the Airflow side before the reduce is sent. It always
         is; the parameter of the original is accepted either way
     :param async_invoke: return the value of the reduce's job as soon as that is sent
     :param kwargs: see `LithopsMapOperator`
     """
 
-    phases: tuple[JobKind, ...] = ("map", "reduce")
+    phases: tuple[Phase, ...] = ("map", "reduce")
     template_fields: Sequence[str] = (
         "extra_args_reduce",
         "map_runtime_memory",
         "reduce_runtime_memory",
+        "reduce_fan_in",
         *LithopsMapOperator.template_fields,
     )
 
@@ -57,6 +62,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         reduce_runtime_memory: int | None = None,
         obj_reduce_by_key: bool | None = None,
         reducer_one_per_object: bool | None = None,
+        reduce_fan_in: int | None = None,
         reducer_wait_local: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -68,21 +74,16 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         self.reduce_runtime_memory = reduce_runtime_memory
         self.obj_reduce_by_key = obj_reduce_by_key
         self.reducer_one_per_object = reducer_one_per_object
+        self.reduce_fan_in = reduce_fan_in
         self.reducer_wait_local = reducer_wait_local
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
-        from lithops_provider.jobs.inputs.reduce import reduce_items
-
-        reduce_binding = self._bind_function(
-            "reduce"
-        )  # before the map: it would be for nothing if this can't be called
-        if phase == "reduce":
-            if "map" not in handover.jobs:  # it had no items
-                return reduce_binding, [(([],), {})]
-            chunks = handover.object_chunks(client, "map") if self._by_object() else None
-            return reduce_binding, reduce_items(client, handover.jobs["map"], chunks)
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
+        reduction = self._reduction()
+        reduction.bind("reduce")  # before the map: it would be for nothing if this can't be called
+        if phase != "map":
+            return reduction.bind(phase), self._reduce_items(reduction, client, phase, handover)
         binding, items = super()._bind(context, client, phase, handover)
         if not self._by_object():
             handover.chunks = None  # nobody will ask for them
@@ -90,25 +91,58 @@ class LithopsMapReduceOperator(LithopsMapOperator):
             raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
         return binding, items
 
-    def _bind_function(self, phase: JobKind) -> Binding:
-        from lithops_provider.jobs.inputs.reduce import bind_reduce
+    @staticmethod
+    def _reduce_items(
+        reduction: Reduction, client: LithopsClient, phase: Phase, handover: Handover
+    ) -> Sequence[tuple[Any, ...]]:
+        from lithops_provider.jobs.inputs.reductions import ReducePerObject, results_of
 
-        if phase == "map":
-            return super()._bind_function(phase)
-        reduce_function = arguments.resolve(self, "reduce_function")
-        if reduce_function is None:
-            raise InvalidInputError("reduce_function is required")
-        return bind_reduce(reduce_function, self.extra_args_reduce)
+        before = results_of(handover.jobs, phase)
+        if before is None:  # the map had no items
+            return [(([],), {})]
+        if isinstance(reduction, ReducePerObject):
+            reduction = dataclasses.replace(reduction, chunks=lambda: handover.object_chunks(client, "map"))
+        return reduction.items(client, phase, before)
+
+    def _bind_function(self, phase: Phase) -> Binding:
+        return super()._bind_function(phase) if phase == "map" else self._reduction().bind(phase)
+
+    def _reduction(self) -> Reduction:
+        """
+        Returns how the map's results are to be reduced.
+
+        :raises InvalidInputError: the parameters say nothing that makes sense
+        """
+        from lithops_provider.jobs.inputs.reductions import choose_reduction
+
+        return choose_reduction(
+            arguments.resolve(self, "reduce_function"),
+            self.extra_args_reduce,
+            reduce_fan_in=arguments.number("reduce_fan_in", self.reduce_fan_in, whole=True),
+            obj_reduce_by_key=self._by_object(),
+        )
+
+    def _has_phase(self, phase: Phase) -> bool:
+        return self._reduction().has_phase(phase)
+
+    def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
+        return self._reduction().next_phase(phase, handover.jobs.get(phase))
+
+    def _success_ratio(self, phase: Phase, given: float) -> float:
+        return 1.0 if phase != "map" and self._reduction().needs_all else given
 
     def _after_nothing(self) -> bool:
-        return not self._by_object()
+        return self._reduction().after_nothing
 
     def _by_object(self) -> bool:
         return bool(arguments.resolve(self, "obj_reduce_by_key"))
 
-    def _memory(self, phase: JobKind) -> Any:
+    def _batch_size(self, phase: Phase) -> Any:
+        return self.batch_size if phase == "map" or self._reduction().batched else "auto"
+
+    def _memory(self, phase: Phase) -> Any:
         chosen = self.map_runtime_memory if phase == "map" else self.reduce_runtime_memory
         return self.runtime_memory if chosen is None else chosen
 
     def _result(self, results: list[Any]) -> Any:
-        return results if self._by_object() else results[0]
+        return self._reduction().result(results)

@@ -34,16 +34,17 @@ class _ServersHook(LithopsHook):
         return Connection.get_connection_from_secrets(conn_id)
 
 
-def connect(settings: ConnectionSettings) -> LithopsClient:
+def connect(settings: ConnectionSettings, patience: float = 0.0) -> LithopsClient:
     """
     Returns the client for a storage.
 
     :param settings: of a task, from where no user can write them; never from an XCom
+    :param patience: seconds for which a failing request is repeated
     :raises ConfigurationError: the connection is missing, or wrong
     """
     from lithops_provider.jobs.client import LithopsClient
 
-    return LithopsClient(_ServersHook.from_settings(settings).get_config(), patience=0.0)
+    return LithopsClient(_ServersHook.from_settings(settings).get_config(), patience=patience)
 
 
 def open_job(key: TaskKey, job: LithopsJob) -> LithopsClient:

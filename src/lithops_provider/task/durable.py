@@ -120,6 +120,7 @@ class DurableState:
         :returns: None if no job is stored, or if it can't be continued, which is logged with the reason
         """
         from lithops_provider.jobs.cancel import cancel_job
+        from lithops_provider.jobs.remote.frames import ItemBlocks
         from lithops_provider.jobs.submit.plan import load_items, load_plan
         from lithops_provider.jobs.submit.spec import same_items
 
@@ -133,7 +134,7 @@ class DurableState:
             reason = f"it runs on {job.backend}, not on {client.backend}"
         elif load_plan(client, job, 0) is None:
             reason = "nothing of it was sent, or its data is gone"
-        elif known["items"] != now["items"] and not same_items(load_items(client, job) or [], spec.items):
+        elif known["items"] != now["items"] and not same_items(load_items(client, job) or ItemBlocks(), spec.items):
             reason = "the items have changed"
         elif known["shared"] != now["shared"]:
             reason = "the arguments that all items share have changed"

@@ -17,7 +17,7 @@ from lithops_provider.jobs.job import LithopsJob
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
+    from lithops_provider.task.phases import Phase
 
 #: So many places where functions have written objects are kept, for lineage.
 _MAX_WRITTEN = 200
@@ -109,7 +109,7 @@ class Deferred:
     :param end: seconds since the epoch at which ``execution_timeout`` is over
     """
 
-    phase: JobKind
+    phase: Phase
     job: LithopsJob
     handover: Handover
     run: RunState

@@ -6,7 +6,7 @@ Airflow calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind
     from lithops_provider.jobs.submit.spec import Options
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.phases import Phase
 
 
 class LithopsParameters(BaseOperator):
@@ -99,8 +99,8 @@ class LithopsParameters(BaseOperator):
     ui_color = "#e8f4ea"
     operator_extra_links = (LithopsJobLink(),)
 
-    #: The jobs that the operator runs, one after another.
-    phases: tuple[JobKind, ...] = ()
+    #: The first and the last of the jobs that the operator runs one after another.
+    phases: tuple[Phase, ...] = ()
 
     def __init__(
         self,
@@ -172,22 +172,39 @@ class LithopsParameters(BaseOperator):
     # What an operator has to say about itself
 
     def _bind(
-        self, context: Context, client: LithopsClient, phase: JobKind, handover: Handover
-    ) -> tuple[Binding, Sequence[tuple[Any, ...]]]:
+        self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
+    ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
         """
         Returns the function of a phase and its items.
 
         :param context: Airflow's
         :param client: where it is to run
-        :param phase: one of `phases`
+        :param phase: one of the operator's
         :param handover: what earlier phases have left for this one; chunks that a later phase needs are put into it
         :raises InvalidInputError: the function doesn't take the items
         """
         raise NotImplementedError
 
-    def _bind_function(self, phase: JobKind) -> Binding:
+    def _bind_function(self, phase: Phase) -> Binding:
         """Returns the bound function of a phase, without items: after a deferral, they are read from storage."""
         raise NotImplementedError
+
+    def _has_phase(self, phase: Phase) -> bool:
+        """Tells whether a phase is one of the operator's."""
+        return phase in self.phases
+
+    def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
+        """
+        Returns the phase that follows on one which isn't the last.
+
+        :param phase: the one that is over
+        :param handover: what it and those before it have left
+        """
+        return self.phases[-1]
+
+    def _success_ratio(self, phase: Phase, given: float) -> float:
+        """Returns the share of a phase's items that have to succeed, where ``min_success_ratio`` was given."""
+        return given
 
     def _result(self, results: list[Any]) -> Any:
         """Returns what the task returns, from the results of the last phase."""
@@ -197,7 +214,11 @@ class LithopsParameters(BaseOperator):
         """Tells whether the next phase runs even if this one has no items. If not, the result is an empty list."""
         return False
 
-    def _memory(self, phase: JobKind) -> Any:
+    def _batch_size(self, phase: Phase) -> Any:
+        """Returns the items per call of a phase."""
+        return self.batch_size
+
+    def _memory(self, phase: Phase) -> Any:
         """Returns the MB of a phase; None for the configured."""
         return self.runtime_memory
 
@@ -234,7 +255,7 @@ class LithopsParameters(BaseOperator):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def options(self, phase: JobKind) -> Options:
+    def options(self, phase: Phase) -> Options:
         """
         Returns how the functions of a phase are to run.
 
@@ -242,7 +263,7 @@ class LithopsParameters(BaseOperator):
         """
         from lithops_provider.jobs.submit.spec import Options
 
-        batch_size = self.batch_size
+        batch_size = self._batch_size(phase)
         if isinstance(batch_size, str) and batch_size.isdigit():
             batch_size = int(batch_size)
         options = Options(

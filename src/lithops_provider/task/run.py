@@ -29,6 +29,7 @@ from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_lea
 from lithops_provider.task.durable import DurableState
 from lithops_provider.task.handover import Deferred, Handover
 from lithops_provider.task.owner import owner_of
+from lithops_provider.task.phases import Phase, kind_of
 from lithops_provider.task.progress import ProgressLog, log_output
 from lithops_provider.task.xcom import check_pushable
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import JobKind, LithopsJob
+    from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.jobs.run import JobRun
     from lithops_provider.jobs.submit.spec import JobSpec
     from lithops_provider.task.parameters import LithopsParameters
@@ -68,6 +69,8 @@ class TaskRun:
         ti = context["ti"]
         self.owner = owner_of(ti)
         self.active: JobRun | None = None
+        #: Of the active job.
+        self.phase: Phase = operator.phases[0]
         self.handover = Handover()
         self.published = PublishedJobs(operator, ti)
         job_timeout = self.settings["job_timeout"]
@@ -95,7 +98,7 @@ class TaskRun:
         self.handover = deferred.handover
         self.deadline, self.end = deferred.deadline, deferred.end
         phase, job = deferred.phase, deferred.job
-        if phase not in self.operator.phases:
+        if not self.operator._has_phase(phase):
             raise InvalidInputError(
                 f"the task was deferred while it ran a {phase}, but by now it is a {type(self.operator).__name__}, "
                 "which has none: the DAG was changed meanwhile. Clear the task to run it as it is now"
@@ -137,13 +140,14 @@ class TaskRun:
         from lithops_provider.jobs.cancel import cancel_job
 
         try:
-            known = [entry.job for entry in self.state.load().values()]
-            stopped = [job for job in known if cancel_job(self._client(), job, self.owner)]
+            known = {phase: entry.job for phase, entry in self.state.load().items()}
+            stopped = [phase for phase, job in known.items() if cancel_job(self._client(), job, self.owner)]
             if stopped:
                 ti = self.context["ti"]
                 told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
                 self.handover.summaries = dict(told or {})
-                self._sum_up_stopped(self._client(), stopped[-1], error)
+                self.phase = stopped[-1]
+                self._sum_up_stopped(self._client(), known[self.phase], error)
         except Exception:  # what Airflow is about to fail the task for matters more
             self.log.exception("The job could not be cancelled")
 
@@ -164,27 +168,27 @@ class TaskRun:
         from lithops_provider.jobs.follow.owner import is_owner
         from lithops_provider.jobs.gather.tally import read_told
 
-        if self.handover.summaries.get(job.kind, {}).get("job") == job.executor_id:
+        if self.handover.summaries.get(self.phase, {}).get("job") == job.executor_id:
             return  # it was over before
         hasty = LithopsClient(client.config, patience=2.0)
         try:
             if is_owner(hasty, job, self.owner):  # else another try has taken it over
                 told = read_told(hasty, job)
-                sum_up(self.context["ti"], job.kind, hasty, job, told, self.handover.summaries, error=error)
+                sum_up(self.context["ti"], self.phase, hasty, job, told, self.handover.summaries, error=error)
         except Exception:  # what the task fails for matters more
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
-    def _start_phase(self, client: LithopsClient, phase: JobKind) -> Any:
+    def _start_phase(self, client: LithopsClient, phase: Phase) -> Any:
         from lithops_provider.jobs.submit.spec import make_spec
 
         operator = self.operator
         binding, items = operator._bind(self.context, client, phase, self.handover)
-        if not items:
+        spec = make_spec(kind_of(phase), binding, items, operator.options(phase))
+        if not spec.items:
             self.log.info("There are no items, so nothing is sent.")
             if phase != operator.phases[-1] and operator._after_nothing():
-                return self._start_phase(client, _following(operator, phase))
+                return self._start_phase(client, operator._next_phase(phase, self.handover))
             return []
-        spec = make_spec(phase, binding, items, operator.options(phase))
         if operator.deferrable:  # say what is wrong before anything is sent
             self._trigger_config()
             defer_after()
@@ -203,19 +207,19 @@ class TaskRun:
         self._wait(run, phase)
         return self._conclude(run, phase)
 
-    def _conclude(self, run: JobRun, phase: JobKind) -> Any:
+    def _conclude(self, run: JobRun, phase: Phase) -> Any:
         """Judges a phase that is over, and goes on to the next."""
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
-        error = self._judge(run)
-        self._sum_up(run, error)
+        error = self._judge(run, phase)
+        self._sum_up(run, phase, error)
         if error is not None:
             raise error
         if not last:
             self.handover.jobs[phase] = run.job
-            return self._start_phase(run.client, _following(operator, phase))
+            return self._start_phase(run.client, operator._next_phase(phase, self.handover))
         if not self.settings["get_result"]:
             self._forget_on_success(None)
             return run.job.to_dict()
@@ -225,7 +229,7 @@ class TaskRun:
         self._forget_on_success([run.job, *self.handover.jobs.values()])
         return result
 
-    def _sum_up(self, run: JobRun, error: ItemsFailedError | None) -> None:
+    def _sum_up(self, run: JobRun, phase: Phase, error: ItemsFailedError | None) -> None:
         from lithops_provider.jobs.gather.tally import told_by
 
         job, told = run.job, told_by(run.outcomes)
@@ -234,18 +238,18 @@ class TaskRun:
         try:
             handover.summaries = sum_up(
                 ti,
-                job.kind,
+                phase,
                 run.client,
                 job,
                 told,
                 handover.summaries,
                 error=error,
-                min_success_ratio=self.settings["min_success_ratio"],
+                min_success_ratio=self.operator._success_ratio(phase, self.settings["min_success_ratio"]),
             )
         except LithopsJobError:  # what came of it is known
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
-    def _judge(self, run: JobRun) -> ItemsFailedError | None:
+    def _judge(self, run: JobRun, phase: Phase) -> ItemsFailedError | None:
         """Returns what the task fails with if too many items have failed, and tells of those that have."""
         from lithops_provider.jobs.gather.failures import failure_message, too_many
 
@@ -253,7 +257,7 @@ class TaskRun:
         if not failures:
             return None
         where = publish_failures(self.context["ti"], run.client, run.job, failures)
-        ratio = self.settings["min_success_ratio"]
+        ratio = self.operator._success_ratio(phase, self.settings["min_success_ratio"])
         message = failure_message(run.spec.name, failures, run.job.items, where, ratio)
         if too_many(len(failures), run.job.items, ratio):
             final = too_many(sum(failure.final for failure in failures), run.job.items, ratio)
@@ -261,7 +265,7 @@ class TaskRun:
         self.log.warning(message)
         return None
 
-    def _wait(self, run: JobRun, phase: JobKind) -> None:
+    def _wait(self, run: JobRun, phase: Phase) -> None:
         """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
         if not self.operator.deferrable:
             run.finish()
@@ -270,7 +274,7 @@ class TaskRun:
         if not run.finish(lambda: wait.enough(run.progress)):
             self._defer(run, phase)
 
-    def _defer(self, run: JobRun, phase: JobKind) -> None:
+    def _defer(self, run: JobRun, phase: Phase) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
         self._check_wanted(run)
@@ -326,9 +330,10 @@ class TaskRun:
 
         return LithopsClient(LithopsHook.from_settings(self.connection).get_config())
 
-    def _run(self, client: LithopsClient, phase: JobKind, spec: JobSpec) -> JobRun:
+    def _run(self, client: LithopsClient, phase: Phase, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun
 
+        self.phase = phase
         digests = spec.digests if self.operator.durable else {}
 
         def record(job: LithopsJob) -> None:
@@ -352,11 +357,11 @@ class TaskRun:
         )
         return self.active
 
-    def _store_chunks(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> None:
+    def _store_chunks(self, client: LithopsClient, phase: Phase, job: LithopsJob) -> None:
         if phase != self.operator.phases[-1]:  # after the last phase, no other would read them
             self.handover.store_chunks(client, job)
 
-    def _stored_spec(self, client: LithopsClient, phase: JobKind, job: LithopsJob) -> JobSpec:
+    def _stored_spec(self, client: LithopsClient, phase: Phase, job: LithopsJob) -> JobSpec:
         """Returns the spec of a job, with the items as they were sent, since binding them again could give others."""
         from lithops_provider.jobs.submit.plan import load_items
         from lithops_provider.jobs.submit.spec import make_spec
@@ -366,7 +371,7 @@ class TaskRun:
             raise StorageUnavailableError(
                 f"the items of job {job.executor_id} are gone from {job.storage}://{job.bucket}"
             )
-        return make_spec(phase, self.operator._bind_function(phase), [], self.operator.options(phase), items)
+        return make_spec(kind_of(phase), self.operator._bind_function(phase), items, self.operator.options(phase))
 
     def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
         """
@@ -390,7 +395,3 @@ class TaskRun:
         known: Any = self.operator.on_success_callback or []
         callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
         self.operator.on_success_callback = [*callbacks, after_push]
-
-
-def _following(operator: LithopsParameters, phase: JobKind) -> JobKind:
-    return operator.phases[operator.phases.index(phase) + 1]

@@ -45,7 +45,7 @@ _HEADERS = {
 
 _NAME = r"^[\w.-]+$"
 DagId = Annotated[str, Path(pattern=_NAME, max_length=250)]
-Phase = Annotated[Literal["call", "map", "reduce"] | None, Query()]
+Phase = Annotated[str | None, Query(pattern=r"^[a-z]+(-[0-9]+)?$", max_length=20)]
 
 views = JobViews()
 

@@ -89,7 +89,7 @@ with DAG("by_value", schedule=None):
     )
 
 with DAG("many_at_once", schedule=None, max_active_tasks=64):
-    for number in range(32):
+    for number in range(12):
         LithopsMapOperator(
             task_id=f"map_{number}",
             map_function=slow_square,

@@ -16,12 +16,14 @@ class Bad(NamedTuple):
     :param given: its arguments
     :param says: what its error has to say: the parameter, what was given, what to do
     :param upstream: the task before it, if there is one
+    :param scheduled: whether only a real Airflow can tell: other tasks or objects in storage matter
     """
 
     operator: type[LithopsMapOperator | LithopsCallAsyncOperator]
     given: dict[str, Any]
     says: list[str]
     upstream: str | None = None
+    scheduled: bool = False
 
 
 def add(x: int, y: int) -> int:
@@ -49,9 +51,9 @@ def read(obj: Any) -> int:
     return len(obj.data_stream.read())
 
 
-def _map(*says: str, upstream: str | None = None, **given: Any) -> Bad:
+def _map(*says: str, upstream: str | None = None, scheduled: bool = False, **given: Any) -> Bad:
     items = {} if {"iterdata_from_task", "iterdata_form_task"} & set(given) else {"map_iterdata": [1, 2]}
-    return Bad(LithopsMapOperator, {"map_function": double, **items, **given}, list(says), upstream)
+    return Bad(LithopsMapOperator, {"map_function": double, **items, **given}, list(says), upstream, scheduled)
 
 
 def _reduce(*says: str, **given: Any) -> Bad:
@@ -59,8 +61,8 @@ def _reduce(*says: str, **given: Any) -> Bad:
     return Bad(LithopsMapReduceOperator, given, list(says))
 
 
-def _call(*says: str, upstream: str | None = None, **given: Any) -> Bad:
-    return Bad(LithopsCallAsyncOperator, {"func": add, **given}, list(says), upstream)
+def _call(*says: str, upstream: str | None = None, scheduled: bool = False, **given: Any) -> Bad:
+    return Bad(LithopsCallAsyncOperator, {"func": add, **given}, list(says), upstream, scheduled)
 
 
 def _alias(make: Any, alias: str, name: str, one: Any, other: Any, **given: Any) -> Bad:
@@ -81,6 +83,7 @@ BAD: dict[str, Bad] = {
         map_iterdata=[1],
         iterdata_from_task="returns_str",
         upstream="returns_str",
+        scheduled=True,
     ),
     "items_from_none": _map(
         "iterdata_from_task",
@@ -88,6 +91,7 @@ BAD: dict[str, Bad] = {
         "have it return a value",
         iterdata_from_task="returns_none",
         upstream="returns_none",
+        scheduled=True,
     ),
     "items_from_str": _map(
         "iterdata_from_task",
@@ -95,14 +99,18 @@ BAD: dict[str, Bad] = {
         "return a list",
         iterdata_from_task={"x": "returns_str"},
         upstream="returns_str",
+        scheduled=True,
     ),
-    "items_from_nowhere": _map("iterdata_from_task names 'nowhere'", ">>", iterdata_form_task="nowhere"),
+    "items_from_nowhere": _map(
+        "iterdata_from_task names 'nowhere'", ">>", iterdata_form_task="nowhere", scheduled=True
+    ),
     "data_from_nowhere": _call(
         "data_from_task['y'] names 'returns_str'",
         "not upstream of 'data_from_nowhere'",
         ">>",
         data={"x": 1},
         data_from_task={"y": "returns_str"},
+        scheduled=True,
     ),
     "data_from_none": _call(
         "data_from_task['y']",
@@ -111,10 +119,14 @@ BAD: dict[str, Bad] = {
         data={"x": 1},
         data_from_task={"y": "returns_none"},
         upstream="returns_none",
+        scheduled=True,
     ),
     # functions
     "does_not_take_items": _map(
-        "item 0, 1, does not fit add(x: 'int', y: 'int')", "missing a required argument: 'y'", map_function=add
+        "item 0, 1, does not fit add(x: 'int', y: 'int')",
+        "missing a required argument: 'y'",
+        map_function=add,
+        scheduled=True,
     ),
     "does_not_take_data": _call(
         "data does not fit add", "unexpected keyword argument 'z'", data={"x": 1, "y": 2, "z": 3}
@@ -139,14 +151,18 @@ BAD: dict[str, Bad] = {
         "there is no object seed/lines/c.txt",
         map_function=read,
         map_iterdata=["seed/lines/a.txt", "seed/lines/c.txt"],
+        scheduled=True,
     ),
-    "empty_prefix": _map("item 0", "there is no object seed/nothing/", map_function=read, map_iterdata="seed/nothing/"),
+    "empty_prefix": _map(
+        "item 0", "there is no object seed/nothing/", map_function=read, map_iterdata="seed/nothing/", scheduled=True
+    ),
     "mixed_objects": _map(
         "one kind",
         "seed/lines/a.txt",
         "/etc/hostname",
         map_function=read,
         map_iterdata=["seed/lines/a.txt", "/etc/hostname"],
+        scheduled=True,
     ),
     # an alias and its canonical name together
     "alias_extra_args": _alias(_map, "extra_params", "extra_args", {}, {}),

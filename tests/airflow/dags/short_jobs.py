@@ -9,7 +9,8 @@ from airflow.sdk import DAG
 
 from lithops_provider.operators import LithopsMapOperator
 
-TASKS = 30
+TASKS = {"short_jobs": 6, "short_jobs_many": 30}
+"""The DAGs, and the number of their mapped tasks."""
 
 
 def note(item: int, ledger: str, task: int) -> int:
@@ -29,7 +30,8 @@ class DefaultSettings(LithopsMapOperator):
         return super().execute(context)
 
 
-with DAG("short_jobs", schedule=None, render_template_as_native_obj=True, max_active_tasks=64):
-    DefaultSettings.partial(
-        task_id="map", map_function=note, map_iterdata=list(range(20)), deferrable=True, poll_interval=0.5
-    ).expand(extra_args=[{"ledger": "{{ dag_run.conf['ledger'] }}", "task": number} for number in range(TASKS)])
+for dag_id, tasks in TASKS.items():
+    with DAG(dag_id, schedule=None, render_template_as_native_obj=True, max_active_tasks=64):
+        DefaultSettings.partial(
+            task_id="map", map_function=note, map_iterdata=list(range(20)), deferrable=True, poll_interval=0.5
+        ).expand(extra_args=[{"ledger": "{{ dag_run.conf['ledger'] }}", "task": number} for number in range(tasks)])

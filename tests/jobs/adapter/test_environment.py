@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lithops_provider.jobs.adapter.environment import environment_of_functions
+from lithops_provider.jobs.adapter.environment import environment_of_functions, environment_of_tasks
 from tests.jobs.conftest import MapStarter
 
 #: What a worker of the official Helm chart has, and a task of it.
@@ -54,6 +54,19 @@ WORKERS = {
 )
 def test_what_is_airflows_own_stays_behind(name: str, value: str) -> None:
     assert environment_of_functions({**WORKERS, name: value}) == WORKERS
+
+
+def test_tasks_of_airflow_get_its_connections_but_not_what_its_servers_keep() -> None:
+    theirs = {"AIRFLOW_CONN_PRODUCTION": "postgresql://u:p@db", "AIRFLOW__SECRETS__BACKEND_KWARGS": '{"token": "t"}'}
+    servers = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://u:p@db/airflow",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "s3cret",
+        "AIRFLOW__API__SECRET_KEY": "s3cret",
+        "AIRFLOW__CORE__FERNET_KEY": "s3cret",
+        "AIRFLOW__CELERY__BROKER_URL": "redis://redis:6379",
+        "_AIRFLOW_PROCESS_CONTEXT": "server",
+    }
+    assert environment_of_tasks({**WORKERS, **theirs, **servers}) == {**WORKERS, **theirs}
 
 
 def test_every_setting_that_airflow_calls_sensitive_stays_behind() -> None:

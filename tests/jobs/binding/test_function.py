@@ -234,7 +234,7 @@ def test_what_does_not_fit_is_an_error_that_names_function_item_and_parameter(
     function: Any, item: Any, extra: Any, complaint: str
 ) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        bind_items(function, [item], extra)
+        list(bind_items(function, [item], extra)[1])
 
     message = str(caught.value)
     assert complaint in message
@@ -244,7 +244,7 @@ def test_what_does_not_fit_is_an_error_that_names_function_item_and_parameter(
 
 def test_the_error_names_the_first_item_that_does_not_fit() -> None:
     with pytest.raises(InvalidInputError, match=r"item 3, \(1, 2, 3\),.* add\(x: .*too many"):
-        bind_items(add, [(1, 2), {"x": 1, "y": 2}, (3, 4), (1, 2, 3), (1,)])
+        list(bind_items(add, [(1, 2), {"x": 1, "y": 2}, (3, 4), (1, 2, 3), (1,)])[1])
 
 
 class Unshowable:
@@ -255,7 +255,7 @@ class Unshowable:
 def test_an_item_is_shown_in_short_and_without_fail() -> None:
     for item in ("x" * 100_000, b"x" * 100_000, [["x" * 1000] * 1000] * 1000, Unshowable(), 10**5000):
         with pytest.raises(InvalidInputError) as caught:
-            bind_items(add, [item])
+            list(bind_items(add, [item])[1])
 
         assert len(str(caught.value)) < 1_000
         assert bound(lambda x: None, [item]) == [((item,), {})]
@@ -263,30 +263,30 @@ def test_an_item_is_shown_in_short_and_without_fail() -> None:
 
 def test_a_dict_for_a_function_of_one_parameter_comes_with_a_hint() -> None:
     with pytest.raises(InvalidInputError, match=r"make it a tuple of one, \(item,\)"):
-        bind_items(lambda row: row, [{"city": "Rome"}])
+        list(bind_items(lambda row: row, [{"city": "Rome"}])[1])
 
 
 def test_a_list_where_a_tuple_was_meant_comes_with_a_hint() -> None:
     with pytest.raises(InvalidInputError, match=r"missing .*'y'; a list is a single argument: .*a tuple, .* \(1, 2\)"):
-        bind_items(add, [[1, 2]])
+        list(bind_items(add, [[1, 2]])[1])
     with pytest.raises(InvalidInputError) as caught:
-        bind_items(add, [[1, 2, 3]])
+        list(bind_items(add, [[1, 2, 3]])[1])
     assert "a list is" not in str(caught.value)  # as a tuple it wouldn't fit, either
 
 
 def test_a_path_for_a_function_without_obj_comes_with_a_hint() -> None:
     with pytest.raises(InvalidInputError, match="if it is a path in storage, name the parameter that takes it 'obj'"):
-        bind_items(add, "bucket/prefix/")
+        list(bind_items(add, "bucket/prefix/")[1])
     with pytest.raises(InvalidInputError) as caught:
-        bind_items(add, "one or/and another")
+        list(bind_items(add, "one or/and another")[1])
     assert "path" not in str(caught.value)
 
 
 def test_names_of_keyword_arguments_are_text() -> None:
     with pytest.raises(InvalidInputError, match="item 0: the names of keyword arguments are str, got 1"):
-        bind_items(variadic, [{1: 2}])
+        list(bind_items(variadic, [{1: 2}])[1])
     with pytest.raises(InvalidInputError, match="extra_args: the names of keyword arguments are str, got 1"):
-        bind_items(variadic, [], {1: 2})
+        list(bind_items(variadic, [], {1: 2})[1])
 
 
 def generator_function(x: int) -> Iterator[int]:
@@ -314,7 +314,7 @@ class GeneratorCallable:
 @pytest.mark.parametrize("function", [None, 5, "add", [add]])
 def test_what_cannot_be_called_is_refused_under_the_name_it_was_given(function: Any) -> None:
     with pytest.raises(InvalidInputError, match="map_function must be a function, got"):
-        bind_items(function, [1])
+        list(bind_items(function, [1])[1])
     with pytest.raises(InvalidInputError, match="func must be a function, got"):
         bind_call(function)
 
@@ -351,7 +351,7 @@ def test_one_may_be_given_by_name(name: str) -> None:
     assert bound(namespace["f"], [{"x": 1, name: 2}]) == [((), {"x": 1, name: 2})]
     assert bound(namespace["f"], [1], {name: 2}) == [((1,), {name: 2})]
     with pytest.raises(InvalidInputError, match=f"item 0.* and extra_args both give the parameter '{name}'"):
-        bind_items(namespace["f"], [{"x": 1, name: 2}], {name: 3})
+        list(bind_items(namespace["f"], [{"x": 1, name: 2}], {name: 3})[1])
 
 
 def test_one_that_a_partial_gives_is_not_filled_in() -> None:

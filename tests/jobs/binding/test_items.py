@@ -86,21 +86,21 @@ def test_a_dict_may_give_positional_and_keyword_arguments(
 )
 def test_what_such_a_dict_must_hold(item: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=f"item 0.*{complaint}"):
-        bind_items(every, [item])
+        list(bind_items(every, [item])[1])
 
 
 def test_items_of_different_shapes_are_all_checked() -> None:
     items = [{"args": [1], "kwargs": {"y": 2}}, {"args": [1, 2], "kwargs": {"y": 2}}]
 
     with pytest.raises(InvalidInputError, match="item 1"):
-        bind_items(plain, items)
+        list(bind_items(plain, items)[1])
 
 
 def test_endless_items_are_stopped() -> None:
     with pytest.raises(
         InvalidInputError, match=r"map_iterdata, count\(.*more than 1000000 items.*\[lithops\] max_items"
     ):
-        bind_items(abs, itertools.count())
+        list(bind_items(abs, itertools.count())[1])
 
 
 def test_as_many_items_as_allowed_are_taken() -> None:
@@ -108,4 +108,4 @@ def test_as_many_items_as_allowed_are_taken() -> None:
     with pytest.raises(InvalidInputError, match="more than 2 items"):
         list(as_items(iter([1, 2, 3]), 2))
     with pytest.raises(InvalidInputError, match="more than 2 items"):
-        bind_items(abs, [1, 2, 3], max_items=2)
+        list(bind_items(abs, [1, 2, 3], max_items=2)[1])

@@ -46,7 +46,7 @@ def test_an_item_never_lands_on_an_optional_parameter_behind_a_reserved_one(
     function: Callable[..., Any], items: list[Any], reserved: str, optional: str
 ) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        bind_items(function, items)
+        list(bind_items(function, items)[1])
 
     message = str(caught.value)
     assert f"item {len(items) - 1}, " in message
@@ -57,7 +57,7 @@ def test_an_item_never_lands_on_an_optional_parameter_behind_a_reserved_one(
 
 def test_nor_does_an_extra_argument_or_that_of_a_call() -> None:
     for bind in (
-        lambda: bind_items(between, [1], [2]),
+        lambda: list(bind_items(between, [1], [2])[1]),
         lambda: bind_call(fetch, 101),
         lambda: bind_call(fetch, [101]),
         lambda: bind_arguments(fetch, (101,), {}),
@@ -79,12 +79,12 @@ def test_nor_do_those_of_an_item_of_a_function_that_takes_an_object() -> None:
     [(natural, 5), (fetch, {"timeout": 5}), (fetch, {"id": 101}), (fetch, ()), (between, 1), (last, (1, 2))],
 )
 def test_all_else_is_taken(function: Callable[..., Any], item: Any) -> None:
-    assert len(bind_items(function, [item])[1]) == 1
+    assert len(list(bind_items(function, [item])[1])) == 1
 
 
 def test_errors_show_the_whole_signature_with_reserved_names_marked() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        bind_items(natural, [(1, 2)])
+        list(bind_items(natural, [(1, 2)])[1])
 
     assert "does not fit natural(id: <filled in: the item's index>, x: 'int') -> 'Any': too many" in str(caught.value)
 

@@ -19,8 +19,9 @@ from lithops_provider.jobs.gather.failures import (
     make_failure,
     too_many,
 )
+from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.remote.outcomes import Outcome
-from lithops_provider.jobs.submit.payload import dump_items
+from lithops_provider.jobs.submit.items import dump_items
 from tests.jobs.failures import BreaksWhenLoaded, ExitsWhenLoaded
 
 
@@ -40,8 +41,13 @@ def frame(line: int) -> str:
     return f'Traceback (most recent call last):\n  File "/dags/a.py", line {line}, in add\n    x\nValueError: no'
 
 
-def blob(item: Any) -> bytes:
-    return dump_items(*bind_items(lambda *args, **kwargs: None, [item]))[0]
+def items(*given: Any) -> ItemBlocks:
+    return dump_items(*bind_items(lambda *args, **kwargs: None, given))
+
+
+def special(args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any]) -> str:
+    """Returns what is shown of an item with something that is to be filled in."""
+    return describe_item(ItemBlocks([pack_block(PICKLED, [pickle.dumps((args, kwargs, special))])]), 0)
 
 
 # -- results ---------------------------------------------------------------------------------------------------
@@ -91,7 +97,7 @@ def test_whatever_unpickling_raises_is_the_items_failure(error: type[BaseExcepti
     assert outcome.failure is not None
     assert outcome.failure["type"] == error.__name__
     assert outcome.failure["message"] == "the result can't be unpickled here: r-\\udce9 \\x00"
-    assert f"unpickled here: {error.__name__}: r-" in describe_item(pickle.dumps(((value,), {}, None)))
+    assert f"unpickled here: {error.__name__}: r-" in describe_item(items(value), 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
@@ -104,7 +110,7 @@ def test_what_a_signal_raises_while_results_are_unpickled_is_not(number: signal.
         with pytest.raises(StrangeError, match="by a signal"):
             load_results([succeeded(0, SignalsWhenLoaded(number)), succeeded(1, 3)])
         with pytest.raises(StrangeError, match="by a signal"):
-            describe_item(pickle.dumps(((SignalsWhenLoaded(number),), {}, None)))
+            describe_item(items(SignalsWhenLoaded(number)), 0)
         assert signal.getsignal(number) is handle
     finally:
         signal.signal(number, before)
@@ -122,11 +128,11 @@ class SignalsWhenLoaded:
 
 
 def test_a_failure_says_what_failed_and_why() -> None:
-    outcome = failed(7, type="ValueError", message="no", traceback="Traceback ...")
+    outcome = failed(1, type="ValueError", message="no", traceback="Traceback ...")
 
-    made = make_failure(outcome, blob({"x": 1, "y": "two"}))
+    made = make_failure(outcome, items(None, {"x": 1, "y": "two"}))
 
-    assert made == Failure(7, "x=1, y='two'", "ValueError", "no", "Traceback ...")
+    assert made == Failure(1, "x=1, y='two'", "ValueError", "no", "Traceback ...")
     assert json.loads(json.dumps(made.to_dict()))["item"] == "x=1, y='two'"
 
 
@@ -147,36 +153,36 @@ class Unshowable:
     ids=["one", "tuple", "dict", "nothing", "None"],
 )
 def test_an_item_is_shown_as_the_arguments_of_a_call(item: Any, text: str) -> None:
-    assert describe_item(blob(item)) == text
+    assert describe_item(items(item), 0) == text
 
 
 def test_an_item_whose_repr_fails_is_shown() -> None:
-    assert describe_item(blob((1, Unshowable()))).startswith("1, <Unshowable instance at")
+    assert describe_item(items((1, Unshowable())), 0).startswith("1, <Unshowable instance at")
 
 
 def test_an_object_is_shown_by_its_key() -> None:
     places = [{"key": "folder/one"}, {"path": "/file"}, {"url": "http://x/y"}]
 
-    shown = [describe_item(pickle.dumps(((), {"x": 1}, {"object": ("obj", place)}))) for place in places]
+    shown = [special((), {"x": 1}, {"object": ("obj", place)}) for place in places]
 
     assert shown == ["obj=folder/one, x=1", "obj=/file, x=1", "obj=http://x/y, x=1"]
 
 
 @pytest.mark.parametrize("place", [{"key": "r-\udce9"}, {"path": "/r-\udce9"}, {"key": "r-\0"}])
 def test_an_item_is_shown_as_text_that_can_be_stored(place: dict[str, str]) -> None:
-    shown = describe_item(pickle.dumps(((), {"r-\udce9": 1}, {"object": ("obj", place)})))
+    shown = special((), {"r-\udce9": 1}, {"object": ("obj", place)})
 
     assert "\0" not in shown
     shown.encode()
 
 
 def test_the_items_of_a_reduce_are_shown() -> None:
-    assert describe_item(pickle.dumps(((), {}, {"results": (0, {})}))) == "<results of another job>"
+    assert special((), {}, {"results": (0, {})}) == "<results of another job>"
 
 
 @pytest.mark.parametrize("item", ["x" * 10**7, b"x" * 10**7, list(range(10**6)), {f"k{i}": i for i in range(1000)}])
 def test_a_huge_item_is_shown_in_short(item: Any) -> None:
-    assert len(describe_item(blob(item))) <= 120
+    assert len(describe_item(items(item), 0)) <= 120
 
 
 def test_an_item_that_cannot_be_unpickled_here_is_no_error() -> None:
@@ -186,7 +192,7 @@ def test_an_item_that_cannot_be_unpickled_here_is_no_error() -> None:
     pickled = pickle.dumps(((module.Item(),), {}, None))  # type: ignore[attr-defined]
     del sys.modules[module.__name__]
 
-    made = make_failure(failed(0, type="ValueError"), pickled)
+    made = make_failure(failed(0, type="ValueError"), ItemBlocks([pack_block(PICKLED, [pickled])]))
 
     assert "can't be unpickled here" in made.item
     assert "module_that_only_the_sender_has" in made.item

@@ -331,4 +331,4 @@ def test_an_object_that_vanished_is_its_items_failure(
 
 def test_items_that_only_look_like_paths_are_no_objects() -> None:
     """Without a parameter ``obj`` a path is text."""
-    assert bind_items(len, ["bucket/key"])[1] == [(("bucket/key",), {})]
+    assert list(bind_items(len, ["bucket/key"])[1]) == [(("bucket/key",), {})]

@@ -16,9 +16,9 @@ from lithops_provider.jobs.gather.failures import make_failure
 from lithops_provider.jobs.inputs.objects import bind_objects
 from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.values import _HEAD, read_values
+from lithops_provider.jobs.remote.reduce.values import _HEAD, read_values
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.submit.payload import dump_items
+from lithops_provider.jobs.submit.items import dump_items
 from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import POLL, ItemsRunner, MapStarter, Tally, finished
@@ -136,7 +136,7 @@ def test_a_failing_reducer_is_one_failed_item(client: LithopsClient, batch: Batc
 
     done = batch(bound=(binding, items))
 
-    failure = make_failure(done.outcomes[0], dump_items(binding, items)[0])
+    failure = make_failure(done.outcomes[0], dump_items(binding, items))
     assert (failure.type, failure.item) == ("IndexError", "<results of another job>")
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import functools
 import json
-import pickle
 import sys
 import threading
 import uuid
@@ -18,7 +17,8 @@ from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import payload
-from lithops_provider.jobs.submit.payload import dump_function, dump_items, underlying_functions
+from lithops_provider.jobs.submit.items import dump_items
+from lithops_provider.jobs.submit.payload import dump_function, underlying_functions
 from lithops_provider.jobs.submit.spec import make_spec
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import MapStarter
@@ -232,31 +232,7 @@ def test_a_lock_anywhere_else_is_an_error_that_says_so(function: Any) -> None:
         dump_function(bind_function(function))
 
 
-def test_an_item_that_cannot_be_pickled_is_named() -> None:
-    binding, items = bind_items(abs, [1, 2, threading.Lock()])
-
-    with pytest.raises(NotPortableError, match=r"item 2 can't be shipped: .*lock"):
-        dump_items(binding, items)
-
-
-def test_a_huge_item_that_cannot_be_pickled_is_not_shown_whole() -> None:
-    binding, items = bind_items(abs, [["x" * 100_000, threading.Lock()]])
-
-    with pytest.raises(NotPortableError) as caught:
-        dump_items(binding, items)
-    assert len(str(caught.value)) < 1000
-
-
 # -- what is sent ----------------------------------------------------------------------------------------------
-
-
-def test_items_are_pickled_each_for_itself() -> None:
-    shared = ["x" * 1000]
-    binding, items = bind_items(len, [(shared,), (shared,)])
-
-    first, second = dump_items(binding, items)
-
-    assert pickle.loads(first) == pickle.loads(second) == ((shared,), {}, None)
 
 
 def test_100_mb_that_all_items_share_are_sent_once() -> None:
@@ -265,7 +241,7 @@ def test_100_mb_that_all_items_share_are_sent_once() -> None:
     spec = make_spec("map", binding, items)
 
     assert 100 << 20 <= len(spec.function) < 101 << 20
-    assert sum(map(len, spec.items)) < 100_000
+    assert sum(map(len, spec.items.blocks)) < 100_000
 
 
 def test_what_all_items_share_is_stored_once(client: LithopsClient, run_map: MapStarter) -> None:

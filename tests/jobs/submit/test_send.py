@@ -98,7 +98,8 @@ def test_what_was_sent_can_be_read_again(client: LithopsClient, start_map: MapSt
 
     assert plan is not None
     assert [list(piece) for piece in plan] == [[0], [1, 2], [3, 4]]
-    assert items == run.spec.items
+    assert items is not None
+    assert [items.item(index) for index in range(5)] == [((value,), {}, None) for value in (-5, -6, -7, -8, -9)]
 
 
 def test_of_a_job_that_was_never_sent_there_is_nothing_to_read(client: LithopsClient) -> None:

@@ -16,13 +16,16 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
 from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.queues import make_queue
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.remote.results import job_prefix
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.adapter.fork_server import ForkServer
 
 #: Calls to plan for each process of the localhost backend. With only one each, a slow call would leave the other
 #: processes without work.
@@ -144,6 +147,16 @@ class Compute:
         self._upload(batch, job, runtime_meta)
         self._prepare_monitoring(batch.executor_id)
         self.invoker._run_job(job)
+
+    def start_runners_by(self, fork_server: ForkServer) -> None:
+        """
+        Has runners on this machine forked by a process that has imported what their functions need. On other backends,
+        and with a runtime that isn't this process's own interpreter, there is nothing to be forked.
+
+        :param fork_server: that process
+        """
+        if self.mode == "localhost":
+            self.handler.env.fork_server = fork_server
 
     def _renew(self) -> None:
         """Opens the backend anew if it keeps a connection to a message broker, which closes idle ones in a minute."""

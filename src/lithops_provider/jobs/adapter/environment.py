@@ -1,6 +1,7 @@
 """
 Chooses the environment variables of functions that run on this machine: all of this process, but what Airflow puts into
-the process of a task, and Airflow's secrets. localhost.py gives them to the runners that it starts.
+the process of a task, and Airflow's secrets. localhost.py gives them to the runners that it starts. Tasks of Airflow
+itself, which the executor runs, get more.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ _SECRET_WORDS = frozenset(
     ]
 )
 _SECRET_OPTIONS = ("RESULT_BACKEND",)
+#: What Airflow's servers alone need: with it, a task could be any other one, or write Airflow's database.
+_OF_THE_SERVERS = (
+    "AIRFLOW__DATABASE__",
+    "AIRFLOW__API_AUTH__",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__CELERY__",
+)
 _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
@@ -50,6 +59,17 @@ def environment_of_functions(environment: Mapping[str, str]) -> dict[str, str]:
     :param environment: of this process, which may be a task's
     """
     return {name: value for name, value in environment.items() if not _is_airflows_own(name, value)}
+
+
+def environment_of_tasks(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Returns the variables that tasks of Airflow itself get if the executor runs them on this machine. They may read
+    Airflow's connections and variables, and need its settings.
+
+    :param environment: of the scheduler
+    """
+    left_out = (*_OF_THE_TASK, *_OF_THE_SERVERS)
+    return {name: value for name, value in environment.items() if not name.upper().startswith(left_out)}
 
 
 def _is_airflows_own(name: str, value: str) -> bool:

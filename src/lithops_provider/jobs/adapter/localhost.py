@@ -21,16 +21,18 @@ from lithops.localhost.config import LocalhostEnvironment
 from lithops.localhost.v1 import localhost as v1
 
 from lithops_provider.jobs.adapter.environment import environment_of_functions
+from lithops_provider.jobs.adapter.fork_server import ForkServer
 from lithops_provider.jobs.adapter.private_folder import lithops_folder, make_private_file
 from lithops_provider.jobs.errors import SubmitError
 
 #: Characters of a runtime's error output that an error message shows.
 _STDERR_TAIL = 1_000
 
-#: Source of the process that runs a job: Lithops's own runner, from where Lithops is installed, while Lithops starts a
-#: copy of it in the temporary directory. It imports what every call needs before the runner forks the calls: importing
-#: the client of the storage alone may take a quarter of a second. It also puts two functions of ours into Lithops.
-_RUNNER = """
+#: Source of the process that runs a job, but for the call of ``main``: Lithops's own runner, from where Lithops is
+#: installed, while Lithops starts a copy of it in the temporary directory. It imports what every call needs before the
+#: runner forks the calls: importing the client of the storage alone may take a quarter of a second. It also puts two
+#: functions of ours into Lithops.
+_PREPARE = """
 import sys
 sys.path[:] = [path for path in sys.path if path]
 import cloudpickle
@@ -43,8 +45,8 @@ from lithops_provider.jobs.adapter.modules import write_modules
 from lithops_provider.jobs.remote.storages import put_whole_file
 LocalhostStorageBackend.put_object = put_whole_file
 utils.write_module_data = write_modules
-main()
 """
+_RUNNER = f"{_PREPARE}main()\n"
 
 #: Runners that this process has started. Those that have ended are asked for their exit code when the next one starts,
 #: since they stay in the process table until then.
@@ -83,7 +85,7 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
 
     def _start_job_process(self, job_key: str, command: list[str]) -> Any:
         """Starts the runner in a session of its own, and without a pipe to this process, so that it outlives it."""
-        with open(os.path.join(lithops_folder(), "airflow-provider-runner.log"), "ab") as log:
+        with open(_runner_log(), "ab") as log:
             runner = subprocess.Popen(
                 command,
                 env=environment_of_functions(os.environ),
@@ -109,6 +111,8 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
         super().__init__(config)
         self._storage = storage
         self._own_interpreter = config["runtime"] == sys.executable
+        #: If given, it starts runners of the own interpreter.
+        self.fork_server: ForkServer | None = None
 
     def _command(self, *arguments: str) -> list[str]:
         if self._own_interpreter:
@@ -121,6 +125,9 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
             super().setup()
 
     def run_job(self, job_key: str, job_filename: str) -> Any:
+        if self.fork_server is not None and self._own_interpreter:
+            prepare = _PREPARE.format(storage=self._storage)
+            return self.fork_server.start_runner(prepare, job_filename, _runner_log())
         return self._start_job_process(job_key, self._command("run_job", job_filename))
 
 
@@ -154,6 +161,11 @@ class DetachedLocalhostHandler(LocalhostHandlerV1):  # type: ignore[misc]
 
     def invoke(self, job_payload: dict[str, Any]) -> None:
         self.env.run_job(job_payload["job_key"], self.env.prepare_job_file(job_payload))
+
+
+def _runner_log() -> str:
+    """Returns the file that takes what runners print."""
+    return os.path.join(lithops_folder(), "airflow-provider-runner.log")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 from lithops_provider.jobs.binding import reserved
 from lithops_provider.jobs.binding.defaults import Default, WithDefaults, place_defaults, unwrap
-from lithops_provider.jobs.binding.items import MAX_ITEMS, Item, as_items, item_arguments, keyword, spread
+from lithops_provider.jobs.binding.items import MAX_ITEMS, BoundItems, Item, item_arguments, keyword, spread
 from lithops_provider.jobs.binding.reserved import INJECTED, Barrier
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.text import function_name, looks_like_path, short_repr
@@ -324,9 +324,9 @@ def bind_items(
     argument: str | None = None,
     parameter: str = "map_function",
     max_items: int = MAX_ITEMS,
-) -> tuple[Binding, list[Item]]:
+) -> tuple[Binding, BoundItems]:
     """
-    Binds every item of a map.
+    Binds the items of a map.
 
     A tuple gives positional arguments, a dict keyword arguments (see `spread` for both), anything else the first
     argument, as in Lithops.
@@ -337,20 +337,16 @@ def bind_items(
     :param argument: if given, each item becomes this keyword argument, whatever its type
     :param parameter: the name under which the user gave the function, for messages
     :param max_items: how many there may be
-    :raises InvalidInputError: the function doesn't take an item; the message names the item and the parameter. Or
-        there are too many
+    :returns: the binding, and the items, which can be gone over once. That raises InvalidInputError if the function
+        doesn't take an item; the message names the item and the parameter. Or if there are too many
+    :raises InvalidInputError: the function can't be called, or ``iterdata`` holds no items
     """
     binding = bind_function(function, extra_args, parameter=parameter)
-    items: list[Item] = []
-    shapes: set[object] = set()
-    for index, element in enumerate(as_items(iterdata, max_items)):
-        args, kwargs = item_arguments(binding.signature, element, index, argument)
-        shape = (len(args), *kwargs) if kwargs else len(args)
-        if shape not in shapes:  # items with the same number and names of arguments fit alike: one of them is checked
-            binding.check_item(element, index, argument)
-            shapes.add(shape)
-        items.append((args, kwargs))
-    return binding, items
+
+    def check(element: Any, index: int) -> None:
+        binding.check_item(element, index, argument)
+
+    return binding, BoundItems(iterdata, binding.signature, check, argument, max_items)
 
 
 def split_evenly(count: int, parts: int) -> list[range]:

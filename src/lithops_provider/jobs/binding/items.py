@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.remote.frames import NAMED, ONE, SEVERAL
 from lithops_provider.jobs.text import short_repr
 
 #: Items that a job may have at most, unless the caller says otherwise. Without a limit, an endless iterable would fill
@@ -23,6 +24,136 @@ Item = tuple[tuple[Any, ...], dict[str, Any]]
 
 #: The keyword arguments of items that have none. All items share this dict, since 100,000 dicts take 6 MB.
 _NOTHING: dict[str, Any] = {}
+
+#: Types of values that can be pickled, and unpickled, whatever else there is; and whose sharing doesn't show.
+_SCALARS = frozenset({int, float, bool, type(None), str, bytes})
+#: Items that are bound at once where they are gone over one by one.
+_AT_ONCE = 512
+
+
+class BoundItems:
+    """
+    The items of a map, bound to its function's parameters as they are gone over, which is possible once. They come in
+    pieces out of what the user gave, so that the items of a generator never lie in memory whole.
+
+    :param iterdata: what the user gave
+    :param signature: of the function; None if it can't be read
+    :param check: gets an item and its index, and raises InvalidInputError if the function doesn't take the item
+    :param argument: if given, each item becomes this keyword argument, whatever its type
+    :param max_items: how many there may be
+    :raises InvalidInputError: ``iterdata`` can't be iterated over
+    """
+
+    def __init__(
+        self,
+        iterdata: Any,
+        signature: inspect.Signature | None,
+        check: Callable[[Any, int], object],
+        argument: str | None = None,
+        max_items: int = MAX_ITEMS,
+    ) -> None:
+        self._elements = iter(as_items(iterdata, max_items))
+        self._signature = signature
+        self._check = check
+        self._argument = argument
+        #: Index of the first of the items that were taken last.
+        self.first = 0
+        self._taken = 0
+        #: Numbers and names of arguments that the function takes: items that have the same fit alike.
+        self._fitting: set[object] = set()
+        #: The same of items that `bind_plain` has bound.
+        self._plain: set[object] = set()
+
+    def __iter__(self) -> Iterator[Item]:
+        """
+        Yields positional and keyword arguments of each item.
+
+        :raises InvalidInputError: the function doesn't take an item, or there are too many
+        """
+        while elements := self.take(_AT_ONCE):
+            yield from self.bind(elements)
+
+    def take(self, most: int) -> list[Any]:
+        """
+        Returns the next items as the user gave them; an empty list if there are no more.
+
+        :param most: how many at most
+        :raises InvalidInputError: there are too many
+        """
+        elements = list(itertools.islice(self._elements, most))
+        self.first, self._taken = self._taken, self._taken + len(elements)
+        return elements
+
+    def bind(self, elements: list[Any]) -> Iterator[Item]:
+        """
+        Yields positional and keyword arguments of each item.
+
+        :param elements: what `take` returned last
+        :raises InvalidInputError: the function doesn't take one of them
+        """
+        for index, element in enumerate(elements, self.first):
+            args, kwargs = item_arguments(self._signature, element, index, self._argument)
+            shape = (len(args), *kwargs) if kwargs else len(args)
+            if shape not in self._fitting:
+                self._check(element, index)
+                self._fitting.add(shape)
+            yield args, kwargs
+
+    def bind_plain(self, elements: list[Any]) -> tuple[int, Sequence[Any]] | None:
+        """
+        Binds items at once that have nothing but numbers and texts for arguments, and are of the same kind.
+
+        :param elements: what `take` returned last
+        :returns: the kind, see `lithops_provider.jobs.remote.frames.pack_block`, and what there is of each item; None
+            if they aren't like that
+        :raises InvalidInputError: the function doesn't take one of them
+        """
+        kinds = set(map(type, elements))
+        scalars = _SCALARS.issuperset(kinds)
+        # Lists are told apart where they arrive, since functions may change them, if they are different ones here.
+        lists = kinds == {list} and len(set(map(id, elements))) == len(elements) and _all_scalars(elements)
+        if scalars or lists:
+            self._check_plain(elements, _one)
+            return (ONE, elements) if self._argument is None else (NAMED, [{self._argument: one} for one in elements])
+        if self._argument is not None:
+            return None
+        if kinds == {tuple} and _all_scalars(elements):
+            self._check_plain(elements, _count)
+            return SEVERAL, elements
+        names = kinds == {dict} and {str}.issuperset(map(type, itertools.chain.from_iterable(elements)))
+        if names and _all_scalars(map(dict.values, elements)) and self._check_plain(elements, _names):
+            return NAMED, elements
+        return None
+
+    def _check_plain(self, elements: list[Any], shape_of: Callable[[Any], Hashable]) -> bool:
+        """
+        Checks an item of each number and names of arguments that are new.
+
+        :returns: False if an item gives other arguments than it names, since ``*args`` or ``**kwargs`` is among them
+        :raises InvalidInputError: the function doesn't take it
+        """
+        new = ({1} if shape_of is _one else set(map(shape_of, elements))) - self._plain
+        for index, element in enumerate(elements, self.first) if new else ():
+            shape = shape_of(element)
+            if shape in new and shape not in self._plain:
+                if shape_of is _names and item_arguments(self._signature, element, index) != ((), element):
+                    return False
+                self._check(element, index)
+                self._plain.add(shape)
+        return True
+
+
+def _one(element: Any) -> int:
+    """Returns the number of arguments of an item that is neither tuple nor dict."""
+    return 1
+
+
+_count: Callable[[tuple[Any, ...]], int] = len
+_names: Callable[[dict[str, Any]], tuple[str, ...]] = tuple
+
+
+def _all_scalars(groups: Iterable[Iterable[Any]]) -> bool:
+    return _SCALARS.issuperset(map(type, itertools.chain.from_iterable(groups)))
 
 
 def item_arguments(signature: inspect.Signature | None, element: Any, index: int, argument: str | None = None) -> Item:

@@ -14,7 +14,8 @@ import time
 from lithops_provider.jobs.job import LithopsJob
 
 #: The last argument of the command line of Lithops's runner is the file of its job; processes that it forks have the
-#: same command line.
+#: same command line. One that was forked itself (adapter/fork_server.py) has a title instead, which ends in the same
+#: way, and is followed by the NULs that fill the place of the command line.
 _JOB_FILE = re.compile(r"([0-9a-f]{16}-\d+-[AMR]\d+)-job\.json$")
 #: Seconds for which a look at the process table is reused for jobs that were sent before it. A trigger process may
 #: follow hundreds of jobs, and looking is slow.
@@ -66,7 +67,7 @@ def _look() -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            arguments = process.cmdline()
+            arguments = [argument for argument in process.cmdline() if argument]
             match = _JOB_FILE.search(arguments[-1]) if arguments else None
             if match is not None:
                 found.setdefault(match[1], []).append(process.pid)

@@ -12,6 +12,7 @@ from typing import Any
 from lithops_provider.jobs.errors import Failure
 from lithops_provider.jobs.gather.groups import FailedItem, group_failures, groups_text, place_of, succeeded_text
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
+from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes
 from lithops_provider.jobs.remote.output import storable
@@ -20,11 +21,16 @@ from lithops_provider.jobs.text import short_repr
 _ITEM_REPR = 120
 
 
-def describe_item(blob: bytes) -> str:
-    """Returns the arguments of a pickled item, as short text that can be stored."""
+def describe_item(items: ItemBlocks, index: int) -> str:
+    """
+    Returns the arguments of an item as short text that can be stored.
+
+    :param items: of the job
+    :param index: which of them
+    """
     with noticed_interrupts() as interrupts:
         try:
-            text = _show_arguments(*pickle.loads(blob))
+            text = _show_arguments(*items.item(index))
         except BaseException as error:  # this process may not be able to import the classes of the arguments
             if interrupts.came:
                 raise
@@ -60,17 +66,17 @@ def _describe_special(special: dict[str, Any]) -> str:
     return "<results of another job>"
 
 
-def make_failure(outcome: Outcome, blob: bytes) -> Failure:
+def make_failure(outcome: Outcome, items: ItemBlocks) -> Failure:
     """
     Returns the failure of an item.
 
     :param outcome: of the item
-    :param blob: the item's pickled arguments
+    :param items: of its job
     """
     failure = outcome.failure or {}
     return Failure(
         index=outcome.item,
-        item=describe_item(blob),
+        item=describe_item(items, outcome.item),
         type=str(failure.get("type", "Error")),
         message=str(failure.get("message", "")),
         traceback=str(failure.get("traceback", "")),

@@ -95,7 +95,7 @@ def bind_references(
         binding.check((), {argument: None}, "each result of the upstream job")
     items: list[SpecialItem] = []
     for job in referenced_jobs(client, value, timeout):
-        for index, (where, failure) in enumerate(_locate(client, job)):
+        for index, (where, failure) in enumerate(locate_results(client, job)):
             if failure is None:
                 items.append(((), {}, {"result": (argument, index, job.bucket, *where)}))
             elif failures == "propagate":
@@ -162,7 +162,7 @@ def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) ->
     single = len(jobs) == 1 and jobs[0].items == 1 and jobs[0].kind != "map"
     if single or failures == "propagate":
         for job in jobs:
-            failed = [failure for _, failure in _locate(client, job) if failure is not None]
+            failed = [failure for _, failure in locate_results(client, job) if failure is not None]
             if failed:
                 raise UpstreamFailedError(
                     f"{len(failed)} of {job.items} item(s) of the upstream job {job.executor_id} failed: "
@@ -171,10 +171,14 @@ def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) ->
     return [job.reference() for job in jobs], single
 
 
-def _locate(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...], dict[str, Any] | None]]:
+def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...], dict[str, Any] | None]]:
     """
     Returns a pair for each item. The first is where its result is: the part's key, the bytes to read at once, and the
     bytes of the result in the part. The second is why the item failed, or None.
+
+    :param client: where the job is
+    :param job: its value; it has to be over
+    :raises UpstreamFailedError: a part can't be read
     """
     found: list[tuple[tuple[Any, ...], dict[str, Any] | None]] = [((), _NO_OUTCOME)] * job.items
     keys = [

@@ -66,7 +66,7 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: Cal
     data = storage.get_object(
         settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
     )
-    items = list(zip(call["indices"], frames.unpack(data), strict=True))
+    items = frames.ItemBlocks(frames.unpack(data), call["indices"])
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
     return batch.summary()
@@ -130,7 +130,7 @@ class Batch:
             raise MemoryError("the call died, as it does when memory runs out, and the backend has started it again")
         self._put(key, b"", _STORE_DELAYS)
 
-    def run(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
+    def run(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
         """Runs the items, in as many processes as it takes, and stores what became of them."""
         try:
             if self.total == 1 and not self.settings["watched"]:
@@ -138,13 +138,13 @@ class Batch:
             for number in itertools.count():
                 if self.done >= self.total or self.stopped:
                     break
-                ItemProcess(self, number, items[self.done :], function, output_fd).run()
+                ItemProcess(self, number, items.after(self.done), function, output_fd).run()
         finally:
             self.flush(last=True)
         if self.terminated:
             os._exit(128 + signal.SIGTERM)
 
-    def _run_here(self, items: list[tuple[int, memoryview]], function: bytes, output_fd: int) -> None:
+    def _run_here(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
         """
         Runs a single item in this process, which saves a fork: if it dies there is no doubt what killed it. If it
         doesn't react to its timeout, Lithops ends the call some minutes later.

@@ -9,9 +9,9 @@ from typing import Any
 
 from . import results
 from .output import storable
+from .reduce.values import read_values
 from .shipped_modules import load_result
 from .storages import open_storage
-from .values import read_values
 
 #: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
 _MOST_WRITTEN = 20

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .frames import ItemBlocks
 from .isolation import end_group, lead_group, start_afresh
 from .items import CallSettings, ItemRunner
 from .output import take_output
@@ -78,14 +79,12 @@ class ItemProcess:
 
     :param batch: the call
     :param number: how many such processes the call has had before
-    :param items: index and pickled arguments of each
+    :param items: what it is to run
     :param function: the pickled function
     :param output_fd: descriptor of the file that takes what the function prints
     """
 
-    def __init__(
-        self, batch: WatchedCall, number: int, items: list[tuple[int, memoryview]], function: bytes, output_fd: int
-    ) -> None:
+    def __init__(self, batch: WatchedCall, number: int, items: ItemBlocks, function: bytes, output_fd: int) -> None:
         self.batch = batch
         self.number = number
         self.items = items
@@ -188,7 +187,7 @@ class ItemProcess:
             self._refuse(f"the memory through which the process that ran the function reports is damaged: {error}")
             return
         self.reported = last
-        self.batch.add_block([index for index, _ in self.items[first:last]], block)
+        self.batch.add_block(list(self.items.indices[first:last]), block)
 
     def _refuse(self, reason: str) -> None:
         """Ends the process, of which nothing is believed any more."""
@@ -202,7 +201,7 @@ class ItemProcess:
             self._fail_all(message.failure(), message.started)
         elif message.kind == ROWS:
             pass  # they were taken
-        elif self.reported >= len(self.items) or message.item != self.items[self.reported][0]:
+        elif self.reported >= len(self.items) or message.item != self.items.indices[self.reported]:
             self._refuse(f"the process that ran the function reported item {message.item}, which it wasn't running")
         elif message.kind == HANDED_BACK:
             self.batch.stopped = True
@@ -216,7 +215,7 @@ class ItemProcess:
         """Returns the item that runs by what was reported: items run in their order."""
         untaken = 0 if self.refused else max(0, self.ring.count - self.ring.taken)
         position = self.reported + untaken
-        return self.items[position][0] if position < len(self.items) else None
+        return self.items.indices[position] if position < len(self.items) else None
 
     def _since(self) -> float:
         """Returns `time.monotonic` of when the item that runs began, or of when we last heard of the process."""
@@ -224,7 +223,7 @@ class ItemProcess:
 
     def _fail_all(self, failure: dict[str, Any], started: float) -> None:
         """The function can't even be loaded: what holds for the first item holds for all."""
-        for index, _ in self.items[self.reported :]:
+        for index in self.items.indices[self.reported :]:
             self.batch.fail(index, load_failure(failure), started)
         self.reported = len(self.items)
 

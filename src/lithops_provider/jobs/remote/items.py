@@ -188,11 +188,11 @@ class ItemRunner:
         self.item_since = 0.0
         self.in_item = False
 
-    def run(self, items: Iterable[tuple[int, memoryview]]) -> None:
+    def run(self, items: Iterable[tuple[int, Any]]) -> None:
         """
         Runs the items and reports each.
 
-        :param items: index and pickled arguments of each
+        :param items: the index of each, and the item, see `lithops_provider.jobs.remote.frames.ItemBlocks`
         """
         with self.output.installed(), self._logging():
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -214,7 +214,7 @@ class ItemRunner:
             root.handlers[:], level = before
             root.setLevel(level)
 
-    def _run_all(self, items: Iterable[tuple[int, memoryview]]) -> None:
+    def _run_all(self, items: Iterable[tuple[int, Any]]) -> None:
         try:
             function, common_args, common_kwargs, injected = load_function(self.function)
             inject = injection.Injection(*injected)
@@ -225,13 +225,13 @@ class ItemRunner:
         self.inject = inject
         self._run_items(_caller(function, common_args, common_kwargs, inject), items)
 
-    def _run_items(self, call: Callable[[int, memoryview], Any], items: Iterable[tuple[int, memoryview]]) -> None:
+    def _run_items(self, call: Callable[[int, Any], Any], items: Iterable[tuple[int, Any]]) -> None:
         """Runs the items. All that is done here is done for each, so it has to be little."""
         clock, is_original, printed, inject = time.monotonic, self.is_original, self.output.is_there, self.inject
         add = _no_room if self.ring is None else self.ring.add
         longest, latest = 0.0, math.inf if self.begins else self.deadline
         since = self._begin_block()
-        for index, blob in items:
+        for index, item in items:
             if since > latest:
                 self._hand_back(index)
                 return
@@ -239,7 +239,7 @@ class ItemRunner:
             try:
                 self.item_since = since
                 self.in_item = True
-                result = dump_result(call(index, blob))
+                result = dump_result(call(index, item))
                 self.in_item = False
             except BaseException as error:
                 result = self._after_error(error)
@@ -359,13 +359,13 @@ def _no_room(result: bytes, since: float, seconds: float) -> int:
 
 def _caller(
     function: Any, common_args: tuple[Any, ...], common_kwargs: dict[str, Any], inject: injection.Injection
-) -> Callable[[int, memoryview], Any]:
-    """Returns what calls the function with an item, of which it takes the index and the pickled arguments."""
+) -> Callable[[int, Any], Any]:
+    """Returns what calls the function with an item, of which it takes the index and the arguments, pickled or not."""
     injects = inject.always
     loads = pickle.loads
 
-    def call(index: int, blob: memoryview) -> Any:
-        args, kwargs, special = loads(blob)
+    def call(index: int, item: Any) -> Any:
+        args, kwargs, special = loads(item) if type(item) is bytes else item
         if common_kwargs:
             kwargs = {**common_kwargs, **kwargs}
         if injects or special is not None:

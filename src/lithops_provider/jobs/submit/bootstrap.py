@@ -28,7 +28,8 @@ _MODULES = (
     "results",
     "sources",
     "storages",
-    "values",
+    "reduce",
+    "reduce.values",
     "injection",
     "reports",
     "items",
@@ -83,8 +84,10 @@ def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: byte
         sys.modules[package] = parent
         for name, compiled in marshal.loads(zlib.decompress(code)):  # noqa: S302 - our own code
             module = types.ModuleType(f"{package}.{name}")
-            module.__package__ = package
+            folder, _, last = module.__name__.rpartition(".")
+            module.__package__ = folder
+            module.__path__ = []  # it may be the folder of others
             sys.modules[module.__name__] = module
-            setattr(parent, name, module)
+            setattr(sys.modules[folder], last, module)
             exec(compiled, module.__dict__)  # noqa: S102 - our own code
     return sys.modules[f"{package}.batch"].run_batch(call, storage, function, settings)

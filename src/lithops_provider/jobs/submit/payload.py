@@ -1,4 +1,4 @@
-"""Pickles functions and items so that they arrive: by value whatever the functions' side can't import."""
+"""Pickles functions so that they arrive: by value whatever the functions' side can't import. items.py does items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
 from lithops_provider.jobs.submit.pickler import JobPickler, NeededModules, NotInRuntimeError, Shipped
 from lithops_provider.jobs.submit.unpicklable import find_culprit
-from lithops_provider.jobs.text import short_repr
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.remote.items import CallSettings
@@ -61,7 +60,7 @@ def dump_function(binding: Binding, modules: NeededModules | None = None, shippe
     value = (binding.function, binding.args, binding.kwargs, binding.injection())
     buffer = io.BytesIO()
     names: Shipped = {module: dict(members) for module, members in (shipped or {}).items()}
-    with _by_value(_modules_of(binding.function)):
+    with by_value(modules_of(binding.function)):
         try:
             pickler = JobPickler(buffer, modules, names)
             pickler.dump(value)
@@ -72,40 +71,6 @@ def dump_function(binding: Binding, modules: NeededModules | None = None, shippe
             raise NotPortableError(
                 f"the function {binding.name} can't be shipped: {_culprit(binding) or error}"
             ) from error
-
-
-def dump_items(
-    binding: Binding,
-    items: Iterable[tuple[Any, ...]],
-    modules: NeededModules | None = None,
-    shipped: Shipped | None = None,
-) -> list[bytes]:
-    """
-    Pickles items.
-
-    :param binding: their function, whose module may define their classes
-    :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
-    :param modules: gets the names of the modules that they need where they arrive
-    :param shipped: gets the classes and functions of the DAG file that they bring
-    :raises NotPortableError: an item can't be pickled; the message gives its index
-    """
-    buffer = io.BytesIO()
-    dumped = []
-    with _by_value(_modules_of(binding.function)):
-        pickler = JobPickler(buffer, modules, shipped)  # one for all: making one costs more than pickling an item
-        for index, item in enumerate(items):
-            full = item if len(item) == 3 else (*item, None)
-            try:
-                pickler.dump(full)
-            except Exception as error:
-                raise NotPortableError(
-                    f"item {index} can't be shipped: {short_repr(full[:2], 200)}: {error}"
-                ) from error
-            dumped.append(buffer.getvalue())
-            buffer.seek(0)
-            buffer.truncate()
-            pickler.clear_memo()
-    return dumped
 
 
 def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False) -> bytes:
@@ -122,7 +87,7 @@ def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False
     wrapper = functools.partial(
         bootstrap.call_wrapper, code=bootstrap.remote_code(swift, objects), function=function, settings=settings
     )
-    with _by_value([bootstrap]):
+    with by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))
 
 
@@ -132,7 +97,7 @@ def _dumps(value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _modules_of(function: Callable[..., Any]) -> list[ModuleType]:
+def modules_of(function: Callable[..., Any]) -> list[ModuleType]:
     """Returns the loaded modules that define the function, and what rebuilds it, that its workers can't import."""
     owner = getattr(function, "__self__", None)
     names = {getattr(entry, "__module__", None) for entry in (function, type(owner), *underlying_functions(function))}
@@ -161,8 +126,12 @@ def _importable(module: ModuleType) -> bool:
 
 
 @contextlib.contextmanager
-def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    """
+    Has functions and classes pickled by value as long as it lasts, although a fresh process here could import them.
 
+    :param modules: the modules that define them
+    """
     with _registry_lock:
         registered = []
         known = cloudpickle.list_registry_pickle_by_value()

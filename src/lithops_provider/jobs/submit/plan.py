@@ -67,9 +67,9 @@ def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:
     return memory
 
 
-def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
+def load_items(client: LithopsClient, job: LithopsJob) -> frames.ItemBlocks | None:
     """
-    Returns a job's pickled items, or None if they are missing or damaged.
+    Returns a job's items, or None if they are missing or damaged.
 
     :param client: where the job runs
     :param job: its value
@@ -78,10 +78,7 @@ def load_items(client: LithopsClient, job: LithopsJob) -> list[bytes] | None:
     if data is None:
         return None
     try:
-        items = [bytes(blob) for blob in frames.unpack(data)]
+        return frames.ItemBlocks(frames.unpack(data), range(job.items))
     except ValueError:
-        items = []
-    if len(items) == job.items:
-        return items
-    logger.warning("%s is damaged, and is taken to be missing", job.items_key(0))
-    return None
+        logger.warning("%s is damaged, and is taken to be missing", job.items_key(0))
+        return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import pickle
 import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from lithops_provider.jobs.adapter.compute import CallBatch
 from lithops_provider.jobs.binding.function import chunked
@@ -17,6 +17,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
 from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
+from lithops_provider.jobs.submit.cutting import cut_items
 from lithops_provider.jobs.submit.payload import dump_wrapper
 from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.runtime_check import check_runtime
@@ -96,7 +97,7 @@ def submit_round(
     planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
     if record is not None:
         record(planned.job)
-    client.put(planned.job.items_key(), frames.pack(planned.blobs))
+    client.put(planned.job.items_key(), frames.pack(itertools.chain.from_iterable(planned.blocks)))
     store_plan(client, planned.job, planned.calls, planned.runtime_memory)
     _send(client, planned, spec)
     return planned.job, planned.calls
@@ -109,13 +110,13 @@ class _PlannedRound:
 
     :param job: the job's value with the round
     :param calls: the indices of each call's items
-    :param blobs: the pickled items of the round, in this order
+    :param blocks: the items of each call, in blocks
     :param runtime_memory: MB; None for the configured
     """
 
     job: LithopsJob
     calls: list[Sequence[int]]
-    blobs: list[bytes]
+    blocks: list[list[bytes]]
     runtime_memory: int | None
 
 
@@ -133,10 +134,11 @@ def _plan_round(
     calls = number_of_calls(
         len(wanted), batch_size or options.batch_size, client.compute.capacity(), options.max_concurrency
     )
+    pieces = chunked(wanted, calls)
     return _PlannedRound(
         job=job.with_round(len(wanted), calls),
-        calls=chunked(wanted, calls),
-        blobs=spec.items if indices is None else [spec.items[index] for index in indices],
+        calls=pieces,
+        blocks=cut_items(spec.items, pieces),
         runtime_memory=runtime_memory or options.runtime_memory,
     )
 
@@ -154,7 +156,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
         function=dump_wrapper(spec.function, settings, swift="swift" in client.config, objects=spec.takes_object),
         function_name=spec.name,
         modules=spec.modules,
-        calls=_call_data(planned.calls, planned.blobs),
+        calls=_call_data(planned.calls, planned.blocks),
         timeout=limit,
         runtime_memory=planned.runtime_memory,
         extra_env=options.extra_env,
@@ -169,7 +171,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
     client.put(job.sent_key(), b"")
     logger.info(
         "Sent %d item(s) of %s in %d call(s) to %s as %s-%s",
-        len(planned.blobs),
+        job.rounds[-1].items,
         spec.name,
         len(planned.calls),
         job.backend,
@@ -196,14 +198,13 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
     }
 
 
-def _call_data(plan: list[Sequence[int]], blobs: list[bytes]) -> list[bytes]:
+def _call_data(plan: list[Sequence[int]], blocks: list[list[bytes]]) -> list[bytes]:
     """Returns the pickled argument of each call: which items it has, and where they lie in the items' object."""
-    offsets = [0, *accumulate(frames.packed_size(blob) for blob in blobs)]
     data = []
-    position = 0
-    for number, piece in enumerate(plan):
-        span = (offsets[position], offsets[position + len(piece)] - 1)
-        position += len(piece)
+    end = 0
+    for number, (piece, of_call) in enumerate(zip(plan, blocks, strict=True)):
+        start, end = end, end + sum(map(frames.packed_size, of_call))
+        span = (start, end - 1)
         call = {"call_id": f"{number:05d}", "indices": piece, "span": span}
         data.append(pickle.dumps({"call": call}))
     return data

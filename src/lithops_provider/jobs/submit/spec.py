@@ -9,18 +9,20 @@ import dataclasses
 import functools
 import hashlib
 import logging
-from collections.abc import Sequence
+import pickle
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
-from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
 from lithops_provider.jobs.submit.imports import all_imports, certain_imports, entry_code
-from lithops_provider.jobs.submit.payload import dump_function, dump_items
+from lithops_provider.jobs.submit.items import dump_arguments, dump_items
+from lithops_provider.jobs.submit.payload import dump_function
 from lithops_provider.jobs.submit.pickler import NeededModules, Shipped
 
 logger = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ class JobSpec:
     :param kind: ``call``, ``map`` or ``reduce``
     :param name: the function's name
     :param function: pickled, with what all items share
-    :param items: pickled arguments, one an item
+    :param items: pickled arguments of the items
     :param modules: names of the modules that it may need where it runs
     :param options: how to run it
     :param required_modules: names of those without which no call can run
@@ -86,7 +88,7 @@ class JobSpec:
     kind: JobKind
     name: str
     function: bytes
-    items: list[bytes]
+    items: ItemBlocks
     modules: set[str]
     options: Options
     required_modules: set[str] = field(default_factory=set)
@@ -102,7 +104,10 @@ class JobSpec:
         them. The digest of the items is of their bytes; if it differs, `same_items` compares their values. The values
         of a `WithDefaults` are left out, since some of them, such as ``try_number``, change with each try.
         """
-        digests = {"items": hashlib.sha256(frames.pack(self.items)).hexdigest()[:32]}
+        of_items = hashlib.sha256()
+        for block in self.items.blocks:
+            of_items.update(block)
+        digests = {"items": of_items.hexdigest()[:32]}
         problems: dict[str, UndigestibleError] = {}
         for what, blob in (("shared", self.shared), ("function", self.bare_function or self.function)):
             try:
@@ -119,57 +124,61 @@ class JobSpec:
         return digests
 
 
-def same_items(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+def same_items(old: ItemBlocks, new: ItemBlocks) -> bool:
     """
-    Tells whether two lists of items have equal values, though their bytes may differ.
+    Tells whether two jobs' items have equal values, though their bytes may differ.
 
     :param old: pickled items
     :param new: other pickled items
     """
     try:
         return len(old) == len(new) and all(
-            one == other or digest_pickle(one) == digest_pickle(other) for one, other in zip(old, new, strict=True)
+            one == other or digest_pickle(one) == digest_pickle(other)
+            for one, other in zip(_pickled(old), _pickled(new), strict=True)
         )
     except UndigestibleError as error:  # False is safe: it runs items twice at worst, True could give wrong results
         logger.warning("Whether the items have changed can't be told, so they are taken for others: %s", error)
         return False
 
 
+def _pickled(items: ItemBlocks) -> Iterator[bytes]:
+    """Yields each item pickled for itself."""
+    for _, item in items:
+        yield item if isinstance(item, bytes) else pickle.dumps(item, protocol=pickle.HIGHEST_PROTOCOL)
+
+
 def make_spec(
     kind: JobKind,
     binding: Binding,
-    items: Sequence[tuple[Any, ...]],
+    items: Iterable[tuple[Any, ...]] | ItemBlocks,
     options: Options | None = None,
-    blobs: list[bytes] | None = None,
 ) -> JobSpec:
     """
-    Pickles a bound function and its items.
+    Binds and pickles items, and pickles their function.
 
     :param kind: ``call``, ``map`` or ``reduce``
     :param binding: from `lithops_provider.jobs.binding.function`
-    :param items: from the same
+    :param items: from the same; or items that were pickled before
     :param options: how to run them
-    :param blobs: the pickled items, if they were pickled before
-    :raises InvalidInputError: an option is wrong, or something can't be pickled
+    :raises InvalidInputError: an option is wrong, the function doesn't take an item, or something can't be pickled
     """
     options = options or Options()
     options.check()
     modules = NeededModules()
     shipped: Shipped = {}
     code = entry_code(binding.function)
-    if blobs is None:
-        blobs = dump_items(binding, items, modules, shipped)
+    blocks = items if isinstance(items, ItemBlocks) else dump_items(binding, items, modules, shipped)
     function = dump_function(binding, modules, shipped)
     return JobSpec(
         kind=kind,
         name=binding.name,
         function=function,
-        items=blobs,
+        items=blocks,
         modules=modules.shipped,
         options=options,
         required_modules=modules.required | (certain_imports(code) if code else set()),
         mentioned_modules=all_imports(code) if code else set(),
         bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
-        shared=b"".join(dump_items(binding, [(binding.args, binding.kwargs)])),
+        shared=dump_arguments(binding),
         takes_object=binding.takes_object,
     )

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.remote import values as module
-from lithops_provider.jobs.remote.values import read_values
+from lithops_provider.jobs.remote.reduce import values as module
+from lithops_provider.jobs.remote.reduce.values import read_values
 from tests.jobs.remote.test_results import Store
 from tests.jobs.standins import CountingStorage
 from tests.programs import run_python
@@ -90,7 +90,7 @@ PEAK = """
 import resource, sys
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.remote.values import read_values
+from lithops_provider.jobs.remote.reduce.values import read_values
 
 client = LithopsClient(resolve_config())
 storage = client.storage

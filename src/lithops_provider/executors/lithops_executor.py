@@ -1,0 +1,209 @@
+"""The executor, as Airflow's scheduler sees it. What takes time is left to threads: sender.py and watcher.py."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.configuration import conf
+from airflow.executors.base_executor import PARALLELISM, BaseExecutor
+
+from lithops_provider.executors.reports import Report, Reports
+from lithops_provider.executors.sender import Sender
+from lithops_provider.executors.settings import SECTION, CallOptions, ExecutorSettings
+from lithops_provider.executors.watcher import Watcher
+from lithops_provider.executors.workload import Workload
+from lithops_provider.jobs.adapter.environment import environment_of_tasks
+from lithops_provider.jobs.adapter.fork_server import ForkServer
+from lithops_provider.jobs.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from lithops_provider.connection.settings import ConnectionSettings
+    from lithops_provider.jobs import LithopsClient
+
+#: What tasks import, which takes seconds: on this machine it is imported once, and each task is forked.
+_PRELOADED = (
+    "airflow.executors.base_executor",
+    "airflow.executors.workloads",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.providers.standard.operators.python",
+)
+#: Seconds for which a storage that fails is asked again while the scheduler's loop waits: when tasks are adopted.
+_STORAGE_PATIENCE = 5.0
+#: Seconds that the end of the scheduler waits for what is being sent, and for the watcher.
+_TO_END = 30.0
+
+
+class LithopsExecutor(BaseExecutor):
+    """
+    Runs tasks as calls of Lithops, on any of its backends. Everything that becomes ready within a moment goes as one
+    job, with a call for each task.
+
+    :param parallelism: tasks in flight at most
+    """
+
+    # Airflow 3.2 has callbacks, too, but runs them within its own executors alone.
+    supports_callbacks = hasattr(BaseExecutor, "run_workload")
+    supports_connection_test = True
+    supports_multi_team = True
+    serve_logs = True  # on localhost, tasks write their logs where the scheduler runs
+
+    def __init__(self, parallelism: int = PARALLELISM, *args: Any, **kwargs: Any) -> None:
+        super().__init__(parallelism, *args, **kwargs)
+        self._reports: Reports = Reports()
+        #: The workload that was sent last for each key; what becomes of earlier ones is of no interest any more.
+        self._latest: dict[Any, Workload] = {}
+        self._senders: dict[CallOptions, Sender] = {}
+        #: Keeps events of tasks alive until the scheduler has stored them. It takes them out of Airflow's own list one
+        #: by one, and with SQLAlchemy 2.1 each is gone before it is stored.
+        self._events: deque[Any] = deque(maxlen=1_000)
+        self._settings: ExecutorSettings | None = None
+        self._watcher: Watcher | None = None
+        self._fork_server: ForkServer | None = None
+
+    def start(self) -> None:
+        """
+        Gets ready to send workloads.
+
+        :raises ConfigurationError: an option of ``[lithops_executor]`` is wrong
+        """
+        own = getattr(self, "conf", conf)  # Airflow 3.1 has no configuration by team
+        self._settings = ExecutorSettings.read(lambda name: own.get(SECTION, name, fallback=None))
+        self._watcher = Watcher(self._reports, self._settings.poll_interval, self._storage)
+        self._fork_server = ForkServer(_PRELOADED, environment_of_tasks(os.environ))
+
+    def _process_workloads(self, workload_items: Sequence[Any]) -> None:
+        """Has workloads sent. Returns at once."""
+        for given in workload_items:
+            workload = Workload.of(given)
+            for waiting in ("queued_tasks", "queued_callbacks", "queued_connection_tests"):
+                getattr(self, waiting, {}).pop(workload.key, None)
+            self.running.add(workload.key)
+            self._latest[workload.key] = workload
+            try:
+                options = self._started()[0].options.with_executor_config(_executor_config(given))
+            except InvalidInputError as error:
+                self._reports.append(Report(workload, workload.failure, True, str(error)))
+                continue
+            self._sender(options).send(workload)
+
+    def _started(self) -> tuple[ExecutorSettings, Watcher]:
+        if self._settings is None or self._watcher is None:
+            raise RuntimeError("the LithopsExecutor was not started; Airflow's scheduler calls start()")
+        return self._settings, self._watcher
+
+    def _sender(self, options: CallOptions) -> Sender:
+        """Returns the sender of tasks with these options. Each has a thread: one that is slow holds no other."""
+        if options not in self._senders:
+            settings, watcher = self._started()
+            server = settings.server or _execution_api_server_url(getattr(self, "conf", conf))
+            self._senders[options] = Sender(
+                settings, options, _connect, watcher.watch, self._reports, server, self._fork_server
+            )
+        return self._senders[options]
+
+    def sync(self) -> None:
+        """Takes what the threads have found out since the last time."""
+        for _ in range(len(self._reports)):
+            report = self._reports.popleft()
+            key = report.workload.key
+            if self._latest.get(key) is not report.workload:
+                continue  # a deferred task has come back and was sent anew, before the end of its first call was seen
+            if not report.over:
+                self.change_state(key, report.state, report.info, remove_running=False)
+                continue
+            del self._latest[key]
+            if report.state is None:
+                self.running.discard(key)
+                continue
+            if report.info is not None:
+                self._explain(report)
+            self.change_state(key, report.state, report.info)
+
+    def _explain(self, report: Report) -> None:
+        """Says why a call has failed, where people look for it: the scheduler's log, and the task's events."""
+        said = "\n".join(filter(None, (report.info, report.output)))
+        self.log.error("The call of %s has failed: %s", report.workload.key, said)
+        self.log_task_event(event="lithops executor", extra=said, ti_key=report.workload.key)
+        self._events.extend(self._task_event_logs)
+
+    def _storage(self) -> LithopsClient:
+        """Returns a client for the bucket of jobs whose tasks say nothing about their executor."""
+        settings, _ = self._started()
+        return _connect(settings.connection(settings.options), patience=_STORAGE_PATIENCE)
+
+    def try_adopt_task_instances(self, tis: Sequence[Any]) -> list[Any]:
+        """
+        Goes on with tasks of a scheduler that has died. Their calls are found by the records in storage, so this waits
+        for the storage. If that doesn't answer, all are taken as they are: a task that runs tells Airflow itself how it
+        ends, while one that is started again would run twice.
+
+        :param tis: the task instances
+        :returns: those whose calls were never sent, or are over: Airflow starts them again
+        """
+        own = {workload.id for workload in self._latest.values()}  # this scheduler's own, which was taken for dead
+        workloads = {str(ti.id): Workload(ti.key, str(ti.id)) for ti in tis if str(ti.id) not in own}
+        try:
+            adopted = self._started()[1].adopt(self._storage(), workloads)
+        except Exception:
+            self.log.exception(
+                "%d task(s) of another scheduler are left as they are: where their calls are can't be read. Those that "
+                "don't run are noticed by [scheduler] task_queued_timeout and task_instance_heartbeat_timeout",
+                len(workloads),
+            )
+            return []
+        for name in adopted:
+            workload = workloads[name]
+            self.running.add(workload.key)
+            self._latest[workload.key] = workload
+        return [ti for ti in tis if str(ti.id) not in adopted | own]
+
+    def revoke_task(self, *, ti: Any) -> None:
+        """
+        Forgets a task that is queued for too long. Should its call begin after all, Airflow refuses it, if another one
+        has begun by then.
+
+        :param ti: the task instance
+        """
+        self.queued_tasks.pop(ti.key, None)
+        self.running.discard(ti.key)
+        workload = self._latest.pop(ti.key, None)
+        if workload is not None and self._watcher is not None:
+            self._watcher.forget(workload)
+
+    def end(self) -> None:
+        """Sends what is waiting, and leaves off. Tasks go on; the next scheduler takes them over."""
+        for sender in self._senders.values():
+            sender.stop(_TO_END)
+        if self._watcher is not None:
+            self._watcher.stop(_TO_END)
+        if self._fork_server is not None:
+            self._fork_server.stop()
+        self._senders.clear()
+        self._watcher = None
+
+    def terminate(self) -> None:
+        """Does what `end` does: nothing here holds the scheduler for long."""
+        self.end()
+
+
+def _executor_config(workload: Any) -> Any:
+    """Returns what a task says about its executor; callbacks and tests of connections say nothing."""
+    return getattr(getattr(workload, "ti", None), "executor_config", None)
+
+
+def _execution_api_server_url(source: Any) -> str:
+    """Returns the address of the Execution API that Airflow is configured with, as LocalExecutor finds it."""
+    base = source.get("api", "base_url", fallback="/") or "/"
+    if base.startswith("/"):
+        base = f"http://localhost:8080{base}"
+    return str(source.get("core", "execution_api_server_url", fallback=f"{base.rstrip('/')}/execution/"))
+
+
+def _connect(settings: ConnectionSettings, patience: float = 60.0) -> LithopsClient:
+    from lithops_provider.status.storage import connect
+
+    return connect(settings, patience=patience)

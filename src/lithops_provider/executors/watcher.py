@@ -1,0 +1,235 @@
+"""Follows the jobs of the executor, in a thread, and cleans up behind them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from airflow.utils.state import TaskInstanceState
+
+from lithops_provider.executors.records import delete_record, has_record, read_records
+from lithops_provider.executors.reports import Report, Reports
+from lithops_provider.executors.workload import Workload
+from lithops_provider.jobs import LithopsClient, LithopsJob, clean_job
+from lithops_provider.jobs.errors import LithopsJobError
+from lithops_provider.jobs.follow.follower import Follower
+from lithops_provider.jobs.gather.call_ends import failure_of_call
+
+logger = logging.getLogger(__name__)
+
+
+#: Seconds between looks at a job that another scheduler has sent, as long as none of its workloads was adopted; and for
+#: which it is kept once it is over. If that scheduler is alive, it has cleaned up by then.
+_FOREIGN_INTERVAL = 60.0
+_FOREIGN_KEPT = 600.0
+
+
+#: What the Execution API answers to a call that begins when its token has expired.
+_EXPIRED = "Signature has expired"
+_EXPIRED_HINT = (
+    "; the call began later than its token is valid: raise [scheduler] task_queued_timeout (with Airflow 3.1 "
+    "[execution_api] jwt_expiration_time), or lower [core] parallelism to what the backend runs at once"
+)
+
+
+@dataclass(eq=False)
+class WatchedJob:
+    """
+    A job whose calls run workloads, one each.
+
+    :param job: its value
+    :param client: for its storage
+    :param follower: of its only round
+    :param foreign: whether another scheduler has sent it
+    :param workloads: by the numbers of their calls; those that are over are taken out
+    :param due: `time.monotonic` of the next look
+    :param begun: the calls that have begun
+    :param over_since: `time.monotonic` of when a foreign job was over
+    """
+
+    job: LithopsJob
+    client: LithopsClient
+    follower: Follower
+    foreign: bool = False
+    workloads: dict[int, Workload] = field(default_factory=dict)
+    due: float = 0.0
+    begun: set[int] = field(default_factory=set)
+    over_since: float | None = None
+
+    def call_of(self, number: int) -> str:
+        """Returns the name of a call, which tells its job, too."""
+        return f"{self.job.executor_id}-{self.job.job_ids[-1]}/{number:05d}"
+
+
+class Watcher:
+    """
+    Follows jobs.
+
+    :param reports: takes what becomes of their workloads
+    :param poll_interval: seconds between looks at a job; they become rarer while nothing changes
+    :param connect: opens the storage in which another scheduler may have left jobs; None if there is none
+    """
+
+    def __init__(
+        self, reports: Reports, poll_interval: float, connect: Callable[[], LithopsClient] | None = None
+    ) -> None:
+        self._reports = reports
+        self._poll_interval = poll_interval
+        self._connect = connect
+        self._jobs: list[WatchedJob] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="lithops-executor-watcher", daemon=True)
+        self._thread.start()
+
+    def watch(
+        self, job: LithopsJob, client: LithopsClient, workloads: Mapping[int, Workload], *, foreign: bool = False
+    ) -> None:
+        """
+        Follows a job from now on.
+
+        :param job: its value
+        :param client: for its storage, used by nobody else
+        :param workloads: by the number of their call
+        :param foreign: whether another scheduler has sent it
+        """
+        with self._lock:
+            watched = next((one for one in self._jobs if one.job.executor_id == job.executor_id), None)
+            if watched is None:
+                watched = WatchedJob(job, client, Follower(client, job, self._poll_interval), foreign)
+                self._jobs.append(watched)
+            watched.workloads.update(workloads)
+            watched.due = 0.0
+        self._reports.extend(
+            Report(one, TaskInstanceState.QUEUED, False, watched.call_of(number))
+            for number, one in workloads.items()
+            if one.running is None  # only tasks have a field for the id of their call
+        )
+        self._wake.set()
+
+    def adopt(self, client: LithopsClient, workloads: Mapping[str, Workload]) -> set[str]:
+        """
+        Follows workloads that another scheduler has sent. Reads a record for each job that isn't over.
+
+        :param client: for the storage in which they are
+        :param workloads: by `Workload.id`
+        :returns: the ids of those that are followed now; of the others, nothing was sent, or all is over
+        :raises LithopsJobError: the storage doesn't answer
+        """
+        adopted: set[str] = set()
+        for record in sorted(read_records(client), key=lambda one: one.job.created, reverse=True):
+            # A task that was deferred and has come back is in two jobs: the later one counts.
+            found = {number: one for number, one in enumerate(record.ids) if one in workloads and one not in adopted}
+            if found:
+                own = LithopsClient(client.config, patience=0.0)
+                self.watch(record.job, own, {number: workloads[one] for number, one in found.items()}, foreign=True)
+                adopted.update(found.values())
+        return adopted
+
+    def forget(self, workload: Workload) -> None:
+        """Reports nothing of a workload any more."""
+        with self._lock:
+            for watched in self._jobs:
+                for number in [number for number, one in watched.workloads.items() if one is workload]:
+                    del watched.workloads[number]
+
+    def stop(self, seconds: float) -> None:
+        """
+        Leaves off. The jobs go on.
+
+        :param seconds: how long to wait until it has
+        """
+        self._stopped = True
+        self._wake.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        self._find_foreign()
+        while not self._stopped:
+            self._wake.clear()
+            with self._lock:
+                jobs = list(self._jobs)
+            for watched in jobs:
+                if watched.due <= time.monotonic() and not self._stopped:
+                    self._look(watched)
+            due = min((watched.due for watched in jobs), default=time.monotonic() + _FOREIGN_INTERVAL)
+            self._wake.wait(max(0.0, due - time.monotonic()))
+
+    def _find_foreign(self) -> None:
+        """Takes the jobs that other schedulers have left behind, so that somebody cleans up behind them."""
+        if self._connect is None:
+            return
+        try:
+            client = self._connect()
+            for record in read_records(client):
+                self.watch(record.job, LithopsClient(client.config, patience=0.0), {}, foreign=True)
+        except Exception as error:
+            logger.warning("Jobs that other schedulers may have left can't be looked for: %s", error)
+
+    def _look(self, watched: WatchedJob) -> None:
+        """Looks at a job once, and says when to look again."""
+        try:
+            watched.follower.poll()
+            for number in list(watched.workloads):
+                self._judge(watched, number)
+            if watched.follower.over:
+                self._finish(watched)
+        except LithopsJobError as error:
+            logger.warning("Job %s of the executor can't be looked at: %s", watched.job.executor_id, error)
+        except Exception:
+            logger.exception("Looking at job %s of the executor failed", watched.job.executor_id)
+        idle = watched.foreign and not watched.workloads
+        watched.due = time.monotonic() + (_FOREIGN_INTERVAL if idle else watched.follower.delay)
+        if idle and not has_record(watched.client, watched.job):
+            self._drop(watched)  # its own scheduler has cleaned up
+
+    def _drop(self, watched: WatchedJob) -> None:
+        with self._lock:
+            if watched in self._jobs:
+                self._jobs.remove(watched)
+
+    def _judge(self, watched: WatchedJob, number: int) -> None:
+        """Reports what a listing says of a call, if that is anything new."""
+        state = watched.follower.calls.get(f"{number:05d}")
+        workload = watched.workloads.get(number)
+        if state is None or workload is None:
+            return
+        if state.done or state.ended:
+            failure = failure_of_call(watched.client, watched.job, number, state)
+            self._report_end(workload, failure)
+            watched.workloads.pop(number, None)
+        elif number not in watched.begun:
+            watched.begun.add(number)
+            if workload.running is not None:
+                self._reports.append(Report(workload, workload.running, False))
+
+    def _report_end(self, workload: Workload, failure: dict[str, str] | None) -> None:
+        if failure is None:
+            self._reports.append(Report(workload, workload.success, True))
+            return
+        if failure["type"] == "TaskAlreadyRunningError":  # it was revoked, and another call has begun before this one
+            self._reports.append(Report(workload, None, True))
+            return
+        info = f"its call has failed: {failure['type']}: {failure['message']}"
+        if _EXPIRED in failure["message"]:
+            info += _EXPIRED_HINT
+        output = "\n".join(filter(None, (failure["output"], failure["traceback"])))
+        self._reports.append(Report(workload, workload.failure, True, info, output))
+
+    def _finish(self, watched: WatchedJob) -> None:
+        """Reports calls that can't report any more, and deletes what the job has left."""
+        reason = watched.follower.end.lost or "its call never reported"
+        for workload in watched.workloads.values():
+            self._reports.append(Report(workload, workload.failure, True, f"its call is lost: {reason}"))
+        watched.workloads.clear()
+        if watched.foreign:
+            watched.over_since = watched.over_since or time.monotonic()
+            if time.monotonic() - watched.over_since < _FOREIGN_KEPT:
+                return
+        self._drop(watched)
+        clean_job(watched.client, watched.job)
+        delete_record(watched.client, watched.job)

@@ -1,0 +1,112 @@
+"""
+The function that every call of the executor runs, and what the executor knows of a workload: a task, a callback or the
+test of a connection. The function is pickled by value, so a runtime needs Airflow, but not this package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from airflow.utils.state import TaskInstanceState
+
+#: The option of Linux's prctl that sends a signal when the parent ends.
+_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """
+    A workload on its way.
+
+    :param key: what Airflow knows it by
+    :param id: names it in storage: for a task, the id of its try
+    :param data: the workload as JSON. A secret: it holds the token by which the task talks to Airflow
+    :param running: state to report once it has begun; None if that is nothing to report
+    :param success: state to report when its call has ended well, whatever has become of the task
+    :param failure: state to report when its call has failed
+    """
+
+    key: Any
+    id: str
+    data: str = field(repr=False, default="")
+    running: Any = None
+    success: Any = TaskInstanceState.SUCCESS
+    failure: Any = TaskInstanceState.FAILED
+
+    @classmethod
+    def of(cls, workload: Any) -> Workload:
+        """
+        Returns what the executor needs of one of Airflow's workloads.
+
+        :param workload: from ``BaseExecutor.queue_workload``
+        """
+        data = workload.model_dump_json()
+        if not hasattr(workload, "key"):  # Airflow 3.1: a task, there is nothing else
+            return cls(workload.ti.key, str(workload.ti.id), data)
+        return cls(
+            workload.key,
+            str(workload.ti.id if hasattr(workload, "ti") else workload.key),
+            data,
+            workload.running_state,
+            workload.success_state,
+            workload.failure_state,
+        )
+
+
+def run_workload(workload: str, server: str) -> int:
+    """
+    Runs a workload, as the LocalExecutor does in a process of its own. What becomes of a task, Airflow's supervisor
+    tells the Execution API.
+
+    :param workload: as JSON
+    :param server: address of the Execution API
+    :returns: the exit code of the task's process
+    :raises RuntimeError: the Airflow here can't read the workload
+    """
+    from airflow import __version__
+    from airflow.executors import workloads
+    from airflow.executors.base_executor import BaseExecutor
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        parsed: Any = TypeAdapter(workloads.All).validate_json(workload)
+    except ValidationError as error:
+        # The error itself would quote the workload, and with it the token.
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
+        )
+        raise RuntimeError(
+            f"Airflow {__version__} of the runtime can't read the workload: {wrong}; install the scheduler's Airflow "
+            "in the runtime"
+        ) from None
+    os.register_at_fork(after_in_child=partial(_end_with_supervisor, os.getpid()))
+    if hasattr(BaseExecutor, "run_workload"):
+        return BaseExecutor.run_workload(parsed, server=server)
+    from airflow.sdk.execution_time.supervisor import supervise  # Airflow 3.1 and 3.2
+
+    return supervise(
+        ti=parsed.ti,
+        bundle_info=parsed.bundle_info,
+        dag_rel_path=parsed.dag_rel_path,
+        token=parsed.token,
+        server=server,
+        log_path=parsed.log_path,
+    )
+
+
+def _end_with_supervisor(supervisor: int) -> None:
+    """
+    Has the process of a task be killed when its supervisor is. Airflow would not hear of it any more, would start the
+    task again, and so run it twice at once.
+
+    :param supervisor: process id
+    """
+    if os.getppid() == supervisor:
+        with contextlib.suppress(AttributeError, OSError):  # not Linux
+            ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -1,0 +1,166 @@
+"""
+Starts the runners of the localhost backend by forking a process that has imported what their functions need, where each
+would otherwise import it anew. For functions that need much, as Airflow's tasks do: that takes seconds. The executor
+makes one, and localhost.py has it start runners.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from lithops_provider.jobs.errors import SubmitError
+
+#: Seconds that the process may take to import everything, and to fork.
+_TO_START = 300.0
+
+#: Source of the process. Lines that it reads are names of job files; for each it forks a runner, which leads a session,
+#: and answers by its process id. It ends when whoever started it has ended. The title of a runner is what
+#: follow/processes.py recognises runners by: they have no command line of their own. setproctitle comes with Airflow.
+_SERVER = """
+import contextlib, gc, importlib, os, signal, sys
+from setproctitle import setproctitle
+
+{prepare}
+
+def serve(main):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in {preload!r}:
+        with contextlib.suppress(Exception):  # whoever needs it says what is wrong with it
+            importlib.import_module(name)
+    gc.freeze()
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    answers.write("ready\\n")
+    for line in sys.stdin:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        file = line.rstrip("\\n")
+        pid = os.fork()
+        if pid == 0:
+            run(main, answers, file)
+        answers.write(f"{{pid}}\\n")
+
+def run(main, answers, file):
+    code = 1
+    try:
+        os.setsid()
+        answers.close()
+        with open(os.devnull) as nothing:
+            os.dup2(nothing.fileno(), 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        gc.unfreeze()
+        setproctitle(f"lithops runner {{file}}")
+        sys.argv = ["runner", "run_job", file]
+        main()
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    finally:
+        os._exit(code)
+
+serve(main)
+"""
+
+
+class ForkServer:
+    """
+    A process that forks runners. It is started when the first is wanted, and again if it has died.
+
+    :param preload: names of the modules that it imports first; those that can't be imported are left out
+    :param environment: of the runners, and of the functions in them
+    """
+
+    def __init__(self, preload: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._preload = tuple(preload)
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def start_runner(self, prepare: str, file: str, log: str) -> int:
+        """
+        Starts the runner of a job.
+
+        :param prepare: source that prepares a runner, and leaves the runner's ``main`` in a variable of that name
+        :param file: the job file
+        :param log: file that takes what runners print
+        :returns: the runner's process id
+        :raises SubmitError: it can't be started
+        """
+        with self._lock:
+            for attempt in range(2):
+                if self._process is None or self._process.poll() is not None:
+                    self._start(prepare, log)
+                answer = self._ask(file)
+                if answer.isdigit():
+                    return int(answer)
+                self._end()
+                if attempt:
+                    break
+        raise SubmitError(f"the process that starts runners on this machine answered {answer!r:.100}; see {log}")
+
+    def stop(self) -> None:
+        """Ends the process. Runners go on."""
+        with self._lock:
+            self._end()
+
+    def _start(self, prepare: str, log: str) -> None:
+        source = _SERVER.format(prepare=prepare, preload=self._preload)
+        with open(log, "ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", source],
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+            )
+        if (answer := self._read_line()) != "ready":
+            self._end()
+            raise SubmitError(f"the process that starts runners on this machine has not started: {answer!r}; see {log}")
+
+    def _ask(self, file: str) -> str:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{file}\n".encode())
+            self._process.stdin.flush()
+        except OSError:  # it has died
+            return ""
+        return self._read_line()
+
+    def _read_line(self) -> str:
+        """Returns the next line of the process; what has come of it if it ends, or takes too long."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        found = b""
+        descriptor = self._process.stdout.fileno()
+        end = time.monotonic() + _TO_START
+        while not found.endswith(b"\n") and (left := end - time.monotonic()) > 0:
+            if not select.select([descriptor], [], [], left)[0]:
+                break
+            piece = os.read(descriptor, 100)
+            if not piece:
+                break
+            found += piece
+        return found.decode(errors="replace").strip()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:  # it imports, or hangs
+            process.kill()
+            process.wait()

@@ -1,0 +1,74 @@
+"""
+Reads how single calls have ended while others of their round still run, and unpickles nothing, so that Airflow's
+scheduler may do it. The executor calls it.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.follower import CallState
+from lithops_provider.jobs.gather.headers import read_header
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.items import MAX_TRACEBACK
+from lithops_provider.jobs.remote.output import storable
+from lithops_provider.jobs.remote.parts import DamagedPartError
+from lithops_provider.jobs.remote.results import current_parts
+
+#: Characters kept of what the worker of a call has logged.
+_LOG_TAIL = 4_000
+#: Bytes of such a log that are unpacked: it comes from where a user's function ran.
+_MOST_LOG = 1 << 20
+
+
+def failure_of_call(client: LithopsClient, job: LithopsJob, number: int, state: CallState) -> dict[str, Any] | None:
+    """
+    Returns why the only item of a call has failed.
+
+    :param client: where the job runs
+    :param job: the job; each call of its last round has one item
+    :param number: of the call
+    :param state: what a listing says of the call: that it has an outcome, or has ended
+    :returns: ``type``, ``message``, ``traceback`` and ``output``; None if the item has succeeded
+    """
+    if state.done:
+        if not state.failed:
+            return None
+        return _reported(client, job, state) or _failure("Error", "what it reported can't be read")
+    status = client.get_json(job.bucket, f"{job.round_prefix()}/{number:05d}/status.json") or {}
+    message = "the call ended without an outcome" if not status.get("exception") else "the call died"
+    return _failure("CallDiedError", message, output=_log_of(status))
+
+
+def _failure(kind: str, message: str, traceback: str = "", output: str = "") -> dict[str, Any]:
+    return {"type": kind, "message": message, "traceback": traceback, "output": output}
+
+
+def _reported(client: LithopsClient, job: LithopsJob, state: CallState) -> dict[str, Any] | None:
+    for key in current_parts(state.parts):
+        try:
+            header = read_header(client, job.bucket, key, job.items)
+        except DamagedPartError:
+            continue
+        if header is not None and header.failures:
+            index, failure = next(iter(header.failures.items()))
+            kind, message, traceback = (
+                storable(str(failure.get(name, "")), MAX_TRACEBACK) for name in ("type", "message", "traceback")
+            )
+            return _failure(kind, message, traceback, header.output.get(index, ""))
+    return None
+
+
+def _log_of(status: dict[str, Any]) -> str:
+    """Returns the end of what the worker of a call has logged."""
+    logs = status.get("logs")
+    if not isinstance(logs, str):
+        return ""
+    try:
+        data = zlib.decompressobj().decompress(base64.b64decode(logs), _MOST_LOG)
+    except (ValueError, zlib.error):
+        return ""
+    return storable(data.decode("utf-8", "replace")[-_LOG_TAIL:], _LOG_TAIL)

@@ -1,0 +1,1 @@
+"""What functions read of other jobs' results, and how they reduce them."""

@@ -1,0 +1,41 @@
+"""Reduces that need more than one phase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.airflow_version import AIRFLOW
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
+    conf = {"folder": str(folder)}
+    return {how: airflow.api.trigger(f"reduce_{how}", conf) for how in ("sync", "deferred")}
+
+
+@pytest.fixture(params=["sync", "deferred"])
+def run(request: pytest.FixtureRequest, started: dict[str, DagRun]) -> DagRun:
+    return started[request.param].wait()
+
+
+def test_a_tree_has_a_phase_for_each_level(run: DagRun) -> None:
+    assert run.xcom("tree") == sum(range(30))
+    jobs = run.xcom("tree", key="lithops_job")["jobs"]
+    assert [(phase, job["items"]) for phase, job in jobs.items()] == [
+        ("map", 30),
+        ("reduce-1", 6),
+        ("reduce-2", 2),
+        ("reduce", 1),
+    ]
+    assert set(run.xcom("tree", key="lithops_summary")) == set(jobs)
+
+
+def test_a_failed_call_of_a_tree_fails_the_task_and_a_retry_sends_it_alone(run: DagRun) -> None:
+    assert run.xcom("tree_with_a_failure") == 6
+    assert run.task("tree_with_a_failure")["try_number"] == 2
+    jobs = run.xcom("tree_with_a_failure", key="lithops_job")["jobs"]
+    if AIRFLOW >= (3, 3):  # older ones have nothing to remember a job of an earlier try by
+        assert [entry["items"] for entry in jobs["reduce-1"]["rounds"]] == [2, 1]

@@ -1,0 +1,113 @@
+"""The executor as the scheduler's loop uses it; its threads are replaced by what they would report."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+from airflow.utils.state import TaskInstanceState
+
+from lithops_provider.executors import LithopsExecutor
+from lithops_provider.executors.reports import Report
+from lithops_provider.executors.settings import CallOptions, ExecutorSettings
+from lithops_provider.executors.workload import Workload
+from tests.executors.workloads import task
+
+
+class Loop:
+    """An executor that was started, with what it has sent by options."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.executor = LithopsExecutor(parallelism=4)
+        self.sent: list[tuple[CallOptions, Workload]] = []
+        monkeypatch.setattr(self.executor, "_started", lambda: (ExecutorSettings(), None))
+        monkeypatch.setattr(self.executor, "_sender", self._sender)
+
+    def _sender(self, options: CallOptions) -> Any:
+        loop = self
+
+        class Sender:
+            def send(self, workload: Workload) -> None:
+                loop.sent.append((options, workload))
+
+        return Sender()
+
+    def queue(self, *tasks: Any) -> list[Workload]:
+        """Queues tasks, and returns what the heartbeat has sent."""
+        before = len(self.sent)
+        for one in tasks:
+            self.executor.queue_workload(one, session=None)
+        self.executor.heartbeat()
+        return [workload for _, workload in self.sent[before:]]
+
+    def report(self, workload: Workload, state: TaskInstanceState, over: bool = True, info: Any = None) -> None:
+        """Reports, as a thread does, and has the scheduler look."""
+        self.executor._reports.append(Report(workload, state, over, info))
+        self.executor.sync()
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
+    return Loop(monkeypatch)
+
+
+def test_no_more_are_sent_than_may_be_in_flight(loop: Loop) -> None:
+    tasks = [task(f"task{number}") for number in range(6)]
+    sent = loop.queue(*tasks)
+    assert len(sent) == 4 == len(loop.executor.running)
+    loop.report(sent[0], TaskInstanceState.SUCCESS)
+    assert len(loop.queue()) == 1
+    assert loop.executor.slots_available == -1  # four run, and one waits
+
+
+def test_the_end_of_a_call_is_reported(loop: Loop) -> None:
+    good, bad = loop.queue(task("good"), task("bad"))
+    loop.report(good, TaskInstanceState.QUEUED, over=False, info="call 1")
+    assert loop.executor.get_event_buffer() == {good.key: (TaskInstanceState.QUEUED, "call 1")}
+    loop.report(good, TaskInstanceState.SUCCESS)
+    loop.report(bad, TaskInstanceState.FAILED, info="its call is lost")
+    assert loop.executor.get_event_buffer() == {
+        good.key: (TaskInstanceState.SUCCESS, None),
+        bad.key: (TaskInstanceState.FAILED, "its call is lost"),
+    }
+    assert not loop.executor.running
+    kept = weakref.ref(loop.executor._task_event_logs[0])
+    (event,) = (loop.executor._task_event_logs.popleft() for _ in range(1))
+    assert (event.task_id, event.extra) == ("bad", "its call is lost")
+    del event
+    assert kept() is not None  # until the scheduler has stored it
+
+
+def test_the_first_call_of_a_task_that_was_deferred_and_came_back_is_not_taken_for_the_second(loop: Loop) -> None:
+    """Else the scheduler would fail the task, which it has queued: its executor says that it has ended."""
+    given = task()
+    (first,) = loop.queue(given)
+    (second,) = loop.queue(given)
+    loop.report(first, TaskInstanceState.SUCCESS)
+    assert loop.executor.get_event_buffer() == {}
+    assert second.key in loop.executor.running
+    loop.report(second, TaskInstanceState.SUCCESS)
+    assert loop.executor.get_event_buffer() == {second.key: (TaskInstanceState.SUCCESS, None)}
+
+
+def test_what_a_task_says_about_its_executor_chooses_its_sender(loop: Loop) -> None:
+    loop.queue(task("plain"), task("large", runtime_memory=4096))
+    assert {workload.key.task_id: options for options, workload in loop.sent} == {
+        "plain": CallOptions(),
+        "large": CallOptions(runtime_memory=4096),
+    }
+
+
+def test_a_task_that_says_something_wrong_fails_and_is_not_sent(loop: Loop) -> None:
+    wrong = task("wrong", pod_override="x")
+    assert loop.queue(wrong) == []
+    ((state, info),) = loop.executor.get_event_buffer().values()
+    assert state == TaskInstanceState.FAILED
+    assert "executor_config has 'pod_override', which the LithopsExecutor doesn't know" in info
+
+
+def test_it_says_what_it_is_for() -> None:
+    assert LithopsExecutor.supports_callbacks
+    assert LithopsExecutor.supports_connection_test
+    assert not LithopsExecutor.is_local

@@ -1,0 +1,100 @@
+"""Workloads are sent, followed and forgotten: the threads of the executor against a real localhost backend."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.utils.state import TaskInstanceState
+
+from lithops_provider.executors.records import PREFIX, JobRecord
+from lithops_provider.jobs import LithopsClient
+from lithops_provider.jobs.errors import StorageUnavailableError
+from lithops_provider.jobs.follow.processes import runner_pids
+from tests.executors.conftest import Threads
+from tests.executors.workloads import TOKEN, workload
+from tools.waiting import wait_until
+
+
+def records(client: LithopsClient) -> list[JobRecord]:
+    keys = client.keys(client.bucket, PREFIX)
+    return [JobRecord.from_json(client.get_json(client.bucket, key)) for key in keys]
+
+
+def assert_nothing_is_left(client: LithopsClient, record: JobRecord) -> None:
+    def left() -> list[str]:
+        return [*client.keys(client.bucket, record.job.prefix), *client.keys(client.bucket, PREFIX)]
+
+    wait_until(lambda: not left(), lambda: f"These are left: {left()}")
+
+
+def test_each_workload_ends_by_itself_and_nothing_is_left(
+    threads: Threads, client: LithopsClient, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    good, bad, dead = workload(f"ok {TOKEN}", "good"), workload("raise no", "bad"), workload("die", "dead")
+    slow = workload(f"wait {go}", "slow")
+    for one in (good, bad, dead, slow):
+        threads.sender.send(one)
+    ends = threads.wait_for_end(good, bad, dead)
+
+    assert slow not in ends
+    (record,) = records(client)
+    assert record.ids == tuple(one.id for one in (good, bad, dead, slow))
+    assert TOKEN not in record.to_json().decode()
+    assert (ends[good].state, ends[good].info) == (TaskInstanceState.SUCCESS, None)
+    assert ends[bad].state == ends[dead].state == TaskInstanceState.FAILED
+    assert ends[bad].info == "its call has failed: ValueError: no"
+    assert "killed by SIGKILL" in str(ends[dead].info)
+    assert "last words" in ends[dead].output
+    calls = {report.workload: report.info for report in threads.seen if not report.over}
+    assert calls[slow] == f"{record.job.executor_id}-M000/00003"
+
+    go.touch()
+    assert threads.wait_for_end(slow)[slow].state == TaskInstanceState.SUCCESS
+    assert_nothing_is_left(client, record)
+
+
+def test_calls_whose_runner_is_killed_fail_at_once(threads: Threads, client: LithopsClient, tmp_path: Path) -> None:
+    begun = workload(f"wait {tmp_path / 'never'}")
+    threads.sender.send(begun)
+    wait_until(lambda: any(report.workload is begun for report in threads.reports), lambda: "It was not sent.")
+    (record,) = records(client)
+    wait_until(lambda: runner_pids(record.job), lambda: "There is no runner.")
+    for pid in runner_pids(record.job):
+        os.kill(pid, signal.SIGKILL)
+
+    end = threads.wait_for_end(begun)[begun]
+    assert end.state == TaskInstanceState.FAILED
+    assert end.info == "its call is lost: the process that ran the calls on this machine is gone"
+    assert_nothing_is_left(client, record)
+
+
+def test_what_cannot_be_sent_fails_and_the_sender_goes_on(threads: Threads, client: LithopsClient) -> None:
+    down = [True]
+
+    def connect(settings: Any) -> LithopsClient:
+        if down.pop() if down else False:
+            raise StorageUnavailableError("it is down")
+        return client
+
+    sender = threads.sender_with(connect)
+    first, second = workload(f"ok {TOKEN}"), workload("ok", "second")
+    sender.send(first)
+    failed = threads.wait_for_end(first)[first]
+    assert failed.state == TaskInstanceState.FAILED
+    assert failed.info == "it could not be sent with Lithops: StorageUnavailableError: it is down"
+    sender.send(second)
+    assert threads.wait_for_end(second)[second].state == TaskInstanceState.SUCCESS
+    sender.stop(60)
+
+
+@pytest.mark.parametrize("broken", [{}, {"job": 1, "ids": []}, {"job": {"lithops_job": 1}, "ids": []}])
+def test_a_record_that_somebody_has_changed_is_refused(broken: dict[str, Any]) -> None:
+    from lithops_provider.jobs.errors import InvalidInputError
+
+    with pytest.raises(InvalidInputError):
+        JobRecord.from_json(broken)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.utils.state import TaskInstanceState
+
+from lithops_provider.executors.workload import Workload, run_workload
+from tests.executors.workloads import TOKEN, task
+
+
+def test_a_task_is_known_by_its_key_and_in_storage_by_its_try() -> None:
+    given = task("one", try_number=3)
+    found = Workload.of(given)
+    assert found.key == given.ti.key
+    assert found.id == str(given.ti.id)
+    assert json.loads(found.data)["token"] == TOKEN
+    assert (found.running, found.success, found.failure) == (
+        None,
+        TaskInstanceState.SUCCESS,
+        TaskInstanceState.FAILED,
+    )
+
+
+def test_its_token_is_in_no_log() -> None:
+    assert TOKEN not in repr(Workload.of(task()))
+
+
+def test_an_airflow_that_cannot_read_it_says_so_without_the_token() -> None:
+    other = json.loads(Workload.of(task()).data)
+    del other["ti"]["task_id"]
+    with pytest.raises(RuntimeError, match=r"of the runtime can't read the workload: .*ti\.task_id: Field") as error:
+        run_workload(json.dumps(other), "http://localhost/")
+    assert TOKEN not in str(error.value)
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+
+
+def test_what_is_no_workload_is_not_quoted() -> None:
+    with pytest.raises(RuntimeError) as error:
+        run_workload(f"not JSON, {TOKEN}", "http://localhost/")
+    assert TOKEN not in str(error.value)

@@ -1,0 +1,71 @@
+"""A process that has imported what functions need starts the runners of their jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lithops_provider.jobs.adapter.fork_server import ForkServer
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.follow.processes import runner_pids
+from tests.jobs.conftest import finished, started, wait_for
+from tests.jobs.looked_at import wait_for_file
+
+
+@pytest.fixture
+def server(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
+    made = ForkServer(["wave", "no_such_module"], {**os.environ, "OF_THE_SERVER": "yes"})
+    client.compute.start_runners_by(made)
+    yield made
+    made.stop()
+
+
+def process_of(server: ForkServer) -> int:
+    assert server._process is not None
+    return server._process.pid
+
+
+def test_functions_find_what_it_has_imported_and_its_environment(client: LithopsClient, server: ForkServer) -> None:
+    def look(item: int) -> tuple[int, bool, str]:
+        import sys
+
+        return item, "wave" in sys.modules, os.environ["OF_THE_SERVER"]
+
+    for number in range(2):
+        run = finished(client, *bind_items(look, [number, number + 1]), batch_size=1)
+        assert run.results() == [(number, True, "yes"), (number + 1, True, "yes")]
+    assert psutil.Process(process_of(server)).parent() == psutil.Process()
+
+
+def test_a_job_outlives_it_and_is_found_and_stopped(client: LithopsClient, server: ForkServer, tmp_path: Path) -> None:
+    run = started(client, *bind_items(wait_for_file, [str(tmp_path / "never")]), batch_size=1)
+    wait_for(lambda: bool(runner_pids(run.job)))
+    server.stop()
+    runners = [psutil.Process(pid) for pid in runner_pids(run.job)]
+    assert runners
+    cancel_job(client, run.job)
+    _, alive = psutil.wait_procs(runners, timeout=60)
+    assert alive == []
+
+
+def test_it_is_started_again_when_it_has_died(client: LithopsClient, server: ForkServer) -> None:
+    assert finished(client, *bind_items(abs, [-1])).results() == [1]
+    first = process_of(server)
+    os.kill(first, signal.SIGKILL)
+    assert finished(client, *bind_items(abs, [-2])).results() == [2]
+    assert process_of(server) != first
+
+
+def test_it_says_where_to_look_when_it_cannot_start(tmp_path: Path) -> None:
+    server = ForkServer([], os.environ)
+    with pytest.raises(SubmitError, match=r"has not started: ''; see .*log$"):
+        server.start_runner("raise ValueError('broken')", "job.json", str(tmp_path / "log"))
+    assert "ValueError: broken" in (tmp_path / "log").read_text()
