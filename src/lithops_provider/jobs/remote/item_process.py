@@ -187,7 +187,7 @@ class ItemProcess:
             self._refuse(f"the memory through which the process that ran the function reports is damaged: {error}")
             return
         self.reported = last
-        self.batch.add_block(list(self.items.indices[first:last]), block)
+        self.batch.add_block(self.items.indices[first:last], block)
 
     def _refuse(self, reason: str) -> None:
         """Ends the process, of which nothing is believed any more."""

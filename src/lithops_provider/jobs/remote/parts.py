@@ -19,6 +19,7 @@ import struct
 import sys
 import zlib
 from array import array
+from dataclasses import dataclass
 from itertools import accumulate, groupby, repeat
 from operator import sub
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,7 +78,8 @@ class DamagedPartError(ValueError):
     """An object isn't a whole part: it was cut off, or never was one. What it would have held counts as missing."""
 
 
-class Header(NamedTuple):
+@dataclass(frozen=True)
+class Header:
     """
     The head of a part: the outcomes of its items without the results, in columns with an entry for each item;
     ``failures`` and ``output`` are by the item's index.
@@ -190,9 +192,11 @@ def _texts(found: dict[str, Any]) -> tuple[dict[int, dict[str, Any]], dict[int, 
 
 
 def _check(header: Header) -> None:
-    if len({len(column) for column in header[:5]}) != 1:
+    rows = len(header.index)
+    columns = header.started, header.seconds, header.peak_memory, header.size
+    if any(len(column) != rows for column in columns):
         raise ValueError("its columns differ in length")
-    if not isinstance(header.index, range) and len(set(header.index)) != len(header.index):
+    if not isinstance(header.index, range) and len(set(header.index)) != rows:
         raise ValueError("it tells of an item twice")
     if not math.isfinite(sum(header.started) + sum(header.seconds)):
         raise ValueError("it has times that are no numbers")
@@ -225,9 +229,9 @@ class PartBuilder:
         self._index: list[list[int]] = []
         #: Runs of items with the same peak memory: it, and how many.
         self._peak_memory: list[list[int]] = []
-        self._started = array(_STARTED)
-        self._seconds = array(_SECONDS)
-        self._sizes = array(_SIZES[0])
+        self._started: array[float] = array(_STARTED)
+        self._seconds: array[float] = array(_SECONDS)
+        self._sizes: array[int] = array(_SIZES[0])
         self._failures: dict[int, dict[str, Any]] = {}
         self._output: dict[int, str] = {}
         self._written: list[list[str]] = []

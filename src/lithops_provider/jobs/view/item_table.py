@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lithops_provider.jobs.gather.groups import FailedItem, FailureGroup, group_failures, place_of
@@ -43,7 +44,7 @@ class Part(NamedTuple):
     def of(cls, number: int, call: int, key: str, header: Header) -> Part:
         """Makes one with the short form of a header. Tracebacks and output are read again when somebody wants them."""
         short = {index: shorten(failure) for index, failure in header.failures.items()}
-        return cls(number, call, key, header._replace(failures=short, output={}))
+        return cls(number, call, key, replace(header, failures=short, output={}))
 
 
 def shorten(failure: dict[str, Any]) -> dict[str, str]:
