@@ -161,7 +161,7 @@ def test_the_navigation_lists_jobs_and_leads_to_them(
         row = frame.get_by_role("row").filter(has_text=ended["page_many"].run_id)
         expect(row).to_contain_text("100,000")
         row.get_by_role("link", name="many").click()
-        expect(frame.get_by_role("heading", name="fail_rarely")).to_be_visible()
+        expect(frame.get_by_role("heading", name="fail_rarely", exact=True)).to_be_visible()
         frame.get_by_role("link", name="Task many").click()
         page.wait_for_url(re.compile(r"/dags/page_many/runs/.*/tasks/many$"))
 

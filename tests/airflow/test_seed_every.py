@@ -186,7 +186,7 @@ def test_include_modules_beside_the_functions_own(run: DagRun) -> None:
 
 def test_exclude_modules(run: DagRun) -> None:
     assert state(run, "exclude_modules") == "failed"
-    assert messages(run.log("exclude_modules"), "seed_helper is not in the runtime", "exclude_modules keeps")
+    assert messages(run.log("exclude_modules"), "No module named 'seed_helper'", "include_modules")
 
 
 def test_rabbitmq_monitor(run: DagRun, rabbitmq: Listener) -> None:
