@@ -87,7 +87,7 @@ class StrangeError(BaseException):
     pass
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, SystemExit, StrangeError, StopIteration])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, SystemExit, StrangeError])
 def test_whatever_unpickling_raises_is_the_items_failure(error: type[BaseException]) -> None:
     value = RaisesWhenLoaded(error, "r-\udce9 \0")
 
@@ -98,6 +98,14 @@ def test_whatever_unpickling_raises_is_the_items_failure(error: type[BaseExcepti
     assert outcome.failure["type"] == error.__name__
     assert outcome.failure["message"] == "the result can't be unpickled here: r-\\udce9 \\x00"
     assert f"unpickled here: {error.__name__}: r-" in describe_item(items(value), 0)
+
+
+def test_what_looks_like_the_end_of_all_results_is_one_items_failure() -> None:
+    results, (outcome,) = load_results([succeeded(0, RaisesWhenLoaded(StopIteration, "")), succeeded(1, 3)])
+
+    assert results == [None, 3]
+    assert outcome.failure is not None
+    assert (outcome.item, outcome.failure["type"]) == (0, "StopIteration")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
