@@ -4,6 +4,8 @@ PYTHON ?= python3
 # To run some tests only: make integration TESTS=tests/airflow/test_stack.py ARGS='-q --durations=10'
 TESTS ?=
 ARGS ?=
+# What runs the tasks of make ui: local, lithops.
+EXECUTOR ?= local
 VENV := .venv/bin
 RESOLVE := $(VENV)/uv pip compile --quiet --upgrade --no-annotate --no-header
 COMPILE := $(RESOLVE) --group dev --group backends --group celery --group more-backends pyproject.toml
@@ -50,11 +52,12 @@ install-servers: install
 install-more-servers: install-servers
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery --group more-backends
 
-demo: install ## run the example DAGs under a real Airflow and show their results
+demo: ## a first job within a minute, then the example DAGs under a real Airflow, with their results
+	@$(PYTHON) tools/bootstrap.py --group dev --first-look
 	@$(VENV)/python -m tools.demo
 
-ui: install ## open that Airflow's web interface on localhost, until Ctrl-C
-	@$(VENV)/python -m tools.ui
+ui: install ## open that Airflow's web interface on localhost, until Ctrl-C; EXECUTOR=lithops has Lithops run its tasks
+	@$(VENV)/python -m tools.ui $(EXECUTOR)
 
 test: lint types build install-servers ## all that CI runs: lint, types, build, unit, integration, backends
 	@$(VENV)/python -m tools.side_by_side "unit celery backends" integration

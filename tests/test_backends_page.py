@@ -11,7 +11,7 @@ from lithops_provider.jobs.config.resolve import compute_backends, monitoring_ba
 from tests.backends.backends import BACKENDS
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "backends.md").read_text()
-ROW = re.compile(r"^\| `(\w+)` \| (for real|emulator|not tried) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+)` \| (for real|emulator|stand-in|not tried) \|", re.MULTILINE)
 
 
 def table(title: str) -> dict[str, str]:

@@ -3,8 +3,9 @@ Install the project and its tools into ``.venv``; do nothing if that was done an
 
 Needs nothing but Python and its standard library, and still parses on old ones, to say what it needs.
 
-    python3 tools/bootstrap.py [--group dev] [--group peers] [--airflow 3.1]
+    python3 tools/bootstrap.py [--group dev] [--group peers] [--airflow 3.1] [--first-look]
 
+With ``--first-look``, a first job is run as soon as what it needs is installed, long before Airflow is.
 With ``--airflow``, an older Airflow, into ``.venv-3.1``, with the versions of ``constraints-airflow-3.1.txt``.
 """
 
@@ -34,23 +35,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", action="append", default=[], help="a dependency group of pyproject.toml")
     parser.add_argument("--airflow", help="an older Airflow, as 3.1, in a virtual environment of its own")
+    parser.add_argument("--first-look", action="store_true", help="run a first job, before Airflow is installed")
     options = parser.parse_args()
     groups, airflow = options.group, options.airflow
     venv = ROOT / (".venv-" + airflow if airflow else ".venv")
     stamp = venv / "installed.sha256"
     made_from = [ROOT / "pyproject.toml", *sorted(ROOT.glob("constraints*.txt"))]
     wanted = fingerprint(made_from, groups)
+    interpreter = venv / "bin" / "python"
     if stamp.exists() and wanted in stamp.read_text().split():
+        if options.first_look:
+            first_look(interpreter)
         return
     python = find_python()
     if python != sys.executable:
         os.execv(python, [python, *sys.argv])
     say(f"Installing into {venv.name} with {python}. The first time takes a minute or two.")
-    interpreter = venv / "bin" / "python"
     if not interpreter.exists():
         make_venv(venv, python)
     constraints = ROOT / f"constraints-airflow-{airflow}.txt" if airflow else choose_constraints(interpreter)
     uv = find_uv(venv, constraints)
+    if options.first_look:
+        say("Installing Lithops, without Airflow, for a first job")
+        needed = ["--constraint", str(constraints), "lithops", "cloudpickle"]
+        if attempt([*uv, "pip", "install", "--quiet", "--python", str(interpreter), *needed]):
+            first_look(interpreter)
     say(f"Installing the project{''.join(f', group {group}' for group in groups)}, pinned by {constraints.name}")
     chosen = [option for group in groups for option in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")]
     what = ["--constraint", str(constraints), *chosen, "--editable", str(ROOT)]
@@ -60,6 +69,16 @@ def main():
         run([str(interpreter), "-m", "pip", "install", *what])
     stamp.write_text("".join(fingerprint(made_from, groups[:count]) + "\n" for count in range(len(groups) + 1)))
     say("Installed.")
+
+
+def first_look(interpreter):
+    """
+    Run a first job. If it fails, that is shown, and what the command was to do goes on.
+
+    :param interpreter: that of the virtual environment
+    """
+    say("A first job, on this machine, by the jobs layer alone: Airflow comes next")
+    subprocess.run([str(interpreter), str(ROOT / "tools" / "first_look.py")], check=False)
 
 
 def fingerprint(made_from, groups):

@@ -15,11 +15,22 @@ PORT = 8080
 PAGE = "lithops_jobs_page"
 """Id of the DAG whose jobs are worth a look while they run."""
 
+EXECUTORS = {"local": "LocalExecutor", "lithops": "lithops_provider.executors.LithopsExecutor"}
+"""What may run the tasks, by the names that ``make ui EXECUTOR=...`` takes."""
 
-def main() -> int:
-    """Start Airflow, run the examples once and keep it open until Ctrl-C; return the exit status."""
+
+def main(executor: str = "local") -> int:
+    """
+    Start Airflow, run the examples once and keep it open until Ctrl-C; return the exit status.
+
+    :param executor: what runs the tasks, one of ``EXECUTORS``
+    """
+    if executor not in EXECUTORS:
+        print(f"EXECUTOR must be one of {', '.join(EXECUTORS)}, got {executor!r}", file=sys.stderr)
+        return 2
+    env = {"AIRFLOW__CORE__EXECUTOR": EXECUTORS[executor]}
     try:
-        with temporary_airflow(port=free_port(PORT)) as airflow:
+        with temporary_airflow(port=free_port(PORT), env=env) as airflow:
             say(f"The web interface is open, without a login: {airflow.url}")
             page = airflow.api.trigger(PAGE)
             say("Jobs to look at, in the tab 'Lithops job' of their tasks:")
@@ -38,4 +49,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -46,8 +46,8 @@ def test_a_job_that_failed(airflow: AirflowStack, failed: DagRun) -> None:
     assert "ValueError: 52 is bad <script>" in table[2]
 
     log = airflow.cli("lithops", "jobs", "logs", row["job"], "3")
-    assert "Round M000" in log
-    assert "Round M001" in log
+    assert "Call 0/0" in log
+    assert "Call 1/0" in log
     assert log.count("in fail_some") == 2
     assert log.count("seen 3 <script>") >= 2
 

@@ -22,7 +22,7 @@ from tools.waiting import wait_until
 #: Bytes that an answer may have, so that the page may ask every two seconds.
 MOST = 50_000
 #: What the routes for data end with, below that of a DAG.
-ROUTES = ["job", "items", "items/3", "failures"]
+ROUTES = ["job", "items", "items/3", "failures", "runs"]
 CONN_ID = "lithops_page"
 
 
@@ -187,7 +187,9 @@ def test_logs_need_the_right_to_read_logs(guarded: Guarded, ended: dict[str, Dag
         guarded.get(f"api/dags/{run.dag_id}/{route}", guarded.token("nologs"), **ids(run)).status_code
         for route in ROUTES
     ]
-    assert dict(zip(ROUTES, codes, strict=True)) == {"job": 200, "items": 200, "items/3": 403, "failures": 403}
+    assert dict(zip(ROUTES, codes, strict=True)) == {
+        **{"job": 200, "items": 200, "items/3": 403, "failures": 403, "runs": 200}
+    }
 
 
 @pytest.mark.parametrize(
@@ -227,6 +229,28 @@ def test_nothing_can_be_changed(guarded: Guarded, ended: dict[str, DagRun]) -> N
             url = f"{guarded.url}/lithops/api/dags/{run.dag_id}/{route}"
             with httpx.Client(cookies={"_token": guarded.token(role="ADMIN")}, trust_env=False) as client:
                 assert client.request(method, url, params=ids(run)).status_code == 405
+
+
+def act(guarded: Guarded, run: DagRun, action: str, token: str | None) -> int:
+    """Ask for an action as the page does; return the status of the answer."""
+    job = run.xcom(run.dag_id.removeprefix("page_"), key="lithops_job")["jobs"]["map"]["executor_id"]
+    url = f"{guarded.url}/lithops/api/dags/{run.dag_id}/{action}"
+    cookies = {} if token is None else {"_token": token}
+    with httpx.Client(cookies=cookies, headers={"X-Lithops-Action": "page"}, trust_env=False) as client:
+        return client.post(url, params={**ids(run), "job": job}).status_code
+
+
+@pytest.mark.parametrize("action", ["stop", "clean"])
+def test_only_who_may_change_a_task_may_act_on_its_job(guarded: Guarded, ended: dict[str, DagRun], action: str) -> None:
+    run = ended["page_fails"]
+    tokens = [None, guarded.token(role="VIEWER"), guarded.token("limited", "ADMIN"), guarded.token("nobody", None)]
+
+    assert [act(guarded, run, action, token) for token in tokens] == [401, 403, 403, 403]
+    may = [
+        guarded.get(f"api/dags/{run.dag_id}/job", guarded.token(role=role), **ids(run)).json()["may"]
+        for role in ("VIEWER", "USER")
+    ]
+    assert may == [{"change": False, "delete": False}, {"change": True, "delete": True}]
 
 
 def test_no_secret_and_no_markup_is_sent(guarded: Guarded, ended: dict[str, DagRun]) -> None:

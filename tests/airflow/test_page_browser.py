@@ -91,6 +91,8 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         expect(frame.locator(".items tbody tr")).to_have_count(1)
         expect(frame.locator("td.failure")).to_contain_text("ValueError: 45 is bad <script>")
         frame.locator(".items tbody tr").click()
+        expect(page).to_have_url(re.compile("#state=failed&search=45\\+is\\+bad&item=45$"))
+        page.reload()
 
         dialog = frame.get_by_role("dialog", name="Item 45")
         expect(dialog.get_by_text("Try 2")).to_be_visible()
@@ -113,6 +115,34 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         assert sorted(json.loads(line)["index"] for line in lines) == list(range(3, 60, 7))
 
 
+def test_a_job_is_stopped_and_what_failed_is_run_again(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    run = airflow.api.trigger("page_runs", {"gate": str(gate)})
+    try:
+        run.wait_for_task("runs", "deferred")
+        with job_page(browser, airflow, run) as (_, frame):
+            frame.get_by_role("button", name="Stop the job").click()
+            dialog = frame.get_by_role("dialog", name="Stop the job?")
+            dialog.get_by_role("button", name="Cancel").click()
+            expect(dialog).to_be_hidden()
+            expect(frame.locator(".heading .badge").first).to_have_text("running")
+            frame.get_by_role("button", name="Stop the job").click()
+            dialog.get_by_role("button", name="Stop the job").click()
+            expect(frame.locator(".heading .badge").nth(1)).to_have_text("failed")
+            gate.touch()
+            frame.get_by_role("button", name="Run failed items again").click()
+            again = frame.get_by_role("dialog", name="Run failed items again?")
+            again.get_by_role("button", name="Run failed items again").click()
+            expect(frame.locator(".heading .badge").nth(1)).to_have_text("success")
+    finally:
+        gate.touch()
+        run.wait(check=False)
+    logs = airflow.api.get(f"/eventLogs?dag_id=page_runs&run_id={quote(run.run_id)}")["event_logs"]
+    events = [entry["event"] for entry in logs if entry["owner"]]
+    assert events.count("lithops_stop_job") == 1
+    assert events.count("post_clear_task_instances") == 1
+
+
 @pytest.mark.thorough
 def test_100_000_items_in_the_dark(airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]) -> None:
     with job_page(browser, airflow, ended["page_many"], dark=True) as (page, frame):
@@ -122,7 +152,7 @@ def test_100_000_items_in_the_dark(airflow: AirflowStack, browser: Browser, ende
         assert frame.locator("html").get_attribute("data-theme") == "dark"
         colours = [where.evaluate("getComputedStyle(document.body).backgroundColor") for where in page.frames[:2]]
         assert colours[0] == colours[1]  # as Airflow has it
-        expect(frame.locator(".pager span")).to_have_text("1 to 50 of 100,000")
+        expect(frame.locator(".pager span")).to_have_text("1 to 20 of 100,000")
         frame.get_by_role("button", name="Last", exact=True).click()
         expect(frame.get_by_role("button", name="Show item 99999", exact=True)).to_be_visible()
         assert frame.locator(".chart .bar").count() < 5_000
@@ -158,12 +188,19 @@ def test_the_navigation_lists_jobs_and_leads_to_them(
         page.get_by_role("button", name="Browse").click()
         page.get_by_role("menuitem", name="Lithops jobs").click()
         frame = page.frame_locator("iframe[title='Lithops jobs']")
+        frame.get_by_role("combobox", name="DAG").select_option("page_many")
+        frame.get_by_role("combobox", name="Task's state").select_option("succeeded")
+        expect(page).to_have_url(re.compile("#dag=page_many&state=success$"))
+        page.reload()  # as somebody does who was sent the address
+        expect(frame.get_by_role("combobox", name="DAG")).to_have_value("page_many")
         row = frame.get_by_role("row").filter(has_text=ended["page_many"].run_id)
-        expect(row).to_contain_text("100,000")
+        expect(row).to_contain_text("100,000 of 100,000")
+        expect(row.locator("td[data-label=Failed]")).to_have_text("20")
         row.get_by_role("link", name="many").click()
-        expect(frame.get_by_role("heading", name="fail_rarely", exact=True)).to_be_visible()
-        frame.get_by_role("link", name="Task many").click()
-        page.wait_for_url(re.compile(r"/dags/page_many/runs/.*/tasks/many$"))
+        page.wait_for_url(re.compile(r"/dags/page_many/runs/.*/tasks/many/plugin/lithops$"))
+        expect(inner(page).get_by_role("heading", name="fail_rarely", exact=True)).to_be_visible()
+        inner(page).get_by_role("link", name="All jobs").click()
+        page.wait_for_url(re.compile(r"/plugin/lithops-jobs$"))
 
 
 def test_an_expired_login_is_told(guarded: Guarded, browser: Browser, ended: dict[str, DagRun]) -> None:

@@ -23,6 +23,7 @@ from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
 from tests.backends.seaweedfs import SeaweedFS
 from tests.backends.server import Server
+from tests.backends.standin import OpenWhisk
 from tests.backends.swift_server import Swift
 
 S = TypeVar("S", bound=Server)
@@ -232,6 +233,14 @@ BACKENDS = {
         refusal="403",
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
         prepare=lambda servers, patch: aws_lambda.prepare_client(servers.get(Ministack), patch),
+    ),
+    "openwhisk": Backend(
+        uses={"backend": "openwhisk", "storage": "minio", "monitoring": "storage"},
+        needs=(OpenWhisk, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), "openwhisk": servers.get(OpenWhisk).config()},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: servers.get(OpenWhisk).clients_environment(),
     ),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},

@@ -12,6 +12,7 @@ from lithops_provider.executors import LithopsExecutor
 from lithops_provider.executors.reports import Report
 from lithops_provider.executors.settings import CallOptions, ExecutorSettings
 from lithops_provider.executors.workload import Workload
+from tests.airflow_version import AIRFLOW
 from tests.executors.workloads import task
 
 
@@ -108,6 +109,6 @@ def test_a_task_that_says_something_wrong_fails_and_is_not_sent(loop: Loop) -> N
 
 
 def test_it_says_what_it_is_for() -> None:
-    assert LithopsExecutor.supports_callbacks
+    assert LithopsExecutor.supports_callbacks == (AIRFLOW >= (3, 3))
     assert LithopsExecutor.supports_connection_test
     assert not LithopsExecutor.is_local

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lithops_provider.jobs.job import LithopsJob
 from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
 from tests.jobs.failures import leave_mark
 from tests.jobs.follow.test_follower import elsewhere
+from tools.waiting import HANGS
 
 
 def traces(job: LithopsJob) -> list[str]:
@@ -185,3 +187,18 @@ def test_old_jobs_of_ours_can_be_cleaned_by_age(client: LithopsClient, run_map: 
     assert client.keys(job.bucket, f"{job.round_prefix()}/") == []
     assert client.get(client.bucket, "lithops.jobs/0123ab-0-M000/00000/status.json") is not None
     assert [path for path in traces(job) if not Path(path).is_dir()] == []
+
+
+def test_the_objects_of_a_job_are_listed_at_the_same_time(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(client, *bind_items(abs, [1]))
+    together, list_keys = threading.Barrier(3), client.storage.list_keys
+
+    def list_together(bucket: str, prefix: str) -> list[str]:
+        together.wait(HANGS)
+        return list(list_keys(bucket, prefix))
+
+    monkeypatch.setattr(client.storage, "list_keys", list_together)
+
+    assert clean_job(client, run.job) > 5

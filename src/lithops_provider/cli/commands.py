@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     Command = Callable[[Namespace], None]
 
-#: States of a task that somebody waits in for the job.
-_WAITED_FOR = ("running", "deferred")
-
 
 def _command(function: Command) -> Command:
     """Ends a command with one line where its input or the storage is at fault."""
@@ -147,7 +144,8 @@ def logs_(args: Namespace) -> None:
         return
     lines = [f"Item {args.index} of job {found.job.executor_id}: {item['state']}"]
     for entry in item["tries"]:
-        lines.append(f"== Round {entry['job_id']}, call {entry['call']}, {entry['seconds']:.6g} s")
+        lines.append(f"== Call {entry['round']}/{entry['call']}, {entry['seconds']:.6g} s")
+        lines.append(f"-- In Lithops's logs: job {entry['job_id']}, call {entry['call']:05d}")
         lines += [f"-- {title}\n{text.rstrip()}" for title, text in _said(entry) if text]
     print(plain_text("\n".join(lines)))  # noqa: T201 - what a command is for
 
@@ -186,9 +184,8 @@ def clean_(args: Namespace) -> None:
         print(f"Deleted the data of {jobs} job(s).")  # noqa: T201
         return
     found = find_job(args.job)
-    job, state = found.job, found.record.state
-    if state in _WAITED_FOR:
-        raise InvalidInputError(f"task {found.record.key.task_id} is {state} and waits for job {job.executor_id}")
+    job = found.job
+    found.record.check_cleanable(job)
     _confirm(args, f"Delete the data of job {job.executor_id}, its results included?")
     objects = clean_job(found.client(), job)
     print(f"Deleted {objects} object(s) of job {job.executor_id}.")  # noqa: T201

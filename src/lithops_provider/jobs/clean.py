@@ -6,11 +6,14 @@ line and `JobRun.clean` call it.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import re
 import shutil
 import time
 
+from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
@@ -34,7 +37,8 @@ def clean_job(client: LithopsClient, job: LithopsJob) -> int:
     :raises StorageUnavailableError: the job isn't in the storage and bucket of this client
     """
     client.check_holds(job)
-    keys = [key for prefix in _prefixes(job.executor_id) for key in client.keys(job.bucket, prefix)]
+    listings = [functools.partial(client.keys, job.bucket, prefix) for prefix in _prefixes(job.executor_id)]
+    keys = list(itertools.chain.from_iterable(at_once(*listings)))
     client.delete(job.bucket, keys)
     client.delete_messages(job.executor_id)
     if is_local(job):

@@ -217,6 +217,7 @@ def items(
     found = table.select(sort=sort, descending=descending, states=states, search=search)
     return {
         "version": snapshot.version,
+        "taken": snapshot.taken,
         "total": len(found),
         "first": first,
         "rows": [table.row(index) for index in found[first : first + count]],

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 #: Summaries to read of a run's tasks that name the job: several tasks may have waited for it, and one's is enough.
 _MOST_SUMMARIES = 5
+#: DAGs to choose from.
+_MOST_DAGS = 1_000
+#: States in which a task waits for its jobs.
+_WAITED_FOR = ("running", "deferred")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,15 @@ class TaskRecord:
     jobs: dict[str, LithopsJob]
     problem: str | None = None
 
+    def check_cleanable(self, job: LithopsJob) -> None:
+        """
+        Checks that the task doesn't wait for one of its jobs, whose data is to be deleted.
+
+        :raises InvalidInputError: it does
+        """
+        if self.state in _WAITED_FOR:
+            raise InvalidInputError(f"task {self.key.task_id} is {self.state} and waits for job {job.executor_id}")
+
 
 def find_task(session: Session, key: TaskKey) -> TaskRecord | None:
     """
@@ -79,7 +92,13 @@ def find_task(session: Session, key: TaskKey) -> TaskRecord | None:
     return next(_records(session, query), None)
 
 
-def recent_tasks(session: Session, dag_ids: Collection[str] | None, limit: int, offset: int) -> list[TaskRecord]:
+def recent_tasks(
+    session: Session,
+    dag_ids: Collection[str] | None,
+    limit: int,
+    offset: int,
+    states: Collection[str] | None = None,
+) -> list[TaskRecord]:
     """
     Returns the task instances that have published a job, the last first.
 
@@ -87,13 +106,36 @@ def recent_tasks(session: Session, dag_ids: Collection[str] | None, limit: int, 
     :param dag_ids: only those of these DAGs; None for all
     :param limit: how many at most
     :param offset: how many to leave out
+    :param states: only those in one of these states; None for all
     """
     query = (
         _query(outer=False)
         .where(true() if dag_ids is None else XComModel.dag_id.in_(dag_ids))
+        .where(true() if states is None else TaskInstance.state.in_(states))
         .order_by(XComModel.timestamp.desc(), XComModel.dag_run_id, XComModel.task_id, XComModel.map_index)
         .limit(limit)
         .offset(offset)
+    )
+    return list(_records(session, query))
+
+
+def runs_of_task(session: Session, key: TaskKey, limit: int) -> list[TaskRecord]:
+    """
+    Returns the instances of a task in all runs that have published a job, the last first.
+
+    :param session: of Airflow's database
+    :param key: names one of them
+    :param limit: how many at most
+    """
+    query = (
+        _query(outer=False)
+        .where(
+            XComModel.dag_id == key.dag_id,
+            XComModel.task_id == key.task_id,
+            XComModel.map_index == key.map_index,
+        )
+        .order_by(XComModel.timestamp.desc(), XComModel.run_id)
+        .limit(limit)
     )
     return list(_records(session, query))
 
@@ -151,6 +193,37 @@ def summary_of(session: Session, key: TaskKey, job: LithopsJob) -> dict[str, Any
             if isinstance(entry, dict) and entry.get("job") == job.executor_id:
                 return entry
     return None
+
+
+def summaries_of(session: Session, records: Collection[TaskRecord]) -> dict[str, dict[str, Any]]:
+    """
+    Returns the summaries of tasks' jobs by executor id, by whichever task of their runs they were summed up.
+
+    :param session: of Airflow's database
+    :param records: the task instances
+    """
+    query = select(XComModel.value).where(
+        XComModel.key == SUMMARY_KEY,
+        XComModel.dag_id.in_({record.key.dag_id for record in records}),
+        XComModel.run_id.in_({record.key.run_id for record in records}),
+    )
+    found = {}
+    for value in map(_plain, session.scalars(query)) if records else ():
+        for entry in value.values() if isinstance(value, dict) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("job"), str):
+                found[entry["job"]] = entry
+    return found
+
+
+def dags_with_jobs(session: Session, dag_ids: Collection[str]) -> list[str]:
+    """
+    Returns which DAGs have sent jobs.
+
+    :param session: of Airflow's database
+    :param dag_ids: of these
+    """
+    query = select(XComModel.dag_id).where(XComModel.key == JOB_KEY, XComModel.dag_id.in_(dag_ids)).distinct()
+    return sorted(session.scalars(query.limit(_MOST_DAGS)))
 
 
 def _query(*, outer: bool) -> Select[Any]:

@@ -1,6 +1,6 @@
 """
-The FastAPI app that Airflow's API server mounts, by plugin.py: the page, its assets, and its data as JSON. It only
-reads, and asks Airflow for the user's rights before it returns data.
+The FastAPI app that Airflow's API server mounts, by plugin.py: the page, its assets, and its data as JSON. It asks
+Airflow for the user's rights before it returns data. What changes something is in actions.py.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
@@ -12,25 +12,23 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
 from lithops_provider.jobs.view.item_table import STATES
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from lithops_provider.status import answers
-from lithops_provider.status.records import TaskKey, TaskRecord, failures_shown, find_task, recent_tasks, summary_of
+from lithops_provider.status.listing import Listing, list_runs, list_tasks
+from lithops_provider.status.records import dags_with_jobs, failures_shown, summary_of
 from lithops_provider.status.settings import task_settings
-from lithops_provider.ui.auth import ReadableDags, logged_in, may_see_logs, may_see_tasks
-from lithops_provider.ui.view_cache import JobViews
+from lithops_provider.ui import actions
+from lithops_provider.ui.auth import ReadableDags, Rights, logged_in, may_see_logs, may_see_tasks
+from lithops_provider.ui.requests import MOST, Phase, Task, running_counts, view_of
 
 _STATIC = FilePath(__file__).parent / "static"
-#: Seconds that an answer waits for the storage: when there is nothing to show yet, and when there is.
-_FIRST_WAIT, _NEXT_WAIT = 1.2, 0.4
 #: Rows of a page of items, and of jobs, at most.
 _MOST_ROWS = 100
-#: The largest number that a database has room for.
-_MOST = (1 << 31) - 1
 
 #: Headers by which browsers load nothing but what comes with this package, and show the page in Airflow's frame only.
 _HEADERS = {
@@ -42,43 +40,6 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-_NAME = r"^[\w.-]+$"
-DagId = Annotated[str, Path(pattern=_NAME, max_length=250)]
-Phase = Annotated[str | None, Query(pattern=r"^[a-z]+(-[0-9]+)?$", max_length=20)]
-
-views = JobViews()
-
-
-def _task(
-    session: SessionDep,
-    dag_id: DagId,
-    run_id: Annotated[str, Query(max_length=250)],
-    task_id: Annotated[str, Query(pattern=_NAME, max_length=250)],
-    map_index: Annotated[int, Query(ge=-1, le=_MOST)] = -1,
-) -> TaskRecord:
-    """Returns the task instance that a request is about, with its jobs."""
-    record = find_task(session, TaskKey(dag_id, run_id, task_id, map_index))
-    if record is None:
-        raise HTTPException(404, "There is no such task instance.")
-    return record
-
-
-Task = Annotated[TaskRecord, Depends(_task)]
-
-
-def _view(record: TaskRecord, phase: str | None, wait: float | None = None) -> tuple[str, JobView]:
-    """Returns the phase that is meant, the last if none is, and the view of its job, just refreshed."""
-    if not record.jobs:
-        raise HTTPException(404, record.problem or "The task has not sent a job yet.")
-    chosen = phase or list(record.jobs)[-1]
-    if chosen not in record.jobs:
-        raise HTTPException(404, f"The task has no job for the phase {chosen}.")
-    view = views.get(record, record.jobs[chosen])
-    if wait is None:
-        wait = _FIRST_WAIT if view.snapshot is None else _NEXT_WAIT
-    view.refresh(record.jobs[chosen], wait)
-    return chosen, view
 
 
 def _seen(view: JobView) -> Snapshot:
@@ -95,35 +56,47 @@ api = APIRouter(prefix="/api")
 def list_jobs(
     session: SessionDep,
     readable: ReadableDags,
+    dag: Annotated[str | None, Query(max_length=250)] = None,  # not dag_id: Airflow's check of rights would read it
+    state: Annotated[Literal["running", "success", "failed"] | None, Query()] = None,
+    search: Annotated[str, Query(max_length=200)] = "",
+    sort: Literal["sent", "task", "items", "failed", "seconds", "cost"] = "sent",
+    descending: bool = True,
     limit: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 25,
-    offset: Annotated[int, Query(ge=0, le=_MOST)] = 0,
+    offset: Annotated[int, Query(ge=0, le=MOST)] = 0,
+    dags: bool = False,
 ) -> dict[str, Any]:
-    """Returns the last tasks that have sent jobs, of all DAGs that the user may read, from the database alone."""
-    records = recent_tasks(session, readable, limit + 1, offset)
-    rows = [
-        {
-            "task": answers.task_value(record),
-            "jobs": {phase: answers.job_value(record, phase) for phase in record.jobs},
-            "problem": record.problem,
-        }
-        for record in records[:limit]
-    ]
-    return {"rows": rows, "more": len(records) > limit}
+    """
+    Returns recent tasks that have sent jobs, of all DAGs that the user may read: from the database, and for jobs that
+    run how many items are done, as their keys in storage say. With `dags` also those DAGs.
+    """
+    wanted = Listing(dag, state, search.strip(), sort, descending, limit, offset)
+    found, more = list_tasks(session, readable, wanted)
+    counts = running_counts(found)
+    rows = [{**row.to_dict(), "counts": running} for row, running in zip(found, counts, strict=True)]
+    answer: dict[str, Any] = {"rows": rows, "more": more}
+    if dags:
+        answer["dags"] = dags_with_jobs(session, readable)
+    return answer
 
 
 @api.get("/dags/{dag_id}/job", dependencies=[may_see_tasks])
 def show_job(
-    session: SessionDep, record: Task, phase: Phase = None, version: Annotated[int | None, Query(ge=0, le=_MOST)] = None
+    session: SessionDep,
+    record: Task,
+    rights: Rights,
+    phase: Phase = None,
+    version: Annotated[int | None, Query(ge=0, le=MOST)] = None,
 ) -> dict[str, Any]:
     """Returns a job's value, its progress and summary; charts only if the page hasn't the last version."""
     answer: dict[str, Any] = {
         "task": answers.task_value(record),
         "phases": list(record.jobs),
         "problem": record.problem,
+        "may": rights,
     }
     if not record.jobs:
         return answer
-    chosen, view = _view(record, phase)
+    chosen, view = view_of(record, phase)
     snapshot = view.snapshot
     answer |= {"phase": chosen, "job": answers.job_value(record, chosen), "error": view.error, "progress": None}
     answer["summary"] = answers.summary(summary_of(session, record.key, record.jobs[chosen]))
@@ -131,6 +104,12 @@ def show_job(
         answer["progress"] = answers.progress(view, snapshot, with_charts=snapshot.version != version)
         answer["why"] = answers.why(snapshot, answer["summary"])
     return answer
+
+
+@api.get("/dags/{dag_id}/runs", dependencies=[may_see_tasks])
+def list_task_runs(session: SessionDep, record: Task) -> dict[str, Any]:
+    """Returns the last runs of the task with what came of their jobs, from the database alone, to be compared."""
+    return {"rows": [row.to_dict() for row in list_runs(session, record.key)]}
 
 
 @api.get("/dags/{dag_id}/items", dependencies=[may_see_tasks])
@@ -141,11 +120,11 @@ def list_items(
     descending: bool = False,
     state: Annotated[list[Literal["waiting", "running", "succeeded", "failed"]] | None, Query()] = None,
     search: Annotated[str, Query(max_length=200)] = "",
-    first: Annotated[int, Query(ge=0, le=_MOST)] = 0,
+    first: Annotated[int, Query(ge=0, le=MOST)] = 0,
     count: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 50,
 ) -> dict[str, Any]:
     """Returns a page of the job's items."""
-    _, view = _view(record, phase)
+    _, view = view_of(record, phase)
     return answers.items(
         _seen(view),
         sort=sort,
@@ -159,10 +138,10 @@ def list_items(
 
 @api.get("/dags/{dag_id}/items/{index}", dependencies=[may_see_tasks, may_see_logs])
 def show_item(
-    session: SessionDep, record: Task, index: Annotated[int, Path(ge=0, le=_MOST)], phase: Phase = None
+    session: SessionDep, record: Task, index: Annotated[int, Path(ge=0, le=MOST)], phase: Phase = None
 ) -> dict[str, Any]:
     """Returns an item with its tracebacks, its output, and the log of its call."""
-    _, view = _view(record, phase)
+    _, view = view_of(record, phase)
     snapshot = _seen(view)
     if index >= snapshot.job.items:
         raise HTTPException(404, f"The job has no item {index}.")
@@ -173,7 +152,7 @@ def show_item(
 @api.get("/dags/{dag_id}/failures", dependencies=[may_see_tasks, may_see_logs])
 def download_failures(record: Task, phase: Phase = None) -> StreamingResponse:
     """Returns all failures, a line of JSON each."""
-    _, view = _view(record, phase)
+    _, view = view_of(record, phase)
     snapshot = _seen(view)
     name = f"failures-{snapshot.job.executor_id}.jsonl"
     return StreamingResponse(
@@ -211,5 +190,6 @@ def create_app() -> FastAPI:
         return _page("job.html", request)
 
     app.include_router(api)
+    app.include_router(actions.api)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app

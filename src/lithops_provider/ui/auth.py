@@ -1,18 +1,25 @@
-"""Who may see what: Airflow's own login, and its own rights on the DAG."""
+"""Who may see and do what: Airflow's own login, and its own rights on the DAG."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends
+from airflow.api_fastapi.logging.decorators import action_logging
+from fastapi import Depends, Header, HTTPException, Request
 
 # Airflow 3.1.0 takes the DAG's id from the path alone: no route may have it anywhere else.
+_change_tasks = requires_access_dag("PUT", DagAccessEntity.TASK_INSTANCE)
+_delete_tasks = requires_access_dag("DELETE", DagAccessEntity.TASK_INSTANCE)
 
 #: A route with this needs the right to read task instances, of the DAG in its path if there is one.
 may_see_tasks = Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))
 #: The right to read the tasks' logs: what functions print, and tracebacks, are that.
 may_see_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
+#: The right that Airflow asks for when somebody clears or marks a task instance.
+may_change_tasks = Depends(_change_tasks)
+#: The right that Airflow asks for when somebody deletes a task instance.
+may_delete_tasks = Depends(_delete_tasks)
 
 
 def _readable_dags(user: GetUserDep) -> set[str]:
@@ -23,6 +30,39 @@ def _logged_in(user: GetUserDep) -> None:
     """Asks for nothing more than Airflow's login."""
 
 
+def _rights(request: Request, user: GetUserDep) -> dict[str, bool]:
+    def has(check: Any) -> bool:
+        try:
+            check(request, user)
+        except HTTPException:
+            return False
+        return True
+
+    return {"change": has(_change_tasks), "delete": has(_delete_tasks)}
+
+
+def _sent_by_page(x_lithops_action: Annotated[str, Header(max_length=10)] = "") -> None:
+    """
+    Refuses a request that another site had a browser send with its user's cookie: browsers add such a header for
+    scripts of the same origin alone, unless Airflow's own ``[api] access_control_allow_headers`` lets others.
+    """
+    if x_lithops_action != "page":
+        raise HTTPException(403, "Only the page may ask for this: the header X-Lithops-Action is missing.")
+
+
+def audited(event: str) -> Any:
+    """
+    Returns what has Airflow note a request in its audit log, with the user, the task and the parameters: also one that
+    is refused, if a route has it before its other dependencies.
+
+    :param event: what the log calls it
+    """
+    return Depends(action_logging(event=event))
+
+
 #: The DAGs that the user may read.
 ReadableDags = Annotated[set[str], Depends(_readable_dags)]
+#: Whether the user may ``change`` and ``delete`` task instances of the DAG in the path: for buttons. Routes ask anew.
+Rights = Annotated[dict[str, bool], Depends(_rights)]
 logged_in = Depends(_logged_in)
+sent_by_page = Depends(_sent_by_page)

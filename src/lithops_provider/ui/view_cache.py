@@ -32,19 +32,25 @@ class JobViews:
         self._views: OrderedDict[str, tuple[JobView, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, record: TaskRecord, job: LithopsJob) -> JobView:
+    def get(self, record: TaskRecord, job: LithopsJob, *, counts_only: bool = False) -> JobView:
         """
         Returns the view of a job, a new one if there is none yet.
 
         :param record: the task instance that has published it
         :param job: its value
+        :param counts_only: whether a view that only counts is enough, see `JobView`
         """
         # All of it: a job's value that somebody else has written must not lead to another's view.
         value = {**job.to_dict(), "rounds": None}
         key = json.dumps([astuple(record.key), record.try_number, value], sort_keys=True)
         now = time.monotonic()
         with self._lock:
-            view = self._views[key][0] if key in self._views else JobView(job, lambda: open_job(record.key, job))
+            if counts_only and key not in self._views:
+                key = f"counts {key}"
+            if key in self._views:
+                view = self._views[key][0]
+            else:
+                view = JobView(job, lambda: open_job(record.key, job), counts_only=counts_only)
             self._views[key] = (view, now)
             self._views.move_to_end(key)
             self._drop(now)

@@ -54,6 +54,7 @@ CALLED: list[tuple[str, int, str]] = [
     ("lithops.storage.InternalStorage._runtime_meta_refs", 2, ""),
     ("lithops.storage.InternalStorage.get_runtime_meta", 2, ""),
     ("lithops.storage.InternalStorage.put_runtime_meta", 3, ""),
+    ("lithops.storage.InternalStorage.delete_runtime_meta", 2, ""),
     ("lithops.storage.utils.create_job_key", 2, ""),
     ("lithops.storage.utils.CloudObject", 3, ""),
     ("lithops.storage.utils.CloudObjectLocal", 1, ""),

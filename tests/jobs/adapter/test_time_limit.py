@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
-from lithops_provider.jobs.adapter.time_limit import within
+from lithops_provider.jobs.adapter.time_limit import at_once, within
 from tests.programs import run_python
+from tools.waiting import HANGS
 
 
 def test_it_returns_what_the_action_returns() -> None:
@@ -30,6 +31,23 @@ def test_a_timeout_of_the_action_is_its_own() -> None:
 
     with pytest.raises(TimeoutError, match="the socket's"):
         within(30.0, action, "reading")
+
+
+def test_several_things_are_done_at_the_same_time_and_answered_in_order() -> None:
+    both = threading.Barrier(2)
+
+    def meet(answer: int) -> int:
+        both.wait(HANGS)
+        return answer
+
+    assert at_once(lambda: meet(1), lambda: meet(2)) == [1, 2]
+
+
+def test_what_one_of_them_raises_is_raised_though_another_never_ends() -> None:
+    never = threading.Event()
+    with pytest.raises(ZeroDivisionError):
+        at_once(lambda: 1 / 0, never.wait)
+    never.set()
 
 
 def test_what_is_left_alone_keeps_no_process_alive() -> None:

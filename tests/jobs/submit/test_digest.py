@@ -182,6 +182,42 @@ PLAIN: list[Any] = [
 ]
 
 
+#: Lists of dicts, of which some are digested together.
+RECORDS: list[Any] = [
+    [{}],
+    [{}, {}],
+    [{"x": 1}, {"x": 2}],
+    [{"x": 1}, {"x": True}],
+    [{"x": 1}, {"y": 2}],
+    [{"x": 1}, {}],
+    [{"x": 2}, {"x": 1}],
+    ({"x": 1}, {"x": 2}),
+    [{"x": 1, "y": 2}, {"x": 3, "y": 4}],
+    [{"x": 1, "y": 3}, {"x": 2, "y": 4}],
+    [{"x": 1, "y": [2]}, {"x": 3, "y": [4]}],
+    [{1: 1}, {1: 2}],
+    [{"x": {"alpha", "beta"}}, {"x": {"alpha"}}],
+    [{"x": number} for number in range(1200)],
+    [{"x": number} for number in [*range(1199), 0]],
+]
+
+
+def test_lists_of_dicts_that_differ_have_digests_that_differ() -> None:
+    assert len({digest(value) for value in RECORDS}) == len(RECORDS)
+
+
+@pytest.mark.parametrize("value", RECORDS, ids=range(len(RECORDS)))
+def test_lists_of_dicts_have_the_same_digest_whatever_the_order_of_their_keys_and_who_reads_them(
+    value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = type(value)({key: entry[key] for key in reversed(entry)} for entry in value)
+    assert digest(other) == digest(value)
+
+    before = digest(value)
+    monkeypatch.setattr(digest_module, "_PlainReader", None)
+    assert digest(value) == before
+
+
 def test_plain_values_that_differ_have_digests_that_differ() -> None:
     assert len({digest_of(value) for value in PLAIN}) == len(PLAIN)
 

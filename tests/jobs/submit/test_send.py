@@ -102,6 +102,19 @@ def test_what_was_sent_can_be_read_again(client: LithopsClient, start_map: MapSt
     assert [items.item(index) for index in range(5)] == [((value,), {}, None) for value in (-5, -6, -7, -8, -9)]
 
 
+def test_items_and_plan_are_stored_at_the_same_time(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, put = threading.Barrier(2), client.storage.put_object
+
+    def put_object(bucket: str, key: str, data: bytes) -> None:
+        if key.endswith(("/items", "/plan")):
+            both.wait(HANGS)
+        put(bucket, key, data)
+
+    monkeypatch.setattr(client.storage, "put_object", put_object)
+
+    assert finished(client, *bind_items(abs, [-5])).results() == [5]
+
+
 def test_of_a_job_that_was_never_sent_there_is_nothing_to_read(client: LithopsClient) -> None:
     job = new_job(client, spec_of(abs, [1]))
 

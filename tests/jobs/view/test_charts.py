@@ -29,7 +29,7 @@ def test_one_item_has_charts() -> None:
     found = charts.histogram(seen.table)
     assert (found["edges"], found["succeeded"], found["failed"]) == ([2.0, 2.0], [1], [0])
     (row,) = charts.timeline(seen)["rows"]
-    assert row == {"label": "0", "begin": 0.0, "end": 2.0, "done": 1, "failed": 0, "spans": [[0.0, 2.0, 0]]}
+    assert row == {"label": "0/0", "begin": 0.0, "end": 2.0, "done": 1, "failed": 0, "spans": [[0.0, 2.0, 0]]}
 
 
 def test_nothing_has_none() -> None:
@@ -92,3 +92,20 @@ def test_the_rate_is_that_of_the_last_seconds_while_it_runs() -> None:
 
     assert charts.rate(snapshot(1000, [part(0, 0, items)], ended=False)) == pytest.approx(1.0)
     assert charts.rate(snapshot(100, [part(0, 0, items)])) == pytest.approx(1.0)
+
+
+def test_cells_are_the_same_where_a_clock_was_set_back() -> None:
+    forwards, backwards = list(range(500)), [*range(250, 500), *range(250)]
+    rows = []
+    for order in (forwards, backwards):
+        seen = snapshot(1000, [part(0, 0, [(index, 1.0) for index in order])], ended=False)
+        rows.append(charts.timeline(seen)["rows"][0]["cells"])
+
+    assert rows[0] == rows[1] == "9" * 50 + " " * 50
+
+
+def test_an_item_that_takes_longer_than_a_column_fills_all_it_touches() -> None:
+    items = [(0, 1000.0), *((index, 0.0) for index in range(1, 401))]  # 1,000 s from the beginning on
+    (row,) = charts.timeline(snapshot(401, [part(0, 0, items[:1]), part(0, 0, items[1:], first=1)]))["rows"]
+
+    assert row["cells"] == "9" * 100

@@ -108,3 +108,21 @@ def test_failures_are_grouped_as_long_as_they_are_the_last_word(table: ItemTable
 
 def test_states_are_named_in_their_order() -> None:
     assert STATES == ("waiting", "running", "succeeded", "failed")
+
+
+def test_items_that_follow_each_other_are_taken_in_at_once_and_others_one_by_one() -> None:
+    parts = [
+        part(0, 0, [(0, 1.0), (1, 2.0), (2, 3.0)], {1: "bad"}),
+        part(0, 1, [(5, 1.0), (3, 2.0)], {3: "worse"}),  # in no order
+        part(1, 0, [(1, 4.0), (2, 5.0)], {2: "late"}),  # known already
+    ]
+    table = ItemTable(7, parts)
+
+    rows = [table.row(index) for index in range(7)]
+    assert [row["state"] for row in rows] == [
+        *("succeeded", "succeeded", "succeeded", "failed", "waiting", "succeeded", "waiting"),
+    ]
+    assert [row["seconds"] for row in rows] == [1.0, 4.0, 3.0, 2.0, None, 1.0, None]
+    assert [row["attempts"] for row in rows] == [1, 2, 2, 1, 0, 1, 0]
+    assert [(row["round"], row["call"]) for row in rows[:4]] == [(0, 0), (1, 0), (0, 0), (0, 1)]
+    assert [row["failure"] for row in rows] == ["", "", "", "ValueError: worse", "", "", ""]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from lithops_provider.jobs.adapter.archives import use_own_archive
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
 from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.queues import make_queue
@@ -104,6 +105,7 @@ class Compute:
         if self.mode == SERVERLESS:
             from lithops.serverless import ServerlessHandler
 
+            use_own_archive(self.backend)
             return ServerlessHandler(lithops_config.extract_serverless_config(self.config), self.internal_storage)
         from lithops.standalone import StandaloneHandler
 

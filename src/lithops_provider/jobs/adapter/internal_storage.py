@@ -11,13 +11,23 @@ import tempfile
 from typing import Any
 
 from lithops.storage import InternalStorage
+from lithops.storage.storage import RUNTIME_META_CACHE
 
 
 class SharedInternalStorage(InternalStorage):  # type: ignore[misc]
     """
     Replaces the file that caches what a runtime has as a whole, and takes a damaged one for missing: several tasks of a
-    machine read and write it at once.
+    machine read and write it at once. What this process itself has cached is forgotten when it is replaced or deleted;
+    Lithops would go on with it.
     """
+
+    def put_runtime_meta(self, key: str, runtime_meta: Any) -> None:
+        super().put_runtime_meta(key, runtime_meta)
+        RUNTIME_META_CACHE.pop(self._runtime_meta_refs(key)[1], None)
+
+    def delete_runtime_meta(self, key: str) -> None:
+        super().delete_runtime_meta(key)
+        RUNTIME_META_CACHE.pop(self._runtime_meta_refs(key)[1], None)
 
     def _write_runtime_meta_file(self, filename_local_path: str, runtime_meta: Any) -> None:
         os.makedirs(os.path.dirname(filename_local_path), exist_ok=True)

@@ -9,12 +9,13 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import SimpleNamespace
 from typing import Any
 
 from lithops.invokers import BatchInvoker, FaaSInvoker, _format_call_id
 from lithops.utils import iterchunks
+from lithops.version import __version__
 
 from lithops_provider.jobs.errors import SubmitError
 
@@ -23,6 +24,10 @@ _REFUSED_FOR = 300.0
 #: Seconds before an invocation is tried again: doubled each time, up to the second number.
 _RETRY_DELAY = (0.5, 10.0)
 #: Some backends return None if too many calls run or are sent at once. Others raise an error with one of these texts.
+_NOT_FOUND = 404
+#: Seconds that requests which are under way have to end when sending is given up. On `knative` and `gcp_cloudrun` a
+#: request lasts as long as its call, and that only ends early once whoever called has stored that the job is stopped.
+_SENDING_ENDS = 5.0
 _REFUSAL = re.compile(r"\b429\b|TooManyRequests|Throttl")
 
 
@@ -58,14 +63,19 @@ class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
         halt = threading.Event()
         if self.backend == "aws_lambda":
             limit_retries(self.compute_handler.backend.session, halt)
-        with ThreadPoolExecutor(self.invoke_pool_threads) as pool:
-            chunks = iterchunks(range(job.total_calls), job.chunksize or 1)
-            try:
-                for _ in pool.map(lambda chunk: self._invoke_chunk(job, chunk, halt), chunks):
-                    pass
-            except BaseException:  # also what interrupts this thread
-                halt.set()
-                raise
+        chunks = iterchunks(range(job.total_calls), job.chunksize or 1)
+        pool = ThreadPoolExecutor(self.invoke_pool_threads)
+        sent: list[Future[None]] = []
+        try:
+            sent += [pool.submit(self._invoke_chunk, job, chunk, halt) for chunk in chunks]
+            for request in sent:
+                request.result()
+        except BaseException:  # also what interrupts this thread
+            halt.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait([request for request in sent if not request.cancelled()], _SENDING_ENDS)
+            raise
+        pool.shutdown()
 
     def _invoke_chunk(self, job: SimpleNamespace, calls: Iterable[int], halt: threading.Event) -> None:
         payload = self._create_payload(job)
@@ -91,13 +101,28 @@ class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
     def _is_taken(self, payload: dict[str, Any]) -> bool:
         """Sends a call, and returns whether the backend took it. It refuses a call when too many run at once."""
         try:
-            return bool(self.compute_handler.invoke(payload))
+            answer = self.compute_handler.invoke(payload)
         except _UnreachableError as error:
             raise SubmitError(f"{self.backend} can't be reached: {error}") from error.__cause__
         except Exception as error:
             if _REFUSAL.search(str(error)):
                 return False
             raise
+        if isinstance(answer, int):  # `openwhisk` and `ibm_cf` return these two as if they were an activation's id
+            raise SubmitError(self._refusal(answer, payload))
+        return bool(answer)
+
+    def _refusal(self, status: int, payload: dict[str, Any]) -> str:
+        """Says what a refused invocation means. A runtime that is gone is forgotten, so that it is deployed anew."""
+        if status != _NOT_FOUND:
+            return (
+                f"{self.backend} refused the credentials with status {status}; check its section of the configuration"
+            )
+        name, memory = payload["runtime_name"], payload["runtime_memory"]
+        self.internal_storage.delete_runtime_meta(self.compute_handler.get_runtime_key(name, memory, __version__))
+        return (
+            f"the runtime {name!r} with {memory} MB isn't deployed on {self.backend} any more; the next try deploys it"
+        )
 
 
 def limit_retries(session: Any, halt: threading.Event) -> None:

@@ -56,13 +56,10 @@ def reread_metadata(compute: Compute, runtime_memory: int | None) -> RuntimeMeta
     :param compute: the backend
     :param runtime_memory: MB; None for the configured
     """
-    from lithops.storage.storage import RUNTIME_META_CACHE
-
     key, memory = _key(compute, runtime_memory)
     found = dict(_ask(compute, memory))
     found["runtime_timeout"] = compute.invoker.runtime_info["runtime_timeout"]
     compute.internal_storage.put_runtime_meta(key, found)
-    RUNTIME_META_CACHE.pop(compute.internal_storage._runtime_meta_refs(key)[1], None)
     return _metadata(compute, found)
 
 

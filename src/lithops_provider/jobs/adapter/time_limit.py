@@ -1,5 +1,6 @@
 """
-Limits the time of requests that a storage never answers, since not every client of one has a time limit of its own.
+Sends requests at the same time, and limits the time of those that a storage never answers, since not every client of
+one has a time limit of its own.
 `LithopsClient` wraps its requests with it.
 """
 
@@ -24,6 +25,27 @@ def within(seconds: float, action: Callable[[], T], what: str) -> T:
     :param what: the same in words, for the message
     :raises TimeoutError: it took longer
     """
+    outcome = _start(action, what)
+    try:
+        return outcome.result(seconds)
+    except FutureTimeoutError:
+        if outcome.done():
+            raise  # the action itself has raised it
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+
+
+def at_once(*actions: Callable[[], T]) -> list[T]:
+    """
+    Does several things at the same time, each in a thread of its own, and returns what each returns. If one of them
+    raises, or this thread is interrupted, the others are left alone.
+
+    :param actions: what to do: requests of which none needs another's answer
+    """
+    return [outcome.result() for outcome in [_start(action, "one of several requests") for action in actions]]
+
+
+def _start(action: Callable[[], T], what: str) -> Future[T]:
+    """Does something in a thread that doesn't keep the process alive."""
     outcome: Future[T] = Future()
 
     def run() -> None:
@@ -33,9 +55,4 @@ def within(seconds: float, action: Callable[[], T], what: str) -> T:
             outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name=f"lithops: {what}").start()
-    try:
-        return outcome.result(seconds)
-    except FutureTimeoutError:
-        if outcome.done():
-            raise  # the action itself has raised it
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    return outcome

@@ -107,11 +107,9 @@ def failure_message(
     groups = group_failures(_as_grouped(name, failure) for failure in failures)
     lines += groups_text(groups)
     by_index = {failure.index: failure for failure in failures}
-    for group in groups:
-        trace = next((by_index[index].traceback for index in group.items if by_index[index].traceback), "")
-        if trace:
-            lines += [f"Remote traceback, or last output, of item {group.items[0]}:", trace.rstrip()]
-            break
+    shown = next((index for group in groups for index in group.items if by_index[index].traceback), None)
+    if shown is not None:
+        lines += [f"Remote traceback, or last output, of item {shown}:", by_index[shown].traceback.rstrip()]
     return "\n".join(lines)
 
 

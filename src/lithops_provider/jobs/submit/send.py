@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lithops_provider.jobs.adapter.compute import CallBatch
+from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
@@ -97,8 +98,10 @@ def submit_round(
     planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
     if record is not None:
         record(planned.job)
-    client.put(planned.job.items_key(), frames.pack(itertools.chain.from_iterable(planned.blocks)))
-    store_plan(client, planned.job, planned.calls, planned.runtime_memory)
+    at_once(
+        lambda: client.put(planned.job.items_key(), frames.pack(itertools.chain.from_iterable(planned.blocks))),
+        lambda: store_plan(client, planned.job, planned.calls, planned.runtime_memory),
+    )
     _send(client, planned, spec)
     return planned.job, planned.calls
 

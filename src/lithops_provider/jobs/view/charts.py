@@ -6,9 +6,14 @@ Aggregates a job's items into charts that fit on a screen, whether there is one 
 from __future__ import annotations
 
 import math
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate, compress
+from operator import add, gt
 from typing import Any
 
+from lithops_provider.jobs.gather.headers import Header
 from lithops_provider.jobs.view.item_table import FAILED, SUCCEEDED, ItemTable
 from lithops_provider.jobs.view.job_view import Snapshot
 
@@ -32,28 +37,19 @@ def histogram(table: ItemTable) -> dict[str, Any]:
     :returns: ``edges`` in seconds, one more than bars; ``succeeded`` and ``failed``, counts by bar; ``log``, whether
         the bars are equally wide on a logarithmic axis; ``median``, ``p95``, ``longest`` and ``sum`` in seconds
     """
-    ended = [
-        (max(seconds, _SHORTEST), state == FAILED)
-        for seconds, state in zip(table.seconds, table.state, strict=True)
-        if state in (SUCCEEDED, FAILED)
-    ]
-    if not ended:
+    durations, failed_ones = _ended(table)
+    if not durations:
         return {"edges": [], "succeeded": [], "failed": [], "log": False}
-    durations = sorted(seconds for seconds, _ in ended)
     low, high = durations[0], durations[-1]
     log = high / low > _WIDE
-    bars = 1 if high == low else min(_BARS, max(5, math.ceil(math.sqrt(len(ended)))))
+    bars = 1 if high == low else min(_BARS, max(5, math.ceil(math.sqrt(len(durations)))))
     if log:
         ratio = math.log(high / low) / bars
         edges = [low * math.exp(ratio * number) for number in range(bars + 1)]
     else:
         edges = [low + (high - low) * number / bars for number in range(bars + 1)]
-    succeeded, failed = [0] * bars, [0] * bars
-    for seconds, has_failed in ended:
-        share = 0.0
-        if high > low:
-            share = math.log(seconds / low) / math.log(high / low) if log else (seconds - low) / (high - low)
-        (failed if has_failed else succeeded)[min(int(share * bars), bars - 1)] += 1
+    failed = _by_bar(failed_ones, edges)
+    succeeded = [both - bad for both, bad in zip(_by_bar(durations, edges), failed, strict=True)]
     return {
         "edges": [_round(edge) for edge in edges],
         "succeeded": succeeded,
@@ -64,6 +60,23 @@ def histogram(table: ItemTable) -> dict[str, Any]:
         "longest": _round(high),
         "sum": _round(sum(durations)),
     }
+
+
+def _ended(table: ItemTable) -> tuple[list[float], list[float]]:
+    """Returns the durations of the items that have ended, and of those among them that failed, each in order."""
+    ended = bytes(state in (SUCCEEDED, FAILED) for state in range(256))
+    failed = bytes(state == FAILED for state in range(256))
+    found = [sorted(compress(table.seconds, table.state.translate(states))) for states in (ended, failed)]
+    for durations in found:
+        short = bisect_left(durations, _SHORTEST)
+        durations[:short] = [_SHORTEST] * short
+    return found[0], found[1]
+
+
+def _by_bar(durations: Sequence[float], edges: Sequence[float]) -> list[int]:
+    """Returns how many of some durations, which are in order, are in each bar. The last bar has its right edge, too."""
+    inner = [bisect_left(durations, edge) for edge in edges[1:-1]]
+    return [right - left for left, right in zip([0, *inner], [*inner, len(durations)], strict=True)]
 
 
 def timeline(snapshot: Snapshot) -> dict[str, Any]:
@@ -77,20 +90,15 @@ def timeline(snapshot: Snapshot) -> dict[str, Any]:
         ``columns`` equal times: ``0`` to ``9`` for how busy the calls were, ``A`` to ``J`` the same where an item
         failed, a space where none worked
     """
-    calls: dict[tuple[int, int], list[tuple[float, float, bool]]] = {}
+    calls: dict[tuple[int, int], list[Header]] = {}
     for part in snapshot.parts:
-        header = part.header
-        if part.call < 0:
-            continue  # lost items have no times
-        found = calls.setdefault((part.round, part.call), [])
-        found += [
-            (started, seconds, index in header.failures)
-            for index, started, seconds in zip(header.index, header.started, header.seconds, strict=True)
-        ]
+        if part.call >= 0 and part.header.index:  # lost items have no times
+            calls.setdefault((part.round, part.call), []).append(part.header)
     if not calls:
         return {"rows": []}
-    begin = min(started for items in calls.values() for started, _, _ in items)
-    end = max(started + seconds for items in calls.values() for started, seconds, _ in items)
+    spans = {key: _span(headers) for key, headers in calls.items()}
+    begin = min(first for first, _ in spans.values())
+    end = max(last for _, last in spans.values())
     begin = min([begin, *(entry.submitted for entry in snapshot.job.rounds)])
     if not snapshot.over:
         end = max(end, snapshot.taken)
@@ -98,58 +106,88 @@ def timeline(snapshot: Snapshot) -> dict[str, Any]:
     keys = sorted(calls)
     size = math.ceil(len(keys) / _ROWS)
     groups = [keys[first : first + size] for first in range(0, len(keys), size)]
-    spans = sum(map(len, calls.values())) <= _SPANS
+    few = sum(len(header.index) for headers in calls.values() for header in headers) <= _SPANS
     rows = []
     for group in groups:
-        items = [item for key in group for item in calls[key]]
+        headers = [header for key in group for header in calls[key]]
         row: dict[str, Any] = {
-            "label": _label(group, len(snapshot.job.rounds) > 1),
-            "begin": _round(min(started for started, _, _ in items) - begin),
-            "end": _round(max(started + seconds for started, seconds, _ in items) - begin),
-            "done": len(items),
-            "failed": sum(failed for _, _, failed in items),
+            "label": _label(group),
+            "begin": _round(min(spans[key][0] for key in group) - begin),
+            "end": _round(max(spans[key][1] for key in group) - begin),
+            "done": sum(len(header.index) for header in headers),
+            "failed": sum(len(header.failures) for header in headers),
         }
-        if spans:
-            row["spans"] = [[_round(at - begin), _round(seconds), int(failed)] for at, seconds, failed in items]
+        if few:
+            row["spans"] = [
+                [_round(started - begin), _round(seconds), int(index in header.failures)]
+                for header in headers
+                for index, started, seconds in zip(header.index, header.started, header.seconds, strict=True)
+            ]
         else:
-            row["cells"] = _cells(items, begin, (end - begin) / _COLUMNS, len(group))
+            row["cells"] = _cells(headers, begin, (end - begin) / _COLUMNS, len(group))
         rows.append(row)
     return {"begin": begin, "end": end, "columns": _COLUMNS, "calls": len(keys), "per_row": size, "rows": rows}
 
 
-def _label(group: Sequence[tuple[int, int]], many: bool) -> str:
-    first, last = ((f"{number}/{call}" if many else str(call)) for number, call in (group[0], group[-1]))
+def _span(headers: Sequence[Header]) -> tuple[float, float]:
+    """Returns when the first item of some parts began, and when the last one ended."""
+    first = min(min(header.started) for header in headers)
+    return first, max(max(map(add, header.started, header.seconds)) for header in headers)
+
+
+def _label(group: Sequence[tuple[int, int]]) -> str:
+    first, last = (f"{number}/{call}" for number, call in (group[0], group[-1]))
     return first if len(group) == 1 else f"{first}-{last}"
 
 
-def _cells(items: Sequence[tuple[float, float, bool]], begin: float, width: float, calls: int) -> str:
+def _cells(headers: Sequence[Header], begin: float, width: float, calls: int) -> str:
+    """Returns the text for a row: how busy its calls were in each column, see `timeline`."""
     busy = [0.0] * _COLUMNS
-    full = [0] * (_COLUMNS + 1)  # +1 where a run of columns that an item fills begins, -1 where it ends
     failed = bytearray(_COLUMNS)
-    last = _COLUMNS - 1
-    for started, seconds, has_failed in items:
-        at, until = (started - begin) / width, (started + seconds - begin) / width
-        left, right = min(max(int(at), 0), last), min(max(int(until), 0), last)
-        if left == right:
-            busy[left] += until - at
-        else:
-            busy[left] += left + 1 - at
-            busy[right] += until - right
-            full[left + 1] += 1
-            full[right] -= 1
-        if has_failed:
-            failed[right] = 1
+    for header in headers:
+        _add_busy(busy, header, begin, width)
+        if header.failures:
+            for index, started, seconds in zip(header.index, header.started, header.seconds, strict=True):
+                if index in header.failures:
+                    failed[_column(started + seconds, begin, width)] = 1
     text = []
-    running = 0
     for column in range(_COLUMNS):
-        running += full[column]
-        share = (busy[column] + running) / calls
+        share = busy[column] / (calls * width)
         if share <= 0 and not failed[column]:
             text.append(" ")
         else:
-            level = min(max(int(share * 10), 0), 9)
+            level = min(max(int(share * 10 + 1e-6), 0), 9)
             text.append(chr((ord("A") if failed[column] else ord("0")) + level))
     return "".join(text)
+
+
+def _add_busy(busy: list[float], header: Header, begin: float, width: float) -> None:
+    """
+    Adds the seconds that the items of a part took within each column. A call runs its items one after another, so what
+    it has worked until some time is the sum of the items that had begun by then, without what the last of them still
+    had to do: a step for each column and not for each item, however many these are.
+    """
+    started, seconds = header.started, header.seconds
+    if any(map(gt, started, started[1:])):  # the clock was set back
+        order = sorted(range(len(started)), key=started.__getitem__)
+        started, seconds = array("d", map(started.__getitem__, order)), array("d", map(seconds.__getitem__, order))
+    worked = list(accumulate(seconds, initial=0.0))
+
+    def until(at: float) -> float:
+        begun = bisect_right(started, at)
+        left = max(started[begun - 1] + seconds[begun - 1] - at, 0.0) if begun else 0.0
+        return worked[begun] - left
+
+    first, last = _column(started[0], begin, width), _column(started[-1] + seconds[-1], begin, width)
+    before = 0.0
+    for column in range(first, last + 1):
+        after = worked[-1] if column == last else until(begin + (column + 1) * width)
+        busy[column] += after - before
+        before = after
+
+
+def _column(at: float, begin: float, width: float) -> int:
+    return min(max(int((at - begin) / width), 0), _COLUMNS - 1)
 
 
 def rate(snapshot: Snapshot) -> float | None:
@@ -162,12 +200,8 @@ def rate(snapshot: Snapshot) -> float | None:
     job = snapshot.job
     counts = snapshot.counts
     done = counts["succeeded"] + counts["failed"]
-    ends = [
-        started + seconds
-        for part in snapshot.parts
-        if part.call >= 0
-        for started, seconds in zip(part.header.started, part.header.seconds, strict=True)
-    ]
+    parts = [part.header for part in snapshot.parts if part.call >= 0]
+    ends: list[float] = [end for header in parts for end in map(add, header.started, header.seconds)]
     if not done or not ends:
         return None
     latest = max(ends)

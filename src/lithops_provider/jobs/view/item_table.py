@@ -91,6 +91,8 @@ class ItemTable:
         """Takes in a part. If an item has several outcomes, a success counts, and without one the last failure."""
         state, attempts, failures = self.state, self.attempts, part.header.failures
         header = part.header
+        if self._take_at_once(part):
+            return
         for position, index in enumerate(header.index):
             attempts[index] += 1
             if state[index] == SUCCEEDED:
@@ -107,7 +109,28 @@ class ItemTable:
             self.seconds[index] = header.seconds[position]
             self.peak_memory[index] = header.peak_memory[position]
 
-    def mark(self, index: int, state: int, number: int, call: int) -> None:
+    def _take_at_once(self, part: Part) -> bool:
+        """Takes in a part whose items follow each other, none of which is known yet: as columns, so in no time."""
+        header, count = part.header, len(part.header.index)
+        if not count:
+            return True
+        first = header.index[0]
+        rows = slice(first, first + count)
+        if header.index != array("q", range(first, first + count)) or any(self.state[rows]):
+            return False
+        self.state[rows] = bytes([SUCCEEDED]) * count
+        self.attempts[rows] = array("H", [1]) * count
+        self.round[rows] = array("H", [part.round]) * count
+        self.call[rows] = array("l", [part.call]) * count
+        self.started[rows], self.seconds[rows] = header.started, header.seconds
+        self.peak_memory[rows] = header.peak_memory
+        for index, failure in header.failures.items():
+            if first <= index < first + count:
+                self.state[index] = FAILED
+                self.failures[index] = failure
+        return True
+
+    def mark(self, index: int, state: int, number: int, call: int, started: float = 0.0) -> None:
         """
         Notes that an item waits or runs in a round. The failure of an earlier round stays visible.
 
@@ -115,11 +138,12 @@ class ItemTable:
         :param state: WAITING or RUNNING
         :param number: number of the round
         :param call: number of the call
+        :param started: since when it runs, in seconds since the epoch; 0 if that isn't known
         """
         if self.state[index] != SUCCEEDED:
             self.state[index] = state
             self.round[index], self.call[index] = number, call
-            self.started[index] = self.seconds[index] = 0.0
+            self.started[index], self.seconds[index] = started, 0.0
 
     def counts(self) -> dict[str, int]:
         """Returns how many items are in each state."""
@@ -179,7 +203,7 @@ class ItemTable:
             "attempts": self.attempts[index],
             "round": self.round[index],
             "call": self.call[index],
-            "started": self.started[index] if known else None,
+            "started": (self.started[index] or None) if known or self.state[index] == RUNNING else None,
             "seconds": self.seconds[index] if known else None,
             "peak_memory": self.peak_memory[index] or None,
             "failure": self.failure_text(index),

@@ -137,14 +137,16 @@ class JobView:
 
     :param job: its value
     :param connect: returns the client for its storage; called in the thread
+    :param counts_only: whether only to count items, by the names of parts, without reading any
     """
 
-    def __init__(self, job: LithopsJob, connect: Callable[[], LithopsClient]) -> None:
+    def __init__(self, job: LithopsJob, connect: Callable[[], LithopsClient], *, counts_only: bool = False) -> None:
         self.job = job
         self.snapshot: Snapshot | None = None
         #: Why the last look failed; None if it didn't.
         self.error: str | None = None
         self._connect = connect
+        self._counts_only = counts_only
         self._client: LithopsClient | None = None
         self._rounds: list[RoundView] = []
         self._parts: dict[tuple[int, str, int], Part] = {}
@@ -189,11 +191,12 @@ class JobView:
             self.error = None
         except Exception as error:  # of any kind: those who look on have to see that looking fails
             logger.warning("Looking at job %s failed", self.job.executor_id, exc_info=True)
-            self.error = self._without_secrets(str(error) or type(error).__name__)
+            self.error = self.without_secrets(str(error) or type(error).__name__)
         now = time.monotonic()
         self._next = now + max(_PAUSE, (now - begin) / _DUTY)
 
-    def _without_secrets(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
+        """Returns a text without the secrets of the job's configuration, such as an error's."""
         config = self._client.config if self._client is not None else {}
         for secret in sorted(secret_values(config), key=len, reverse=True):
             text = text.replace(secret, "***")
@@ -210,6 +213,10 @@ class JobView:
                 changed |= self._list(client, job, number, wanted)
         # Earlier rounds aren't listed again, but a job's data is deleted as a whole: the last round tells for all.
         gone = self._rounds[-1].deleted or not any(entry.objects for entry in self._rounds)
+        if self._counts_only:
+            if self.snapshot is None or changed or wanted:
+                self._show(job, 1, gone)  # as long as something is unread, the names of parts tell the counts
+            return
         if self.snapshot is None or wanted:
             self._show(job, len(wanted), gone)  # at once: the names of parts already tell the counts
         if wanted:
@@ -285,6 +292,11 @@ class JobView:
         if known.plan is None or known.ended >= job.rounds[-1].calls:
             return
         told = {index for part in parts if part.round == number for index in part.header.index} if number else set()
+        since: dict[int, float] = {}  # when the last item of a call ended, since which its next one runs
+        for part in parts:
+            if part.round == number and part.header.started:
+                ended = part.header.started[-1] + part.header.seconds[-1]
+                since[part.call] = max(since.get(part.call, 0.0), ended)
         for call, indices in enumerate(known.plan):
             state = known.calls.get(f"{call:05d}")
             if state is not None and state.ended:
@@ -294,4 +306,4 @@ class JobView:
                     if index not in told and table.state[index] == FAILED:
                         table.mark(index, WAITING, number, call)
             if state is not None and state.done < len(indices) and indices[state.done] not in told:
-                table.mark(indices[state.done], RUNNING, number, call)
+                table.mark(indices[state.done], RUNNING, number, call, since.get(call, 0.0))

@@ -109,8 +109,8 @@ def _items(columns: Columns) -> dict[str, Any]:
             slowest[index[row]] = max(taken, slowest.get(index[row], 0.0))
     ordered = nlargest(_SLOWEST, slowest.items(), key=lambda entry: entry[1])
     found: dict[str, Any] = {
-        "compute_seconds": round(total, 3),
-        "slowest": [[item, round(taken, 3)] for item, taken in ordered],
+        "compute_seconds": round(total, 6),
+        "slowest": [[item, round(taken, 6)] for item, taken in ordered],
     }
     if peak:
         found["peak_memory"] = peak

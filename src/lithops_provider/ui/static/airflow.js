@@ -27,10 +27,33 @@ export function dataUrl(path, parameters = {}) {
 }
 
 /** Gets data, or throws an ApiError whose status is 0 if nobody answers. */
-export async function getData(path, parameters, signal) {
+export const getData = (path, parameters, signal) => ask(dataUrl(path, parameters), { headers: {}, signal });
+
+/** Has the server do something. The header says that it is the page that asks, and no other site. */
+export const postAction = (path, parameters) =>
+  ask(dataUrl(path, parameters), { method: "POST", headers: { "X-Lithops-Action": "page" } });
+
+/** Has Airflow clear a task, and those after it that failed, so that they run again. */
+export function clearTask({ dag_id, run_id, task_id, map_index }) {
+  const body = {
+    dry_run: false,
+    dag_run_id: run_id,
+    task_ids: [map_index >= 0 ? [task_id, map_index] : task_id],
+    only_failed: true,
+    include_downstream: true,
+    reset_dag_runs: true,
+  };
+  return ask(new URL(`api/v2/dags/${encodeURIComponent(dag_id)}/clearTaskInstances`, airflowRoot), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
+
+async function ask(url, { headers, ...options }) {
   let answer;
   try {
-    answer = await fetch(dataUrl(path, parameters), { headers: { Accept: "application/json" }, signal });
+    answer = await fetch(url, { headers: { Accept: "application/json", ...headers }, ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "Airflow doesn't answer.");
@@ -97,14 +120,15 @@ export async function copy(text) {
   }
 }
 
-/** The address of the page of a task instance's job, in this frame. */
+/** The page of a task instance's job, as a tab of Airflow's page of it. */
 export function jobPage(task, phase = null) {
-  const ids = [task.dag_id, task.run_id, task.task_id, String(task.map_index)].map(encodeURIComponent);
-  const url = new URL(`job/${ids.join("/")}`, pagesRoot);
-  url.searchParams.set("from", "jobs");
-  if (phase) url.searchParams.set("phase", phase);
+  const url = new URL(`${taskPage(task)}/plugin/lithops`);
+  if (phase) url.hash = new URLSearchParams({ phase });
   return url;
 }
+
+/** The list of all jobs, in Airflow. */
+export const jobsPage = () => new URL("plugin/lithops-jobs", airflowRoot);
 
 /** Airflow's own page of a task instance. */
 export function taskPage(task) {

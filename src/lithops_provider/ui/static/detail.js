@@ -1,7 +1,8 @@
 // One item: what became of it in each try, as its functions told it. All of it is shown as text.
 
+import { write } from "./address.js";
 import { ApiError, copy, getData } from "./airflow.js";
-import { badge, bytes, duration, h, moment, notice } from "./dom.js";
+import { badge, bytes, callName, duration, h, moment, notice } from "./dom.js";
 
 export class ItemDetail {
   /** Shows items of `job`, a function that returns {path, parameters}. */
@@ -12,7 +13,7 @@ export class ItemDetail {
     const close = h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.element.close() }, "×");
     this.element = h(
       "dialog",
-      { class: "detail", "aria-labelledby": "detail-title", onclick: (event) => event.target === this.element && this.element.close() },
+      { class: "detail", "aria-labelledby": "detail-title", onclick: (event) => event.target === this.element && this.element.close(), onclose: () => write({ item: null }) },
       h("div", { class: "detail-inner" }, h("header", {}, this.title, close), this.content),
     );
   }
@@ -21,6 +22,7 @@ export class ItemDetail {
     this.title.textContent = `Item ${index}`;
     this.content.replaceChildren(h("p", { class: "quiet" }, "Loading…"));
     if (!this.element.open) this.element.showModal();
+    write({ item: index });
     const { path, parameters } = this.job();
     try {
       const item = await getData(`${path}/items/${index}`, parameters);
@@ -40,8 +42,10 @@ export class ItemDetail {
       ]),
     ];
     const many = item.tries.length > 1;
-    [...item.tries].reverse().forEach((entry, number) => {
-      parts.push(this.attempt(entry, many ? item.tries.length - number : null));
+    item.tries.forEach((entry, number) => {
+      const shown = this.attempt(entry, many ? number + 1 : null);
+      const same = sameFailure(entry, item.tries[number + 1]);
+      parts.splice(1, 0, same ? h("details", { class: "attempt" }, h("summary", {}, `Try ${number + 1} failed in the same way`), shown) : shown);
     });
     parts.push(this.snippet(item.snippet));
     return parts;
@@ -55,13 +59,13 @@ export class ItemDetail {
       { class: "attempt" },
       number && h("h3", {}, `Try ${number}`),
       facts([
-        ["Call", entry.call < 0 ? "found out by the task" : `${entry.job_id}, call ${entry.call}`],
+        ["Call", entry.call < 0 ? "found out by the task" : callName(entry, entry.job_id)],
         ["Started", entry.seconds || entry.call >= 0 ? moment(entry.started) : null],
         ["Duration", entry.call >= 0 ? duration(entry.seconds) : null],
         ["Peak memory", entry.peak_memory && bytes(entry.peak_memory)],
         ["Cold start", cold],
         ["Activation", status.activation_id],
-        ["Call took", "worker_start_tstamp" in status && duration(status.worker_end_tstamp - status.worker_start_tstamp)],
+        ["Its call took", "worker_start_tstamp" in status && duration(status.worker_end_tstamp - status.worker_start_tstamp)],
       ]),
       failure && text("Failure", failure.text || `${failure.type}: ${failure.message}`, "failure-text"),
       failure?.traceback && text("Traceback", failure.traceback),
@@ -91,6 +95,11 @@ export class ItemDetail {
       h("p", {}, button, " ", done),
     );
   }
+}
+
+/** Whether a try failed as the next one did. */
+function sameFailure({ failure }, next) {
+  return Boolean(failure && next?.failure) && ["type", "message", "traceback"].every((name) => failure[name] === next.failure[name]);
 }
 
 function facts(entries) {

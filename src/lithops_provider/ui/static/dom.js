@@ -26,6 +26,12 @@ const rounded = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 export const count = (number) => numbers.format(number);
 export const about = (number) => (number >= 1000 ? numbers.format(Math.round(number)) : rounded.format(number));
 
+const dearer = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cheaper = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 12 });
+
+/** Cents where that is exact enough: 12.30, 0.0021. */
+export const money = (amount) => (amount >= 1 || amount === 0 ? dearer : cheaper).format(amount);
+
 const both = (whole, more) => (more.startsWith("0 ") ? whole : `${whole} ${more}`);
 
 /** Seconds in words that fit a column: 12 ms, 3.4 s, 5 min 2 s, 2 h 3 min, 2 h. */
@@ -61,6 +67,15 @@ export function moment(seconds) {
   const day = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
   return `${day} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
+
+/** The one name of a call: its round and its number. Lithops's own ids stand behind it, for its logs. */
+export function callName({ round, call }, jobId = null) {
+  const title = `Call ${call} of round ${round}` + (jobId ? `. In Lithops's logs: job ${jobId}, call ${String(call).padStart(5, "0")}` : "");
+  return h("span", { title }, `${round}/${call}`);
+}
+
+/** A name of our own for what Lithops calls something else, which stands behind it. */
+export const named = (name, raw) => h("span", { class: "short", title: `Lithops: ${raw}` }, name);
 
 /** The badge of a state, of a job, an item or a task. */
 export function badge(state, text = state) {

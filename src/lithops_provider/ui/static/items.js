@@ -1,9 +1,11 @@
 // The table of items. Sorting, filtering, searching and paging are the server's work: it has all of them.
 
+import { number, read, write } from "./address.js";
 import { ApiError, download, dataUrl, getData } from "./airflow.js";
-import { badge, bytes, count, duration, h, moment } from "./dom.js";
+import { badge, bytes, callName, count, duration, h, moment } from "./dom.js";
 
-const PAGE = 50;
+/** Rows of a page: few enough for the charts below to be near. */
+const PAGE = 20;
 const COLUMNS = [
   ["index", "Item"],
   ["state", "State"],
@@ -25,14 +27,26 @@ export class ItemsTable {
     this.job = job;
     this.open = open;
     this.failed = failed;
-    this.sort = "index";
-    this.descending = false;
-    this.state = null;
-    this.search = "";
-    this.first = 0;
+    this.fromAddress();
     this.version = null;
     this.total = 0;
     this.element = this.build();
+  }
+
+  /** Takes what the address says that is to be shown. */
+  fromAddress() {
+    const at = read();
+    const [, minus, sort] = /^(-?)(\w*)$/.exec(at.get("sort") ?? "") ?? [];
+    this.sort = COLUMNS.some(([name]) => name === sort) ? sort : "index";
+    this.descending = minus === "-" && this.sort === sort;
+    this.state = STATES.find((state) => state === at.get("state")) ?? null;
+    this.search = (at.get("search") ?? "").slice(0, 200);
+    this.first = number(at.get("first")) ?? 0;
+  }
+
+  toAddress() {
+    const sort = `${this.descending ? "-" : ""}${this.sort}`;
+    write({ sort: sort === "index" ? null : sort, state: this.state, search: this.search, first: this.first || null });
   }
 
   build() {
@@ -42,6 +56,7 @@ export class ItemsTable {
       placeholder: "Search errors, or an item's number",
       "aria-label": "Search in errors",
       maxlength: 200,
+      value: this.search,
       oninput: () => {
         clearTimeout(this.typing);
         this.typing = setTimeout(() => this.show({ search: search.value, first: 0 }), 250);
@@ -109,6 +124,7 @@ export class ItemsTable {
   /** Changes what is shown, and gets it. */
   show(change) {
     Object.assign(this, change);
+    this.toAddress();
     return this.load();
   }
 
@@ -142,8 +158,10 @@ export class ItemsTable {
     }
   }
 
-  render({ total, rows }) {
+  render({ total, rows, taken }) {
     this.total = total;
+    this.taken = taken;
+    if (this.first && this.first >= total) this.show({ first: Math.max(Math.floor((total - 1) / PAGE) * PAGE, 0) });
     const focused = document.activeElement?.dataset?.key;
     this.head.replaceChildren(...COLUMNS.map(([name, text]) => this.header(name, text)));
     this.body.replaceChildren(...rows.map((row) => this.row(row)));
@@ -181,13 +199,18 @@ export class ItemsTable {
       { onclick: (event) => event.target.closest("button") || open() },
       h("th", { scope: "row" }, button),
       h("td", {}, badge(item.state, state)),
-      h("td", {}, item.call < 0 ? "–" : `${item.round}/${item.call}`),
+      h("td", {}, item.call < 0 ? "–" : callName(item)),
       h("td", {}, item.attempts || "–"),
       h("td", {}, moment(item.started)),
-      h("td", {}, duration(item.seconds)),
+      h("td", {}, item.state === "running" && item.started ? this.soFar(item) : duration(item.seconds)),
       h("td", {}, bytes(item.peak_memory)),
       h("td", { class: "failure" }, item.failure),
     );
+  }
+
+  /** How long an item runs, which begins where its call's last one ended. */
+  soFar(item) {
+    return h("span", { title: "since the item before it in its call ended" }, `${duration(Math.max(this.taken - item.started, 0))} so far`);
   }
 
   paging(rows) {

@@ -1,8 +1,11 @@
 // The page of a task's job: asks the server while the job runs, and shows what has changed.
 
-import { ApiError, followTheme, getData, logInAgain, openInAirflow, pagesRoot, taskOfAddress, taskPage } from "./airflow.js";
+import { Actions } from "./actions.js";
+import { number, read, write } from "./address.js";
+import { ApiError, followTheme, getData, jobsPage, logInAgain, openInAirflow, taskOfAddress } from "./airflow.js";
 import { histogram, responsive, timeline, timelineTable } from "./charts.js";
 import { ItemDetail } from "./detail.js";
+import { CompareCard } from "./compare.js";
 import { count, duration, h, notice } from "./dom.js";
 import { ItemsTable } from "./items.js";
 import { about_job, bar, heading, roundsTable, summaryCard, tiles } from "./summary.js";
@@ -15,12 +18,11 @@ const STILL = 15000;
 const TELL = 10000;
 
 const task = taskOfAddress();
-const address = new URLSearchParams(window.location.search);
 const main = document.getElementById("page");
 const live = document.getElementById("live");
 const path = `dags/${encodeURIComponent(task.dag_id)}`;
 
-let phase = address.get("phase");
+let phase = read().get("phase");
 let version = null;
 let timer = null;
 let told = 0;
@@ -33,31 +35,29 @@ const job = () => ({ path, parameters: parameters() });
 
 const detail = new ItemDetail(job);
 const items = new ItemsTable(job, (index) => detail.open(index), showError);
+const actions = new Actions(task, job, look);
 const why = new WhyCard(job, (index) => detail.open(index));
+const compare = new CompareCard(task, job);
 const parts = {
-  back: h("nav", {}),
+  top: h(
+    "div",
+    { class: "top" },
+    h("a", { href: String(jobsPage()), onclick: (event) => (event.preventDefault(), openInAirflow(jobsPage())) }, "All jobs"),
+    actions.element,
+  ),
   notices: h("div", { class: "notices" }),
   phases: h("div", { class: "filters", role: "group", "aria-label": "Phases of the task" }),
   why: why.element,
   summary: h("section", { class: "card", "aria-label": "Progress" }),
-  after: h("div"),
+  items: items.element,
   charts: h("div", { class: "charts" }),
+  after: h("div"),
   rounds: h("div"),
+  compare: compare.element,
 };
 
 function layout() {
-  if (address.get("from") === "jobs") {
-    const away = (event) => {
-      event.preventDefault();
-      openInAirflow(taskPage(task));
-    };
-    parts.back.append(
-      h("a", { href: String(new URL("jobs", pagesRoot)) }, "All jobs"),
-      " · ",
-      h("a", { href: String(taskPage(task)), onclick: away }, `Task ${task.task_id}`),
-    );
-  }
-  main.replaceChildren(...Object.values(parts), items.element, detail.element);
+  main.replaceChildren(...Object.values(parts), detail.element, actions.dialog);
   main.removeAttribute("aria-busy");
 }
 
@@ -85,19 +85,21 @@ function show(answer) {
   const { progress } = answer;
   parts.notices.replaceChildren(...notices(answer));
   why.show(answer.why);
+  actions.show(answer);
   if (!answer.job) {
-    parts.summary.hidden = items.element.hidden = true;
+    parts.summary.hidden = items.element.hidden = parts.compare.hidden = true;
     return LIVE;
   }
-  parts.summary.hidden = false;
+  parts.summary.hidden = parts.compare.hidden = false;
   items.element.hidden = !progress;
   phase = answer.phase;
   phases(answer);
   const content = [heading(answer)];
-  if (progress) content.push(bar(answer.job, progress), tiles(answer.job, progress));
+  if (progress) content.push(bar(answer.job, progress), tiles(answer));
   parts.summary.replaceChildren(...content, about_job(answer.job));
   after(answer);
   if (!progress) return LIVE;
+  openAddressed();
   items.counts(progress.counts, progress.over);
   items.refresh(progress.version);
   if (progress.timeline) charts(progress);
@@ -107,6 +109,12 @@ function show(answer) {
   tell(answer);
   const running = ["running", "deferred", "queued", "scheduled", "restarting"].includes(answer.task.state);
   return progress.over && !progress.unread && !running ? STILL : LIVE;
+}
+
+/** Opens the item that the address names, once. */
+function openAddressed() {
+  const index = number(read().get("item"));
+  if (version === null && index !== null) detail.open(index);
 }
 
 /** Made anew only when there is something new: it has buttons that somebody may be on. */
@@ -166,6 +174,8 @@ function phases(answer) {
             phase = name;
             version = items.version = null;
             items.first = 0;
+            write({ phase, item: null, first: null });
+            compare.again();
             look();
           },
         },

@@ -1,6 +1,6 @@
 // What stands above the table: how far the job is, what it is, and, once it is over, what it took.
 
-import { about, badge, bytes, count, duration, h, moment } from "./dom.js";
+import { about, badge, bytes, count, duration, h, moment, money, named } from "./dom.js";
 
 const ORDER = ["succeeded", "failed", "running", "waiting"];
 
@@ -45,7 +45,7 @@ export function bar(job, progress) {
 }
 
 /** The numbers below the bar. */
-export function tiles(job, progress) {
+export function tiles({ job, progress, summary }) {
   const { counts, rounds } = progress;
   const done = counts.succeeded + counts.failed;
   const last = rounds.at(-1);
@@ -54,10 +54,10 @@ export function tiles(job, progress) {
   const entries = [
     ["Items done", count(done), `${share} % of ${count(job.items)}`],
     ["Failed", count(counts.failed), null, counts.failed ? "failed" : ""],
-    !progress.over && ["Running", count(counts.running), `${count(last.calls - last.ended)} of ${count(sent.calls)} calls`],
+    !progress.over && ["Running", count(counts.running), `in ${count(last.calls - last.ended)} of ${count(sent.calls)} calls`],
     ["Rate", progress.rate === null ? "–" : `${about(progress.rate)}/s`, progress.over ? "over all" : "lately"],
     progress.over
-      ? ["Took", duration(progress.seconds), moment(job.created)]
+      ? ["Took", duration(summary?.wall_seconds ?? progress.seconds), summary ? "until its results were gathered" : "until its last item ended"]
       : ["Time left", progress.left === null ? "–" : duration(progress.left), `so far ${duration(progress.seconds)}`],
     ["Rounds", count(rounds.length), progress.retried ? `${count(progress.retried)} items tried again` : "nothing tried again"],
     ["Peak memory", bytes(progress.peak_memory), "of a function"],
@@ -85,7 +85,7 @@ export function summaryCard(summary, known, open) {
     !known && ["Items succeeded", count(summary.succeeded ?? 0), `of ${count(summary.items ?? 0)}`],
     !known && summary.failed > 0 && ["Failed", count(summary.failed), null, "failed"],
     summary.unfinished > 0 && ["Unfinished", count(summary.unfinished), "without an outcome"],
-    ["Wall time", duration(wall), "from its sending to its end"],
+    !known && ["Took", duration(wall), "until its results were gathered"],
     compute !== undefined && ["Compute time", duration(compute), atOnce >= 1.5 ? `${about(atOnce)} at once on average` : "of all tries"],
     memory !== undefined && ["GB-seconds", about(memory), "compute time times memory"],
     cost && ["Cost, estimated", `${money(cost.estimate)} ${cost.currency}`, cost.region],
@@ -96,10 +96,10 @@ export function summaryCard(summary, known, open) {
   );
   const facts = [
     ["Slowest", links.length > 0 && h("span", { class: "links" }, links)],
-    ["worker_exec_time", workers.worker_exec_time !== undefined && duration(workers.worker_exec_time)],
-    ["worker_func_exec_time", workers.worker_func_exec_time !== undefined && duration(workers.worker_func_exec_time)],
-    ["worker_peak_memory_end", workers.worker_peak_memory_end !== undefined && bytes(workers.worker_peak_memory_end)],
-    ["calls looked at", cold === undefined && workers.calls !== undefined && count(workers.calls)],
+    [named("Calls took together", "worker_exec_time"), workers.worker_exec_time !== undefined && duration(workers.worker_exec_time)],
+    [named("of it in functions", "worker_func_exec_time"), workers.worker_func_exec_time !== undefined && duration(workers.worker_func_exec_time)],
+    [named("Workers' peak memory", "worker_peak_memory_end"), workers.worker_peak_memory_end !== undefined && bytes(workers.worker_peak_memory_end)],
+    ["Calls looked at", cold === undefined && workers.calls !== undefined && count(workers.calls)],
   ].filter(([, value]) => value !== false);
   return h(
     "section",
@@ -109,12 +109,6 @@ export function summaryCard(summary, known, open) {
     h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
   );
 }
-
-const dearer = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const cheaper = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 12 });
-
-/** Cents where that is exact enough: 12.30, 0.0021. */
-const money = (amount) => (amount >= 1 || amount === 0 ? dearer : cheaper).format(amount);
 
 /** Where it runs, which is known even when nothing else is. */
 export function about_job(job) {
@@ -149,7 +143,7 @@ export function roundsTable(job, progress) {
       count(seen.done ?? 0),
       count(seen.failed ?? 0),
     ];
-    return h("tr", {}, h("th", { scope: "row" }, `${number}`, " ", h("small", {}, round.job_id)), cells.map((cell) => h("td", {}, cell)));
+    return h("tr", {}, h("th", { scope: "row", title: `In Lithops's logs: job ${round.job_id}` }, `${number}`), cells.map((cell) => h("td", {}, cell)));
   });
   return h(
     "section",

@@ -1,0 +1,28 @@
+"""
+Gives each process its own file for the archive that Lithops uploads as a function. compute.py calls it before it opens
+a serverless backend.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+import uuid
+
+#: Backends that make the archive when they deploy a runtime, and remove it then. Lithops has one name for it in the
+#: working directory, which a worker may not be allowed to write to; and two tasks that deploy at once would upload each
+#: other's half. The other backends with such a file build images of it, where it is.
+BACKENDS = ("ibm_cf", "openwhisk")
+
+
+def use_own_archive(backend: str) -> None:
+    """
+    Makes this process write the archive of a backend to a file of its own.
+
+    :param backend: name of the compute backend
+    """
+    if backend in BACKENDS:
+        config = importlib.import_module(f"lithops.serverless.backends.{backend}.config")
+        name = f"lithops-{backend}-{uuid.uuid4().hex}.zip"
+        config.FH_ZIP_LOCATION = os.path.join(tempfile.gettempdir(), name)  # type: ignore[attr-defined]
