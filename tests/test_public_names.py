@@ -24,6 +24,7 @@ PUBLIC = {
         "LithopsClient",
         "LithopsJob",
         "Options",
+        "ReduceByKey",
         "Reduction",
         "Round",
         "TreeReduce",

@@ -204,13 +204,15 @@ class LithopsHook(BaseHook):
         Reduces the results of a job that is over, and returns what that comes to.
 
         :param job: its value
-        :param reduce_function: its first parameter gets the list of results
+        :param reduce_function: its first parameter gets the list of results; with ``reduce_by_key``, its first two a
+            key and its values
         :param extra_args: more arguments for it
-        :param parameters: ``reduce_fan_in``, see `LithopsMapReduceOperator`
+        :param parameters: ``reduce_fan_in``, ``reduce_by_key``, ``reducers``, ``combine_function``, see
+            `LithopsMapReduceOperator`
         :raises ItemsFailedError: a call of the function failed
         """
         from lithops_provider.jobs import LithopsJob
-        from lithops_provider.jobs.inputs.reductions import choose_reduction
+        from lithops_provider.jobs.inputs.choose import choose_reduction
         from lithops_provider.jobs.run import reduce_job
 
         reduction = choose_reduction(reduce_function, extra_args, **parameters)

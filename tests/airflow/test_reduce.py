@@ -39,3 +39,9 @@ def test_a_failed_call_of_a_tree_fails_the_task_and_a_retry_sends_it_alone(run: 
     jobs = run.xcom("tree_with_a_failure", key="lithops_job")["jobs"]
     if AIRFLOW >= (3, 3):  # older ones have nothing to remember a job of an earlier try by
         assert [entry["items"] for entry in jobs["reduce-1"]["rounds"]] == [2, 1]
+
+
+def test_a_reduce_by_key_has_a_shuffle_between(run: DagRun) -> None:
+    assert run.xcom("letters") == [["a", 7], ["b", 2], ["c", 1], ["n", 4], ["s", 1]]
+    assert list(run.xcom("letters", key="lithops_job")["jobs"]) == ["map", "shuffle", "reduce"]
+    assert set(run.xcom("letters", key="lithops_summary")) == {"map", "shuffle", "reduce"}

@@ -25,7 +25,7 @@ from lithops_provider.decorators.operators import (
 )
 from lithops_provider.jobs.binding.function import bind_function
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.inputs.reduce import bind_reduce
+from lithops_provider.jobs.inputs.choose import choose_reduction
 from lithops_provider.jobs.text import short_repr
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ def lithops_map_reduce(
     The decorated function is called as one under `lithops_map` is; keyword arguments are the map's.
 
     :param python_callable: not to be given: the decorator needs its ``reduce_function``
-    :param reduce_function: its first parameter gets the list of results; ``extra_args_reduce`` gives it more arguments
+    :param reduce_function: its first parameter gets the list of results, with ``reduce_by_key`` its first two a key and
+        its values; ``extra_args_reduce`` gives it more arguments
     :param multiple_outputs: whether each value of the dict that ``reduce_function`` returns becomes an XCom of its
         own; by default if that says ``-> dict``
     :param kwargs: parameters of `LithopsMapReduceOperator`, but for the function, its items and arguments
@@ -193,11 +194,13 @@ def lithops_map_reduce(
     """
     if python_callable is not None or reduce_function is None:
         raise InvalidInputError("write @task.lithops_map_reduce(reduce_function=...) above the function of the map")
-    extra_args = kwargs.get("extra_args_reduce")
-    check_names("@task.lithops_map_reduce", reduce_function, given_to_reduce(extra_args))
-    bind_reduce(with_names(reduce_function), extra_args)
+    extra_args, by_key = kwargs.get("extra_args_reduce"), bool(kwargs.get("reduce_by_key", False))
+    check_names("@task.lithops_map_reduce", reduce_function, given_to_reduce(extra_args, by_key=by_key))
+    choose_reduction(
+        with_names(reduce_function), extra_args, reduce_by_key=by_key, combine_function=kwargs.get("combine_function")
+    ).bind("reduce")
     if multiple_outputs is None:
-        by_value = kwargs.get("get_result", True) and not kwargs.get("async_invoke")
+        by_value = not by_key and kwargs.get("get_result", True) and not kwargs.get("async_invoke")
         multiple_outputs = bool(by_value and _returns_mapping(reduce_function))
     kwargs["reduce_function"] = reduce_function
     decorated: MapDecorator = _decorate(LithopsMapReduceDecoratedOperator, None, multiple_outputs, kwargs)
@@ -218,7 +221,8 @@ def _decorate(
                 f"{name} decorates functions, got {type(function).__name__}: {short_repr(function)}; write a function "
                 f"that calls it, or give it to {operator.__mro__[-1].__name__}"
             )
-        bind_function(function, parameter=name)
+        may_yield = operator.may_yield and bool(kwargs.get("reduce_by_key", False))
+        bind_function(function, parameter=name, may_yield=may_yield)
         return LithopsTaskDecorator(
             function=function,
             operator_class=operator,

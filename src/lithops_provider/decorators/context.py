@@ -87,15 +87,17 @@ class Given(NamedTuple):
     names: Collection[str]
 
 
-def given_to_reduce(extra_args: Mapping[str, Any] | Sequence[Any] | None) -> Given:
+def given_to_reduce(extra_args: Mapping[str, Any] | Sequence[Any] | None, *, by_key: bool = False) -> Given:
     """
-    Returns what a reduce function is given: the list of results, and more arguments.
+    Returns what a reduce function is given: the list of results, or a key and its values; and more arguments.
 
     :param extra_args: these
+    :param by_key: whether it gets a key and its values
     """
+    own = 2 if by_key else 1
     if isinstance(extra_args, Mapping):
-        return Given(1, extra_args)
-    return Given(1 + len(extra_args or ()), ())
+        return Given(own, extra_args)
+    return Given(own + len(extra_args or ()), ())
 
 
 def check_names(decorator: str, function: Callable[..., Any], given: Given) -> None:

@@ -60,12 +60,20 @@ class LithopsDecoratedOperator(DecoratedOperator):
     :raises InvalidInputError: the call doesn't fit the function
     """
 
-    shallow_copy_attrs: Sequence[str] = ("python_callable", "func", "map_function", "reduce_function")
+    shallow_copy_attrs: Sequence[str] = (
+        "python_callable",
+        "func",
+        "map_function",
+        "reduce_function",
+        "combine_function",
+    )
     custom_operator_name: str = ""
 
     #: The operator's parameter that is the function, and those that the call gives.
     function_parameter: ClassVar[str] = ""
     call_parameters: ClassVar[frozenset[str]] = frozenset()
+    #: Whether there are generator functions that it can be: whether this one may be, is checked with its parameters.
+    may_yield: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -260,14 +268,18 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
     @classmethod
     def check_call(cls, function: WithDefaults, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Checks that there are items, and that the function takes what is known of them and what they share."""
-        binding = bind_function(function, parameter=cls.custom_operator_name)
+        binding = cls._bound(function)
         items, shared = cls.split_call(binding, args, kwargs)
         binding.check_shared(shared, f"the call of {binding.name}")
         if isinstance(items, (list, tuple, range)) and not binding.takes_object:
-            shared_binding = bind_function(function, shared, parameter=cls.custom_operator_name)
+            shared_binding = cls._bound(function, shared)
             for index, item in enumerate(items[:_CHECKED_ITEMS]):
                 if not _known_later(item):
                     shared_binding.check_item(item, index)
+
+    @classmethod
+    def _bound(cls, function: Callable[..., Any] | WithDefaults, shared: Any = None) -> Binding:
+        return bind_function(function, shared, parameter=cls.custom_operator_name, may_yield=cls.may_yield)
 
     @classmethod
     def split_call(cls, binding: Binding, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -287,7 +299,7 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
     @classmethod
     def check_expand(cls, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
         """Checks that the items are among the arguments."""
-        first = bind_function(function, parameter=cls.custom_operator_name).items_parameter()
+        first = cls._bound(function).items_parameter()
         name = function.__name__
         if first is None:
             raise InvalidInputError(f"{name} has no first parameter by whose name expand() could be given the items")
@@ -300,7 +312,7 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
     @classmethod
     def given(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
         """Returns what the call gives the function, and the first of the items if that is known by now."""
-        items = args[0] if args else kwargs.get(bind_function(function).items_parameter() or "")
+        items = args[0] if args else kwargs.get(cls._bound(function).items_parameter() or "")
         first = items[0] if isinstance(items, (list, tuple)) and items else None
         if isinstance(first, Mapping):
             return Given(0, {*kwargs, *first})
@@ -309,7 +321,7 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
     def _take_arguments(self, context: Context | None) -> None:
         super()._take_arguments(context)
         with failing_on_bad_input():
-            binding = bind_function(self.map_function, parameter=self.custom_operator_name)
+            binding = self._bound(self.map_function)
             items, shared = self.split_call(binding, list(self.op_args), dict(self.op_kwargs))
             if items is None:
                 raise InvalidInputError(
@@ -324,6 +336,7 @@ class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapR
     """Behind ``@task.lithops_map_reduce``."""
 
     custom_operator_name = "@task.lithops_map_reduce"
+    may_yield = True
     template_fields: Sequence[str] = _fields(LithopsMapReduceOperator, LithopsMapDecoratedOperator.call_parameters)
 
     def _take_arguments(self, context: Context | None) -> None:
@@ -333,7 +346,7 @@ class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapR
             function = with_names(function)
         else:
             with failing_on_bad_input():
-                given = given_to_reduce(self.extra_args_reduce)
+                given = given_to_reduce(self.extra_args_reduce, by_key=self.reduce_by_key)
                 function = with_values(function, context, given)
         self.reduce_function = function
 

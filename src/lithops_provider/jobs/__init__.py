@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.clean import clean_job, clean_older_than
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.config.resolve import resolve_config
+    from lithops_provider.jobs.inputs.by_key import ReduceByKey
     from lithops_provider.jobs.inputs.objects import bind_object, bind_objects
     from lithops_provider.jobs.inputs.reduce import bind_reduce, reduce_items
     from lithops_provider.jobs.inputs.reductions import Reduction, TreeReduce
@@ -36,6 +37,7 @@ __all__ = [
     "LithopsClient",
     "LithopsJob",
     "Options",
+    "ReduceByKey",
     "Reduction",
     "Round",
     "TreeReduce",
@@ -62,6 +64,7 @@ _MODULES = {
     "JobRun": "run",
     "LithopsClient": "client",
     "Options": "submit.spec",
+    "ReduceByKey": "inputs.by_key",
     "Reduction": "inputs.reductions",
     "TreeReduce": "inputs.reductions",
     "bind_call": "binding.function",

@@ -127,7 +127,7 @@ class LithopsMapOperator(LithopsBaseOperator):
             settings = self.settings()
             return bind_references(
                 client,
-                self.map_function,
+                self._mapped(),
                 iterdata,
                 extra_args,
                 argument=argument,
@@ -140,12 +140,10 @@ class LithopsMapOperator(LithopsBaseOperator):
                     f"{'obj_chunk_size' if size else 'obj_chunk_number'} splits objects in storage, but map_function "
                     "has no parameter 'obj' to take them"
                 )
-            return bind_items(
-                self.map_function, iterdata, extra_args, argument=argument, max_items=arguments.max_items()
-            )
+            return bind_items(self._mapped(), iterdata, extra_args, argument=argument, max_items=arguments.max_items())
         binding, items, handover.chunks = bind_objects(
             client,
-            self.map_function,
+            self._mapped(),
             iterdata,
             extra_args,
             argument=argument,
@@ -159,7 +157,11 @@ class LithopsMapOperator(LithopsBaseOperator):
     def _bind_function(self, phase: Phase) -> Binding:
         from lithops_provider.jobs.binding.function import bind_function
 
-        return bind_function(self.map_function, arguments.resolve(self, "extra_args"), parameter="map_function")
+        return bind_function(self._mapped(), arguments.resolve(self, "extra_args"), parameter="map_function")
+
+    def _mapped(self) -> Any:
+        """Returns the function to be called for each item."""
+        return self.map_function
 
     def _iterdata(self, context: Context, *, paths: bool) -> tuple[Any, str | None]:
         from_task = arguments.resolve(self, "iterdata_from_task")
@@ -212,7 +214,7 @@ class LithopsMapOperator(LithopsBaseOperator):
             return [], [iterdata] if LithopsJob.is_value(iterdata) else list(iterdata)
         # Nothing that can be gone over once only.
         if isinstance(iterdata, (str, list, tuple)) and self._bind_function("map").takes_object:
-            return object_paths(self.map_function, iterdata), []
+            return object_paths(self._mapped(), iterdata), []
         return [], []
 
     def _backend_arguments(self) -> dict[str, Any]:

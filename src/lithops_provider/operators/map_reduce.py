@@ -37,6 +37,12 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     :param obj_reduce_by_key: one reducer per object, so the result is a list (alias: ``reducer_one_per_object``)
     :param reduce_fan_in: reduce the results in a tree, so many at a time, by the same function: what it returns has to
         be of the kind of its inputs. No call holds more than so many results, and none of them may fail
+    :param reduce_by_key: ``map_function`` returns, or yields, pairs of key and value, or returns a dict;
+        ``reduce_function`` is called with each key and its values. Returns a list of ``[key, result]``, sorted by the
+        keys if they can be
+    :param reducers: calls that the keys are divided among; None for as many as the backend takes at once
+    :param combine_function: called with a key and some of its values, returns one value in their place: it makes pairs
+        fewer before they are stored
     :param reducer_wait_local: whether the map is waited for on the Airflow side before the reduce is sent. It always
         is; the parameter of the original is accepted either way
     :param async_invoke: return the value of the reduce's job as soon as that is sent
@@ -49,6 +55,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         "map_runtime_memory",
         "reduce_runtime_memory",
         "reduce_fan_in",
+        "reducers",
         *LithopsMapOperator.template_fields,
     )
 
@@ -63,6 +70,9 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         obj_reduce_by_key: bool | None = None,
         reducer_one_per_object: bool | None = None,
         reduce_fan_in: int | None = None,
+        reduce_by_key: bool = False,
+        reducers: int | None = None,
+        combine_function: Callable[..., Any] | None = None,
         reducer_wait_local: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -75,6 +85,9 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         self.obj_reduce_by_key = obj_reduce_by_key
         self.reducer_one_per_object = reducer_one_per_object
         self.reduce_fan_in = reduce_fan_in
+        self.reduce_by_key = reduce_by_key
+        self.reducers = reducers
+        self.combine_function = combine_function
         self.reducer_wait_local = reducer_wait_local
 
     def _bind(
@@ -113,14 +126,20 @@ class LithopsMapReduceOperator(LithopsMapOperator):
 
         :raises InvalidInputError: the parameters say nothing that makes sense
         """
-        from lithops_provider.jobs.inputs.reductions import choose_reduction
+        from lithops_provider.jobs.inputs.choose import choose_reduction
 
         return choose_reduction(
             arguments.resolve(self, "reduce_function"),
             self.extra_args_reduce,
             reduce_fan_in=arguments.number("reduce_fan_in", self.reduce_fan_in, whole=True),
+            reduce_by_key=arguments.flag("reduce_by_key", self.reduce_by_key),
+            reducers=arguments.number("reducers", self.reducers, whole=True),
+            combine_function=self.combine_function,
             obj_reduce_by_key=self._by_object(),
         )
+
+    def _mapped(self) -> Any:
+        return self._reduction().map_function(self.map_function)
 
     def _has_phase(self, phase: Phase) -> bool:
         return self._reduction().has_phase(phase)

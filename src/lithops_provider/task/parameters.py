@@ -228,7 +228,7 @@ class LithopsParameters(BaseOperator):
 
     def _function(self) -> Any:
         """Returns the user's function of the first phase."""
-        return self._bind_function(self.phases[0]).function
+        return self._bind_function(self.phases[0]).plain_function
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
         """Returns the paths of objects that items name, and the values of jobs whose results are read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,11 @@ def fails_once(numbers: list[int], path: str) -> int:
     return sum(numbers)
 
 
+def add(key: str, counts: Iterable[int]) -> int:
+    """Add up the counts of a letter."""
+    return sum(counts)
+
+
 for name, deferrable in (("sync", False), ("deferred", True)):
     with DAG(f"reduce_{name}", schedule=None, default_args={"deferrable": deferrable, "poll_interval": 0.2}):
 
@@ -28,7 +34,14 @@ for name, deferrable in (("sync", False), ("deferred", True)):
             """Make a number to add up."""
             return x
 
+        @task.lithops_map_reduce(reduce_function=add, reduce_by_key=True, combine_function=add, reducers=2)
+        def letters(word: str) -> Iterator[tuple[str, int]]:
+            """Yield each letter, and 1."""
+            for letter in word:
+                yield letter, 1
+
         tree(range(30))
+        letters(["banana", "ananas", "cab"])
         LithopsMapReduceOperator(
             task_id="tree_with_a_failure",
             map_function=abs,

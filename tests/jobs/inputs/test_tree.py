@@ -11,7 +11,7 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs.reductions import TreeReduce
 from lithops_provider.jobs.inputs.tree import tree_items
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.reduce.values import read_values
+from lithops_provider.jobs.remote.reduce.spans import read_sized
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import finished
 from tests.jobs.standins import CountingStorage
@@ -44,7 +44,7 @@ def storage(client: LithopsClient) -> CountingStorage:
 
 def read(storage: Any, item: Any) -> list[Any]:
     ((_, (reference,), _),) = item[2]["results"]
-    return read_values(storage, reference)
+    return [value for value, _ in read_sized(storage, reference["bucket"], reference["spans"])]
 
 
 def test_every_result_is_in_one_group_in_order_and_read_as_a_range(

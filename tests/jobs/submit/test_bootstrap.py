@@ -15,6 +15,7 @@ import pytest
 
 from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.inputs.by_key import ReduceByKey
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 from lithops_provider.jobs.submit import bootstrap
@@ -56,15 +57,18 @@ print(json.dumps(summary))
 """
 
 
+@pytest.mark.parametrize("by_key", [False, True], ids=["a map", "a map of a reduce by key"])
 def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, by_key: bool
 ) -> None:
     prefix = f"lithops.jobs/{uuid.uuid4().hex[:16]}-0-M000"
 
     def look(x: int, id: int, storage: Any) -> Any:
-        return x, id, storage.backend, sorted(name for name in sys.modules if name.startswith("lithops_provider"))
+        ours = sorted(name for name in sys.modules if name.startswith("lithops_provider"))
+        return [((x, id), (storage.backend, ours))]
 
-    binding, items = bind_items(look, [10, 20])
+    reduction = ReduceByKey(lambda key, values: None)
+    binding, items = bind_items(reduction.map_function(look) if by_key else look, [10, 20])
     blob = frames.pack(dump_items(binding, items).blocks)
     client.put(f"{prefix}/items", blob)
     settings = {
@@ -81,7 +85,7 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
         },
     }
     call = {"call_id": "00000", "indices": range(2), "span": (0, len(blob) - 1)}
-    wrapper = dump_wrapper(dump_function(binding), settings)
+    wrapper = dump_wrapper(dump_function(binding), settings, reduces=by_key)
 
     printed = run_python(
         _WORKER,
@@ -94,6 +98,6 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
     parts = current_parts(client.keys(client.bucket, f"{prefix}/00000/"))
     outcomes = read_outcomes(client.storage, client.bucket, parts)
     assert [pickle.loads(outcomes[index].result or b"") for index in range(2)] == [
-        (10, 0, "localhost", []),
-        (20, 1, "localhost", []),
+        [((10, 0), ("localhost", []))],
+        [((20, 1), ("localhost", []))],
     ]

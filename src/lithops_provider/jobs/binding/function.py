@@ -16,6 +16,7 @@ from typing import Any
 
 from lithops_provider.jobs.binding import reserved
 from lithops_provider.jobs.binding.defaults import Default, WithDefaults, place_defaults, unwrap
+from lithops_provider.jobs.binding.drivers import Driver
 from lithops_provider.jobs.binding.items import MAX_ITEMS, BoundItems, Item, item_arguments, keyword, spread
 from lithops_provider.jobs.binding.reserved import INJECTED, Barrier
 from lithops_provider.jobs.errors import InvalidInputError
@@ -50,6 +51,12 @@ class Binding:
     places: tuple[tuple[str, int], ...] = ()
     barrier: Barrier | None = None
     defaults: tuple[Default, ...] = ()
+
+    @property
+    def plain_function(self) -> Callable[..., Any]:
+        """The user's function, also if one of ours calls it."""
+        first = self.function.functions[0] if isinstance(self.function, Driver) else None
+        return first or self.function
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> None:
         """
@@ -213,13 +220,16 @@ def _plain_function(function: Any) -> Any:
     return function.function if is_task_decorator(function) else function
 
 
-def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "function") -> Binding:
+def bind_function(
+    function: Any, extra_args: Any = None, *, parameter: str = "function", may_yield: bool = False
+) -> Binding:
     """
     Checks a function, and binds the arguments that all its items share.
 
     :param function: plain, partial, lambda, bound method or callable object, or one of these in a `WithDefaults`
     :param extra_args: a dict of keyword arguments, or a list or tuple of positional ones, for every call
     :param parameter: the name under which the user gave the function, for messages
+    :param may_yield: whether it may be a generator function
     :raises InvalidInputError: it can't be called, it is a generator or async function, or ``extra_args`` is wrong
     """
     given_function, function = function, unwrap(function)
@@ -231,10 +241,12 @@ def bind_function(function: Any, extra_args: Any = None, *, parameter: str = "fu
     name = function_name(function)
     target = function.func if isinstance(function, functools.partial) else function
     called = (target, getattr(type(target), "__call__", None))  # noqa: B004 - the method itself is wanted
-    if any(inspect.isgeneratorfunction(entry) or inspect.isasyncgenfunction(entry) for entry in called):
+    if any(
+        (inspect.isgeneratorfunction(entry) and not may_yield) or inspect.isasyncgenfunction(entry) for entry in called
+    ):
         raise InvalidInputError(
             f"{parameter}: {name} is a generator function; its items can't leave the process it runs in. "
-            "Return a list instead"
+            "Return a list instead, or yield pairs of key and value with reduce_by_key=True"
         )
     if any(inspect.iscoroutinefunction(entry) for entry in called):
         raise InvalidInputError(

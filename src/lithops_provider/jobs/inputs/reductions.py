@@ -39,6 +39,10 @@ class Reduction:
     #: Whether each call of the reduce is to take as many items as ``batch_size`` says, as those of the map do.
     batched = True
 
+    def map_function(self, function: Any) -> Any:
+        """Returns what takes the place of the map's function."""
+        return function
+
     def bind(self, phase: str) -> Binding:
         """
         Binds the function of a phase that follows the map.
@@ -131,34 +135,6 @@ class TreeReduce(Reduction):
     def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[reduce.SpecialItem]:
         """Returns an item for each ``fan_in`` results, or fewer where they don't divide evenly."""
         return tree.tree_items(client, before, self.fan_in)
-
-
-def choose_reduction(
-    function: Callable[..., Any] | WithDefaults | None,
-    extra_args: Any = None,
-    *,
-    reduce_fan_in: int | None = None,
-    obj_reduce_by_key: bool = False,
-) -> Reduction:
-    """
-    Returns how results are to be reduced, by the parameters of `LithopsMapReduceOperator`.
-
-    :param function: the user's
-    :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
-    :param reduce_fan_in: results that a call gets at most
-    :param obj_reduce_by_key: whether the results of each object are reduced for themselves
-    :raises InvalidInputError: they contradict each other
-    """
-    if function is None:
-        raise InvalidInputError("reduce_function is required")
-    if reduce_fan_in is None:
-        return ReducePerObject(function, extra_args) if obj_reduce_by_key else Reduction(function, extra_args)
-    if obj_reduce_by_key:
-        raise InvalidInputError(
-            "reduce_fan_in and obj_reduce_by_key can't both be given: the one reduces all results to one, the other "
-            "those of each object"
-        )
-    return TreeReduce(function, extra_args, reduce_fan_in)
 
 
 def results_of(jobs: Mapping[str, LithopsJob], phase: str) -> LithopsJob | None:

@@ -45,7 +45,7 @@ def successes(client: LithopsClient, job: LithopsJob) -> list[tuple[str, tuple[i
 
 def spans_of(places: list[tuple[str, tuple[int, int]]], group: Sequence[int]) -> Spans:
     """
-    Returns some results as the functions read them, see `lithops_provider.jobs.remote.reduce.values.read_spans`.
+    Returns some results as the functions read them, see `lithops_provider.jobs.remote.reduce.spans.read_sized`.
 
     :param places: from `successes`
     :param group: which of them

@@ -71,7 +71,7 @@ class Injection:
         :param special: None, or what is to be filled in: ``object``, a parameter and a description of the object;
             ``results`` of other jobs, each with a position or parameter, references, and whether it is a single
             result; ``result``, an item of another job, with a parameter or None and where it is; ``failed``, why there
-            is none
+            is none; ``stored``, pairs by key, see `lithops_provider.jobs.remote.reduce.stored`
         :raises UpstreamItemFailedError: ``failed`` says so
         """
         filled: dict[str, Any] = {}
@@ -101,17 +101,29 @@ class Injection:
             in_storage = description["backend"] not in ("path", "url")
             filled[name] = open_chunk(self.storage(description["backend"]) if in_storage else None, description)
         for place, references, single in special.get("results", ()):
-            values = [value for entry in references for value in read_values(self.storage(None), entry)]
+            values = [value for entry in references for value in self._read(entry)]
             given = values[0] if single else values
             if isinstance(place, int):
                 args = (*args[:place], given, *args[place:])
             else:
                 filled[place] = given
+        if "stored" in special:
+            from .reduce.stored import AllValues, StoredPairs  # comes only with a reduce by key
+
+            args = (StoredPairs(self.storage(None), special["stored"]), AllValues(), *args)
         if "failed" in special:
             raise UpstreamItemFailedError(special["failed"])
         if "result" in special:
             return self._with_result(special["result"], args, kwargs)
         return args, kwargs
+
+    def _read(self, reference: dict[str, Any]) -> list[Any]:
+        """Returns the results of another job: all, or those of which it is known where they are."""
+        if "spans" not in reference:
+            return read_values(self.storage(None), reference)
+        from .reduce.spans import read_sized  # comes only with reduces
+
+        return [value for value, _ in read_sized(self.storage(None), reference["bucket"], reference["spans"])]
 
     def _with_result(
         self, where: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -41,17 +41,34 @@ _MODULES = (
 #: The modules that only functions with a parameter ``obj`` need.
 _OBJECT_MODULES = ("lines", "tables", "objects")
 
+#: The modules that only reduces need, and the map of one by key.
+_REDUCE_MODULES = (
+    "reduce.spans",
+    "reduce.keys",
+    "reduce.values_of_key",
+    "reduce.pairs",
+    "reduce.runs",
+    "reduce.stored",
+    "reduce.shuffle",
+)
+
 
 @functools.cache
-def remote_code(swift: bool = False, objects: bool = False) -> bytes:
+def remote_code(swift: bool = False, objects: bool = False, reduces: bool = False) -> bytes:
     """
     Returns the compiled modules of `lithops_provider.jobs.remote`.
 
     :param swift: whether with the client of OpenStack Swift
     :param objects: whether with what reads objects as items
+    :param reduces: whether with what only reduces need
     """
     compiled = []
-    for name in (*_MODULES, *(_OBJECT_MODULES if objects else ()), *(("swift",) if swift else ())):
+    more = (
+        *(_OBJECT_MODULES if objects else ()),
+        *(_REDUCE_MODULES if reduces else ()),
+        *(("swift",) if swift else ()),
+    )
+    for name in (*_MODULES, *more):
         spec = importlib.util.find_spec(f"{remote.__name__}.{name}")
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"the installation of lithops_provider lacks jobs/remote/{name}.py")

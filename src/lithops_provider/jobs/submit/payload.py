@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from lithops_provider.jobs.binding import drivers
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 #: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
 _DAG_MODULE_PREFIX = "unusual_prefix_"
+
+#: Modules of this package of which functions and items bring what they need.
+_BROUGHT = (rebuilt, drivers)
 
 #: cloudpickle's registry belongs to the whole process.
 _registry_lock = threading.RLock()
@@ -38,6 +42,8 @@ def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any
     if isinstance(function, functools.partial):
         nested = [value for value in (*function.args, *function.keywords.values()) if inspect.isfunction(value)]
         return [*underlying_functions(function.func), *nested]
+    if isinstance(function, drivers.Driver):
+        return [plain for given in function.functions if given is not None for plain in underlying_functions(given)]
     if inspect.ismethod(function):
         return [function.__func__]
     if inspect.isfunction(function):
@@ -64,7 +70,8 @@ def dump_function(binding: Binding, modules: NeededModules | None = None, shippe
         try:
             pickler = JobPickler(buffer, modules, names)
             pickler.dump(value)
-            names.pop(rebuilt.__name__, None)
+            for module in _BROUGHT:
+                names.pop(module.__name__, None)
             pickler.dump({module: dict(members) for module, members in names.items()})
             return buffer.getvalue()
         except Exception as error:
@@ -73,7 +80,9 @@ def dump_function(binding: Binding, modules: NeededModules | None = None, shippe
             ) from error
 
 
-def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False) -> bytes:
+def dump_wrapper(
+    function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False, reduces: bool = False
+) -> bytes:
     """
     Pickles what Lithops calls: our wrapper, with the function inside.
 
@@ -81,11 +90,15 @@ def dump_wrapper(function: bytes, settings: CallSettings, *, swift: bool = False
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param swift: whether the function may use OpenStack Swift
     :param objects: whether its items are objects in storage
+    :param reduces: whether it is of a reduce, or of the map of one by key
     """
     from lithops_provider.jobs.submit import bootstrap
 
     wrapper = functools.partial(
-        bootstrap.call_wrapper, code=bootstrap.remote_code(swift, objects), function=function, settings=settings
+        bootstrap.call_wrapper,
+        code=bootstrap.remote_code(swift, objects, reduces),
+        function=function,
+        settings=settings,
     )
     with by_value([bootstrap]):
         return bytes(cloudpickle.dumps(wrapper))
@@ -99,14 +112,17 @@ def _dumps(value: Any) -> bytes:
 
 def modules_of(function: Callable[..., Any]) -> list[ModuleType]:
     """Returns the loaded modules that define the function, and what rebuilds it, that its workers can't import."""
-    owner = getattr(function, "__self__", None)
-    names = {getattr(entry, "__module__", None) for entry in (function, type(owner), *underlying_functions(function))}
+    callables = [given for given in getattr(function, "functions", [function]) if given is not None]
+    names = {
+        getattr(entry, "__module__", None)
+        for given in callables
+        for entry in (given, type(given), type(getattr(given, "__self__", None)), *underlying_functions(given))
+    }
     names |= {
-        type(function).__module__,
         *(name for name in sys.modules if name.startswith(_DAG_MODULE_PREFIX)),
     }
     modules = (sys.modules.get(name) for name in names if name is not None)
-    return [rebuilt, *(module for module in modules if module is not None and not _importable(module))]
+    return [*_BROUGHT, *(module for module in modules if module is not None and not _importable(module))]
 
 
 def _importable(module: ModuleType) -> bool:

@@ -156,7 +156,9 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
     batch = CallBatch(
         executor_id=job.executor_id,
         job_id=job.job_ids[-1],
-        function=dump_wrapper(spec.function, settings, swift="swift" in client.config, objects=spec.takes_object),
+        function=dump_wrapper(
+            spec.function, settings, swift="swift" in client.config, objects=spec.takes_object, reduces=spec.reduces
+        ),
         function_name=spec.name,
         modules=spec.modules,
         calls=_call_data(planned.calls, planned.blocks),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lithops_provider.jobs.binding.drivers import Driver
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
@@ -82,6 +83,7 @@ class JobSpec:
     :param mentioned_modules: names of those that the function's body imports, perhaps on some ways through it only
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
+    :param reduces: whether it is a reduce, or the map of one by key
     :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
     """
 
@@ -95,6 +97,7 @@ class JobSpec:
     mentioned_modules: set[str] = field(default_factory=set)
     shared: bytes = b""
     takes_object: bool = False
+    reduces: bool = False
     bare_function: bytes = b""
 
     @functools.cached_property
@@ -181,4 +184,5 @@ def make_spec(
         bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
         shared=dump_arguments(binding),
         takes_object=binding.takes_object,
+        reduces=kind == "reduce" or isinstance(binding.function, Driver),
     )

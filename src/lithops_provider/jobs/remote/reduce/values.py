@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .. import frames
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Objects that are read at a time. So many times the largest of the following numbers is held of pickled results.
 _READERS = 16
-#: Windows that are read at a time of results of which it is known where they are.
-_AHEAD = 4
 #: Bytes of a part that are read first: the whole header, as a rule, and with it small results.
 _HEAD = 256 << 10
 #: Bytes of results that are read at once.
@@ -40,12 +38,9 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
 
     :param storage: a Lithops Storage
     :param reference: ``bucket``, ``executor_id``, ``job_ids``; to take only some items, ``first`` and ``last``; and
-        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known. Or ``bucket``
-        and ``spans``, where the results are: pairs of a part's key, and where each result begins and ends in it
+        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known
     :raises OSError: a result is cut off in storage
     """
-    if "spans" in reference:
-        return list(read_spans(storage, reference["bucket"], reference["spans"]))
     bucket, first, last = reference["bucket"], reference.get("first", 0), reference.get("last")
     values: dict[int, Any] = {}
     cut: set[int] = set()
@@ -63,32 +58,6 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
     if lost := sorted(cut - values.keys()):
         raise OSError(f"the results of {len(lost)} item(s) are cut off in storage, first that of item {lost[0]}")
     return [values[index] for index in sorted(values)]
-
-
-def read_spans(storage: Any, bucket: str, spans: Iterable[tuple[str, list[tuple[int, int]]]]) -> Iterator[Any]:
-    """
-    Yields results of another job, of which it is known where they are. A few windows of them are read ahead.
-
-    :param storage: a Lithops Storage
-    :param bucket: the job's bucket
-    :param spans: pairs of a part's key, and where each result begins and ends in it
-    :raises OSError: a result is cut off in storage
-    """
-
-    def read(window: tuple[str, list[Span]]) -> list[Any]:
-        key, places = window
-        source, prefix = StoredObject(storage, bucket, key, size=-1), key.rsplit("/", 2)[0]
-        return [load_result(load, storage, bucket, prefix) for _, load in _loads(source, places)]
-
-    windows = ((key, window) for key, places in spans for window in _windows((-1, begin, end) for begin, end in places))
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        ahead: deque[Future[list[Any]]] = deque()
-        for window in windows:
-            ahead.append(pool.submit(read, window))
-            if len(ahead) >= _AHEAD:
-                yield from ahead.popleft().result()
-        while ahead:
-            yield from ahead.popleft().result()
 
 
 def _keys(storage: Any, reference: dict[str, Any], pool: ThreadPoolExecutor) -> list[str]:
@@ -113,11 +82,11 @@ def _read_part(storage: Any, bucket: str, key: str, wanted: Callable[[int], bool
     source = _Part(storage, bucket, key, head)
     values: dict[int, Any] = {}
     cut: list[int] = []
-    windows = deque(_windows(spans))
+    windows = deque(windows_of(spans))
     while windows:
         window = windows.popleft()
         try:
-            for index, load in _loads(source, window):
+            for index, load in loads_of(source, window):
                 values[index] = load_result(load, storage, bucket, key.rsplit("/", 2)[0])
         except ObjectChangedError:
             if len(window) > 1:  # one of them is cut off
@@ -138,7 +107,7 @@ class _Part(StoredObject):
         return self._head[start:end] if end <= len(self._head) else super()._fetch(start, end)
 
 
-def _windows(spans: Iterable[Span]) -> Iterator[list[Span]]:
+def windows_of(spans: Iterable[Span]) -> Iterator[list[Span]]:
     """Yields results that are read at once: many small ones, or one that is larger than a window."""
     window: list[Span] = []
     for span in spans:
@@ -150,7 +119,7 @@ def _windows(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield window
 
 
-def _loads(source: StoredObject, window: list[Span]) -> Iterator[tuple[int, Callable[[], Any]]]:
+def loads_of(source: StoredObject, window: list[Span]) -> Iterator[tuple[int, Callable[[], Any]]]:
     """Yields each item of a window with what unpickles its result."""
     begin, end = window[0][1], window[-1][2]
     if end - begin > _WINDOW:

@@ -1,0 +1,140 @@
+"""
+A reduce by key: the map gives pairs, and a function is called for each key with all of its values. Between the two, a
+phase ``shuffle`` brings pairs of the same key together. It is a job like any other, so that what was begun twice, was
+lost, or failed is dealt with as everywhere: what counts is the one outcome of each of its items.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lithops_provider.jobs.binding.defaults import WithDefaults, unwrap
+from lithops_provider.jobs.binding.drivers import Driver
+from lithops_provider.jobs.binding.function import Binding, bind_function, chunked, is_task_decorator
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.inputs.reduce import SpecialItem
+from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
+from lithops_provider.jobs.inputs.tree import spans_of, successes
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.reduce.keys import stable_hash
+from lithops_provider.jobs.remote.reduce.shuffle import in_order
+from lithops_provider.jobs.wait import gather_results
+
+SHUFFLE = "shuffle"
+
+#: Bytes of the map's results that a call of the shuffle has at least, if there are so many, and at most.
+_LEAST, _MOST = 1 << 20, 256 << 20
+
+
+@dataclass(frozen=True)
+class ReduceByKey(Reduction):
+    """
+    A reduce by key. Its phases are ``shuffle`` and ``reduce``.
+
+    :param reducers: calls that the keys are divided among; None for as many as the backend takes at once
+    :param combine: makes one value of several of a key, before they are stored
+    """
+
+    reducers: int | None = None
+    combine: Callable[..., Any] | None = None
+
+    after_nothing = False
+    needs_all = True
+    batched = False
+
+    def __post_init__(self) -> None:
+        if self.reducers is not None and self.reducers < 1:
+            raise InvalidInputError(f"reducers must be at least 1, got {self.reducers}")
+        if self.combine is not None:
+            combine = bind_function(self.combine, parameter="combine_function")
+            combine.check((None, []), {}, "a key and the list of its values")
+
+    def map_function(self, function: Any) -> Any:
+        """Returns what takes the place of the map's function: it gives pairs, checked and combined."""
+        plain = unwrap(function)
+        if not callable(plain) or inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+            return function  # which whoever binds it refuses
+        driver = Driver("reduce.pairs", "emit", _plain(plain), self.combine)
+        return dataclasses.replace(function, function=driver) if isinstance(function, WithDefaults) else driver
+
+    def bind(self, phase: str) -> Binding:
+        """Binds the function of the shuffle or of the reduce."""
+        if phase == SHUFFLE:
+            driver = Driver("reduce.shuffle", "shuffle", self.combine)
+            return Binding(driver, SHUFFLE, (), {}, (), False, None)
+        binding = bind_function(self.function, self.extra_args, parameter="reduce_function")
+        binding.check((None, []), {}, "a key and its values")
+        return dataclasses.replace(binding, function=Driver("reduce.shuffle", "reduce_keys", binding.function))
+
+    def has_phase(self, phase: str) -> bool:
+        """Tells whether it is the map, the shuffle or the reduce."""
+        return phase in (MAP, SHUFFLE, REDUCE)
+
+    def next_phase(self, phase: str, job: LithopsJob | None) -> str:
+        """Returns the shuffle after the map, and the reduce after the shuffle."""
+        return SHUFFLE if phase == MAP else REDUCE
+
+    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[SpecialItem]:
+        """Returns an item for some of the map's results, or for a range of hashes of the keys."""
+        if phase == SHUFFLE:
+            return shuffle_items(client, before, self.reducers or client.compute.capacity())
+        return reducer_items(client, before)
+
+    def result(self, results: list[Any]) -> Any:
+        """Returns a list of ``[key, result]``, sorted by the keys if they can be, else by their hashes."""
+        found = [entry for part in results for entry in part]
+        found.sort(key=lambda entry: stable_hash(entry[0]))
+        return in_order(found)
+
+
+def _plain(function: Any) -> Any:
+    return function.function if is_task_decorator(function) else function
+
+
+def shuffle_items(client: LithopsClient, mapped: LithopsJob, partitions: int) -> list[SpecialItem]:
+    """
+    Returns the items of a shuffle: neighbouring results of the map.
+
+    :param client: where the map ran
+    :param mapped: the finished map
+    :param partitions: in how many ranges the keys are divided by their hashes
+    """
+    places = successes(client, mapped)
+    size = sum(end - start for _, (start, end) in places)
+    wanted = max(min(client.compute.capacity(), math.ceil(size / _LEAST)), math.ceil(size / _MOST))
+    shared = {
+        "bucket": mapped.bucket,
+        "prefix": f"{mapped.prefix}/pairs",
+        "modules": mapped.round_prefix(0),
+        "partitions": partitions,
+    }
+    groups = chunked(range(len(places)), min(wanted, len(places))) if places else []
+    return [((), {}, {"stored": {**shared, "spans": spans_of(places, group)}}) for group in groups]
+
+
+def reducer_items(client: LithopsClient, shuffled: LithopsJob) -> list[SpecialItem]:
+    """
+    Returns the items of the reduce, one for each range of hashes in which there are keys.
+
+    :param client: where the shuffle ran
+    :param shuffled: the finished shuffle
+    """
+    stored = gather_results(client, shuffled)
+    partitions = min((len(entry["offsets"]) - 1 for entry in stored), default=0)
+    items: list[SpecialItem] = []
+    for number in range(partitions):
+        segments = [
+            (entry["key"], *ends)
+            for entry in stored
+            if (ends := tuple(entry["offsets"][number : number + 2]))[0] < ends[1]
+        ]
+        if segments:
+            where = {"bucket": shuffled.bucket, "segments": segments, "modules": stored[0]["modules"]}
+            items.append(((), {}, {"stored": where}))
+    return items

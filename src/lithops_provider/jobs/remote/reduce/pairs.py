@@ -1,0 +1,86 @@
+"""The pairs of key and value that a map's function gives, checked, and combined if the user wants that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .keys import stable_hash
+from .values_of_key import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Combines the values of a key to one.
+Combine = "Callable[[Any, Values], Any]"
+
+
+def emit(
+    function: Callable[..., Any], combine: Callable[..., Any] | None, /, *args: Any, **kwargs: Any
+) -> dict[Any, Any] | list[tuple[Any, Any]]:
+    """
+    Calls a map's function, and returns its pairs: as a dict if each key is there once, else as a list.
+
+    :param function: the user's, which returns or yields pairs, or returns a dict
+    :param combine: the user's ``combine_function``, or None
+    :raises TypeError: they aren't pairs, or a key can't be hashed
+    :raises ValueError: a key isn't equal to itself
+    """
+    returned = function(*args, **kwargs)
+    if combine is None:
+        found = returned if type(returned) is dict else list(pairs_of(returned))
+        for key in {key for key, _ in found} if isinstance(found, list) else found:
+            stable_hash(key)
+        return found
+    groups = grouped(pairs_of(returned))
+    for key in groups:
+        stable_hash(key)
+    return {key: combined(combine, key, values) for key, values in groups.items()}
+
+
+def combined(combine: Callable[..., Any], key: Any, values: list[Any]) -> Any:
+    """Returns what the values of a key combine to. A single one is left as it is."""
+    return values[0] if len(values) == 1 else combine(key, Values.of(values))
+
+
+def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    """Returns the values of each key."""
+    groups: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        known = groups.get(key)
+        if known is None:
+            groups[key] = [value]
+        else:
+            known.append(value)
+    return groups
+
+
+def pairs_of(returned: Any) -> Iterable[tuple[Any, Any]]:
+    """
+    Returns the pairs that a function has returned.
+
+    :param returned: a dict, or an iterable of pairs
+    :raises TypeError: it is neither
+    """
+    if isinstance(returned, Mapping):
+        return returned.items()
+    if isinstance(returned, (str, bytes, bytearray)) or not isinstance(returned, Iterable):
+        raise TypeError(f"{_WANTED}; this one has returned {type(returned).__name__}: {repr(returned)[:100]}")
+    return _checked(returned)
+
+
+_WANTED = "with reduce_by_key, the map's function has to return a dict, or return or yield pairs (key, value)"
+
+
+def _checked(returned: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    for number, pair in enumerate(returned):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"{_WANTED}; entry {number} is {type(pair).__name__}: {repr(pair)[:100]}")
+        key, value = pair
+        try:
+            hash(key)
+        except TypeError as error:
+            raise TypeError(
+                f"the key of entry {number}, {repr(key)[:100]}, can't be hashed: {error}; make it a tuple"
+            ) from None
+        yield key, value

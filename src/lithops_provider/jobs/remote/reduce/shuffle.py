@@ -1,0 +1,148 @@
+"""
+What the functions of a reduce by key do around the user's. A shuffle reads pairs that the map has left, groups them by
+key, and stores them as one object, in order of the hashes of the keys. A reduce reads a range of hashes of each of
+these objects, and calls the user's function for each key.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import pickle
+import uuid
+from array import array
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from .. import frames
+from ..items import is_skip
+from ..shipped_modules import load_result
+from ..sources import StoredObject
+from . import runs
+from .keys import HASHES
+from .pairs import pairs_of
+from .runs import Entry, Grouper, RunFile, blocks_of
+from .spans import read_sized
+from .stored import AllValues, StoredPairs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+#: Requests at a time, and bytes in each.
+_AHEAD = 4
+_PIECE = 1 << 20
+
+
+def shuffle(combine: Callable[..., Any] | None, /, stored: StoredPairs, _: AllValues) -> dict[str, Any]:
+    """
+    Groups pairs by key, and stores them.
+
+    :param combine: the user's ``combine_function``, or None
+    :param stored: results of a map. ``bucket`` and ``spans`` say where they are, ``prefix`` where to store what comes
+        of them, ``partitions`` in how many ranges the hashes are divided, and ``modules`` is the prefix of a round of
+        the map, whose modules the pairs may need
+    :returns: ``key`` of the object; ``offsets``, where in it each range begins, and where the last ends; ``modules``
+    """
+    storage, where = stored
+    bucket, partitions = where["bucket"], where["partitions"]
+    grouper = Grouper(combine, _loader(storage, bucket, where["modules"]))
+    for returned, size in read_sized(storage, bucket, where["spans"]):
+        if returned is not None:  # of an item that was skipped
+            grouper.add(pairs_of(returned), size)
+    output = RunFile()
+    try:
+        offsets = array("Q", [0])
+        for partition, groups in itertools.groupby(grouper.groups(), lambda group: group[0] * partitions // HASHES):
+            offsets.extend([output.end] * (partition + 1 - len(offsets)))
+            output.write(frames.pack([block]) for block in blocks_of(_entries(combine, groups)))
+        offsets.extend([output.end] * (partitions + 1 - len(offsets)))
+        # Under a name of its own: a function that runs twice must not write over what somebody reads.
+        key = f"{where['prefix']}/{uuid.uuid4().hex}"
+        output.file.seek(0)
+        storage.put_object(bucket, key, output.file.read() if output.end <= runs.BUDGET else output.file)
+    finally:
+        output.close()
+    return {"key": key, "offsets": offsets, "modules": where["modules"]}
+
+
+def _entries(
+    combine: Callable[..., Any] | None, groups: Iterable[tuple[int, Any, Any]]
+) -> Iterator[tuple[int, Any, Iterable[list[Any]]]]:
+    for number, key, values in groups:
+        if combine is None or len(values) == 1:
+            yield number, key, values.chunks()
+        else:
+            yield number, key, [[combine(key, values)]]
+
+
+def reduce_keys(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> list[list[Any]]:
+    """
+    Calls a reduce function for each key of a range of hashes.
+
+    :param function: the user's
+    :param args: its positional arguments, with a `StoredPairs` in the place of the key and an `AllValues` in that of
+        its values. The one says ``bucket``; ``segments``, key of an object and from where to where; and ``modules``,
+        see `shuffle`
+    :param kwargs: its keyword arguments
+    :returns: key and result of each, sorted if the keys can be, without keys for which the function skips
+    """
+    key_at = next(place for place, value in enumerate(args) if isinstance(value, StoredPairs))
+    values_at = next(place for place, value in enumerate(args) if isinstance(value, AllValues))
+    arguments, results = list(args), []
+    for _, key, values in _grouped(args[key_at]):
+        arguments[key_at], arguments[values_at] = key, values
+        try:
+            results.append([key, function(*arguments, **kwargs)])
+        except BaseException as error:
+            if not is_skip(error):
+                print(f"the reduce function failed for the key {repr(key)[:200]}")  # noqa: T201 - the item's output
+                raise
+    return in_order(results)
+
+
+def in_order(results: list[list[Any]]) -> list[list[Any]]:
+    """Sorts pairs by their keys. If these can't be compared with each other, the pairs stay in the order they have."""
+    try:
+        if not any(isinstance(key, frozenset) for key, _ in results):  # which compare as subsets
+            results.sort(key=operator.itemgetter(0))
+    except TypeError:
+        pass
+    return results
+
+
+def _grouped(stored: StoredPairs) -> Iterator[tuple[int, Any, Any]]:
+    storage, where = stored
+    bucket, segments = where["bucket"], where["segments"]
+    load = _loader(storage, bucket, where["modules"])
+    grouper = Grouper(load=load)
+    small = sum(end - start for _, start, end in segments) <= runs.BUDGET
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        for _, pieces in itertools.groupby(_read_ahead(pool, storage, bucket, segments), operator.itemgetter(0)):
+            if small:
+                for block in frames.unpack(b"".join(data for _, data in pieces)):
+                    grouper.add_entries(load(block), 0)
+            else:
+                grouper.add_run(data for _, data in pieces)
+    return grouper.groups()
+
+
+def _read_ahead(
+    pool: ThreadPoolExecutor, storage: Any, bucket: str, segments: list[tuple[str, int, int]]
+) -> Iterator[tuple[int, bytes]]:
+    """Yields the number of a segment with bytes of it, piece by piece."""
+    ahead: deque[tuple[int, Future[bytes]]] = deque()
+    for number, (key, start, end) in enumerate(segments):
+        source = StoredObject(storage, bucket, key, size=-1)
+        for begin in range(start, end, _PIECE):
+            ahead.append((number, pool.submit(source.read, begin, min(end, begin + _PIECE))))
+            if len(ahead) > _AHEAD:
+                first, future = ahead.popleft()
+                yield first, future.result()
+    for first, future in ahead:
+        yield first, future.result()
+
+
+def _loader(storage: Any, bucket: str, modules: str) -> Callable[[Any], list[Entry]]:
+    """Returns what unpickles a block, whose keys and values may be of classes that came with the map's function."""
+    return lambda data: load_result(lambda: pickle.loads(data), storage, bucket, modules)
