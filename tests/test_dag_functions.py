@@ -22,6 +22,7 @@ from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from tests.dag_file import DAG_FILE, FILES
+from tests.fresh import run_after
 from tests.jobs.submit.test_payload import load
 from tests.programs import run_python
 
@@ -82,7 +83,7 @@ def run(spec: JobSpec, folder: Path) -> list[Any]:
     installed = [[entry.name, entry.ispkg] for entry in pkgutil.iter_modules([*site.getsitepackages()])]
     write_module_data(str(folder), create_module_data(module_paths(spec.modules, installed, set())))
     sent = pickle.dumps((str(folder), spec.function, spec.items.blocks))
-    results: list[Any] = pickle.loads(run_python(_PROCESS, given=sent, folder="/"))
+    results: list[Any] = pickle.loads(run_after("import cloudpickle", _PROCESS, sent, folder="/"))
     return results
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -24,8 +25,13 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in FILES}
 
 
-def imported(module: str) -> Iterator[str]:
-    """Yields the modules of this package that a module imports, within functions and for type checking, too."""
+@functools.cache
+def imported(module: str) -> frozenset[str]:
+    """Returns the modules of this package that a module imports, within functions and for type checking, too."""
+    return frozenset(_imported(module))
+
+
+def _imported(module: str) -> Iterator[str]:
     path = MODULES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text())):
@@ -42,7 +48,7 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    graph = {module: {*imported(module)} - {module} for module in MODULES}
+    graph = {module: imported(module) - {module} for module in MODULES}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -18,6 +18,7 @@ from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger, without_credentials
+from tests.jobs.made import make_job
 from tools.waiting import HANGS
 
 
@@ -37,20 +38,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> LithopsClient:
 @pytest.fixture
 def job(client: LithopsClient) -> LithopsJob:
     """A job of two calls on a backend whose processes can't be looked at."""
-    return LithopsJob(
-        executor_id=LithopsJob.new_executor_id(),
-        kind="map",
-        function="f",
-        items=4,
-        backend="k8s",
-        storage="localhost",
-        bucket=client.bucket,
-        runtime="image",
-        timeout=60,
-        host="elsewhere",
-        created=time.time(),
-        rounds=(Round("M000", 4, 2, time.time()),),
-    )
+    return make_job(2, items=4, backend="k8s", bucket=client.bucket, timeout=60, created=time.time())
 
 
 def trigger_for(job: LithopsJob, **arguments: Any) -> LithopsJobTrigger:

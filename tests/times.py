@@ -2,18 +2,19 @@
 Tells at the end where the time went, file by file: ``make integration ARGS="-p tests.times"``.
 
 Of each file the tests, the seconds that they waited and those that they computed. The processor's are those of this
-process and of those that have ended below it meanwhile: an Airflow's come when it is stopped.
+process and of all below it. Without pytest-xdist, whose processes keep them to themselves: ``-p no:xdist``.
 """
 
 from __future__ import annotations
 
-import resource
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pytest
 
 
@@ -34,8 +35,13 @@ _spent: dict[str, Spent] = defaultdict(Spent)
 
 
 def _cpu() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    """Return the seconds of this process, of those below it, and of theirs that have ended."""
+    me = psutil.Process()
+    seconds = sum(me.cpu_times()[:4])
+    for process in me.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            seconds += sum(process.cpu_times()[:4])
+    return seconds
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

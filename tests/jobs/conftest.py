@@ -17,6 +17,7 @@ from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.batches import batch  # noqa: F401 - a fixture
 from tests.jobs.failures import Tally
+from tests.jobs.warm import warm_runners  # noqa: F401 - a fixture
 from tools.waiting import HANGS, wait_until
 
 #: Seconds between polls: a test should not wait for the default.

@@ -13,7 +13,7 @@ from typing import Any
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.submit.items import dump_items
 from lithops_provider.jobs.submit.payload import dump_function
-from tests.programs import run_python
+from tests.fresh import run_after
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -40,4 +40,4 @@ def in_a_fresh_process(function: Any, item: Any, extra_args: Any = None) -> Any:
     )
     binding, items = bind_items(function, [item], extra_args)
     sent = pickle.dumps((dump_function(binding), *dump_items(binding, items).blocks))
-    return pickle.loads(run_python(script, given=sent, folder="/"))
+    return pickle.loads(run_after("import cloudpickle", script, sent, folder="/"))

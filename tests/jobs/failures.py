@@ -14,8 +14,9 @@ import os
 import signal
 import sys
 import time
+import types
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 #: Seconds that an item has in these tests.
 TIMEOUT = 1.0
@@ -135,4 +136,18 @@ def fail_at_first(x: int, tally: str, times: int) -> int:
     leave_mark(tally, str(x))
     if x == 1 and Tally(Path(tally)).read().count("1") <= times:
         raise ConnectionError("try again")
+    return x
+
+
+def fail_for_good(text: str) -> NoReturn:
+    """Raises AirflowFailException, of a module that stands in for Airflow's: to import that takes seconds."""
+    module = sys.modules.setdefault("airflow.exceptions", types.ModuleType("airflow.exceptions"))
+    sys.modules.setdefault("airflow", module)
+    raise type("AirflowFailException", (Exception,), {"__module__": module.__name__})(text)
+
+
+def fail_for_good_at_one(x: int, tally: str) -> int:
+    leave_mark(tally, str(x))
+    if x == 1:
+        fail_for_good("no other try helps")
     return x

@@ -51,8 +51,8 @@ else:
 """
 
 _lock = threading.Lock()
-#: Processes that this one has started.
-processes: list[subprocess.Popen[bytes]] = []
+#: Processes that this one has started: subprocess.Popen, or the like.
+processes: list[Any] = []
 #: How many invocations are yet to be refused, as a backend does that is at its limit.
 refuse = 0
 #: After how many invocations the process that sends them dies.
@@ -82,12 +82,12 @@ class ServerlessBackend:
             invocations += 1
             memories.append(memory)
         activation_id = uuid.uuid4().hex[:12]
-        command = [sys.executable, "-c", _WORKER, __file__, activation_id, str(memory)]
+        arguments = [__file__, activation_id, str(memory)]
         given = json.dumps(payload, default=str).encode()
         if hold:
-            _held.append((command, given))
+            _held.append((arguments, given))
         else:
-            _start(command, given)
+            processes.append(start_call(_WORKER, arguments, given))
         return activation_id
 
     def deploy_runtime(self, runtime_name: str, memory: int, timeout: int) -> dict[str, Any]:
@@ -109,20 +109,22 @@ class ServerlessBackend:
         return {"runtime_name": "process", "runtime_cpu": None, **{name: self.config[name] for name in names}}
 
 
-def _start(command: list[str], given: bytes) -> None:
+def start_call(program: str, arguments: list[str], given: bytes) -> Any:
+    """Starts the process of an invocation. Tests replace it by `warm.start_call`."""
+    command = [sys.executable, "-c", program, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True)
     assert process.stdin is not None
     process.stdin.write(given)
     process.stdin.close()
-    processes.append(process)
+    return process
 
 
 def release() -> None:
     """Starts the invocations that were held."""
     global hold
     hold = False
-    for command, given in _held:
-        _start(command, given)
+    for arguments, given in _held:
+        processes.append(start_call(_WORKER, arguments, given))
     _held.clear()
 
 
@@ -138,7 +140,7 @@ def end() -> None:
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, 9)
-        process.wait()
+        process.wait(600)
     processes.clear()
     memories.clear()
     _held.clear()

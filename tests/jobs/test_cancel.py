@@ -179,7 +179,7 @@ def test_a_job_of_another_machine_is_left_its_processes(client: LithopsClient, s
 
     cancel_job(client, moved)
 
-    assert runner_pids(run.job) == pids
+    assert set(pids) <= set(runner_pids(run.job))
     run.cancel()
 
 

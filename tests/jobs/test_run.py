@@ -23,7 +23,16 @@ from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started, wait_for
-from tests.jobs.failures import BLAMED, FAILURES, TIMEOUT, Tally, fail_as_told, fail_at_first, leave_mark
+from tests.jobs.failures import (
+    BLAMED,
+    FAILURES,
+    TIMEOUT,
+    Tally,
+    fail_as_told,
+    fail_at_first,
+    fail_for_good_at_one,
+    leave_mark,
+)
 from tests.programs import run_forked
 
 
@@ -221,21 +230,11 @@ def test_failed_items_are_sent_again_as_often_as_allowed(
     assert len(run.failures()) == (times == 5)
 
 
-def fail_for_good(x: int, tally: Path) -> int:
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
-    with open(tally, "a") as file:
-        file.write(f"{x}\n")
-    if x == 1:
-        raise AirflowFailException("no other try helps")
-    return x
-
-
 def test_an_item_that_failed_for_good_is_not_sent_again(client: LithopsClient, tally: Tally) -> None:
-    first = run_of(client, partial(fail_for_good, tally=tally.path), range(3), item_retries=2)
+    first = run_of(client, partial(fail_for_good_at_one, tally=tally.path), range(3), item_retries=2)
     first.submit()
     first.finish()
-    again = run_of(client, partial(fail_for_good, tally=tally.path), range(3), item_retries=2)
+    again = run_of(client, partial(fail_for_good_at_one, tally=tally.path), range(3), item_retries=2)
     again.attach(first.job)
     again.finish()
 

@@ -13,6 +13,7 @@ from lithops_provider.links import LithopsJobLink
 from lithops_provider.operators import LithopsMapOperator
 from lithops_provider.report.jobs import PublishedJobs
 from lithops_provider.report.xcoms import JOB_KEY
+from tests.jobs.made import make_job
 
 
 @dataclass
@@ -30,11 +31,7 @@ class Instance:
 
 
 def job(kind: Any) -> LithopsJob:
-    made = LithopsJob(
-        executor_id=LithopsJob.new_executor_id(), kind=kind, function="f", items=3, backend="localhost",
-        storage="localhost", bucket="b", runtime="r", timeout=10.0, host="h", created=1000.0,
-    )  # fmt: skip
-    return made.with_round(3, 1)
+    return make_job(kind=kind)
 
 
 def operator(**arguments: Any) -> LithopsMapOperator:

@@ -23,6 +23,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator
 from lithops_provider.report.lineage import object_datasets
 from tests.airflow_version import needs_airflow
+from tests.jobs.made import make_job
 
 STORAGES: dict[str, Any] = {
     "aws_s3": {"lithops": {"storage": "aws_s3"}},
@@ -37,11 +38,8 @@ def count_lines(obj: Any) -> int:
 
 
 def job(**changes: Any) -> LithopsJob:
-    fields: dict[str, Any] = {
-        **{"executor_id": "0123456789abcdef-0", "kind": "map", "function": "f", "items": 3, "backend": "aws_lambda"},
-        **{"storage": "aws_s3", "bucket": "b", "runtime": "r", "timeout": 10.0, "host": "h", "created": 1000.0},
-    }
-    return LithopsJob(**{**fields, **changes}).with_round(3, 2)
+    fields = {"executor_id": "0123456789abcdef-0", "backend": "aws_lambda", "storage": "aws_s3", "bucket": "b"}
+    return make_job(2, **{**fields, **changes})
 
 
 def extracted(operator: Any, state: TaskInstanceState, run: LithopsJob | None = None, written: Any = ()) -> Any:

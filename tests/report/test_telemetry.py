@@ -14,6 +14,7 @@ from opentelemetry.trace import StatusCode
 from lithops_provider.jobs.errors import JobCancelledError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.report import telemetry
+from tests.jobs.made import make_job
 
 TAGS = {"dag_id": "dag", "task_id": "task", "kind": "map", "backend": "localhost"}
 SUMMARY: dict[str, Any] = {"items": 5, "succeeded": 4, "failed": 1, "retried": 2, "calls": 2, "wall_seconds": 1.5}
@@ -43,11 +44,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def job() -> LithopsJob:
-    made = LithopsJob(
-        executor_id=LithopsJob.new_executor_id(), kind="map", function="f", items=5, backend="localhost",
-        storage="localhost", bucket="b", runtime="r", timeout=10.0, host="h", created=1000.5,
-    )  # fmt: skip
-    return made.with_round(5, 3)
+    return make_job(3, items=5, created=1000.5)
 
 
 def test_what_is_sent_is_counted_round_by_round(told: list[tuple[Any, ...]], job: LithopsJob) -> None:

@@ -18,6 +18,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.operators import LithopsMapReduceOperator
 from lithops_provider.task.handover import Deferred, Handover
 from lithops_provider.triggers import LithopsJobTrigger
+from tests.jobs.made import make_job
 
 OBJECTS = 100_000
 
@@ -46,20 +47,7 @@ def client() -> LithopsClient:
 
 @pytest.fixture
 def job(client: LithopsClient) -> LithopsJob:
-    made = LithopsJob(
-        executor_id=LithopsJob.new_executor_id(),
-        kind="map",
-        function="f",
-        items=3,
-        backend="localhost",
-        storage="localhost",
-        bucket=client.bucket,
-        runtime="r",
-        timeout=10.0,
-        host="h",
-        created=1000.0,
-    )
-    return made.with_round(3, 1)
+    return make_job(bucket=client.bucket)
 
 
 def test_what_an_earlier_release_stored_with_a_trigger_is_read(client: LithopsClient) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from lithops_provider.jobs import LithopsJob
 from lithops_provider.jobs.follow.states import RunState
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 from lithops_provider.task.handover import Deferred, Handover
+from tests.jobs.made import make_job
 
 
 def double(x: int) -> int:
@@ -41,20 +41,7 @@ def test_a_task_that_was_deferred_as_another_kind_of_operator(operator: Any, pha
     ti = SimpleNamespace(
         id="1", try_number=1, dag_id="dag", run_id="run", task_id="task", map_index=-1, xcom_push=lambda **_: None
     )
-    job = LithopsJob(
-        executor_id=LithopsJob.new_executor_id(),
-        kind="map",
-        function="double",
-        items=1,
-        backend="localhost",
-        storage="localhost",
-        bucket="storage",
-        runtime="python",
-        timeout=10.0,
-        host="host",
-        created=1000.0,
-    ).with_round(1, 1)
-    state = Deferred(phase, job, Handover(), RunState(0), None, None)  # type: ignore[arg-type]
+    state = Deferred(phase, make_job(items=1), Handover(), RunState(0), None, None)  # type: ignore[arg-type]
     event = {"status": "done", "state": state.to_dict()}
 
     with pytest.raises(

@@ -10,6 +10,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.status.records import TaskKey, TaskRecord
 from lithops_provider.ui import view_cache as views
 from lithops_provider.ui.view_cache import JobViews
+from tests.jobs.made import make_job
 
 WAY = TaskRecord(
     TaskKey("dag", "run", "task", -1), state=None, try_number=1, started=None, ended=None, operator=None, jobs={}
@@ -17,11 +18,7 @@ WAY = TaskRecord(
 
 
 def job(number: int, items: int = 10) -> LithopsJob:
-    made = LithopsJob(
-        executor_id=f"{number:016x}-0", kind="map", function="f", items=items, backend="localhost",
-        storage="localhost", bucket="b", runtime="r", timeout=10.0, host="h", created=1000.0,
-    )  # fmt: skip
-    return made.with_round(items, 1)
+    return make_job(executor_id=f"{number:016x}-0", items=items)
 
 
 def test_a_view_is_kept_over_rounds() -> None:

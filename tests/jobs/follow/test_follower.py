@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +24,7 @@ from lithops_provider.jobs.submit import send
 from lithops_provider.jobs.wait import look_at_job
 from tests.jobs.conftest import POLL, MapStarter, wait_for
 from tests.jobs.failures import Tally, leave_mark
+from tests.jobs.made import make_job
 from tests.jobs.standins import FailingStorage, times
 from tools.waiting import HANGS
 
@@ -33,20 +33,15 @@ PREFIX = "lithops.jobs/0123456789abcdef-0-M000"
 
 def elsewhere(client: LithopsClient, items: int = 10, calls: int = 2, timeout: float = 60.0) -> LithopsJob:
     """Returns a job of another machine, of whose processes nothing can be known from here."""
-    job = LithopsJob(
-        executor_id=f"{uuid.uuid4().hex[:16]}-0",
-        kind="map",
-        function="f",
+    return make_job(
+        calls,
         items=items,
         backend="aws_lambda",
-        storage="localhost",
         bucket=client.bucket,
-        runtime="runtime",
         timeout=timeout,
         host="elsewhere",
         created=time.time(),
     )
-    return job.with_round(items, calls)
 
 
 # -- what keys tell --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from lithops_provider.jobs.binding.function import bind_call, bind_items
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import (
     InvalidInputError,
     JobTimeoutError,
@@ -19,7 +20,7 @@ from lithops_provider.jobs.inputs.references import bind_references, check_not_e
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.spec import Options, make_spec
-from tests.jobs.conftest import POLL, MapStarter
+from tests.jobs.conftest import POLL, MapStarter, finished
 from tests.jobs.failures import Tally, fail_at_first
 
 
@@ -52,6 +53,12 @@ def call(client: LithopsClient, function: Any, data: Any, **settings: Any) -> An
     run.finish()
     (result,) = run.results()
     return result
+
+
+@pytest.fixture(scope="module")
+def value() -> dict[str, Any]:
+    """A job that is over, for tests that only look: its results are 1 and 0."""
+    return finished(LithopsClient(resolve_config()), *bind_items(abs, [1, 0])).job.to_dict()
 
 
 # -- items -----------------------------------------------------------------------------------------------------
@@ -133,8 +140,7 @@ def test_but_not_longer_than_allowed(client: LithopsClient, start_map: MapStarte
     run.cancel()
 
 
-def test_a_failing_item_is_named_by_where_it_comes_from(client: LithopsClient, run_map: MapStarter) -> None:
-    value = run_map(abs, [1, 0]).job.to_dict()
+def test_a_failing_item_is_named_by_where_it_comes_from(client: LithopsClient, value: dict[str, Any]) -> None:
     (failure,) = run_on(client, lambda x: 1 // x, value).failures()
 
     assert failure.item == "<result of item 1 of another job>"
@@ -149,14 +155,12 @@ def test_an_argument_that_comes_twice_fails_its_item(client: LithopsClient, run_
     assert "both give the parameter 'y'" in failure.message
 
 
-def test_paths_cannot_come_by_reference(client: LithopsClient, run_map: MapStarter) -> None:
-    value = run_map(abs, [1]).job.to_dict()
+def test_paths_cannot_come_by_reference(client: LithopsClient, value: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match="has a parameter 'obj'"):
         bind_references(client, lambda obj: obj, value)
 
 
-def test_an_argument_that_the_function_lacks_is_found_before(client: LithopsClient, run_map: MapStarter) -> None:
-    value = run_map(abs, [1]).job.to_dict()
+def test_an_argument_that_the_function_lacks_is_found_before(client: LithopsClient, value: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match="each result of the upstream job does not fit"):
         bind_references(client, lambda x: x, value, argument="y")
 
@@ -195,17 +199,14 @@ def test_failures_among_an_argument_are_left_out_or_an_error(client: LithopsClie
 # -- what is one -----------------------------------------------------------------------------------------------
 
 
-def test_what_is_a_reference(start_map: MapStarter) -> None:
-    value = start_map(abs, [1]).job.to_dict()
-
+def test_what_is_a_reference(value: dict[str, Any]) -> None:
     assert is_reference(value)
     assert is_reference([value, value])
     for other in ([], {}, None, "text", [value, 1], {"x": value}):
         assert not is_reference(other)
 
 
-def test_expand_over_a_job_is_said_to_be_impossible(start_map: MapStarter) -> None:
-    value = start_map(abs, [1]).job.to_dict()
+def test_expand_over_a_job_is_said_to_be_impossible(value: dict[str, Any]) -> None:
     assert LithopsJob.is_value(value)
     for piece in value.items():  # what .expand makes of a dict
         with pytest.raises(InvalidInputError, match=r"\.expand can't go over the results of a job"):

@@ -9,14 +9,12 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.view import charts
 from lithops_provider.jobs.view.item_table import ItemTable, Part
 from lithops_provider.jobs.view.job_view import RoundView, Snapshot
+from tests.jobs.made import make_job
 from tests.jobs.view.test_item_table import part
 
 
 def snapshot(items: int, parts: list[Part], calls: int = 1, *, ended: bool = True) -> Snapshot:
-    job = LithopsJob(
-        executor_id="0123456789abcdef-0", kind="map", function="f", items=items, backend="localhost",
-        storage="localhost", bucket="b", runtime="r", timeout=10.0, host="h", created=1000.0,
-    ).with_round(items, calls)  # fmt: skip
+    job = make_job(calls, items=items)
     job = LithopsJob.from_dict({**job.to_dict(), "rounds": [{**job.to_dict()["rounds"][0], "submitted": 1000.0}]})
     states = {f"{call:05d}": CallState(True, ended, 0, 0, []) for call in range(calls)}
     table = ItemTable(items, parts)
@@ -61,7 +59,7 @@ def test_durations_that_differ_much_get_a_logarithmic_axis() -> None:
     assert found["edges"] == sorted(found["edges"])
 
 
-@pytest.mark.parametrize("calls", [1, 40, 41, 100_000])
+@pytest.mark.parametrize("calls", [1, 40, 41, pytest.param(100_000, marks=pytest.mark.thorough)])
 def test_100_000_items_fit_into_a_refresh(calls: int) -> None:
     size = 100_000 // calls
     parts = [
