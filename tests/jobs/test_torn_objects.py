@@ -99,10 +99,10 @@ def part() -> bytes:
 
 def test_every_cut_of_a_part_is_noticed() -> None:
     data = part()
-    assert bytes(Part(data)[2].result or b"") == b"the last"
+    assert bytes(Part.decode(data)[2].result or b"") == b"the last"
     for size in range(len(data)):
         with pytest.raises(DamagedPartError):
-            Part(data[:size])
+            Part.decode(data[:size])
 
 
 def test_zeros_in_the_place_of_results_are_noticed() -> None:
@@ -110,12 +110,12 @@ def test_zeros_in_the_place_of_results_are_noticed() -> None:
     data = part()
     assert data.count(b"the last") == 1
     with pytest.raises(DamagedPartError, match="aren't those that were written"):
-        Part(data.replace(b"the last", b"\0" * 8))
+        Part.decode(data.replace(b"the last", b"\0" * 8))
 
 
 def test_what_follows_a_part_is_noticed() -> None:
     with pytest.raises(DamagedPartError):
-        Part(part() + part())
+        Part.decode(part() + part())
 
 
 def test_a_part_of_an_older_release_has_no_checksum_and_is_read() -> None:
@@ -124,7 +124,7 @@ def test_a_part_of_an_older_release_has_no_checksum_and_is_read() -> None:
     }  # fmt: skip
     from lithops_provider.jobs.remote import frames
 
-    assert Part(frames.pack([json.dumps(header).encode(), b"x"]))[0].item == 3
+    assert Part.decode(frames.pack([json.dumps(header).encode(), b"x"]))[0].item == 3
 
 
 def test_a_report_that_is_no_report_is_none(client: LithopsClient) -> None:

@@ -21,7 +21,7 @@ from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, foll
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.follow.states import RoundEnd, RunState
-from lithops_provider.jobs.gather.failures import failure_message, is_final, load_results, make_failure
+from lithops_provider.jobs.gather.failures import failure_message, is_final, load_all_results, make_failure
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
 from lithops_provider.jobs.job import LithopsJob
@@ -197,10 +197,7 @@ class JobRun:
 
     def results(self) -> list[Any]:
         """Returns the results in the order of the items, None where one failed. To be called after `finish`."""
-        results, broken = load_results(self.outcomes[index] for index in range(self.job.items))
-        for outcome in broken:
-            self.outcomes.replace(outcome)
-        return results
+        return load_all_results(self.outcomes, self.job.items)
 
     def failures(self) -> list[Failure]:
         """Returns the failures, in the order of the items. To be called after `results`, which may find more."""

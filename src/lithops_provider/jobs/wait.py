@@ -14,7 +14,13 @@ from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobTimeoutEr
 from lithops_provider.jobs.follow.follower import Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.processes import runner_is_gone
 from lithops_provider.jobs.gather.arrivals import Arrivals
-from lithops_provider.jobs.gather.failures import failure_message, load_results, make_failure, too_many
+from lithops_provider.jobs.gather.failures import (
+    failure_message,
+    load_all_results,
+    load_results,
+    make_failure,
+    too_many,
+)
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.frames import ItemBlocks
@@ -69,9 +75,7 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
     :raises StorageUnavailableError: the job's data is gone
     """
     outcomes = _read_outcomes(client, job, results=True)
-    results, broken = load_results(outcomes.values())
-    for outcome in broken:
-        outcomes.replace(outcome)
+    results = load_all_results(outcomes, job.items)
     _judge(client, job, outcomes, min_success_ratio)
     return results
 

@@ -20,8 +20,8 @@ from lithops_provider.jobs.view.item_table import FAILED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lithops_provider.jobs.gather.headers import Header
     from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.remote.parts import Header
     from lithops_provider.jobs.view.item_table import Part
     from lithops_provider.jobs.view.job_view import JobView, Snapshot
     from lithops_provider.status.records import TaskRecord

@@ -100,6 +100,14 @@ def test_whatever_unpickling_raises_is_the_items_failure(error: type[BaseExcepti
     assert f"unpickled here: {error.__name__}: r-" in describe_item(items(value), 0)
 
 
+def test_what_looks_like_the_end_of_all_results_is_one_items_failure() -> None:
+    results, (outcome,) = load_results([succeeded(0, RaisesWhenLoaded(StopIteration, "")), succeeded(1, 3)])
+
+    assert results == [None, 3]
+    assert outcome.failure is not None
+    assert (outcome.item, outcome.failure["type"]) == (0, "StopIteration")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
 def test_what_a_signal_raises_while_results_are_unpickled_is_not(number: signal.Signals) -> None:
     def handle(number: int, frame: Any) -> None:

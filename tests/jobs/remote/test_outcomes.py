@@ -22,7 +22,7 @@ def part(values: dict[int, bytes | None], **printed: str) -> Part:
             builder.add_success(index, 1.0, 2.0, 3, value)
     for name, text in printed.items():
         builder.add_output(int(name.removeprefix("item_")), text)
-    return Part(builder.encode())
+    return Part.decode(builder.encode())
 
 
 def shown(outcomes: Outcomes) -> dict[int, bytes | None]:
@@ -107,4 +107,4 @@ def test_a_part_that_tells_of_an_item_twice_is_refused() -> None:
         builder.add_success(3, 1.0, 2.0, 3, value)
 
     with pytest.raises(ValueError, match="tells of an item twice"):
-        Part(builder.encode())
+        Part.decode(builder.encode())

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import json
+import zlib
+from array import array
 
 import pytest
 
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.outcomes import Part
-from lithops_provider.jobs.remote.parts import PartBuilder, PartName, parse_part_name, part_key
+from lithops_provider.jobs.remote.parts import (
+    DamagedPartError,
+    PartBuilder,
+    PartName,
+    decode_header,
+    parse_part_name,
+    part_key,
+)
+from lithops_provider.jobs.remote.reports import Block
 
 
 @pytest.mark.parametrize("name", [PartName(0, 0, 0), PartName(7, 120, 3), PartName(0, 10**8, 10**9)])
@@ -50,11 +60,11 @@ def test_what_was_added_is_decoded() -> None:
     part.add_success(9, 1002.0, 0.75, 7000, b"")
     part.add_output(9, "printed")
 
-    decoded = Part(part.encode())
+    decoded = Part.decode(part.encode())
     four, two, nine = (decoded[row] for row in range(3))
 
     assert (four.item, bytes(four.result or b"?"), four.failure, four.output) == (4, b"four", None, "")
-    assert (four.started, four.seconds, four.peak_memory) == (1000.1235, 0.25, 5000)
+    assert (four.started, four.seconds, four.peak_memory) == (1000.12346, 0.25, 5000)
     assert (two.item, two.result) == (2, None)
     assert two.failure == {"type": "ValueError", "message": "no", "traceback": "trace"}
     assert nine.result is not None
@@ -62,16 +72,92 @@ def test_what_was_added_is_decoded() -> None:
 
 
 def test_an_empty_part_holds_nothing() -> None:
-    assert not Part(PartBuilder().encode()).index
+    assert not Part.decode(PartBuilder().encode()).header.index
 
 
-def test_the_first_frame_is_json_so_that_no_reader_of_it_has_to_unpickle() -> None:
+def test_many_items_take_few_bytes() -> None:
     part = PartBuilder()
-    part.add_success(0, 1.0, 1.0, 1, b"\x80pickle")
+    for index in range(10_000):
+        part.add_success(index, 1753170000.1234, 0.123456, 123456789, b"")
 
-    header = json.loads(bytes(next(frames.unpack(part.encode()))))
+    assert len(part.encode()) < 17 * 10_000
 
-    assert header["index"] == [0]
+
+def test_a_block_is_the_same_as_its_items_one_by_one() -> None:
+    one_by_one, block = PartBuilder(), PartBuilder()
+    results = [b"a", b"", b"ccc"]
+    for row, result in enumerate(results):
+        one_by_one.add_success(7 + row, 1010.5 + row, 0.25, (5, 6, 6)[row], result)
+    columns = array("d", [10.5, 11.5, 12.5]), array("d", [0.25] * 3), array("q", [5, 6, 6]), array("q", [1, 0, 3])
+    block.add_block(range(7, 10), Block(*columns, b"".join(results)), 1000.0)
+
+    assert block.encode() == one_by_one.encode()
+    assert block.size == one_by_one.size
+
+
+def test_items_in_any_order_and_results_of_any_size() -> None:
+    part = PartBuilder()
+    sizes = {5: 1, 6: 0, 2: 1 << 20, 9: 3}
+    for index, size in sizes.items():
+        part.add_success(index, 1.0, 1.0, 1, bytes([index]) * size)
+
+    decoded = Part.decode(part.encode())
+
+    assert [(outcome.item, bytes(outcome.result or b"")) for outcome in map(decoded.__getitem__, range(4))] == [
+        (index, bytes([index]) * size) for index, size in sizes.items()
+    ]
+
+
+def test_a_size_of_more_than_32_bits() -> None:
+    part = PartBuilder()
+    part.add_success(0, 1.0, 1.0, 1, b"x")
+    part._add_sizes([1 << 32, 1])  # stands for results that a test can't hold
+    part._index[0][1] = part._peak_memory[0][1] = 3
+    part._started.extend([1.0, 1.0])
+    part._seconds.extend([1.0, 1.0])
+
+    assert list(decode_header(part.encode()).size) == [1, 1 << 32, 1]
+
+
+def test_what_a_part_says_is_read_without_its_results() -> None:
+    part = PartBuilder()
+    part.add_success(3, 1.0, 2.0, 4, b"\x80pickle")
+    part.add_written([["bucket", "prefix"]])
+    data = part.encode()
+
+    header = decode_header(data[: frames.first_end(data)])
+
+    assert header == decode_header(data)
+    assert (list(header.index), list(header.spans())) == ([3], [(3, len(data) - 7, len(data))])
+    assert header.written == {("bucket", "prefix")}
+    assert header.end() == len(data)
+
+
+PREVIOUS = {
+    "index": [3, 1, 2], "started": [1.0, 2.0, 3.0], "seconds": [0.5] * 3, "peak_memory": [7] * 3, "size": [3, 0, 1],
+    "crc": zlib.crc32(b"onex"), "failures": {"1": {"type": "E"}}, "output": {"2": "said"}, "written": [["b", "p"]],
+}  # fmt: skip
+
+
+def test_a_part_of_the_previous_release_is_read() -> None:
+    data = frames.pack([json.dumps(PREVIOUS).encode(), b"one", b"x"])
+
+    three, one, two = map(Part.decode(data).__getitem__, range(3))
+    header = decode_header(data)
+
+    assert (three.item, bytes(three.result or b""), three.started, three.output) == (3, b"one", 1.0, "")
+    assert (one.item, one.result, one.failure) == (1, None, {"type": "E"})
+    assert (two.item, bytes(two.result or b""), two.output) == (2, b"x", "said")
+    assert [(item, data[start:end]) for item, start, end in header.spans()] == [(3, b"one"), (2, b"x")]
+    assert (header.end(), header.written) == (len(data), {("b", "p")})
+
+
+def test_a_part_of_a_later_release_is_refused() -> None:
+    data = bytearray(PartBuilder().encode())
+    data[frames.packed_size(b"")] += 1
+
+    with pytest.raises(DamagedPartError, match="it is of version 3, which this release of airflow-provider-lithops"):
+        Part.decode(bytes(data))
 
 
 def test_text_of_any_kind_survives() -> None:
@@ -80,7 +166,7 @@ def test_text_of_any_kind_survives() -> None:
     part.add_failure(0, 1.0, 1.0, 1, {"type": "E", "message": text, "traceback": text})
     part.add_output(0, text)
 
-    outcome = Part(part.encode())[0]
+    outcome = Part.decode(part.encode())[0]
 
     assert outcome.failure is not None
     assert outcome.failure["message"] == outcome.output == text

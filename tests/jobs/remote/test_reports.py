@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import random
 import tempfile
@@ -162,6 +163,18 @@ def test_results_that_cannot_be_are_an_error(end: int) -> None:
     ring._ends[0] = end
 
     with pytest.raises(ValueError, match="follow on"):
+        watcher.take(1)
+
+
+@pytest.mark.parametrize("column", ["_started", "_seconds"])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e300])
+def test_times_that_cannot_be_are_an_error(column: str, number: float) -> None:
+    ring = Ring(3, 10)
+    watcher = _seen_from_another_process(ring)
+    ring.add(b"x", 0.0, 0.0)
+    getattr(ring, column)[0] = number
+
+    with pytest.raises(ValueError, match="times"):
         watcher.take(1)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.gather.headers import Header
+from lithops_provider.jobs.remote.parts import Header
 from lithops_provider.jobs.view.item_table import RUNNING, STATES, WAITING, ItemTable, Part, shorten
 
 

@@ -22,7 +22,7 @@ def part(rows: dict[int, float], failed: tuple[int, ...] = ()) -> Part:
             builder.add_failure(index, 0.0, seconds, 7, {"type": "E", "message": "", "traceback": ""})
         else:
             builder.add_success(index, 0.0, seconds, index, b"")
-    return Part(builder.encode())
+    return Part.decode(builder.encode())
 
 
 def test_columns_are_summed_up_over_all_tries() -> None:

@@ -14,7 +14,7 @@ from lithops_provider.jobs.gather.groups import FailedItem, group_failures, grou
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
-from lithops_provider.jobs.remote.outcomes import Outcome
+from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.text import short_repr
 
@@ -125,21 +125,57 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
     :param outcomes: in order of the items
     :returns: the results, None where an item failed; and the outcomes of those whose result can't be unpickled here
     """
-    results: list[Any] = []
-    broken: list[Outcome] = []
-    with noticed_interrupts() as interrupts:
-        for outcome in outcomes:
-            value = None
-            if outcome.result is not None:
-                interrupts.came = False
-                try:
-                    value = pickle.loads(outcome.result)
-                except BaseException as error:
-                    if interrupts.came:
-                        raise
-                    broken.append(outcome._replace(result=None, failure=_not_loaded(error)))
-            results.append(value)
+    entries = list(outcomes)
+    rows = [row for row, outcome in enumerate(entries) if outcome.result is not None]
+    values, failures = _load_each([outcome.result for outcome in entries if outcome.result is not None], len(rows))
+    results: list[Any] = [None] * len(entries)
+    for row, value in zip(rows, values, strict=True):
+        results[row] = value
+    broken = [entries[rows[place]]._replace(result=None, failure=failure) for place, failure in failures.items()]
     return results, broken
+
+
+def load_all_results(outcomes: Outcomes, items: int) -> list[Any]:
+    """
+    Unpickles the results of a whole job. Items whose results can't be unpickled have failed in ``outcomes`` then.
+
+    :param outcomes: of all its items
+    :param items: how many it has
+    :returns: the results, None where an item failed
+    """
+    results: list[Any] = [None] * items
+    broken: list[Outcome] = []
+    for indices, blobs in outcomes.results():
+        values, failures = _load_each(blobs, len(indices))
+        if isinstance(indices, range):
+            results[indices.start : indices.stop] = values
+        else:
+            for index, value in zip(indices, values, strict=True):
+                results[index] = value
+        broken += [outcomes[indices[row]]._replace(result=None, failure=failures[row]) for row in failures]
+    for outcome in broken:
+        outcomes.replace(outcome)
+    return results
+
+
+def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict[int, dict[str, Any]]]:
+    """Returns the values of pickles, each loaded once, and why some couldn't be, by their place among them."""
+    values: list[Any] = []
+    failures: dict[int, dict[str, Any]] = {}
+    loading = map(pickle.loads, blobs)
+    with noticed_interrupts() as interrupts:
+        while len(values) < count:
+            try:
+                for value in loading:
+                    values.append(value)
+                if len(values) < count:
+                    raise StopIteration  # noqa: TRY301 - as unpickling did: to the loop that looked like its end
+            except BaseException as error:
+                if interrupts.came:
+                    raise
+                failures[len(values)] = _not_loaded(error)
+                values.append(None)
+    return values, failures
 
 
 def _not_loaded(error: BaseException) -> dict[str, Any]:

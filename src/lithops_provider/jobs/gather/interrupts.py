@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 @dataclass
 class Interrupts:
-    """Whether a signal has been handled since ``came`` was last set to False."""
+    """Whether a handler of a signal has raised since ``came`` was last set to False."""
 
     came: bool = False
 
@@ -27,15 +27,18 @@ class Interrupts:
 @contextlib.contextmanager
 def noticed_interrupts() -> Iterator[Interrupts]:
     """
-    Notes within its block whether a signal has come. Its handler still runs as always. Python runs handlers in the main
-    thread only, so nothing is to be noted in others.
+    Notes within its block whether a signal's handler has raised. It still runs as always. Python runs handlers in the
+    main thread only, so nothing is to be noted in others.
     """
     noticed = Interrupts()
     before: dict[signal.Signals, Callable[..., Any]] = {}
 
     def handle(number: int, frame: Any) -> Any:
-        noticed.came = True
-        return before[signal.Signals(number)](number, frame)
+        try:
+            return before[signal.Signals(number)](number, frame)
+        except BaseException:
+            noticed.came = True
+            raise
 
     if threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:

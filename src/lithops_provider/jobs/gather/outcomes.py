@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
-from lithops_provider.jobs.gather.headers import read_header_frame
+from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
@@ -81,10 +81,10 @@ def _read_headers(client: LithopsClient, bucket: str, keys: list[str], damaged: 
 
     def read(key: str) -> Part | None:
         try:
-            frame = read_header_frame(client, bucket, key)
-            if frame is None:
+            header = read_header(client, bucket, key)
+            if header is None:
                 raise FileNotFoundError(f"{key} is gone")
-            return Part(frame, results=False)
+            return Part(header)
         except DamagedPartError:
             damaged.append(key)
             return None

@@ -6,7 +6,7 @@ run, sensors and the listener sum a job up from this.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Parts whose headers are read at most, since each takes a request.
 _PARTS = 1_000
 
-Columns = Iterable[tuple["array[int]", "array[float]", "array[int]"]]
+Columns = Iterable[tuple[Sequence[int], "array[float]", "array[int]"]]
 
 
 class Told(NamedTuple):

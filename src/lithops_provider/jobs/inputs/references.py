@@ -13,10 +13,9 @@ from typing import Any
 from lithops_provider.jobs.binding.function import Binding, bind_function
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError, UpstreamFailedError
-from lithops_provider.jobs.gather.headers import Header, read_header
+from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote import frames
-from lithops_provider.jobs.remote.parts import DamagedPartError
+from lithops_provider.jobs.remote.parts import DamagedPartError, Header
 from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.wait import look_at_job, wait_for_job
@@ -210,17 +209,13 @@ def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[A
 def _results(key: str, header: Header) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Yields each item of a part, with where its result is; with an empty tuple if it failed."""
     window: list[tuple[int, int, int]] = []
-    position = header.results_start
-    for index, size in zip(header.index, header.size, strict=True):
-        if index in header.failures:
-            yield index, ()
-            continue
-        start = position + frames.packed_size(b"")
-        position = start + size
-        if window and position - window[0][1] > _WINDOW:
+    for index in header.failures:
+        yield index, ()
+    for span in header.spans():
+        if window and span[2] - window[0][1] > _WINDOW:
             yield from _placed(key, window)
             window = []
-        window.append((index, start, position))
+        window.append(span)
     yield from _placed(key, window)
 
 

@@ -29,6 +29,8 @@ from .results import BEGUN
 from .storages import own_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .reports import Block
 
 #: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
@@ -181,7 +183,7 @@ class Batch:
         self._part.add_success(index, started, seconds, peak_memory, payload)
         self._added(index, output)
 
-    def add_block(self, indices: list[int], block: Block) -> None:
+    def add_block(self, indices: Sequence[int], block: Block) -> None:
         """Takes the outcomes of items that succeeded one after another."""
         self._part.add_block(indices, block, time.time() - time.monotonic())
         self.done += len(indices)

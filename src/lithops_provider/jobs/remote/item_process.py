@@ -9,13 +9,16 @@ import select
 import signal
 import sys
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .frames import ItemBlocks
 from .isolation import end_group, lead_group, start_afresh
 from .items import CallSettings, ItemRunner
 from .output import take_output
 from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Message, MessageReader, MessageWriter, Ring
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Seconds between looks at the process when it is silent.
 _TICK = 0.2
@@ -49,7 +52,7 @@ class WatchedCall(Protocol):
     def add(self, message: Message) -> None:
         """Takes the outcome of an item."""
 
-    def add_block(self, indices: list[int], block: Block) -> None:
+    def add_block(self, indices: Sequence[int], block: Block) -> None:
         """Takes the outcomes of items that succeeded one after another."""
 
     def wrote(self, message: Message) -> None:
@@ -184,7 +187,7 @@ class ItemProcess:
             self._refuse(f"the memory through which the process that ran the function reports is damaged: {error}")
             return
         self.reported = last
-        self.batch.add_block(list(self.items.indices[first:last]), block)
+        self.batch.add_block(self.items.indices[first:last], block)
 
     def _refuse(self, reason: str) -> None:
         """Ends the process, of which nothing is believed any more."""

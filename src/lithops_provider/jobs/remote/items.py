@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 #: Seconds after which a block ends, so that its items are reported.
 _BLOCK = 0.05
-#: Types whose values pickle in one way only, and have no class that would have to be there where they are unpickled.
-_PLAIN = frozenset({int, float, str, bytes, bool, type(None)})
+#: Types whose values have no class that would have to be there where they are unpickled; and those of them that are
+#: smaller in the protocol before 4, which puts what is longer than 3 bytes into a frame of 9 more.
+_PLAIN = frozenset({int, float, bool, type(None), str, bytes})
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_WITHOUT_FRAMES = 3
 
 MAX_TYPE = 200
 MAX_MESSAGE = 4_000
@@ -127,7 +130,7 @@ def dump_result(value: Any) -> bytes:
     :raises TypeError: the value can't be pickled, or is of another Lithops job's futures
     """
     if type(value) in _PLAIN:
-        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(value, _WITHOUT_FRAMES if type(value) in _NUMBERS else pickle.HIGHEST_PROTOCOL)
     futures = sys.modules.get("lithops.future")  # without it there are none
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     if futures is not None and isinstance(first, futures.ResponseFuture):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from array import array
 from collections.abc import Mapping
 from itertools import repeat
+from operator import sub
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import frames
-from .parts import DamagedPartError
+from .parts import DamagedPartError, decode_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .parts import Header
 
 #: A place is the number of a part, shifted by this, and the row in it; or one of these.
 _ROW_BITS = 32
@@ -44,78 +45,73 @@ def lost_outcome(item: int, failure: dict[str, Any]) -> Outcome:
 
 class Part:
     """
-    The outcomes of some items of one call.
+    The outcomes of some items of one call, as `lithops_provider.jobs.remote.parts` writes them.
 
-    :param data: the object, see `lithops_provider.jobs.remote.parts`
-    :param results: whether the results are in it; else its first frame will do
-    :raises DamagedPartError: it isn't whole, or tells of an item twice
+    :param header: from its head
+    :param data: the whole part; None if the results weren't read
     """
 
-    __slots__ = ("_ends", "_failures", "_output", "_starts", "_view", "columns", "index", "sizes", "written")
+    __slots__ = ("_ends", "_view", "header")
 
-    def __init__(self, data: bytes, *, results: bool = True) -> None:
-        try:
-            self._read(data, results)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, StopIteration) as error:
-            raise DamagedPartError(f"a part is damaged: {error!r}") from error
+    def __init__(self, header: Header, data: bytes | None = None) -> None:
+        self.header = header
+        self._view = None if data is None else memoryview(data)
+        self._ends: array[int] | None = None
 
-    def _read(self, data: bytes, results: bool) -> None:
-        self._view = memoryview(data)
-        spans = frames.spans(data)
-        start, end = next(spans)
-        header = json.loads(data[start:end])
-        self.index = array("q", header["index"])
-        if len(set(self.index)) != len(self.index):
-            raise ValueError("the part is damaged: it tells of an item twice")
-        self.columns = (
-            array("d", header["started"]), array("d", header["seconds"]), array("q", header["peak_memory"])
-        )  # fmt: skip
-        self.sizes: list[int] = header["size"]
-        self._failures: dict[str, dict[str, Any]] = header["failures"]
-        self._output: dict[str, str] = header["output"]
-        self.written: list[list[str]] = header.get("written", [])
-        self._starts, self._ends = array("q"), array("q")
-        for row in range(len(self.index)) if results else ():
-            start, end = (0, 0) if self.failed(row) else next(spans)
-            self._starts.append(start)
-            self._ends.append(end)
-        if results and "crc" in header:
-            self._check(header["crc"], rest=next(spans, None))
+    @classmethod
+    def decode(cls, data: bytes) -> Part:
+        """
+        Makes one of the whole object.
 
-    def _check(self, expected: int, rest: Any) -> None:
+        :raises DamagedPartError: it isn't whole, or tells of an item twice
+        """
+        header = decode_header(data)
+        if header.end() != len(data):
+            raise DamagedPartError(f"a part has {len(data)} bytes where there should be {header.end()}")
+        part = cls(header, data)
         crc = 0
-        for start, end in zip(self._starts, self._ends, strict=True):
-            crc = zlib.crc32(self._view[start:end], crc)
-        if crc != expected or rest is not None:
-            raise ValueError("its results aren't those that were written")
+        if not header.gap:
+            crc = zlib.crc32(memoryview(data)[header.results_start :])
+        else:
+            for _, start, end in header.spans():
+                crc = zlib.crc32(memoryview(data)[start:end], crc)
+        if header.crc not in (None, crc):
+            raise DamagedPartError("a part is damaged: its results aren't those that were written")
+        return part
 
     def failed(self, row: int) -> bool:
         """Tells whether the item of a row failed."""
-        return bool(self._failures) and str(self.index[row]) in self._failures
+        return bool(self.header.failures) and self.header.index[row] in self.header.failures
 
-    def spans(self, start: int) -> Iterator[tuple[int, int, int]]:
-        """
-        Yields each item that succeeded, and where in the part its result begins and ends.
+    def pickled(self) -> Iterator[memoryview]:
+        """Yields the pickled results of all rows, of which none has failed."""
+        view = memoryview(b"") if self._view is None else self._view
+        ends = self.header.ends()
+        return map(view.__getitem__, map(slice, map(sub, ends, self.header.size), ends))
 
-        :param start: where the header's frame ends
-        """
-        for row, (index, size) in enumerate(zip(self.index, self.sizes, strict=True)):
-            if not self.failed(row):
-                start += frames.packed_size(b"")
-                yield index, start, start + size
-                start += size
-
-    def printed(self) -> Iterator[int]:
-        """Yields the items that printed something."""
-        return map(int, self._output)
+    @property
+    def ends(self) -> array[int]:
+        """Where in the part the result of each row ends."""
+        if self._ends is None:
+            self._ends = self.header.ends()
+        return self._ends
 
     def __getitem__(self, row: int) -> Outcome:
-        index = self.index[row]
-        failure = self._failures.get(str(index)) if self._failures else None
-        result = self._view[self._starts[row] : self._ends[row]] if failure is None and self._starts else None
-        started, seconds, peak_memory = self.columns
-        output = self._output.get(str(index), "") if self._output else ""
-        return Outcome(index, result, failure, started[row], seconds[row], peak_memory[row], output)
+        header = self.header
+        index = header.index[row]
+        failure = header.failures.get(index)
+        result = None
+        if failure is None and self._view is not None:
+            result = self._view[self.ends[row] - header.size[row] : self.ends[row]]
+        return Outcome(
+            index,
+            result,
+            failure,
+            header.started[row],
+            header.seconds[row],
+            header.peak_memory[row],
+            header.output.get(index, ""),
+        )
 
 
 class Outcomes(Mapping[int, Outcome]):
@@ -146,10 +142,18 @@ class Outcomes(Mapping[int, Outcome]):
         """Takes in the outcomes of a part."""
         self._parts.append(part)
         first = (len(self._parts) - 1) << _ROW_BITS
-        self._make_room(max(part.index, default=_NONE))
-        for row, index in enumerate(part.index):
-            if self._counts(index, part.failed(row)):
-                self._places[index] = first | row
+        index = part.header.index
+        self._make_room(max(index, default=_NONE))
+        if not part.header.failures and isinstance(index, range) and self._are_unknown(index):
+            self._places[index.start : index.stop] = array("q", range(first, first + len(index)))
+            self._count += len(index)
+            return
+        for row, item in enumerate(index):
+            if self._counts(item, part.failed(row)):
+                self._places[item] = first | row
+
+    def _are_unknown(self, items: range) -> bool:
+        return self._places[items.start : items.stop] == array("q", [_NONE]) * len(items)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Takes in outcomes that no part tells of."""
@@ -171,25 +175,39 @@ class Outcomes(Mapping[int, Outcome]):
             self._failed.add(outcome.item)
         self.add([outcome])
 
-    def columns(self) -> Iterator[tuple[array[int], array[float], array[int]]]:
+    def columns(self) -> Iterator[tuple[Sequence[int], array[float], array[int]]]:
         """Yields index, seconds and peak memory of all tries that parts tell of, also of those that don't count."""
-        for part in self._parts:
-            _, seconds, peak_memory = part.columns
-            yield part.index, seconds, peak_memory
+        for header in (part.header for part in self._parts):
+            yield header.index, header.seconds, header.peak_memory
 
     def written(self) -> set[tuple[str, str]]:
         """Returns bucket and prefix of each place where items have written objects."""
-        return {(bucket, prefix) for part in self._parts for bucket, prefix in part.written}
+        return {place for part in self._parts for place in part.header.written}
 
     def ended(self) -> float | None:
         """Returns when the last try ended that parts tell of, by its worker's clock."""
-        ends = (started[-1] + seconds[-1] for started, seconds, _ in (part.columns for part in self._parts) if started)
-        return max(ends, default=None)
+        headers = (part.header for part in self._parts)
+        return max((header.started[-1] + header.seconds[-1] for header in headers if header.index), default=None)
 
     def printed(self) -> Iterator[Outcome]:
         """Yields the outcomes of items that printed something, in order."""
-        found = {index for part in self._parts for index in part.printed()}
+        found = {index for part in self._parts for index in part.header.output}
         return (outcome for index in sorted(found) if (outcome := self[index]).output)
+
+    def results(self) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
+        """Yields the pickled results of all items that succeeded, of many at a time: the items, and their results."""
+        for number, part in enumerate(self._parts):
+            index, first = part.header.index, number << _ROW_BITS
+            if not part.header.failures and isinstance(index, range) and self._places_are(index, first):
+                yield index, part.pickled()
+                continue
+            outcomes = [part[row] for row, item in enumerate(index) if self._places[item] == first | row]
+            found = {outcome.item: outcome.result for outcome in outcomes if outcome.result is not None}
+            yield list(found), found.values()
+
+    def _places_are(self, items: range, first: int) -> bool:
+        """Tells whether the items are in the rows of a part that follow on ``first``, each in one."""
+        return self._places[items.start : items.stop] == array("q", range(first, first + len(items)))
 
     def _make_room(self, index: int) -> None:
         missing = index + 1 - len(self._places)

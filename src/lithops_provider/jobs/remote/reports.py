@@ -138,6 +138,8 @@ _COUNT, _TAKEN, _FREED, _IDLE, _SINCE = range(5)
 _PLACES = 8
 _MOST_SLOTS = 1 << 15
 _MOST_BYTES = 4 << 20
+#: Seconds that the times of all rows together are less than, whatever they are.
+_LONGEST = 1e15
 #: Seconds that an item has to take for its peak memory to be measured; others get what was measured last.
 _MEASURED = 0.001
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -293,9 +295,13 @@ class Ring:
         end = ends[-1] if rows else self._byte
         if rows and (min(sizes) < 0 or end - self._byte > self.size):
             raise ValueError("the results don't follow on each other")
+        started = array("d", self._cut(self._started, self._row, rows))
+        seconds = array("d", self._cut(self._seconds, self._row, rows))
+        if not (abs(sum(started)) < _LONGEST and 0 <= sum(seconds) < _LONGEST):
+            raise ValueError("the times can't be")
         block = Block(
-            array("d", self._cut(self._started, self._row, rows)),
-            array("d", self._cut(self._seconds, self._row, rows)),
+            started,
+            seconds,
             array("q", self._cut(self._peaks, self._row, rows)),
             sizes,
             self._cut(self._bytes, self._byte, end - self._byte),

@@ -52,7 +52,7 @@ def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str]
 
     def read(key: str) -> Part | None:
         try:
-            return Part(storage.get_object(bucket, key))
+            return Part.decode(storage.get_object(bucket, key))
         except parts.DamagedPartError:
             if damaged is None:
                 raise

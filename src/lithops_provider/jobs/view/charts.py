@@ -13,7 +13,7 @@ from itertools import accumulate, compress
 from operator import add, gt
 from typing import Any
 
-from lithops_provider.jobs.gather.headers import Header
+from lithops_provider.jobs.remote.parts import Header
 from lithops_provider.jobs.view.item_table import FAILED, SUCCEEDED, ItemTable
 from lithops_provider.jobs.view.job_view import Snapshot
 

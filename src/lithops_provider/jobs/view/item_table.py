@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lithops_provider.jobs.gather.groups import FailedItem, FailureGroup, group_failures, place_of
-from lithops_provider.jobs.gather.headers import Header
+from lithops_provider.jobs.remote.parts import Header
 
 #: Names of an item's states; the table holds their positions here.
 STATES = ("waiting", "running", "succeeded", "failed")

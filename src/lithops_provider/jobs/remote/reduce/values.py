@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .. import frames
-from ..outcomes import Part
+from ..parts import decode_header
 from ..results import current_parts, job_prefix
 from ..shipped_modules import load_result
 from ..sources import ObjectChangedError, StoredObject
@@ -81,8 +81,7 @@ def _read_part(storage: Any, bucket: str, key: str, wanted: Callable[[int], bool
         head = bytes(storage.get_object(bucket, key, extra_get_args={"Range": f"bytes=0-{end - 1}"}))
     if not 0 < end <= len(head):
         return {}, []  # cut off: what it told of was run again
-    part = Part(head[:end], results=False)
-    spans = [span for span in part.spans(end) if wanted(span[0])]
+    spans = [span for span in decode_header(head).spans() if wanted(span[0])]
     source = _Part(storage, bucket, key, head)
     values: dict[int, Any] = {}
     cut: list[int] = []
