@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from lithops_provider.executors import LithopsExecutor, watcher
+from lithops_provider.executors import LithopsExecutor, lithops_executor, watcher
 from lithops_provider.executors.records import PREFIX, read_records
 from lithops_provider.executors.reports import Reports
 from lithops_provider.executors.watcher import Watcher
@@ -127,6 +128,29 @@ def test_the_executor_adopts_what_was_sent_and_returns_the_rest(
     assert executor.try_adopt_task_instances(tis) == [tis[1]]
     assert executor.running == {sent.key}
     assert executor._latest[own.key] is own
+
+
+def test_the_session_of_the_scheduler_is_not_touched(
+    executor: LithopsExecutor, client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a connection ends the session of its thread, and the scheduler goes on with the task instances in it."""
+    threads_seen = []
+
+    def storage() -> LithopsClient:
+        threads_seen.append(threading.current_thread())
+        return client
+
+    monkeypatch.setattr(executor, "_storage", storage)
+    executor.try_adopt_task_instances([])
+    assert threads_seen
+    assert threading.current_thread() not in threads_seen
+
+
+def test_the_watcher_can_open_the_storage_before_start_has_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = LithopsExecutor(parallelism=4)
+    made._settings = SETTINGS
+    monkeypatch.setattr(lithops_executor, "_connect", lambda settings, patience: "opened")
+    assert made._storage() == "opened"
 
 
 def test_a_storage_that_does_not_answer_leaves_tasks_as_they_are(

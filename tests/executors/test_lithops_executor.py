@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +80,30 @@ def test_the_end_of_a_call_is_reported(loop: Loop) -> None:
     assert (event.task_id, event.extra) == ("bad", "its call is lost")
     del event
     assert kept() is not None  # until the scheduler has stored it
+
+
+def test_why_a_call_has_failed_is_in_the_log_of_its_task(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it has died before Airflow's logging began: then that is all of its log."""
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path))
+    (bad,) = loop.queue(task("bad"))
+    loop.executor._reports.append(Report(bad, TaskInstanceState.FAILED, True, "its call has died", "last\nwords"))
+    loop.executor.sync()
+    assert bad.log_path is not None
+    lines = [json.loads(line) for line in (tmp_path / bad.log_path).read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["its call has died", "last", "words"]
+    assert {line["level"] for line in lines} == {"error"}
+
+
+def test_a_log_that_cannot_be_written_does_not_hold_the_scheduler(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "file"))
+    (bad,) = loop.queue(task("bad"))
+    loop.report(bad, TaskInstanceState.FAILED, info="its call has died")
+    assert loop.executor.get_event_buffer() == {bad.key: (TaskInstanceState.FAILED, "its call has died")}
 
 
 def test_the_first_call_of_a_task_that_was_deferred_and_came_back_is_not_taken_for_the_second(loop: Loop) -> None:

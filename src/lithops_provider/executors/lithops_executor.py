@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 from airflow.executors.base_executor import PARALLELISM, BaseExecutor
+from airflow.utils.helpers import log_filename_template_renderer
 
 from lithops_provider.executors.reports import Report, Reports
 from lithops_provider.executors.sender import Sender
 from lithops_provider.executors.settings import SECTION, CallOptions, ExecutorSettings
+from lithops_provider.executors.task_log import add_to_task_log
 from lithops_provider.executors.watcher import Watcher
 from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs.adapter.environment import environment_of_tasks
@@ -124,15 +127,18 @@ class LithopsExecutor(BaseExecutor):
             self.change_state(key, report.state, report.info)
 
     def _explain(self, report: Report) -> None:
-        """Says why a call has failed, where people look for it: the scheduler's log, and the task's events."""
+        """Says why a call has failed, where people look for it: the scheduler's log, the task's log and its events."""
         said = "\n".join(filter(None, (report.info, report.output)))
         self.log.error("The call of %s has failed: %s", report.workload.key, said)
+        if report.workload.log_path is not None:
+            add_to_task_log(report.workload.log_path, said)
         self.log_task_event(event="lithops executor", extra=said, ti_key=report.workload.key)
         self._events.extend(self._task_event_logs)
 
     def _storage(self) -> LithopsClient:
         """Returns a client for the bucket of jobs whose tasks say nothing about their executor."""
-        settings, _ = self._started()
+        settings = self._settings
+        assert settings is not None  # the watcher asks for it within start()
         return _connect(settings.connection(settings.options), patience=_STORAGE_PATIENCE)
 
     def try_adopt_task_instances(self, tis: Sequence[Any]) -> list[Any]:
@@ -145,9 +151,16 @@ class LithopsExecutor(BaseExecutor):
         :returns: those whose calls were never sent, or are over: Airflow starts them again
         """
         own = {workload.id for workload in self._latest.values()}  # this scheduler's own, which was taken for dead
-        workloads = {str(ti.id): Workload(ti.key, str(ti.id)) for ti in tis if str(ti.id) not in own}
+        log_path = log_filename_template_renderer()
+        workloads = {
+            str(ti.id): Workload(ti.key, str(ti.id), log_path=log_path(ti=ti)) for ti in tis if str(ti.id) not in own
+        }
         try:
-            adopted = self._started()[1].adopt(self._storage(), workloads)
+            with ThreadPoolExecutor(1) as apart:
+                # The connection is read from Airflow's database. In this thread that would use, and close, the session
+                # to which the task instances belong.
+                client = apart.submit(self._storage).result()
+            adopted = self._started()[1].adopt(client, workloads)
         except Exception:
             self.log.exception(
                 "%d task(s) of another scheduler are left as they are: where their calls are can't be read. Those that "

@@ -30,6 +30,7 @@ class Workload:
     :param running: state to report once it has begun; None if that is nothing to report
     :param success: state to report when its call has ended well, whatever has become of the task
     :param failure: state to report when its call has failed
+    :param log_path: its log, below ``[logging] base_log_folder``; None if it has none
     """
 
     key: Any
@@ -38,6 +39,7 @@ class Workload:
     running: Any = None
     success: Any = TaskInstanceState.SUCCESS
     failure: Any = TaskInstanceState.FAILED
+    log_path: str | None = None
 
     @classmethod
     def of(cls, workload: Any) -> Workload:
@@ -48,7 +50,7 @@ class Workload:
         """
         data = workload.model_dump_json()
         if not hasattr(workload, "key"):  # Airflow 3.1: a task, there is nothing else
-            return cls(workload.ti.key, str(workload.ti.id), data)
+            return cls(workload.ti.key, str(workload.ti.id), data, log_path=workload.log_path)
         return cls(
             workload.key,
             str(workload.ti.id if hasattr(workload, "ti") else workload.key),
@@ -56,6 +58,7 @@ class Workload:
             workload.running_state,
             workload.success_state,
             workload.failure_state,
+            getattr(workload, "log_path", None),  # the test of a connection has none
         )
 
 

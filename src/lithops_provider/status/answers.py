@@ -5,13 +5,12 @@ page's app (`ui/app.py`) and the commands (`cli/commands.py`) show these answers
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import time
-import zlib
 from typing import TYPE_CHECKING, Any
 
+from lithops_provider.jobs.gather.call_ends import log_of_call
 from lithops_provider.jobs.gather.groups import succeeded_text
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.view import charts
@@ -335,7 +334,7 @@ def _attempt(view: JobView, job: LithopsJob, part: Part, index: int) -> dict[str
         "failure": failure and {name: str(failure.get(name, "")) for name in ("type", "message", "traceback", "text")},
         "output": header.output.get(index, "") if header is not None else "",
         "status": {name: status[name] for name in _STATUS if isinstance(status.get(name), (str, int, float, bool))},
-        "log": _log(status),
+        "log": log_of_call(status, _LOG),
     }
 
 
@@ -352,15 +351,3 @@ def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
         return {}
     key = f"{job.round_prefix(part.round)}/{part.call:05d}/status.json"
     return view.client().get_json(job.bucket, key) or {}
-
-
-def _log(status: dict[str, Any]) -> str:
-    """Returns the end of what the worker of a call has logged."""
-    logs = status.get("logs")
-    if not isinstance(logs, str):
-        return ""
-    try:
-        data = zlib.decompressobj().decompress(base64.b64decode(logs), 1 << 20)
-    except (ValueError, zlib.error):
-        return ""
-    return data.decode("utf-8", "replace")[-_LOG:]

@@ -1,6 +1,6 @@
 """
 Reads how single calls have ended while others of their round still run, and unpickles nothing, so that Airflow's
-scheduler may do it. The executor calls it.
+scheduler may do it. The executor and the job page call it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def failure_of_call(client: LithopsClient, job: LithopsJob, number: int, state: 
         return _reported(client, job, state) or _failure("Error", "what it reported can't be read")
     status = client.get_json(job.bucket, f"{job.round_prefix()}/{number:05d}/status.json") or {}
     message = "the call ended without an outcome" if not status.get("exception") else "the call died"
-    return _failure("CallDiedError", message, output=_log_of(status))
+    return _failure("CallDiedError", message, output=log_of_call(status))
 
 
 def _failure(kind: str, message: str, traceback: str = "", output: str = "") -> dict[str, Any]:
@@ -62,8 +62,14 @@ def _reported(client: LithopsClient, job: LithopsJob, state: CallState) -> dict[
     return None
 
 
-def _log_of(status: dict[str, Any]) -> str:
-    """Returns the end of what the worker of a call has logged."""
+def log_of_call(status: dict[str, Any], most: int = _LOG_TAIL) -> str:
+    """
+    Returns the end of what the worker of a call has logged.
+
+    :param status: Lithops's status of the call
+    :param most: characters to return at most
+    :returns: text that JSON and a database can hold; empty if there is no log, or what is there is damaged
+    """
     logs = status.get("logs")
     if not isinstance(logs, str):
         return ""
@@ -71,4 +77,4 @@ def _log_of(status: dict[str, Any]) -> str:
         data = zlib.decompressobj().decompress(base64.b64decode(logs), _MOST_LOG)
     except (ValueError, zlib.error):
         return ""
-    return storable(data.decode("utf-8", "replace")[-_LOG_TAIL:], _LOG_TAIL)
+    return storable(data.decode("utf-8", "replace")[-most:], most)
