@@ -106,7 +106,7 @@ def test_a_damaged_record_is_left_alone(client: LithopsClient) -> None:
 
 
 def instance(one: Workload) -> Any:
-    return SimpleNamespace(id=one.id, key=one.key)
+    return SimpleNamespace(id=one.id, key=one.key, **one.key._asdict())
 
 
 @pytest.fixture
