@@ -103,6 +103,35 @@ def test_items_are_taken_as_they_come() -> None:
     assert most <= 2 * BLOCK_ITEMS + 1
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda number: [number],
+        lambda number: {"x": number},
+        lambda number: [number, [number]],
+        lambda number: {"x": {"y": number}},
+        lambda number: bytearray(str(number), "ascii"),
+    ],
+    ids=["list", "dict", "nested list", "nested dict", "bytearray"],
+)
+def test_an_object_that_a_generator_yields_again_has_the_content_of_each_time(content: Any) -> None:
+    """Readers of files and cursors of databases fill the same object for each row."""
+
+    def rows() -> Iterator[Any]:
+        row = content(0)
+        for number in range(40):
+            row.clear()
+            (row.update if named else row.extend)(content(number))
+            yield row
+
+    named = isinstance(content(0), dict)
+    items = dump_items(*bind_items(lambda x: x, rows()))
+
+    found = [items.item(index) for index in range(len(items))]
+    expected = [content(number) for number in range(40)]
+    assert found == [((), one, None) if named else ((one,), {}, None) for one in expected]
+
+
 def test_an_endless_generator_is_stopped_at_the_limit() -> None:
     taken = itertools.count()
 

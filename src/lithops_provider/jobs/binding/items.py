@@ -27,6 +27,10 @@ _NOTHING: dict[str, Any] = {}
 
 #: Types of values that can be pickled, and unpickled, whatever else there is; and whose sharing doesn't show.
 _SCALARS = frozenset({int, float, bool, type(None), str, bytes})
+#: Types of items that are copied where the same one may come again with other contents.
+_GROUPS = frozenset({list, tuple, dict})
+#: Iterables that hold their items, and don't make them while they are gone over.
+_LASTING = (list, tuple, range, set, frozenset)
 #: Items that are bound at once where they are gone over one by one.
 _AT_ONCE = 512
 
@@ -53,6 +57,9 @@ class BoundItems:
         max_items: int = MAX_ITEMS,
     ) -> None:
         self._elements = iter(as_items(iterdata, max_items))
+        #: Whether an item stays as it is while the next ones are taken. An iterator may yield the same object again and
+        #: again, with other contents.
+        self.lasting = isinstance(iterdata, _LASTING)
         self._signature = signature
         self._check = check
         self._argument = argument
@@ -75,12 +82,14 @@ class BoundItems:
 
     def take(self, most: int) -> list[Any]:
         """
-        Returns the next items as the user gave them; an empty list if there are no more.
+        Returns the next items as the user gave them; an empty list if there are no more. Unless they are `lasting`,
+        the last may be one that has to be pickled before the next are taken.
 
         :param most: how many at most
         :raises InvalidInputError: there are too many
         """
-        elements = list(itertools.islice(self._elements, most))
+        upcoming = itertools.islice(self._elements, most)
+        elements = list(upcoming) if self.lasting else _kept(upcoming)
         self.first, self._taken = self._taken, self._taken + len(elements)
         return elements
 
@@ -141,6 +150,20 @@ class BoundItems:
                 self._check(element, index)
                 self._plain.add(shape)
         return True
+
+
+def _kept(elements: Iterator[Any]) -> list[Any]:
+    """Returns copies of plain items, up to and with the first that isn't plain: only a pickle of it would keep it."""
+    kept: list[Any] = []
+    for element in elements:
+        kind = type(element)
+        if kind in _SCALARS:
+            kept.append(element)
+        elif kind in _GROUPS and _all_scalars([element.values() if kind is dict else element]):
+            kept.append(kind(element))
+        else:
+            return [*kept, element]
+    return kept
 
 
 def _one(element: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -62,7 +63,9 @@ def _dump_bound(items: BoundItems, pickler: _ItemPickler) -> Iterator[bytes]:
     while elements := items.take(most):
         plain = items.bind_plain(elements)
         if plain is None:
-            yield from _dump_all(items.bind(elements), pickler, items.first)
+            bound = items.bind(elements)
+            # Out of an iterator, items come one by one from here on: each is pickled before it can change.
+            yield from _dump_all(bound if items.lasting else itertools.chain(bound, items), pickler, items.first)
             continue
         kind, values = plain
         blocks = [pack_block(kind, values)]
