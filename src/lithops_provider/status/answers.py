@@ -47,6 +47,7 @@ _SUMMARY = (
     "succeeded",
     "failed",
     "unfinished",
+    "cached",
     "retried",
     "calls",
     "wall_seconds",
