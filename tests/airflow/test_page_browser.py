@@ -137,7 +137,7 @@ def test_a_job_is_stopped_and_what_failed_is_run_again(airflow: AirflowStack, br
     finally:
         gate.touch()
         run.wait(check=False)
-    logs = airflow.api.get(f"/eventLogs?dag_id=page_runs&run_id={quote(run.run_id)}")["event_logs"]
+    logs = airflow.api.get("/eventLogs", dag_id="page_runs", run_id=run.run_id, limit=1000)["event_logs"]
     events = [entry["event"] for entry in logs if entry["owner"]]
     assert events.count("lithops_stop_job") == 1
     assert events.count("post_clear_task_instances") == 1

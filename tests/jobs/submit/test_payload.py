@@ -277,8 +277,9 @@ def test_the_plain_functions_behind_a_function_are_found() -> None:
 
 
 def test_modules_that_a_fresh_process_can_import_are_known() -> None:
-    assert payload._importable(sys.modules["lithops_provider.jobs.submit.payload"])
+    assert payload._importable(pytest)
     assert not payload._importable(ModuleType("unusual_prefix_1234_dag"))
+    assert not payload._importable(payload)  # this project isn't installed where functions run
 
 
 # -- tracebacks ------------------------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ class ForkServer:
         with self._lock:
             for attempt in range(2):
                 if self._process is None or self._process.poll() is not None:
+                    self._end()  # closes the pipes of one that has died
                     self._start(prepare, log)
                 answer = self._ask(file)
                 if answer.isdigit():

@@ -100,8 +100,12 @@ function clickOutside(attributes) {
 export const openInAirflow = (url) => clickOutside({ href: String(url) });
 export const download = (url) => clickOutside({ href: String(url), download: "" });
 
-/** Has Airflow see that the login has expired: it leads to its login page, and back. */
-export const logInAgain = () => openInAirflow(framed ? window.parent.location.href : airflowRoot);
+/** Leads to Airflow's login page, and back to this address, with what it says behind the `#`. */
+export function logInAgain() {
+  const url = new URL("api/v2/auth/login", airflowRoot);
+  url.searchParams.set("next", (framed ? window.parent : window).location.href);
+  openInAirflow(url);
+}
 
 /** Puts text into the clipboard; resolves to whether that worked. */
 export async function copy(text) {
