@@ -25,7 +25,8 @@ SIZE = 16
 def digest_function(spec: JobSpec) -> str:
     """
     Returns the digest of a job's function: of its code, of what it refers to, of the arguments that all items share,
-    of the source of the modules that travel with it, of ``cache_version`` and of the version of Python.
+    of the source of the modules that travel with it, of ``cache_version`` and of the version of Python. It can be made
+    after a deferral, too, when nobody knows the modules of the items any more.
 
     :param spec: the job
     :raises InvalidInputError: nobody can tell whether two such functions are the same
@@ -38,10 +39,25 @@ def digest_function(spec: JobSpec) -> str:
             f"can't be told: {error}. Have it refer to plain values only, or set cache=False"
         ) from error
     parts += [spec.name, spec.options.cache_version, repr(sys.version_info[:2])]
-    parts += _sources({*spec.modules, *spec.mentioned_modules, *(spec.options.include_modules or [])})
+    parts += _sources({*spec.function_modules, *spec.mentioned_modules, *(spec.options.include_modules or [])})
+    return _digest_texts(parts)
+
+
+def digest_with_items(spec: JobSpec, function: str) -> str:
+    """
+    Returns the digest under which a job's results are cached: of its function, and of the source of the modules that
+    its items bring.
+
+    :param spec: the job
+    :param function: from `digest_function`
+    """
+    return _digest_texts([function, *_sources(spec.modules - spec.function_modules)])
+
+
+def _digest_texts(texts: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(b"%d:" % len(part.encode()) + part.encode())
+    for text in texts:
+        digest.update(b"%d:" % len(text.encode()) + text.encode())
     return digest.hexdigest()[:32]
 
 

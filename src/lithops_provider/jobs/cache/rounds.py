@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from lithops_provider.jobs.cache.digests import SIZE, digest_arguments, digest_function
+from lithops_provider.jobs.cache.digests import SIZE, digest_arguments, digest_function, digest_with_items
 from lithops_provider.jobs.cache.entries import (
     NOT_CACHED,
     CacheEntry,
@@ -32,6 +34,8 @@ from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 
+_HEXADECIMAL = re.compile(rb"[0-9a-f]{32}")
+
 
 def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: Record) -> LithopsJob:
     """
@@ -44,8 +48,9 @@ def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: R
     :returns: the job's new value
     :raises InvalidInputError: the function or an item can't be digested
     """
-    function, digests = digest_function(spec), digest_arguments(spec)
-    client.put(_key(job), frames.pack([function.encode(), b"".join(digests)]))
+    code, digests = digest_function(spec), digest_arguments(spec)
+    function = digest_with_items(spec, code)
+    client.put(_key(job), frames.pack([function.encode(), code.encode(), b"".join(digests)]))
     planned = job.with_round(0, 1)
     writer = _CachedPart(client, f"{planned.round_prefix()}/00000")
     for outcome, index in _find(client, spec, function, digests, planned):
@@ -84,16 +89,15 @@ def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None
     :param job: its value
     :param spec: what it has done
     """
-    function = digest_function(spec)
     known = _read_digests(client, job)
-    if known is None or known[0] != function:
+    if known is None or known.code != digest_function(spec):
         logger.warning("The results of %s are not cached: the function has changed since it was sent", spec.name)
         return
-    entry = CacheEntry.new(function, job.executor_id)
+    entry = CacheEntry.new(known.function, job.executor_id)
     rows: list[list[bytes]] = []
     for part, data in _own_parts(client, job):
         digests = [
-            NOT_CACHED if part.failed(row) or index >= job.items else known[1][index]
+            NOT_CACHED if part.failed(row) or index >= job.items else known.items[index]
             for row, index in enumerate(part.header.index)
         ]
         if any(digest != NOT_CACHED for digest in digests):
@@ -188,12 +192,21 @@ def _key(job: LithopsJob) -> str:
     return f"{job.prefix}/cache"
 
 
-def _read_digests(client: LithopsClient, job: LithopsJob) -> tuple[str, list[bytes]] | None:
+class _Digests(NamedTuple):
+    """What the results of a job are cached under; the function's own digest; those of the items."""
+
+    function: str
+    code: str
+    items: list[bytes]
+
+
+def _read_digests(client: LithopsClient, job: LithopsJob) -> _Digests | None:
     data = client.get(job.bucket, _key(job), large=True)
     try:
-        function, digests = (bytes(frame) for frame in frames.unpack(data or b""))
+        function, code, digests = (bytes(frame) for frame in frames.unpack(data or b""))
     except ValueError:
         return None
-    if len(digests) != job.items * SIZE:
+    if len(digests) != job.items * SIZE or not _HEXADECIMAL.fullmatch(function):
         return None
-    return function.decode("ascii", "replace"), [digests[at : at + SIZE] for at in range(0, len(digests), SIZE)]
+    rows = [digests[at : at + SIZE] for at in range(0, len(digests), SIZE)]
+    return _Digests(function.decode(), code.decode("ascii", "replace"), rows)

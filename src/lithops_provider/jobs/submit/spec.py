@@ -93,6 +93,7 @@ class JobSpec:
     :param takes_object: whether items are objects in storage
     :param reduces: whether it is a reduce, or the map of one by key
     :param takes_index: whether the function is given the index of its item, as ``id``
+    :param function_modules: names of the modules that the function may need, without those of the items
     :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
     """
 
@@ -108,6 +109,7 @@ class JobSpec:
     takes_object: bool = False
     reduces: bool = False
     takes_index: bool = False
+    function_modules: set[str] = field(default_factory=set)
     bare_function: bytes = b""
 
     @functools.cached_property
@@ -181,7 +183,10 @@ def make_spec(
     shipped: Shipped = {}
     code = entry_code(binding.function)
     blocks = items if isinstance(items, ItemBlocks) else dump_items(binding, items, modules, shipped)
-    function = dump_function(binding, modules, shipped)
+    of_function = NeededModules()
+    function = dump_function(binding, of_function, shipped)
+    modules.shipped |= of_function.shipped
+    modules.required |= of_function.required
     return JobSpec(
         kind=kind,
         name=binding.name,
@@ -195,5 +200,6 @@ def make_spec(
         shared=dump_arguments(binding),
         takes_object=binding.takes_object,
         takes_index="id" in binding.injected,
+        function_modules=of_function.shipped,
         reduces=kind == "reduce" or isinstance(binding.function, Driver),
     )
