@@ -42,7 +42,7 @@ def test_a_second_task_takes_the_results_of_the_first_and_the_summary_says_so() 
         ({"cache_expiration": 7}, "cache_expiration must be a timedelta, such as timedelta"),
         ({"cache_expiration": timedelta(0)}, "cache_expiration must be longer than nothing, got 0 s"),
         ({"cache": "perhaps"}, "cache must be True or False, got 'perhaps'"),
-        ({"reduce_by_key": True}, "cache doesn't go with reduce_by_key"),
+        ({"reduce_by_key": True, "reduce_function": lambda key, values: 0}, "cache doesn't go with reduce_by_key"),
     ],
 )
 def test_bad_input_is_an_error_before_anything_is_sent(given: dict[str, Any], message: str) -> None:

@@ -172,7 +172,7 @@ def test_a_torn_entry_is_a_missing_one(client: LithopsClient, tally: Tally, cut:
         client.put(key, torn)
         later = cached_run(client, squares(tally), range(3), submit=False)
         later.submit()
-        assert later.cached == 0
+        assert later.cached == (0 if cut == "index" else 2)  # each item was a call, with a part of its own
         later.cancel()
 
 
