@@ -257,7 +257,8 @@ class LithopsHook(BaseHook):
 
     def clean_older_than(self, age: timedelta | None = None) -> int:
         """
-        Deletes the data of all jobs of this package in the bucket that were sent before some time.
+        Deletes the data of all jobs of this package in the bucket that were sent before some time, and cached results
+        that were made before it.
 
         :param age: how long ago; None for ``[lithops] retention``, without which nothing is deleted
         :returns: how many jobs there were
@@ -268,6 +269,17 @@ class LithopsHook(BaseHook):
             self.log.warning("Nothing is deleted: [lithops] retention is not set in Airflow's configuration")
             return 0
         return clean_older_than(self.get_client(), age.total_seconds())
+
+    def clear_cache(self, age: timedelta | None = None) -> int:
+        """
+        Deletes the results that ``cache=True`` has put into the bucket.
+
+        :param age: how old they are at the least; None for all
+        :returns: how many runs had left some
+        """
+        from lithops_provider.jobs.cache.entries import clear_cache
+
+        return clear_cache(self.get_client(), 0.0 if age is None else age.total_seconds())
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

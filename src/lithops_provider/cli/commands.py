@@ -191,6 +191,30 @@ def clean_(args: Namespace) -> None:
     print(f"Deleted {objects} object(s) of job {job.executor_id}.")  # noqa: T201
 
 
+@_command
+def cache_list_(args: Namespace) -> None:
+    """Lists the entries of the cache."""
+    from lithops_provider.jobs.cache.entries import list_entries, read_indexes
+
+    client = connect(ConnectionSettings(args.conn_id))
+    rows = [
+        {"function": index.name, "digest": entry.function, "items": index.items, "created": entry.created}
+        for entry, index in read_indexes(client, list_entries(client))
+    ]
+    show_rows(rows, args.output)
+
+
+@_noted
+@_command
+def cache_clear_(args: Namespace) -> None:
+    """Deletes entries of the cache."""
+    from lithops_provider.jobs.cache.entries import clear_cache
+
+    client = connect(ConnectionSettings(args.conn_id))
+    _confirm(args, f"Delete the cached results in {client.storage_backend}://{client.bucket}?")
+    print(f"Deleted the cached results of {clear_cache(client, args.older_than * 86_400)} run(s).")  # noqa: T201
+
+
 def _confirm(args: Namespace, question: str) -> None:
     if args.yes:
         return

@@ -57,6 +57,14 @@ _OLDER_THAN = Arg(
     help="Instead of one job, all jobs in the bucket of a connection that were sent more than so many days ago",
     type=_positive_days,
 )
+_CACHE_CONN_ID = Arg(("--conn-id",), help="The connection whose bucket is meant", default="lithops_default")
+_OLD_CACHE = Arg(
+    ("--older-than",),
+    metavar="DAYS",
+    help="Only results that were made more than so many days ago",
+    type=_positive_days,
+    default=0.0,
+)
 
 
 def get_lithops_cli_commands() -> list[CLICommand]:
@@ -81,11 +89,18 @@ def get_lithops_cli_commands() -> list[CLICommand]:
         _command("cancel", "Stop a job", _JOB, ARG_YES),
         _command("clean", "Delete the data of a job, or of old ones", _CLEANED, _OLDER_THAN, _CONN_ID, ARG_YES),
     ]
+    cache = [
+        _command("list", "List what is cached, the latest first", _CACHE_CONN_ID, ARG_OUTPUT, function="cache_list"),
+        _command("clear", "Delete cached results", _OLD_CACHE, _CACHE_CONN_ID, ARG_YES, function="cache_clear"),
+    ]
     return [
         GroupCommand(
             name="lithops",
             help="Look after Lithops jobs",
-            subcommands=(GroupCommand(name="jobs", help="Look after the jobs of tasks", subcommands=jobs),),
+            subcommands=(
+                GroupCommand(name="jobs", help="Look after the jobs of tasks", subcommands=jobs),
+                GroupCommand(name="cache", help="Look after cached results", subcommands=cache),
+            ),
         )
     ]
 
@@ -95,6 +110,6 @@ def _limit(default: int) -> Arg:
     return Arg(("--limit",), help=text, type=positive_int(allow_zero=False), default=default)
 
 
-def _command(name: str, text: str, *arguments: Arg) -> ActionCommand:
-    function = lazy_load_command(f"lithops_provider.cli.commands.{name}_")
-    return ActionCommand(name=name, help=text, func=function, args=(*arguments, ARG_VERBOSE))
+def _command(name: str, text: str, *arguments: Arg, function: str | None = None) -> ActionCommand:
+    loaded = lazy_load_command(f"lithops_provider.cli.commands.{function or name}_")
+    return ActionCommand(name=name, help=text, func=loaded, args=(*arguments, ARG_VERBOSE))

@@ -14,6 +14,7 @@ import shutil
 import time
 
 from lithops_provider.jobs.adapter.time_limit import at_once
+from lithops_provider.jobs.cache.entries import clear_cache
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
@@ -58,7 +59,8 @@ def _prefixes(executor_id: str) -> list[str]:
 
 def clean_older_than(client: LithopsClient, seconds: float) -> int:
     """
-    Deletes the objects of this package's jobs in the configured bucket whose last round was sent long ago.
+    Deletes the objects of this package's jobs in the configured bucket whose last round was sent long ago, and cached
+    results that were made then.
 
     :param client: its bucket is cleaned
     :param seconds: how many seconds ago at the least
@@ -76,6 +78,7 @@ def clean_older_than(client: LithopsClient, seconds: float) -> int:
         if client.backend == "localhost":
             for folder in {key.split("/")[1] for key in jobs[executor_id] if not key.startswith(TEMP_PREFIX)}:
                 _clean_local(client.bucket, folder)
+    clear_cache(client, seconds)
     return len(old)
 
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lithops_provider.jobs.cache.rounds import count_cached, send_cached, store_results
 from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobCancelledError
+from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobCancelledError, LithopsJobError
 from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
@@ -79,20 +80,37 @@ class JobRun:
     cancelled: bool = field(default=False, init=False)
     #: MB of memory for the next round, if it was raised; None for the options' own.
     memory: int | None = field(default=None, init=False)
+    #: How many items have taken their results from the cache.
+    cached: int = field(default=0, init=False)
     #: Counts of the whole job at the last look.
     progress: Progress | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
         """
-        Sends all items.
+        Sends all items, but those that have their results in the cache.
 
         :returns: the job's value, from which any process can go on
         """
         self.job = new_job(self.client, self.spec)
         self._claim()
-        self._send(None, None)
+        left = self._take_cached() if self.spec.options.cache else None
+        if left is None or left:
+            self._send(left, None)
         return self.job
+
+    def _take_cached(self) -> list[int] | None:
+        """Takes over the results that are in the cache. Returns the items without one; None if that is all of them."""
+
+        def record(job: LithopsJob) -> None:
+            self.cached = job.rounds[0].items
+            self._recorded(job)
+
+        self.job = send_cached(self.client, self.job, self.spec, record)
+        if not self.job.rounds:
+            return None
+        self._take(self._gather(), 0)
+        return [index for index in range(self.job.items) if index not in self.outcomes]
 
     def attach(self, job: LithopsJob, state: RunState | None = None) -> None:
         """
@@ -108,6 +126,7 @@ class JobRun:
         self._claim()
         for number in range(len(job.rounds) - 1):
             self._take(self._gather(number), number)
+        self.cached = count_cached(self.client, job) if self.spec.options.cache else 0
         if not is_local(job) and self.client.get(job.bucket, job.sent_key()) is None:
             # Whoever sent this round was interrupted, so some calls may never have been sent. Calls that haven't begun
             # are kept from beginning: their items are sent again, and must not run twice.
@@ -164,7 +183,9 @@ class JobRun:
         number = len(self.job.rounds) - 1
         found = self._gather()
         plan = load_plan(self.client, self.job) or [range(self.job.items)]
-        unrun: list[int] = []
+        # Cached results are a round of their own. If this is it, its sender may have ended before it sent the rest.
+        alone = number == 0 and self.job.rounds[0].items < self.job.items
+        unrun = [index for index in range(self.job.items) if alone and index not in found]
         orphaned: list[int] = []
         given_up: list[Outcome] = []
         for group in find_missing(self.client, self.job, plan, found, end.lost):
@@ -189,11 +210,21 @@ class JobRun:
         ]
         again = sorted({*unrun, *orphaned, *retried})
         if not again:
+            self._store_results()
             return False
         self._check_not_stopped(number)
         self._prepare_retry(retried)
         self._send(again, 1 if orphaned else None)
         return True
+
+    def _store_results(self) -> None:
+        """Puts the results into the cache, if wanted. The job is done all the same if that fails."""
+        if not self.spec.options.cache:
+            return
+        try:
+            store_results(self.client, self.job, self.spec)
+        except LithopsJobError:
+            logger.warning("The results of job %s could not be cached", self.job.executor_id, exc_info=True)
 
     def results(self) -> list[Any]:
         """Returns the results in the order of the items, None where one failed. To be called after `finish`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.submit.spec import Options
     from lithops_provider.task.handover import Handover
     from lithops_provider.task.phases import Phase
 
@@ -44,6 +47,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         ``bucket/prefix/`` or ``s3://bucket/prefix/{{ ds }}/``, and return where their manifest is
     :param results_format: ``jsonl``, ``csv``, ``parquet`` or ``bytes``, an object for each item
     :param results_overwrite: replace everything under the prefix, also what no earlier run has written
+    :param cache: items whose function and arguments had a result in an earlier run of any task take that result
+    :param cache_version: results that were cached under another version aren't taken
+    :param cache_expiration: how old a cached result may be, as a timedelta; None for any age
     :param kwargs: see `LithopsBaseOperator`
     """
 
@@ -62,6 +68,8 @@ class LithopsMapOperator(LithopsBaseOperator):
         "results_to",
         "results_format",
         "results_overwrite",
+        "cache",
+        "cache_version",
         *LithopsBaseOperator.template_fields,
     )
     template_fields_renderers = {  # noqa: RUF012
@@ -91,6 +99,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         results_to: str | None = None,
         results_format: str = "jsonl",
         results_overwrite: bool = False,
+        cache: bool = False,
+        cache_version: str = "",
+        cache_expiration: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -111,6 +122,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         self.results_to = results_to
         self.results_format = results_format
         self.results_overwrite = results_overwrite
+        self.cache = cache
+        self.cache_version = cache_version
+        self.cache_expiration = cache_expiration
         if results_to is not None:
             self.phases = (*type(self).phases, *FILE_PHASES)
 
@@ -172,8 +186,32 @@ class LithopsMapOperator(LithopsBaseOperator):
             chunk_number=chunks,
             newline=self.obj_newline,
             max_items=arguments.max_items(),
+            versions=arguments.flag("cache", self.cache),
         )
         return binding, items
+
+    def options(self, phase: Phase) -> Options:
+        """
+        Returns how the functions of a phase are to run, and whether the map's items may take cached results.
+
+        :param phase: one of the operator's
+        :raises InvalidInputError: a parameter is wrong
+        """
+        options, age = super().options(phase), self.cache_expiration
+        if phase != "map" or not arguments.flag("cache", self.cache):
+            return options
+        if age is not None and not isinstance(age, timedelta):
+            raise InvalidInputError(
+                f"cache_expiration must be a timedelta, such as timedelta(days=7), got {age!r:.100}"
+            )
+        options = dataclasses.replace(
+            options,
+            cache=True,
+            cache_version=str(self.cache_version),
+            cache_expiration=None if age is None else age.total_seconds(),
+        )
+        options.check()
+        return options
 
     def _bind_function(self, phase: Phase) -> Binding:
         from lithops_provider.jobs.binding.function import bind_function

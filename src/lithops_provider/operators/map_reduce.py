@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.inputs.reductions import Reduction
+    from lithops_provider.jobs.submit.spec import Options
     from lithops_provider.task.handover import Handover
     from lithops_provider.task.phases import Phase
 
@@ -166,6 +167,21 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         if files is not None and self.reduce_by_key:
             raise InvalidInputError("results_to doesn't go with reduce_by_key: leave out one of them")
         return files
+
+    def options(self, phase: Phase) -> Options:
+        """
+        Returns how the functions of a phase are to run.
+
+        :param phase: one of the operator's
+        :raises InvalidInputError: a parameter is wrong
+        """
+        options = super().options(phase)
+        if options.cache and self.reduce_by_key:
+            raise InvalidInputError(
+                "cache doesn't go with reduce_by_key, whose map divides pairs among the reducers of its own run: leave "
+                "out one of them"
+            )
+        return options
 
     def _by_object(self) -> bool:
         return bool(arguments.resolve(self, "obj_reduce_by_key"))

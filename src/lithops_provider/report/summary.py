@@ -39,6 +39,7 @@ def sum_up(
     end: float | None = None,
     error: BaseException | None = None,
     min_success_ratio: float | None = None,
+    cached: int = 0,
 ) -> dict[str, Any]:
     """
     Sums up a job that is over, or was stopped: in an XCom, in metrics and in a span.
@@ -52,12 +53,13 @@ def sum_up(
     :param end: see `lithops_provider.jobs.view.summary.summarize`
     :param error: what the task fails with
     :param min_success_ratio: share of items that had to succeed; None if that was not looked at
+    :param cached: how many items have taken their results from the cache
     :returns: the summaries with this one
     """
     from lithops_provider.jobs.view.summary import summarize
 
     stopped = error is not None and not isinstance(error, ItemsFailedError)
-    found = summarize(client, job, told, known_prices(), end=end, stopped=stopped)
+    found = summarize(client, job, told, known_prices(), end=end, stopped=stopped, cached=cached)
     if min_success_ratio is not None:
         found["min_success_ratio"] = min_success_ratio
     if stopped:

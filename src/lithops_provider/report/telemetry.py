@@ -34,8 +34,9 @@ def count_sent(ti: Any, job: LithopsJob) -> None:
     tags, sent = _tags(ti, job), job.rounds[-1]
     Stats.incr("lithops.items_submitted", sent.items, tags=tags)
     Stats.incr("lithops.calls_submitted", sent.calls, tags=tags)
-    if len(job.rounds) > 1:
-        Stats.incr("lithops.items_retried", sent.items, tags=tags)
+    again = min(sent.items, sum(entry.items for entry in job.rounds) - job.items)
+    if again > 0:
+        Stats.incr("lithops.items_retried", again, tags=tags)
 
 
 def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: BaseException | None = None) -> None:
@@ -68,6 +69,7 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: Bas
         "failed",
         "unfinished",
         "stopped",
+        "cached",
         "retried",
         "calls",
         "compute_seconds",

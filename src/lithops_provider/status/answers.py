@@ -46,6 +46,7 @@ _SUMMARY = (
     "succeeded",
     "failed",
     "unfinished",
+    "cached",
     "retried",
     "calls",
     "wall_seconds",

@@ -10,21 +10,41 @@ and whatever the executor needs to tell of a process: a second or two on an idle
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider.jobs.errors import ConfigurationError, JobCancelledError
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.follow.follower import Progress
+    from lithops_provider.jobs.job import LithopsJob
 
+#: States of a task instance that say that somebody has marked or cleared it while its process still runs.
+_ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
 #: Default of ``defer_after`` in seconds. Most short jobs are over by then, and holding a worker's slot for that time
 #: costs less than a deferral, after which Airflow has to start another process.
 _DEFER_AFTER = 5.0
 #: Default of ``defer_at_least`` in seconds: some rounds of a busy scheduler. A longer time is safer, but tasks whose
 #: jobs end sooner come back that much later.
 _DEFER_AT_LEAST = 20.0
+
+
+def check_wanted(ti: Any, job: LithopsJob) -> None:
+    """
+    Checks that nobody has ended the task while the job was sent: Airflow would refuse the deferral, too late for the
+    operator to hear of it.
+
+    :param ti: the task instance
+    :param job: its job
+    :raises JobCancelledError: somebody has
+    """
+    states = ti.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    ).get(ti.run_id, {})
+    for state in states.values():
+        if state in _ENDED:
+            raise JobCancelledError(f"job {job.executor_id} is cancelled: its task is {state} by now")
 
 
 def defer_after() -> float:

@@ -25,7 +25,7 @@ from lithops_provider.report.failures import publish_failures
 from lithops_provider.report.jobs import PublishedJobs
 from lithops_provider.report.summary import sum_up
 from lithops_provider.report.xcoms import SUMMARY_KEY
-from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
+from lithops_provider.task.deferral import WorkerWait, check_wanted, defer_after, defer_at_least
 from lithops_provider.task.durable import DurableState
 from lithops_provider.task.handover import Deferred, Handover
 from lithops_provider.task.owner import owner_of
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.submit.spec import JobSpec
     from lithops_provider.task.parameters import LithopsParameters
 
-#: States of a task instance that say that somebody has marked or cleared it while its process still runs.
-_ENDED = {"success", "failed", "skipped", "up_for_retry", "restarting", "removed"}
 #: Seconds that Airflow's own timeout of a deferral comes after the job's. The trigger notices the job's first, and can
 #: say which job it was.
 _TIMEOUT_SLACK = 60.0
@@ -247,6 +245,7 @@ class TaskRun:
                 told,
                 handover.summaries,
                 error=error,
+                cached=run.cached,
                 min_success_ratio=self.operator._success_ratio(phase, self.settings["min_success_ratio"]),
             )
         except LithopsJobError:  # what came of it is known
@@ -280,7 +279,7 @@ class TaskRun:
     def _defer(self, run: JobRun, phase: Phase) -> None:
         from lithops_provider.triggers import LithopsJobTrigger
 
-        self._check_wanted(run)
+        check_wanted(self.context["ti"], run.job)
         deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
         settings = self._trigger_config()
         left = None if deadline is None else max(deadline - time.time(), settings["first_look"])
@@ -300,21 +299,6 @@ class TaskRun:
             method_name="resume",
             timeout=None if left is None else left + _TIMEOUT_SLACK,
         )
-
-    def _check_wanted(self, run: JobRun) -> None:
-        """
-        Checks that nobody has ended the task while the job was sent: Airflow would refuse the deferral, too late for
-        the operator to hear of it.
-
-        :raises JobCancelledError: somebody has
-        """
-        ti = self.context["ti"]
-        states = ti.get_task_states(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-        ).get(ti.run_id, {})
-        for state in states.values():
-            if state in _ENDED:
-                raise JobCancelledError(f"job {run.job.executor_id} is cancelled: its task is {state} by now")
 
     def _trigger_config(self) -> dict[str, Any]:
         """
@@ -343,10 +327,11 @@ class TaskRun:
             self.state.save(phase, job, digests)
             if len(job.rounds) == 1:
                 self._store_chunks(client, phase, job)
-            telemetry.count_sent(self.context["ti"], job)
+            if run.cached == 0 or len(job.rounds) > 1:  # a round out of the cache isn't sent
+                telemetry.count_sent(self.context["ti"], job)
             self.published.add(phase, job)
 
-        self.active = JobRun(
+        run = self.active = JobRun(
             client=client,
             spec=spec,
             record=record,
@@ -358,7 +343,7 @@ class TaskRun:
             owner=self.owner,
             read_results=phase == self.operator.phases[-1] and self.settings["get_result"],
         )
-        return self.active
+        return run
 
     def _store_chunks(self, client: LithopsClient, phase: Phase, job: LithopsJob) -> None:
         if phase != self.operator.phases[-1]:  # after the last phase, no other would read them

@@ -203,6 +203,28 @@ def _statuses(error: BaseException) -> set[int]:
     return {status for status in found if isinstance(status, int)}
 
 
+def object_version(storage: Any, bucket: str, entry: Mapping[str, Any]) -> str | None:
+    """
+    Returns a text that is another once an object was written anew: its ETag, else when it was written. None if the
+    storage tells neither.
+
+    :param storage: a Lithops Storage
+    :param bucket: the object's
+    :param entry: what listing it has returned, or asking for its head with ``Key`` added
+    """
+    if storage.backend == "localhost":
+        from lithops.constants import LITHOPS_TEMP_DIR
+
+        return str(os.stat(os.path.join(LITHOPS_TEMP_DIR, bucket, entry["Key"])).st_mtime_ns)
+    return _told_version(entry) or _told_version(storage.head_object(bucket, entry["Key"]))
+
+
+def _told_version(entry: Mapping[str, Any]) -> str | None:
+    told = {str(name).lower().replace("-", "").replace("_", ""): value for name, value in entry.items()}
+    found = str(told.get("etag") or "").strip('"') or told.get("lastmodified")
+    return None if found is None else str(found)
+
+
 def matches(pattern: str, key: str) -> bool:
     """
     Tells whether a key matches a pattern by the rules of Lithops: ``*`` and ``?`` stand for characters between two

@@ -5,8 +5,10 @@ splits them into chunks. The operators call it; `jobs/remote/objects.py` then re
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -62,6 +64,7 @@ def bind_objects(
     chunk_number: int | None = None,
     newline: str | None = "\n",
     max_items: int = MAX_ITEMS,
+    versions: bool = False,
 ) -> tuple[Binding, list[ObjectItem], list[int]]:
     """
     Finds the objects that items name, and splits them into chunks.
@@ -77,6 +80,7 @@ def bind_objects(
     :param newline: chunks begin and end at line boundaries, where this text ends a line; None for chunks of exactly
         the size
     :param max_items: how many items there may be, and how many chunks
+    :param versions: whether items say which version of the object they mean, for the cache
     :returns: the binding, an item per chunk, and the number of chunks of each object
     :raises InvalidInputError: an object is missing, a prefix is empty, or the items are of several kinds
     """
@@ -88,7 +92,8 @@ def bind_objects(
     kinds: dict[str, str] = {}
     binding, elements = _elements(function, iterdata, extra_args, argument, max_items)
     with ThreadPoolExecutor(_LOOKUPS) as pool:
-        lookups = [pool.submit(_find, client, path, f"item {index}") for index, (path, _) in enumerate(elements)]
+        find = functools.partial(_find, client, versions=versions)
+        lookups = [pool.submit(find, path, f"item {index}") for index, (path, _) in enumerate(elements)]
         try:
             looked_up = [lookup.result() for lookup in lookups]
         finally:
@@ -159,11 +164,19 @@ def _as_path(value: Any, where: str) -> str:
     raise InvalidInputError(f"{where} gives as 'obj' {short_repr(value)}, which is no path of an object in storage")
 
 
-def _find(client: LithopsClient, path: str, where: str) -> list[Description]:
+def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> list[Description]:
     """Returns the objects that a path stands for, in the order of their keys."""
     if path.startswith(("http://", "https://")):
-        return [_url(path, where)]
-    return list((_local_files if path.startswith("/") else _objects)(client, path, where))
+        found = [_url(path, where)]
+    elif path.startswith("/"):
+        found = list(_local_files(client, path, where))
+    else:
+        found = list(_objects(client, path, where, versions=versions))
+    for description in found:
+        version = description.pop("version", None)
+        if versions:  # one that nobody tells is like no other
+            description["version"] = version or uuid.uuid4().hex
+    return found
 
 
 def _url(url: str, where: str) -> Description:
@@ -178,12 +191,13 @@ def _url(url: str, where: str) -> Description:
             if response.status_code != 416 or total != "0":  # for an empty file, servers answer 416 with the size 0
                 response.raise_for_status()
             ranges = response.status_code != 200
+            version = response.headers.get("etag") or response.headers.get("last-modified")
             size = total if ranges else response.headers.get("content-length", "")
     except requests.RequestException as error:
         raise InvalidInputError(f"{where}: {url} can't be read: {error}") from error
     if not size.isdigit():
         raise InvalidInputError(f"{where}: {url} doesn't tell its size, which is needed to read it in chunks")
-    return {"backend": "url", "url": url, "size": int(size), "whole": not ranges}
+    return {"backend": "url", "url": url, "size": int(size), "whole": not ranges, "version": version}
 
 
 def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
@@ -201,10 +215,15 @@ def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Descr
     else:
         raise InvalidInputError(f"{where}: there is no file or folder {path}")
     for file in files:
-        yield {"backend": "path", "path": file, "size": os.path.getsize(file)}
+        yield {
+            "backend": "path",
+            "path": file,
+            "size": os.path.getsize(file),
+            "version": str(os.stat(file).st_mtime_ns),
+        }
 
 
-def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
+def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) -> Iterator[Description]:
     from lithops.utils import split_object_url
 
     if path.startswith(("file://", "://")):
@@ -231,15 +250,21 @@ def _objects(client: LithopsClient, path: str, where: str) -> Iterator[Descripti
     if not found:
         hint = f"; for all objects under it, write {path}/" if name and "*" not in key else ""
         raise InvalidInputError(f"{where}: there is no object {path} in the storage backend {backend}{hint}")
-    for entry in sorted(found, key=lambda entry: str(entry["Key"])):
-        yield {"backend": backend, "bucket": bucket, "key": entry["Key"], "size": int(entry["Size"])}
+    found = sorted(found, key=lambda entry: str(entry["Key"]))
+    with ThreadPoolExecutor(_LOOKUPS) as pool:
+        version = functools.partial(lithops_storage.object_version, storage, bucket)
+        told = pool.map(version, found) if versions else [None] * len(found)
+        for entry, one in zip(found, told, strict=True):
+            described = {"backend": backend, "bucket": bucket, "key": entry["Key"], "size": int(entry["Size"])}
+            yield {**described, "version": one}
 
 
 def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str, Any]]:
     try:
         if single:
-            size = storage.head_object(bucket, key).get("content-length")
-            return [] if size is None else [{"Key": key, "Size": size}]
+            head = storage.head_object(bucket, key)
+            size = head.get("content-length")
+            return [] if size is None else [{**head, "Key": key, "Size": size}]
         if "*" in key:
             # Only two of Lithops's backends apply a pattern themselves; so all keys before its "*" are listed.
             found = storage.list_objects(bucket, key[: key.index("*")])

@@ -15,8 +15,10 @@ import operator
 import pickle
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
+
+from lithops_provider.jobs.remote.frames import ItemBlocks, load_block, unfold
 
 #: The positions, in what cloudpickle builds things from, of what isn't part of their value: the name that it makes up
 #: for a class; the module's name and file, which change with the path of a DAG bundle.
@@ -51,6 +53,23 @@ def digest_pickle(blob: bytes) -> str:
         return _hash(b"value", [_Digester().digest(_read(blob))]).hex()
     except Exception as error:  # whatever a pickle of anybody's class may hold
         raise UndigestibleError(f"{type(error).__name__}: {error}") from error
+
+
+def digest_items(items: ItemBlocks) -> Iterator[bytes]:
+    """
+    Yields the digest of each item of a job, in 16 bytes. Equal items have equal digests, in whatever block they are.
+
+    :param items: pickled by this process
+    :raises UndigestibleError: see `digest_pickle`
+    """
+    for block in items.blocks:
+        for index, item in enumerate(unfold(*load_block(block))):
+            try:
+                value = _read(item) if isinstance(item, bytes) else item
+                digest = _hash(b"item", [_Digester().digest(value)])
+            except Exception as error:  # whatever a pickle of anybody's class may hold
+                raise UndigestibleError(f"the item {index} of a block: {type(error).__name__}: {error}") from error
+            yield digest
 
 
 def _read(blob: bytes) -> Any:

@@ -42,6 +42,9 @@ class Options:
     :param include_modules: modules to ship; None ships none, an empty list what the function needs
     :param exclude_modules: modules not to ship
     :param check_runtime: whether to look, before anything is sent, if the runtime has what the function imports
+    :param cache: whether items take the results that they had in earlier runs, see `lithops_provider.jobs.cache`
+    :param cache_version: results of another version aren't taken
+    :param cache_expiration: seconds after which results aren't taken any more; None for never
     """
 
     batch_size: BatchSize = "auto"
@@ -52,6 +55,9 @@ class Options:
     include_modules: list[str] | None = field(default_factory=list)
     exclude_modules: list[str] = field(default_factory=list)
     check_runtime: bool = True
+    cache: bool = False
+    cache_version: str = ""
+    cache_expiration: float | None = None
 
     def check(self) -> None:
         """
@@ -66,6 +72,8 @@ class Options:
             if value is not None and not number:
                 unit = "seconds" if name == "timeout" else "MB"
                 raise InvalidInputError(f"{name} must be a positive number of {unit}, got {value!r}")
+        if self.cache_expiration is not None and not self.cache_expiration > 0:
+            raise InvalidInputError(f"cache_expiration must be longer than nothing, got {self.cache_expiration:g} s")
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class JobSpec:
     :param shared: pickled arguments that all items share
     :param takes_object: whether items are objects in storage
     :param reduces: whether it is a reduce, or the map of one by key
+    :param takes_index: whether the function is given the index of its item, as ``id``
+    :param function_modules: names of the modules that the function may need, without those of the items
     :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
     """
 
@@ -98,6 +108,8 @@ class JobSpec:
     shared: bytes = b""
     takes_object: bool = False
     reduces: bool = False
+    takes_index: bool = False
+    function_modules: set[str] = field(default_factory=set)
     bare_function: bytes = b""
 
     @functools.cached_property
@@ -171,7 +183,10 @@ def make_spec(
     shipped: Shipped = {}
     code = entry_code(binding.function)
     blocks = items if isinstance(items, ItemBlocks) else dump_items(binding, items, modules, shipped)
-    function = dump_function(binding, modules, shipped)
+    of_function = NeededModules()
+    function = dump_function(binding, of_function, shipped)
+    modules.shipped |= of_function.shipped
+    modules.required |= of_function.required
     return JobSpec(
         kind=kind,
         name=binding.name,
@@ -184,5 +199,7 @@ def make_spec(
         bare_function=dump_function(dataclasses.replace(binding, defaults=())) if binding.defaults else b"",
         shared=dump_arguments(binding),
         takes_object=binding.takes_object,
+        takes_index="id" in binding.injected,
+        function_modules=of_function.shipped,
         reduces=kind == "reduce" or isinstance(binding.function, Driver),
     )

@@ -38,6 +38,7 @@ def summarize(
     *,
     end: float | None = None,
     stopped: bool = False,
+    cached: int = 0,
 ) -> dict[str, Any]:
     """
     Returns a summary of a job that is over, or was stopped, as plain JSON of less than a kilobyte.
@@ -48,8 +49,10 @@ def summarize(
     :param prices: by backend
     :param end: when the job was over, in seconds since the epoch; None for now
     :param stopped: whether it was stopped before that
+    :param cached: how many items have taken their results from the cache
     :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``calls``, ``wall_seconds``; if there are
-        any, ``retried`` (items sent again, counted each time), and ``unfinished`` items, with whether the job was
+        any, ``cached`` items, ``retried`` (items sent again, counted each time), and ``unfinished`` items, with whether
+        the job was
         ``stopped``; and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and
         seconds), ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices,
         and ``workers``, see `_workers`
@@ -64,8 +67,11 @@ def summarize(
         "calls": calls,
         "wall_seconds": round((end or time.time()) - job.created, 3),
     }
-    if len(job.rounds) > 1:
-        found["retried"] = sum(entry.items for entry in job.rounds[1:])
+    if cached:
+        found["cached"] = cached
+    retried = sum(entry.items for entry in job.rounds) - job.items
+    if retried > 0:
+        found["retried"] = retried
     if unfinished:
         found |= {"unfinished": unfinished, "stopped": stopped}
     if told.columns is None:

@@ -1,0 +1,130 @@
+"""
+By which digests a cached result is found: one of the function, and one of each item. They are the same on every machine
+that runs the same version of Python, and under every hash seed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.submit.digest import UndigestibleError, digest_items, digest_pickle
+from lithops_provider.jobs.submit.spec import JobSpec
+
+#: Bytes of an item's digest.
+SIZE = 16
+
+
+def digest_function(spec: JobSpec) -> str:
+    """
+    Returns the digest of a job's function: of its code, of what it refers to, of the arguments that all items share,
+    of the source of the modules that travel with it, of ``cache_version`` and of the version of Python. It can be made
+    after a deferral, too, when nobody knows the modules of the items any more.
+
+    :param spec: the job
+    :raises InvalidInputError: nobody can tell whether two such functions are the same
+    """
+    try:
+        parts = [digest_pickle(spec.function), digest_pickle(spec.shared)]
+    except UndigestibleError as error:
+        raise InvalidInputError(
+            f"cache=True: whether {spec.name}, or what it shares among its items, is the same as in an earlier run "
+            f"can't be told: {error}. Have it refer to plain values only, or set cache=False"
+        ) from error
+    parts += [spec.name, spec.options.cache_version, repr(sys.version_info[:2])]
+    parts += _sources({*spec.function_modules, *spec.mentioned_modules, *(spec.options.include_modules or [])})
+    return _digest_texts(parts)
+
+
+def digest_with_items(spec: JobSpec, function: str) -> str:
+    """
+    Returns the digest under which a job's results are cached: of its function, and of the source of the modules that
+    its items bring.
+
+    :param spec: the job
+    :param function: from `digest_function`
+    """
+    return _digest_texts([function, *_sources(spec.modules - spec.function_modules)])
+
+
+def _digest_texts(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(b"%d:" % len(text.encode()) + text.encode())
+    return digest.hexdigest()[:32]
+
+
+def digest_arguments(spec: JobSpec) -> list[bytes]:
+    """
+    Returns the digest of each item's arguments. Where the function takes its ``id``, the item's index is part of it.
+
+    :param spec: the job
+    :raises InvalidInputError: nobody can tell whether two items are the same
+    """
+    try:
+        digests = list(digest_items(spec.items))
+    except UndigestibleError as error:
+        raise InvalidInputError(
+            f"cache=True: whether the items of {spec.name} are the same as in an earlier run can't be told: {error}. "
+            "Give items of plain values, or set cache=False"
+        ) from error
+    if not spec.takes_index:
+        return digests
+    return [hashlib.blake2b(b"%d:" % index + one, digest_size=SIZE).digest() for index, one in enumerate(digests)]
+
+
+def _sources(names: Iterable[str]) -> Iterator[str]:
+    """
+    Yields the names and the digests of the source files of modules, and of those that they import. Installed packages
+    are left out: they are taken to stay the same.
+    """
+    roots = sorted({name.partition(".")[0] for name in names})
+    seen = {*roots}
+    while roots:
+        root = roots.pop(0)
+        for name, path in _files(root):
+            source = path.read_bytes()
+            yield f"{name} {hashlib.sha256(source).hexdigest()}"
+            new = sorted(_imported(source) - seen)
+            seen.update(new)
+            roots += new
+
+
+def _files(root: str) -> list[tuple[str, Path]]:
+    """Returns the source files of a module that isn't installed, by their names within it, in order."""
+    if root in sys.stdlib_module_names or root in (*NOT_IN_RUNTIME, "__main__"):
+        return []
+    try:
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):  # ValueError: a loaded module without a spec, made by code
+        return []
+    if spec is None:
+        return []
+    installed = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
+    folders = [Path(folder) for folder in spec.submodule_search_locations or []]
+    if not folders and spec.origin is not None and spec.origin.endswith(".py"):
+        return [] if spec.origin.startswith(installed) else [(root, Path(spec.origin))]
+    return [
+        (path.relative_to(folder.parent).as_posix(), path)
+        for folder in folders
+        if not str(folder).startswith(installed)
+        for path in sorted(folder.rglob("*.py"))
+    ]
+
+
+def _imported(source: bytes) -> set[str]:
+    """Returns the first names of the modules that a source file imports, wherever in it."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return set()
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in names}

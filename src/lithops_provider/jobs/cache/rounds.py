@@ -1,0 +1,212 @@
+"""
+Takes results out of the cache when a job is sent, and puts its own into it when it is over. To a job, results out of
+the cache are a round with a single call that has ended: whoever follows, gathers, shows or refers to it needs to know
+nothing of the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lithops_provider.jobs.cache.digests import SIZE, digest_arguments, digest_function, digest_with_items
+from lithops_provider.jobs.cache.entries import (
+    NOT_CACHED,
+    CacheEntry,
+    CacheIndex,
+    list_entries,
+    read_indexes,
+    read_part,
+)
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.outcomes import Outcome, Part
+from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder, PartName, part_key
+from lithops_provider.jobs.remote.results import current_parts
+from lithops_provider.jobs.submit.plan import store_plan
+from lithops_provider.jobs.submit.send import PART_SIZE, Record
+from lithops_provider.jobs.submit.spec import JobSpec
+
+logger = logging.getLogger(__name__)
+
+_HEXADECIMAL = re.compile(rb"[0-9a-f]{32}")
+
+
+def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: Record) -> LithopsJob:
+    """
+    Makes the results that items had in earlier runs the first round of a job. There is no such round if there are none.
+
+    :param client: where it is to run
+    :param job: its value
+    :param spec: what it does
+    :param record: called with the job's new value before the round is stored
+    :returns: the job's new value
+    :raises InvalidInputError: the function or an item can't be digested
+    """
+    code, digests = digest_function(spec), digest_arguments(spec)
+    function = digest_with_items(spec, code)
+    client.put(_key(job), frames.pack([function.encode(), code.encode(), b"".join(digests)]))
+    planned = job.with_round(0, 1)
+    writer = _CachedPart(client, f"{planned.round_prefix()}/00000")
+    for outcome, index in _find(client, spec, function, digests, planned):
+        writer.add(index, outcome)
+    writer.store()
+    if not writer.taken:
+        return job
+    taken = sorted(writer.taken)
+    job = job.with_round(len(taken), 1)
+    record(job)
+    client.put(job.items_key(), frames.pack(bytes(block) for block in spec.items.blocks))
+    client.put(f"{job.round_prefix()}/00000/status.json", json.dumps({"exception": False}).encode())
+    client.put(job.sent_key(), b"")
+    store_plan(client, job, [taken], None)
+    logger.info("%d of %d item(s) of %s were taken from the cache", len(taken), job.items, spec.name)
+    return job
+
+
+def count_cached(client: LithopsClient, job: LithopsJob) -> int:
+    """
+    Returns how many items of a job were taken from the cache.
+
+    :param client: where it ran
+    :param job: its value, of a job with ``cache``
+    """
+    if not job.rounds or client.get(job.bucket, f"{job.round_prefix(0)}/cached") is None:
+        return 0
+    return job.rounds[0].items
+
+
+def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None:
+    """
+    Puts the results of a job that is over into the cache, but those that it has taken from there.
+
+    :param client: where it ran
+    :param job: its value
+    :param spec: what it has done
+    """
+    known = _read_digests(client, job)
+    if known is None or known.code != digest_function(spec):
+        logger.warning("The results of %s are not cached: the function has changed since it was sent", spec.name)
+        return
+    entry = CacheEntry.new(known.function, job.executor_id)
+    rows: list[list[bytes]] = []
+    for part, data in _own_parts(client, job):
+        digests = [
+            NOT_CACHED if part.failed(row) or index >= job.items else known.items[index]
+            for row, index in enumerate(part.header.index)
+        ]
+        if any(digest != NOT_CACHED for digest in digests):
+            client.put(entry.part_key(len(rows)), data)
+            rows.append(digests)
+    if not rows:
+        return
+    modules = client.get(job.bucket, f"{job.round_prefix()}/func.pickle", large=True)
+    if modules is not None:
+        client.put(entry.modules_key, modules)
+    client.put(entry.index_key, CacheIndex(spec.name, rows).encode())
+
+
+class _CachedPart:
+    """
+    Writes results out of the cache as parts of a call, none of which becomes much larger than those of calls.
+
+    :param prefix: of the call's objects
+    """
+
+    def __init__(self, client: LithopsClient, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._builder = PartBuilder()
+        self._first = 0
+        self.taken: list[int] = []
+
+    def add(self, index: int, outcome: Outcome) -> None:
+        """Adds the result of an item, which took no time here."""
+        self._builder.add_success(index, time.time(), 0.0, 0, bytes(outcome.result or b""))
+        self.taken.append(index)
+        if self._builder.size >= PART_SIZE:
+            self.store()
+
+    def store(self) -> None:
+        """Stores what was added since the last time."""
+        if self._first == len(self.taken):
+            return
+        name = PartName(self._first, len(self.taken), 0)
+        self._client.put(part_key(self._prefix, name), self._builder.encode())
+        self._builder, self._first = PartBuilder(), len(self.taken)
+
+
+def _find(
+    client: LithopsClient, spec: JobSpec, function: str, digests: list[bytes], job: LithopsJob
+) -> Iterator[tuple[Outcome, int]]:
+    """Yields the outcomes that items had in earlier runs, each with the item's index. Later runs come first."""
+    oldest = 0.0 if spec.options.cache_expiration is None else time.time() - spec.options.cache_expiration
+    wanted: dict[bytes, list[int]] = {}
+    for index, digest in enumerate(digests):
+        wanted.setdefault(digest, []).append(index)
+    entries = [entry for entry in list_entries(client, function) if entry.created >= oldest]
+    modules: CacheEntry | None = None
+    for entry, found in read_indexes(client, entries):
+        for number, rows in enumerate(found.parts):
+            hits = [(row, digest) for row, digest in enumerate(rows) if digest in wanted]
+            part = read_part(client, entry, number, len(rows)) if hits else None
+            if part is None:
+                continue
+            for row, digest in hits:
+                if part.failed(row):
+                    continue
+                outcome = part[row]
+                for index in wanted.pop(digest, ()):
+                    yield outcome, index
+                    modules = modules or entry
+    if modules is not None:
+        _copy_modules(client, modules, job)
+
+
+def _copy_modules(client: LithopsClient, entry: CacheEntry, job: LithopsJob) -> None:
+    client.put(f"{job.round_prefix()}/cached", b"")
+    data = client.get(client.bucket, entry.modules_key, large=True)
+    if data is not None:
+        client.put(f"{job.round_prefix()}/func.pickle", data)
+
+
+def _own_parts(client: LithopsClient, job: LithopsJob) -> Iterator[tuple[Part, bytes]]:
+    """Yields the parts that calls of the job have written, one at a time."""
+    for number in range(1 if count_cached(client, job) else 0, len(job.rounds)):
+        for key in sorted(current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/"))):
+            data = client.get(job.bucket, key, large=True)
+            try:
+                if data is not None:
+                    yield Part.decode(data), data
+            except DamagedPartError:
+                logger.warning("%s is damaged, and is not cached", key)
+
+
+def _key(job: LithopsJob) -> str:
+    """Returns the key of the object that says by which digests the job's results are to be cached."""
+    return f"{job.prefix}/cache"
+
+
+class _Digests(NamedTuple):
+    """What the results of a job are cached under; the function's own digest; those of the items."""
+
+    function: str
+    code: str
+    items: list[bytes]
+
+
+def _read_digests(client: LithopsClient, job: LithopsJob) -> _Digests | None:
+    data = client.get(job.bucket, _key(job), large=True)
+    try:
+        function, code, digests = (bytes(frame) for frame in frames.unpack(data or b""))
+    except ValueError:
+        return None
+    if len(digests) != job.items * SIZE or not _HEXADECIMAL.fullmatch(function):
+        return None
+    rows = [digests[at : at + SIZE] for at in range(0, len(digests), SIZE)]
+    return _Digests(function.decode(), code.decode("ascii", "replace"), rows)

@@ -1,0 +1,229 @@
+"""Items that had a result in an earlier run take it, and only those."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.cache.entries import CACHE_PREFIX, clear_cache, list_entries
+from lithops_provider.jobs.clean import clean_job, clean_older_than
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.inputs.objects import bind_objects
+from lithops_provider.jobs.inputs.references import bind_references
+from lithops_provider.jobs.inputs.reproduce import load_item
+from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.submit.spec import Options, make_spec
+from lithops_provider.jobs.wait import gather_results
+from tests.jobs.conftest import POLL
+from tests.jobs.failures import Tally, leave_mark
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(client: LithopsClient) -> None:
+    clear_cache(client)
+
+
+def run_of(client: LithopsClient, binding: Any, items: Any, *, submit: bool = True, **options: Any) -> JobRun:
+    spec = make_spec("map", binding, items, Options(**{"cache": True, **options}))
+    run = JobRun(client, spec, poll_interval=POLL)
+    if submit:
+        run.submit()
+        run.finish()
+    return run
+
+
+def cached_run(client: LithopsClient, function: Any, items: Any, **options: Any) -> JobRun:
+    return run_of(client, *bind_items(function, items), **options)
+
+
+def square(path: str, x: int) -> int:
+    leave_mark(path, str(x))
+    if x < 0:
+        raise ValueError(x)
+    return x * x
+
+
+def squares(tally: Tally) -> Any:
+    return functools.partial(square, tally.path)
+
+
+def marks(tally: Tally) -> list[int]:
+    return sorted(map(int, tally.read()))
+
+
+def test_only_what_is_new_runs(client: LithopsClient, tally: Tally) -> None:
+    first = cached_run(client, squares(tally), range(10))
+    second = cached_run(client, squares(tally), [*range(5, 15), 7])
+
+    assert first.results() == [x * x for x in range(10)]
+    assert second.results() == [x * x for x in [*range(5, 15), 7]]
+    assert (first.cached, second.cached) == (0, 6)
+    assert marks(tally) == list(range(15))
+    assert gather_results(client, second.job) == second.results()
+
+
+def test_when_all_is_cached_nothing_is_sent(client: LithopsClient, tally: Tally) -> None:
+    cached_run(client, squares(tally), range(5))
+    again = cached_run(client, squares(tally), range(5))
+
+    assert again.results() == [0, 1, 4, 9, 16]
+    assert again.cached == again.job.rounds[0].items == 5
+    assert len(again.job.rounds) == 1
+    assert marks(tally) == list(range(5))
+    assert len(list_entries(client)) == 1  # nothing is stored twice
+    assert load_item(client, again.job, 3)() == 9
+
+
+def test_cleaning_the_job_that_made_them_keeps_cached_results(client: LithopsClient, tally: Tally) -> None:
+    clean_job(client, cached_run(client, squares(tally), range(5)).job)
+
+    assert cached_run(client, squares(tally), range(6)).results() == [0, 1, 4, 9, 16, 25]
+    assert marks(tally) == list(range(6))
+
+
+@pytest.mark.parametrize("change", [{"cache_version": "2"}, {"cache_expiration": 1e-6}, {"cache": False}])
+def test_another_version_or_an_old_result_runs_again(client: LithopsClient, tally: Tally, change: Any) -> None:
+    cached_run(client, squares(tally), range(3))
+
+    assert cached_run(client, squares(tally), range(3), **change).cached == 0
+    assert len(marks(tally)) == 6
+
+
+def test_another_function_or_other_shared_arguments_run_again(client: LithopsClient) -> None:
+    cached_run(client, lambda x: x + 1, range(3))
+
+    assert cached_run(client, lambda x: x + 2, range(3)).results() == [2, 3, 4]
+    binding, items = bind_items(lambda x, y: x + y, range(3), {"y": 1})
+    assert run_of(client, binding, items).cached == 0
+    binding, items = bind_items(lambda x, y: x + y, range(3), {"y": 5})
+    assert run_of(client, binding, items).results() == [5, 6, 7]
+
+
+def test_a_function_that_takes_its_index_gets_results_of_that_index_only(client: LithopsClient) -> None:
+    cached_run(client, lambda x, id: (x, id), ["a", "b"])
+    swapped = cached_run(client, lambda x, id: (x, id), ["b", "a"])
+
+    assert swapped.results() == [("b", 0), ("a", 1)]
+
+
+def test_failures_are_not_cached(client: LithopsClient, tally: Tally) -> None:
+    for _ in range(2):
+        run = cached_run(client, squares(tally), [1, -2, 3])
+        assert run.results() == [1, None, 9]
+        assert [failure.index for failure in run.failures()] == [1]
+
+    assert marks(tally) == [-2, -2, 1, 3]
+
+
+def test_results_that_stay_in_storage_are_read_by_reference(client: LithopsClient, tally: Tally) -> None:
+    cached_run(client, squares(tally), range(3))
+    upstream = cached_run(client, squares(tally), range(5))
+    binding, items = bind_references(client, lambda x: x + 1, upstream.job.to_dict())
+
+    assert run_of(client, binding, items, cache=False).results() == [1, 2, 5, 10, 17]
+
+
+def test_a_changed_object_runs_again_and_the_others_do_not(client: LithopsClient) -> None:
+    for number in range(4):
+        client.put(f"cache-day/{number}", b"a\n")
+
+    def day() -> JobRun:
+        function = lambda obj: obj.data_stream.read()  # noqa: E731 - one object for both days would prove less
+        binding, items, _ = bind_objects(client, function, f"{client.bucket}/cache-day/", versions=True)
+        return run_of(client, binding, items)
+
+    day()
+    client.put("cache-day/1", b"b\n")
+    client.put("cache-day/4", b"c\n")
+    second = day()
+
+    assert second.results() == [b"a\n", b"b\n", b"a\n", b"a\n", b"c\n"]
+    assert second.cached == 3
+
+
+def test_a_run_that_was_cut_off_after_the_cached_round_sends_the_rest(client: LithopsClient, tally: Tally) -> None:
+    cached_run(client, squares(tally), range(3))
+    cut = cached_run(client, squares(tally), range(6), submit=False)
+    cut._send = lambda *arguments: None  # type: ignore[method-assign] - its process ends here
+    cut.submit()
+    later = cached_run(client, squares(tally), range(6), submit=False)
+    later.attach(cut.job)
+    later.finish()
+
+    assert later.results() == [0, 1, 4, 9, 16, 25]
+    assert later.cached == 3
+    assert marks(tally) == list(range(6))
+
+
+@pytest.mark.parametrize("cut", ["index", "00000"])
+def test_a_torn_entry_is_a_missing_one(client: LithopsClient, tally: Tally, cut: str) -> None:
+    cached_run(client, squares(tally), range(3))
+    (keys,) = list_entries(client).values()
+    key = next(key for key in keys if key.endswith(f"/{cut}"))
+    data = client.get(client.bucket, key)
+    assert data is not None
+    for torn in (data[: len(data) // 2], b"", b"\xff" * 100):
+        client.put(key, torn)
+        later = cached_run(client, squares(tally), range(3), submit=False)
+        later.submit()
+        assert later.cached == (0 if cut == "index" else 2)  # each item was a call, with a part of its own
+        later.cancel()
+
+
+def test_two_runs_at_once_do_not_lose_each_others_entries(client: LithopsClient, tally: Tally) -> None:
+    runs = [cached_run(client, squares(tally), range(at, at + 3), submit=False) for at in (0, 3)]
+    threads = [threading.Thread(target=lambda run=run: (run.submit(), run.finish())) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert cached_run(client, squares(tally), range(6)).cached == 6
+
+
+def test_what_cannot_be_digested_is_an_error_before_anything_is_sent(client: LithopsClient) -> None:
+    deep: list[Any] = []
+    for _ in range(400):
+        deep = [deep]
+    run = cached_run(client, lambda x: 1, [(deep,)], submit=False)
+
+    with pytest.raises(InvalidInputError, match="cache=True: whether the items of"):
+        run.submit()
+    assert not run.job.rounds
+
+
+def test_the_sweep_removes_old_entries_and_no_other(client: LithopsClient, tally: Tally) -> None:
+    cached_run(client, squares(tally), range(3))
+    clean_older_than(client, 3_600)
+    assert len(list_entries(client)) == 1
+
+    assert clear_cache(client, 3_600) == 0
+    assert clear_cache(client) == 1
+    assert client.keys(client.bucket, f"{CACHE_PREFIX}/") == []
+
+
+def test_the_code_of_modules_that_travel_counts(
+    client: LithopsClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lithops_provider.jobs.cache.digests import digest_function
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "cached_by_user.py").write_text("import cached_helper\n")
+    digests = []
+    for text in ("a = 1\n", "a = 2\n"):
+        (tmp_path / "cached_helper.py").write_text(text)
+
+        def function(x: int) -> int:
+            import cached_by_user
+
+            return x + int(cached_by_user.cached_helper.a)
+
+        digests.append(digest_function(make_spec("map", *bind_items(function, [1]), Options(cache=True))))
+
+    assert digests[0] != digests[1]
