@@ -277,7 +277,7 @@ class LithopsHook(BaseHook):
         :param age: how old they are at the least; None for all
         :returns: how many runs had left some
         """
-        from lithops_provider.jobs.cache.entries import clear_cache
+        from lithops_provider.jobs.submit.cache.entries import clear_cache
 
         return clear_cache(self.get_client(), 0.0 if age is None else age.total_seconds())
 

@@ -194,7 +194,7 @@ def clean_(args: Namespace) -> None:
 @_command
 def cache_list_(args: Namespace) -> None:
     """Lists the entries of the cache."""
-    from lithops_provider.jobs.cache.entries import list_entries, read_indexes
+    from lithops_provider.jobs.submit.cache.entries import list_entries, read_indexes
 
     client = connect(ConnectionSettings(args.conn_id))
     rows = [
@@ -208,7 +208,7 @@ def cache_list_(args: Namespace) -> None:
 @_command
 def cache_clear_(args: Namespace) -> None:
     """Deletes entries of the cache."""
-    from lithops_provider.jobs.cache.entries import clear_cache
+    from lithops_provider.jobs.submit.cache.entries import clear_cache
 
     client = connect(ConnectionSettings(args.conn_id))
     _confirm(args, f"Delete the cached results in {client.storage_backend}://{client.bucket}?")

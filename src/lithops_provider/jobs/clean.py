@@ -14,11 +14,11 @@ import shutil
 import time
 
 from lithops_provider.jobs.adapter.time_limit import at_once
-from lithops_provider.jobs.cache.entries import clear_cache
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.submit.cache.entries import clear_cache
 
 #: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).
 TEMP_PREFIX = f"{JOBS_PREFIX}/tmp"  # noqa: S108 - no path of this machine

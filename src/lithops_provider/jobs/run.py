@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lithops_provider.jobs.cache.rounds import count_cached, send_cached, store_results
 from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
@@ -29,6 +28,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize
+from lithops_provider.jobs.submit.cache.rounds import count_cached, send_cached, store_results
 from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.submit.send import Record, new_job, submit_round
 from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec

@@ -42,7 +42,7 @@ class Options:
     :param include_modules: modules to ship; None ships none, an empty list what the function needs
     :param exclude_modules: modules not to ship
     :param check_runtime: whether to look, before anything is sent, if the runtime has what the function imports
-    :param cache: whether items take the results that they had in earlier runs, see `lithops_provider.jobs.cache`
+    :param cache: whether items take the results that they had in earlier runs, see `lithops_provider.jobs.submit.cache`
     :param cache_version: results of another version aren't taken
     :param cache_expiration: seconds after which results aren't taken any more; None for never
     """

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.cache.entries import CACHE_PREFIX, clear_cache, list_entries
 from lithops_provider.jobs.clean import clean_job, clean_older_than
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
@@ -18,6 +17,7 @@ from lithops_provider.jobs.inputs.objects import bind_objects
 from lithops_provider.jobs.inputs.references import bind_references
 from lithops_provider.jobs.inputs.reproduce import load_item
 from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.submit.cache.entries import CACHE_PREFIX, clear_cache, list_entries
 from lithops_provider.jobs.submit.spec import Options, make_spec
 from lithops_provider.jobs.wait import gather_results
 from tests.jobs.conftest import POLL
@@ -211,7 +211,7 @@ def test_the_sweep_removes_old_entries_and_no_other(client: LithopsClient, tally
 def test_the_code_of_modules_that_travel_counts(
     client: LithopsClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lithops_provider.jobs.cache.digests import digest_function
+    from lithops_provider.jobs.submit.cache.digests import digest_function
 
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "cached_by_user.py").write_text("import cached_helper\n")

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lithops_provider.jobs.cache.digests import SIZE
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.outcomes import Part
 from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.submit.cache.digests import SIZE
 
 logger = logging.getLogger(__name__)
 

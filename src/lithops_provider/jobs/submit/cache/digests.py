@@ -12,11 +12,14 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_items, digest_pickle
-from lithops_provider.jobs.submit.spec import JobSpec
+
+if TYPE_CHECKING:  # it imports cloudpickle, and who clears the cache needs none of that
+    from lithops_provider.jobs.submit.spec import JobSpec
 
 #: Bytes of an item's digest.
 SIZE = 16

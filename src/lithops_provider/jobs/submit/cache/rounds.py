@@ -13,8 +13,14 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lithops_provider.jobs.cache.digests import SIZE, digest_arguments, digest_function, digest_with_items
-from lithops_provider.jobs.cache.entries import (
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.outcomes import Outcome, Part
+from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder, PartName, part_key
+from lithops_provider.jobs.remote.results import current_parts
+from lithops_provider.jobs.submit.cache.digests import SIZE, digest_arguments, digest_function, digest_with_items
+from lithops_provider.jobs.submit.cache.entries import (
     NOT_CACHED,
     CacheEntry,
     CacheIndex,
@@ -22,12 +28,6 @@ from lithops_provider.jobs.cache.entries import (
     read_indexes,
     read_part,
 )
-from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote import frames
-from lithops_provider.jobs.remote.outcomes import Outcome, Part
-from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder, PartName, part_key
-from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.send import PART_SIZE, Record
 from lithops_provider.jobs.submit.spec import JobSpec
