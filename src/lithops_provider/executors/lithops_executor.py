@@ -63,6 +63,9 @@ class LithopsExecutor(BaseExecutor):
         #: Keeps events of tasks alive until the scheduler has stored them. It takes them out of Airflow's own list one
         #: by one, and with SQLAlchemy 2.1 each is gone before it is stored.
         self._events: deque[Any] = deque(maxlen=1_000)
+        #: Whether Airflow is told which call a task has. It writes that into the task's row, which by then may be gone,
+        #: for that of the next try: where rows can't be locked, in SQLite, that ends the scheduler.
+        self._tells_calls = not conf.get("database", "sql_alchemy_conn", fallback="").startswith("sqlite")
         self._settings: ExecutorSettings | None = None
         self._watcher: Watcher | None = None
         self._fork_server: ForkServer | None = None
@@ -116,7 +119,8 @@ class LithopsExecutor(BaseExecutor):
             if self._latest.get(key) is not report.workload:
                 continue  # a deferred task has come back and was sent anew, before the end of its first call was seen
             if not report.over:
-                self.change_state(key, report.state, report.info, remove_running=False)
+                if self._tells_calls:
+                    self.change_state(key, report.state, report.info, remove_running=False)
                 continue
             del self._latest[key]
             if report.state is None:
