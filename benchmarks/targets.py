@@ -35,7 +35,7 @@ def compute(sections: Sections) -> list[dict[str, Any]]:
     :param sections: see `benchmarks.report.Results`
     """
     found = []
-    for target in (_expand, _empty, _batch_size_1, _ray, _dask, _imports, _lag, _noticed, _requests, *_MEMORY):
+    for target in _TARGETS:
         try:
             found.append(asdict(target(sections)))
         except KeyError:  # not measured
@@ -56,6 +56,25 @@ def _expand(sections: Sections) -> Target:
 def _empty(sections: Sections) -> Target:
     more = _median(sections, "usual", "map_100000") - _median(sections, "usual", "empty_0")
     return Target("100,000 items - an empty task", "at most 5 s", more, "s", more <= 5)
+
+
+def _cached(sections: Sections) -> Target:
+    more = _median(sections, "usual", "map_cached_100000") - _median(sections, "usual", "empty_0")
+    return Target("100,000 cached items - an empty task", "at most 2 s", more, "s", more <= 2)
+
+
+def _tree(sections: Sections) -> Target:
+    peak = _median(sections, "usual", "big_tree_10000", "function_peak_bytes") / 1e6
+    name = "10,000 results of 100 KB in a tree, largest process with functions"
+    return Target(name, "at most 300 MB", peak, "MB", peak <= 300)
+
+
+def _words(name: str, shown: str) -> Callable[[Sections], Target]:
+    def target(sections: Sections) -> Target:
+        ratio = _median(sections, "peers", f"big_words_{name}_1000") / _median(sections, "peers", "big_words_1000")
+        return Target(f"words of 1 GB: {shown} / ours (start included)", "more than 1 x", ratio, "x", ratio > 1)
+
+    return target
 
 
 def _batch_size_1(sections: Sections) -> Target:
@@ -128,4 +147,20 @@ _MEMORY = (
         "function_peak_bytes",
     ),
     _memory("plain Lithops, one call an item (100,000 ints)", "map_100000", "lithops_1_100000", section="long"),
+)
+_TARGETS: tuple[Callable[[Sections], Target], ...] = (
+    _expand,
+    _empty,
+    _batch_size_1,
+    _ray,
+    _dask,
+    _imports,
+    _lag,
+    _noticed,
+    _requests,
+    _cached,
+    _tree,
+    _words("dask", "Dask"),
+    _words("ray", "Ray Data"),
+    *_MEMORY,
 )
