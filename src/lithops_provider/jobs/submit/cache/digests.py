@@ -6,6 +6,7 @@ that runs the same version of Python, and under every hash seed.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import sys
@@ -137,12 +138,13 @@ def _files(root: str) -> list[tuple[str, Path]]:
     ]
 
 
-def _imported(source: bytes) -> set[str]:
+@functools.lru_cache(maxsize=1_000)  # parsing takes long, and a job's function is digested before it and after it
+def _imported(source: bytes) -> frozenset[str]:
     """Returns the first names of the modules that a source file imports, wherever in it."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):
-        return set()
+        return frozenset()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    return {name.partition(".")[0] for name in names}
+    return frozenset(name.partition(".")[0] for name in names)
