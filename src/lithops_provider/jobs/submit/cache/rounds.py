@@ -102,7 +102,7 @@ def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None
     for part, data in _own_parts(client, job):
         digests = [
             NOT_CACHED if part.failed(row) or index >= job.items else known.items[index]
-            for row, index in enumerate(part.header.index)
+            for row, index in enumerate(part.index)
         ]
         if any(digest != NOT_CACHED for digest in digests):
             client.put(entry.part_key(len(rows)), data)
