@@ -7,7 +7,10 @@ from typing import Any
 
 LABELS = {
     "empty": "an empty `@task`",
+    "list": "a `@task` that returns the same list",
     "map": "`LithopsMapOperator`",
+    "map_reference": "`LithopsMapOperator`, `get_result=False`",
+    "map_generator": "`LithopsMapOperator`, `get_result=False`, items of a generator",
     "map_1": "`LithopsMapOperator`, `batch_size=1`",
     "map_dicts": "`LithopsMapOperator`, small dicts",
     "map_deferred": "`LithopsMapOperator`, `deferrable=True`, items of 0.02 s",
@@ -69,6 +72,9 @@ def usual(quick: bool) -> list[Row]:
             pool(100),
             batches(100),
             deferred(100),
+            listed(100),
+            referred(100),
+            referred(100, generator=True),
         ]
     return [
         mapped(100),
@@ -82,7 +88,6 @@ def usual(quick: bool) -> list[Row]:
         mapped(10_000),
         pool(10_000),
         pool(10_000, tuned=True),
-        empty(),
         mapped(100_000),
         batches(100_000),
         pool(100_000),
@@ -91,6 +96,13 @@ def usual(quick: bool) -> list[Row]:
         batches(100_000, dicts=True),
         plain(300, 2),
         deferred(1_000),
+        empty(),
+        listed(1_000_000),
+        mapped(1_000_000),
+        referred(1_000_000),
+        pool(1_000_000, tuned=True),
+        referred(10_000_000),
+        referred(10_000_000, generator=True),
         *chains(),
     ]
 
@@ -137,6 +149,26 @@ def mapped(items: int, batch_size: int | str = "auto") -> Row:
     """
     contender = "map" if batch_size == "auto" else f"map_{batch_size}"
     return Row(contender, items, "benchmark_map", {"count": items, "batch_size": batch_size})
+
+
+def listed(items: int) -> Row:
+    """
+    Return the row of a task that makes the results itself.
+
+    :param items: number of results
+    """
+    return Row("list", items, "benchmark_list", {"count": items})
+
+
+def referred(items: int, *, generator: bool = False) -> Row:
+    """
+    Return a row of the operator whose results stay in the storage.
+
+    :param items: number of items
+    :param generator: whether a generator yields them
+    """
+    contender = "map_generator" if generator else "map_reference"
+    return Row(contender, items, "benchmark_map_reference", {"count": items, "generator": generator}, timeout=600)
 
 
 def chains() -> list[Row]:

@@ -216,18 +216,21 @@ class AirflowApi:
         self.token = answer.json()["access_token"]
         self._client.headers["Authorization"] = f"Bearer {self.token}"
 
-    def request(self, method: str, path: str, *, body: Any = None, **params: Any) -> Any:
+    def request(
+        self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None, **params: Any
+    ) -> Any:
         """
         Send one request and return the answer's JSON.
 
         :param method: GET, POST, PATCH, DELETE
         :param path: below ``/api/v2``
         :param body: sent as JSON
+        :param headers: beside those that every request has
         :param params: query parameters
         """
         # One write at a time: on SQLite the server locks itself out (see AirflowStack).
         with contextlib.nullcontext() if method == "GET" else self._writing:
-            answer = self._client.request(method, f"/api/v2{path}", json=body, params=params)
+            answer = self._client.request(method, f"/api/v2{path}", json=body, headers=headers, params=params)
         if answer.is_error:
             raise AirflowApiError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
         return answer.json() if answer.content else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from airflow.sdk import DAG
@@ -25,6 +26,11 @@ def dicts(count: int) -> list[dict[str, Any]]:
     return [{"number": number, "name": f"item {number}"} for number in range(count)]
 
 
+def generated(count: int) -> Iterator[int]:
+    """Yield numbers, so that the items are nowhere as a whole."""
+    yield from range(count)
+
+
 with DAG(
     "benchmark_map",
     schedule=None,
@@ -37,6 +43,21 @@ with DAG(
         map_function=double,
         map_iterdata="{{ range(params.count) }}",
         batch_size="{{ params.batch_size }}",
+    )
+
+with DAG(
+    "benchmark_map_reference",
+    schedule=None,
+    render_template_as_native_obj=True,
+    user_defined_macros={"generated": generated},
+    params={"count": 100, "generator": False},
+    default_args={"on_success_callback": report_peaks},
+):
+    LithopsMapOperator(
+        task_id="map",
+        map_function=double,
+        map_iterdata="{{ generated(params.count) if params.generator else range(params.count) }}",
+        get_result=False,
     )
 
 with DAG(

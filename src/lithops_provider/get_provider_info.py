@@ -89,7 +89,7 @@ def get_provider_info() -> dict[str, Any]:
                         "version_added": "0.1.0",
                         "type": "integer",
                         "example": None,
-                        "default": "1000000",
+                        "default": "10000000",
                     },
                     "defer_after": {
                         "description": (

@@ -42,6 +42,14 @@ def test_airflow_parses_the_commands_for_runtimes(line: str) -> None:
 
 
 @FOUND
+def test_airflow_parses_that_of_the_executor() -> None:
+    args = get_parser().parse_args(["lithops", "executor", "status", "--output", "json"])
+
+    assert args.func.__name__ == "executor_status_"
+    assert callable(commands.executor_status_)
+
+
+@FOUND
 def test_days_are_positive(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         get_parser().parse_args(["lithops", "jobs", "clean", "--older-than", "-1"])

@@ -15,10 +15,10 @@ from lithops_provider.executors.watcher import Watcher
 from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient, resolve_config
 from tests.executors.workloads import actor
-from tests.jobs.conftest import _no_runner_is_left, client
+from tests.jobs.conftest import _no_runner_is_left, client, faas
 from tools.waiting import HANGS, wait_until
 
-__all__ = ["_no_runner_is_left", "client"]  # fixtures
+__all__ = ["_no_runner_is_left", "client", "faas"]  # fixtures
 
 SETTINGS = ExecutorSettings(poll_interval=0.05)
 

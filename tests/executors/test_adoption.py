@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,40 +10,65 @@ from typing import Any
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from lithops_provider.executors import LithopsExecutor, lithops_executor, watcher
-from lithops_provider.executors.records import PREFIX, read_records
-from lithops_provider.executors.reports import Reports
+from lithops_provider.executors import LithopsExecutor, adoption, watcher
+from lithops_provider.executors.adoption import Adopter, Orphan
+from lithops_provider.executors.records import PREFIX, JobRecord, read_records, write_record
+from lithops_provider.executors.reports import Again, Report, Reports, Taken
 from lithops_provider.executors.watcher import Watcher
 from lithops_provider.executors.workload import Workload
-from lithops_provider.jobs import LithopsClient, clean_job
+from lithops_provider.jobs import LithopsClient, Options, bind_items, clean_job, make_spec
 from lithops_provider.jobs.errors import StorageUnavailableError
+from lithops_provider.jobs.follow import follower
+from lithops_provider.jobs.submit.send import new_job
 from tests.executors.conftest import SETTINGS, Threads
-from tests.executors.workloads import workload
+from tests.executors.workloads import task, workload
 from tools.waiting import HANGS, wait_until
 
 
 class Another:
-    """The watcher of another scheduler."""
+    """The threads of another scheduler; `orphans` are what Airflow's database says of the tasks."""
 
     def __init__(self, client: LithopsClient) -> None:
         self.reports: Reports = Reports()
-        self.watcher = Watcher(self.reports, SETTINGS.poll_interval, lambda: client)
+        self.orphans: list[Orphan] = []
+        self.watcher = Watcher(self.reports, SETTINGS.poll_interval)
+        self.adopter = Adopter(lambda: client, lambda ids: self.orphans, self.watcher, self.reports)
+        self.adopter.adopt(())
+
+    def adopt(self, *workloads: Workload, running: bool = False) -> dict[str, Workload]:
+        """Has tasks gone on with; returns what they are to this scheduler."""
+        taken = {one.id: Workload(one.key, one.id) for one in workloads}
+        self.orphans[:] = [Orphan(one, running) for one in taken.values()]
+        self.adopter.adopt(list(taken))
+        return taken
+
+    def ends(self) -> dict[str, object]:
+        """What has become of tasks, by their ids: their last state, or that they are to be queued again."""
+        last = [report for report in self.reports if isinstance(report, Again) or getattr(report, "over", False)]
+        return {one.workload.id: one.state if isinstance(one, Report) else Again for one in last}
+
+    def wait_for_ends(self, wanted: dict[str, object]) -> None:
+        wait_until(lambda: self.ends() == wanted, lambda: f"There is only {[*self.reports]}")
+
+
+Make = Callable[[], Another]
 
 
 @pytest.fixture
-def another(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Another]]:
+def another(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes another scheduler, which doesn't wait with cleaning."""
     monkeypatch.setattr(watcher, "_FOREIGN_KEPT", 0.0)
     monkeypatch.setattr(watcher, "_FOREIGN_INTERVAL", 0.05)
+    monkeypatch.setattr(adoption, "_PAUSE", 0.05)
     made: list[Another] = []
 
-    class Made(Another):
-        def __init__(self) -> None:
-            super().__init__(client)
-            made.append(self)
+    def make() -> Another:
+        made.append(Another(client))
+        return made[-1]
 
-    yield Made  # type: ignore[misc]
+    yield make
     for one in made:
+        one.adopter.stop(HANGS)
         one.watcher.stop(HANGS)
 
 
@@ -61,23 +85,69 @@ def wait_until_nothing_is_left(client: LithopsClient) -> None:
 
 
 def test_another_scheduler_goes_on_with_what_was_sent(
-    threads: Threads, client: LithopsClient, another: Any, tmp_path: Path
+    threads: Threads, client: LithopsClient, another: Make, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
     first, over, second = workload(f"wait {go}", "first"), workload("ok", "over"), workload(f"wait {go}", "second")
     send(threads, client, first, over, second)
 
     taker = another()
-    wanted = {one.id: Workload(one.key, one.id) for one in (first, second)}
-    adopted = taker.watcher.adopt(client, {**wanted, "never sent": workload("", "third")})
-    assert adopted == {*wanted}
+    unsent = workload("", "never sent")
+    taken = taker.adopt(first, second, unsent)
+    wait_until(lambda: unsent.id in taker.ends(), lambda: "Nothing was adopted.")
     go.touch()
     wait_until_nothing_is_left(client)
-    ends = {report.workload: report.state for report in taker.reports if report.over}
-    assert ends == dict.fromkeys(wanted.values(), TaskInstanceState.SUCCESS)
+    assert taker.ends() == {
+        first.id: TaskInstanceState.SUCCESS,
+        second.id: TaskInstanceState.SUCCESS,
+        unsent.id: Again,
+    }
+    assert [one.workload for one in taker.reports if isinstance(one, Taken)] == [taken[first.id], taken[second.id]]
 
 
-def test_what_a_dead_scheduler_has_left_is_deleted(threads: Threads, client: LithopsClient, another: Any) -> None:
+def test_a_task_that_runs_without_a_call_has_failed(another: Make) -> None:
+    taker = another()
+    lost = workload("", "lost")
+    taker.adopt(lost, running=True)
+    taker.wait_for_ends({lost.id: TaskInstanceState.FAILED})
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_task_whose_call_was_recorded_but_never_sent_is_queued_again(
+    client: LithopsClient, another: Make, monkeypatch: pytest.MonkeyPatch, local: bool
+) -> None:
+    """Its scheduler has died between the two. Should the call begin after all, Airflow refuses one of both."""
+    monkeypatch.setattr(adoption, "is_local", lambda job: local)
+    monkeypatch.setattr(follower, "_SILENCE" if local else "_END_GRACE", 0.1)
+    if not local:
+        monkeypatch.setattr(follower, "runner_is_gone", lambda job: False)
+    unsent = workload("", "unsent")
+    job = new_job(client, make_spec("map", *bind_items(abs, [1], {}), Options())).with_round(1, 1)
+    write_record(client, job, [unsent.id])
+    taker = another()
+    taker.adopt(unsent)
+    taker.wait_for_ends({unsent.id: Again})
+    wait_until_nothing_is_left(client)
+    assert client.keys(client.bucket, job.prefix) == []
+
+
+def test_a_storage_that_does_not_answer_is_asked_again(another: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    down = [True, True]
+
+    def read(client: LithopsClient) -> list[JobRecord]:
+        if down:
+            down.pop()
+            raise StorageUnavailableError("it is down")
+        return []
+
+    monkeypatch.setattr(adoption, "read_records", read)
+    taker = another()
+    unsent = workload("", "unsent")
+    taker.adopt(unsent)
+    taker.wait_for_ends({unsent.id: Again})
+
+
+def test_what_a_dead_scheduler_has_left_is_deleted(threads: Threads, client: LithopsClient, another: Make) -> None:
     send(threads, client, workload("ok"))
     (record,) = read_records(client)
     taker = another()
@@ -87,7 +157,7 @@ def test_what_a_dead_scheduler_has_left_is_deleted(threads: Threads, client: Lit
 
 
 def test_a_job_whose_own_scheduler_is_alive_is_forgotten_once_it_is_over(
-    threads: Threads, client: LithopsClient, another: Any, tmp_path: Path
+    threads: Threads, client: LithopsClient, another: Make, tmp_path: Path
 ) -> None:
     threads.sender.send(workload(f"wait {tmp_path / 'go'}"))
     wait_until(lambda: read_records(client), lambda: "It was not sent.")
@@ -112,56 +182,53 @@ def instance(one: Workload) -> Any:
 @pytest.fixture
 def executor(monkeypatch: pytest.MonkeyPatch, threads: Threads) -> LithopsExecutor:
     made = LithopsExecutor(parallelism=4)
-    monkeypatch.setattr(made, "_started", lambda: (SETTINGS, threads.watcher))
-    made._watcher, made._reports = threads.watcher, threads.reports
+    parts = SimpleNamespace(settings=SETTINGS, watcher=threads.watcher, adopter=SimpleNamespace(adopt=lambda ids: None))
+    monkeypatch.setattr(made, "_started", lambda: parts)
+    made._reports = threads.reports
     return made
 
 
-def test_the_executor_adopts_what_was_sent_and_returns_the_rest(
-    executor: LithopsExecutor, client: LithopsClient, threads: Threads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent, unsent, own = workload("", "sent"), workload("", "unsent"), workload("", "own")
+def test_the_executor_takes_over_all_tasks_but_its_own(executor: LithopsExecutor) -> None:
+    own, other = workload("", "own"), workload("", "other")
     executor._latest[own.key] = own
-    monkeypatch.setattr(executor, "_storage", lambda: client)
-    monkeypatch.setattr(threads.watcher, "adopt", lambda client, workloads: {*workloads} & {sent.id})
-    tis = [instance(one) for one in (sent, unsent, own)]
-    assert executor.try_adopt_task_instances(tis) == [tis[1]]
-    assert executor.running == {sent.key}
-    assert executor._latest[own.key] is own
+    asked: list[Any] = []
+    executor._started().adopter.adopt = asked.extend  # type: ignore[method-assign]
+    assert executor.try_adopt_task_instances([instance(one) for one in (own, other)]) == []
+    assert asked == [other.id]
 
 
-def test_the_session_of_the_scheduler_is_not_touched(
-    executor: LithopsExecutor, client: LithopsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Reading a connection ends the session of its thread, and the scheduler goes on with the task instances in it."""
-    threads_seen = []
-
-    def storage() -> LithopsClient:
-        threads_seen.append(threading.current_thread())
-        return client
-
-    monkeypatch.setattr(executor, "_storage", storage)
-    executor.try_adopt_task_instances([])
-    assert threads_seen
-    assert threading.current_thread() not in threads_seen
-
-
-def test_the_watcher_can_open_the_storage_before_start_has_returned(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = LithopsExecutor(parallelism=4)
-    made._settings = SETTINGS
-    monkeypatch.setattr(lithops_executor, "_connect", lambda settings, patience: "opened")
-    assert made._storage() == "opened"
-
-
-def test_a_storage_that_does_not_answer_leaves_tasks_as_they_are(
-    executor: LithopsExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail() -> LithopsClient:
-        raise StorageUnavailableError("it is down")
-
-    monkeypatch.setattr(executor, "_storage", fail)
-    assert executor.try_adopt_task_instances([instance(workload(""))]) == []
+def test_a_task_that_was_taken_over_runs_until_its_call_is_over(executor: LithopsExecutor) -> None:
+    taken = workload("", "taken")
+    executor._reports.append(Taken(taken))
+    executor.sync()
+    assert executor.running == {taken.key}
+    executor._reports.append(Report(taken, TaskInstanceState.SUCCESS, True))
+    executor.sync()
     assert not executor.running
+    assert executor.get_event_buffer() == {taken.key: (TaskInstanceState.SUCCESS, None)}
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_task_of_which_no_call_has_begun_is_queued_again(executor: LithopsExecutor, taken: bool) -> None:
+    given = task()
+    unsent = Workload.of(given)
+    executor._reports.extend([Taken(unsent), Again(unsent)] if taken else [Again(unsent)])
+    executor.sync()
+    assert executor.queued_tasks == {unsent.key: given}
+    assert not executor.running
+    assert not executor._latest
+
+
+def test_a_task_that_was_queued_here_since_is_not_taken_over(executor: LithopsExecutor) -> None:
+    """Airflow has taken it for stuck, while the storage did not answer."""
+    given = task()
+    ours, late = Workload.of(given), Workload.of(given)
+    executor._latest[ours.key] = ours
+    executor._reports.extend([Taken(late), Again(late), Report(late, TaskInstanceState.FAILED, True, "lost")])
+    executor.sync()
+    assert executor._latest == {ours.key: ours}
+    assert executor.queued_tasks == {}
+    assert executor.get_event_buffer() == {}
 
 
 def test_nothing_is_reported_of_a_task_that_was_revoked(
@@ -204,7 +271,7 @@ def test_a_token_that_has_expired_is_said_with_what_to_set(threads: Threads) -> 
 
 
 def test_jobs_of_others_are_not_cleaned_before_their_time(
-    threads: Threads, client: LithopsClient, another: Any, monkeypatch: pytest.MonkeyPatch
+    threads: Threads, client: LithopsClient, another: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "_FOREIGN_KEPT", 3600.0)
     send(threads, client, workload("ok"))

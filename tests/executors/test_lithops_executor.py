@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from lithops_provider.executors import LithopsExecutor
+from lithops_provider.executors import LithopsExecutor, lithops_executor, sender
+from lithops_provider.executors.adoption import Orphan
 from lithops_provider.executors.reports import Report
 from lithops_provider.executors.settings import CallOptions, ExecutorSettings
 from lithops_provider.executors.workload import Workload
+from lithops_provider.jobs import LithopsClient
 from tests.airflow_version import AIRFLOW
 from tests.executors.workloads import task
+from tools.waiting import wait_until
 
 
 class Loop:
@@ -24,7 +30,7 @@ class Loop:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.executor = LithopsExecutor(parallelism=4)
         self.sent: list[tuple[CallOptions, Workload]] = []
-        monkeypatch.setattr(self.executor, "_started", lambda: (ExecutorSettings(), None))
+        monkeypatch.setattr(self.executor, "_started", lambda: SimpleNamespace(settings=ExecutorSettings()))
         monkeypatch.setattr(self.executor, "_sender", self._sender)
 
     def _sender(self, options: CallOptions) -> Any:
@@ -100,6 +106,7 @@ def test_why_a_call_has_failed_is_in_the_log_of_its_task(
     loop.executor._reports.append(Report(bad, TaskInstanceState.FAILED, True, "its call has died", "last\nwords"))
     loop.executor.sync()
     assert bad.log_path is not None
+    loop.executor._task_logs.shutdown()  # waits for it
     lines = [json.loads(line) for line in (tmp_path / bad.log_path).read_text().splitlines()]
     assert [line["event"] for line in lines] == ["its call has died", "last", "words"]
     assert {line["level"] for line in lines} == {"error"}
@@ -141,6 +148,49 @@ def test_a_task_that_says_something_wrong_fails_and_is_not_sent(loop: Loop) -> N
     ((state, info),) = loop.executor.get_event_buffer().values()
     assert state == TaskInstanceState.FAILED
     assert "executor_config has 'pod_override', which the LithopsExecutor doesn't know" in info
+
+
+def test_the_loop_of_the_scheduler_waits_for_no_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: LithopsClient
+) -> None:
+    """Whatever it calls of the executor, requests, reads of the database and writes of logs are made by threads."""
+    by: set[tuple[str, threading.Thread]] = set()
+
+    def note(owner: Any, name: str, does: Callable[..., Any]) -> None:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            by.add((name, threading.current_thread()))
+            return does(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    for name in ("put", "get", "keys", "delete"):
+        note(LithopsClient, name, getattr(LithopsClient, name))
+    orphan, bad = task("orphan"), task("bad")
+    note(lithops_executor, "_connect", lambda settings: LithopsClient(client.config))
+    note(lithops_executor, "load_orphans", lambda make, ids: [Orphan(Workload.of(orphan), False)])
+    note(lithops_executor, "add_to_task_log", lambda path, text: None)
+
+    def fail(workload: str, server: str) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(sender, "run_workload", fail)
+    monkeypatch.setattr(lithops_executor, "_PRELOADED", ())
+    executor = LithopsExecutor(parallelism=4)
+    executor.start()
+    assert executor.try_adopt_task_instances([SimpleNamespace(id=orphan.ti.id)]) == []
+    executor.queue_workload(bad, session=None)  # type: ignore[arg-type]
+    failed = {one.ti.key: TaskInstanceState.FAILED for one in (orphan, bad)}
+    states: dict[Any, Any] = {}
+
+    def beat() -> bool:
+        executor.heartbeat()
+        states.update({key: state for key, (state, _) in executor.get_event_buffer().items()})
+        return states == failed
+
+    wait_until(beat, lambda: f"Only these have failed: {states}")
+    executor.end()
+    assert {name for name, _ in by} >= {"put", "keys", "delete", "_connect", "load_orphans", "add_to_task_log"}
+    assert [name for name, thread in by if thread is threading.main_thread()] == []
 
 
 def test_it_says_what_it_is_for() -> None:

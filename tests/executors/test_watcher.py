@@ -16,6 +16,7 @@ from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.follow.processes import runner_pids
 from tests.executors.conftest import Threads
 from tests.executors.workloads import TOKEN, workload
+from tests.jobs.conftest import FaasMaker
 from tools.waiting import wait_until
 
 
@@ -90,6 +91,22 @@ def test_what_cannot_be_sent_fails_and_the_sender_goes_on(threads: Threads, clie
     sender.send(second)
     assert threads.wait_for_end(second)[second].state == TaskInstanceState.SUCCESS
     sender.stop(60)
+
+
+def test_a_call_is_not_awaited_for_longer_than_its_backend_lets_it_run(
+    threads: Threads, client: LithopsClient, faas: FaasMaker, tmp_path: Path
+) -> None:
+    """A function that is killed there says nothing."""
+    sender = threads.sender_with(lambda settings: faas(runtime_timeout=100))
+    held = workload(f"wait {tmp_path / 'go'}")
+    sender.send(held)
+    wait_until(lambda: records(client), lambda: "It was not sent.")
+    (record,) = records(client)
+    assert record.job.timeout == 95
+    (tmp_path / "go").touch()
+    threads.wait_for_end(held)
+    sender.stop(60)
+    assert_nothing_is_left(client, record)
 
 
 @pytest.mark.parametrize("broken", [{}, {"job": 1, "ids": []}, {"job": {"lithops_job": 1}, "ids": []}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -21,3 +22,15 @@ def total(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def not_json(x: int) -> Any:
     return {x} if x == 2 else x
+
+
+def remainders(x: int) -> Iterator[tuple[str, int]]:
+    """Yields no pairs for 0, else two."""
+    if x:
+        yield f"by two: {x % 2}", x
+        yield f"by three: {x % 3}", x
+
+
+def sum_and_count(key: str, values: Iterable[int]) -> dict[str, int]:
+    found = list(values)
+    return {"sum": sum(found), "count": len(found)}

@@ -18,7 +18,7 @@ from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import ItemsFailedError
 from lithops_provider.jobs.outputs import files
 from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
-from tests.operators.rows import not_json, row, rows, total
+from tests.operators.rows import not_json, remainders, row, rows, sum_and_count, total
 from tests.task.test_bad_input import Instance
 
 
@@ -148,6 +148,53 @@ def test_what_a_reduce_returns_is_written(prefix: Prefix) -> None:
 
     assert execute(task)["rows"] == 1
     assert json.loads(prefix.read("part-00000.jsonl")) == {"rows": 3, "sum": 6}
+
+
+def by_key(prefix: Prefix, items: list[int]) -> Any:
+    """Writes what a reduce by key returns as CSV, and returns what the task does."""
+    task = LithopsMapReduceOperator(
+        task_id="t",
+        map_function=remainders,
+        map_iterdata=items,
+        reduce_function=sum_and_count,
+        reduce_by_key=True,
+        reducers=2,
+        results_to=prefix.path,
+        results_format="csv",
+    )
+    return execute(task)
+
+
+def test_of_a_reduce_by_key_each_key_is_a_row(prefix: Prefix) -> None:
+    told = by_key(prefix, [1, 2, 3, 4])
+
+    assert (told["rows"], told["files"], told["items"], list(told["columns"])) == (5, 1, 4, ["key", "sum", "count"])
+    table = pandas.read_csv(f"{prefix.folder}part-00000.csv").sort_values("key")
+    assert table.to_numpy().tolist() == [
+        ["by three: 0", 3, 1],
+        ["by three: 1", 5, 2],
+        ["by three: 2", 2, 1],
+        ["by two: 0", 6, 2],
+        ["by two: 1", 4, 2],
+    ]
+
+
+@pytest.mark.parametrize("items", [[], pytest.param([0], marks=pytest.mark.thorough)])
+def test_of_a_reduce_by_key_without_pairs_there_is_a_manifest_of_no_files(prefix: Prefix, items: list[int]) -> None:
+    told = by_key(prefix, items)
+
+    assert (told["rows"], told["files"], told["items"]) == (0, 0, len(items))
+    assert prefix.names() == ["_SUCCESS", "manifest.json"]
+
+
+@pytest.mark.thorough
+def test_without_items_what_the_reduce_makes_of_none_is_written(prefix: Prefix) -> None:
+    task = LithopsMapReduceOperator(
+        task_id="t", map_function=row, map_iterdata=[], reduce_function=total, results_to=prefix.path
+    )
+
+    assert execute(task)["rows"] == 1
+    assert json.loads(prefix.read("part-00000.jsonl")) == {"rows": 0, "sum": 0}
 
 
 @pytest.mark.thorough

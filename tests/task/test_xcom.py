@@ -10,6 +10,7 @@ import pydantic
 import pytest
 from airflow.sdk.execution_time import xcom as airflow_xcom
 
+from lithops_provider.task import xcom
 from lithops_provider.task.bad_input import failing_on_bad_input
 from lithops_provider.task.xcom import ResultNotPushableError, check_pushable
 from tests.airflow_version import AIRFLOW
@@ -142,3 +143,41 @@ def test_a_result_that_cannot_be_pushed_is_not_tried_again() -> None:
 
     with pytest.raises(AirflowFailException, match="ResultNotPushableError: the result"), failing_on_bad_input():
         check_pushable(b"x", many=False)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        *([1, 2], [True, None, -(2**63)], [2**63 - 1, 0], [2**63], [2**64], [-(2**63) - 1], [None], []),
+        *(
+            [1.5, -0.0],
+            [1.5, float("nan")],
+            [float("-inf")],
+            ["a", "é", ""],
+            ["a\0"],
+            ["\ud800"],
+            ["a", b"b"],
+            [1, "a"],
+        ),
+        *([[1], [2]], [{"a": 1}], [1.5, 2]),
+    ],
+    ids=ascii,
+)
+def test_what_is_seen_at_a_glance_is_what_a_try_finds(results: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> str:
+        try:
+            check_pushable(results, many=True)
+        except ResultNotPushableError as error:
+            return str(error)
+        return ""
+
+    at_a_glance = refused()
+    monkeypatch.setattr(xcom, "_are_plain", lambda results: False)
+    assert at_a_glance == refused()
+
+
+def test_the_size_of_plain_results_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__LITHOPS__MAX_XCOM_SIZE", "1000")
+    check_pushable([1] * 499, many=True)
+    with pytest.raises(ResultNotPushableError, match="1,001 bytes"):
+        check_pushable([1] * 500, many=True)

@@ -1,5 +1,5 @@
 """
-The functions behind ``airflow lithops jobs ...``, which definition.py names. They check no rights: whoever may start
+The functions behind ``airflow lithops ...``, which definition.py names. They check no rights: whoever may start
 Airflow's command line may read its database anyway.
 """
 
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.configuration import conf
 from airflow.utils.session import create_session
 
 from lithops_provider.cli.lookup import find_job
@@ -187,3 +188,13 @@ def cache_clear_(args: Namespace) -> None:
     client = connect(ConnectionSettings(args.conn_id))
     confirm(args, f"Delete the cached results in {client.storage_backend}://{client.bucket}?")
     print(f"Deleted the cached results of {clear_cache(client, args.older_than * 86_400)} run(s).")  # noqa: T201
+
+
+@command
+def executor_status_(args: Namespace) -> None:
+    """Lists the calls of the LithopsExecutor."""
+    from lithops_provider.executors.settings import SECTION, ExecutorSettings
+    from lithops_provider.executors.status import calls_under_way
+
+    settings = ExecutorSettings.read(lambda name: conf.get(SECTION, name, fallback=None))
+    show_rows(calls_under_way(connect(settings.connection(settings.options))), args.output)

@@ -114,6 +114,14 @@ def get_lithops_cli_commands() -> list[CLICommand]:
         _command("list", "List what is cached, the latest first", _CACHE_CONN_ID, ARG_OUTPUT, function="cache_list"),
         _command("clear", "Delete cached results", _OLD_CACHE, _CACHE_CONN_ID, ARG_YES, function="cache_clear"),
     ]
+    executor = [
+        _command(
+            "status",
+            "List the calls that run tasks, whichever scheduler has sent them",
+            ARG_OUTPUT,
+            function="executor_status",
+        ),
+    ]
     return [
         GroupCommand(
             name="lithops",
@@ -124,6 +132,7 @@ def get_lithops_cli_commands() -> list[CLICommand]:
                     name="runtimes", help="Look after what functions run in on a backend", subcommands=_runtimes()
                 ),
                 GroupCommand(name="cache", help="Look after cached results", subcommands=cache),
+                GroupCommand(name="executor", help="Look after the LithopsExecutor", subcommands=executor),
             ),
         )
     ]

@@ -1,4 +1,7 @@
-"""The executor, as Airflow's scheduler sees it. What takes time is left to threads: sender.py and watcher.py."""
+"""
+The executor, as Airflow's scheduler sees it. What takes time is left to threads: sender.py, watcher.py and
+adoption.py.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 from airflow.executors.base_executor import PARALLELISM, BaseExecutor
-from airflow.utils.helpers import log_filename_template_renderer
+from airflow.executors.workloads import ExecuteTask
 
-from lithops_provider.executors.reports import Report, Reports
+from lithops_provider.executors.adoption import Adopter, load_orphans
+from lithops_provider.executors.reports import Report, Reports, Taken
 from lithops_provider.executors.sender import Sender
 from lithops_provider.executors.settings import SECTION, CallOptions, ExecutorSettings
 from lithops_provider.executors.task_log import add_to_task_log
@@ -34,10 +40,18 @@ _PRELOADED = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.standard.operators.python",
 )
-#: Seconds for which a storage that fails is asked again while the scheduler's loop waits: when tasks are adopted.
-_STORAGE_PATIENCE = 5.0
-#: Seconds that the end of the scheduler waits for what is being sent, and for the watcher.
+#: Seconds that the end of the scheduler waits for each of its threads.
 _TO_END = 30.0
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What an executor has from its start to its end."""
+
+    settings: ExecutorSettings
+    watcher: Watcher
+    adopter: Adopter
+    fork_server: ForkServer
 
 
 class LithopsExecutor(BaseExecutor):
@@ -66,9 +80,9 @@ class LithopsExecutor(BaseExecutor):
         #: Whether Airflow is told which call a task has. It writes that into the task's row, which by then may be gone,
         #: for that of the next try: where rows can't be locked, in SQLite, that ends the scheduler.
         self._tells_calls = not conf.get("database", "sql_alchemy_conn", fallback="").startswith("sqlite")
-        self._settings: ExecutorSettings | None = None
-        self._watcher: Watcher | None = None
-        self._fork_server: ForkServer | None = None
+        #: Writes what calls have left into logs of tasks, which may lie on a slow shared folder.
+        self._task_logs = ThreadPoolExecutor(1, "lithops-executor-task-logs")
+        self._parts: _Parts | None = None
 
     def start(self) -> None:
         """
@@ -77,9 +91,13 @@ class LithopsExecutor(BaseExecutor):
         :raises ConfigurationError: an option of ``[lithops_executor]`` is wrong
         """
         own = getattr(self, "conf", conf)  # Airflow 3.1 has no configuration by team
-        self._settings = ExecutorSettings.read(lambda name: own.get(SECTION, name, fallback=None))
-        self._watcher = Watcher(self._reports, self._settings.poll_interval, self._storage)
-        self._fork_server = ForkServer(_PRELOADED, environment_of_tasks(os.environ))
+        settings = ExecutorSettings.read(lambda name: own.get(SECTION, name, fallback=None))
+        watcher = Watcher(self._reports, settings.poll_interval)
+        load = partial(load_orphans, self._make_workload)
+        # In the bucket of jobs whose tasks say nothing about their executor.
+        adopter = Adopter(lambda: _connect(settings.connection(settings.options)), load, watcher, self._reports)
+        adopter.adopt(())
+        self._parts = _Parts(settings, watcher, adopter, ForkServer(_PRELOADED, environment_of_tasks(os.environ)))
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
         """Has workloads sent. Returns at once."""
@@ -90,24 +108,24 @@ class LithopsExecutor(BaseExecutor):
             self.running.add(workload.key)
             self._latest[workload.key] = workload
             try:
-                options = self._started()[0].options.with_executor_config(_executor_config(given))
+                options = self._started().settings.options.with_executor_config(_executor_config(given))
             except InvalidInputError as error:
                 self._reports.append(Report(workload, workload.failure, True, str(error)))
                 continue
             self._sender(options).send(workload)
 
-    def _started(self) -> tuple[ExecutorSettings, Watcher]:
-        if self._settings is None or self._watcher is None:
+    def _started(self) -> _Parts:
+        if self._parts is None:
             raise RuntimeError("the LithopsExecutor was not started; Airflow's scheduler calls start()")
-        return self._settings, self._watcher
+        return self._parts
 
     def _sender(self, options: CallOptions) -> Sender:
         """Returns the sender of tasks with these options. Each has a thread: one that is slow holds no other."""
         if options not in self._senders:
-            settings, watcher = self._started()
-            server = settings.server or _execution_api_server_url(getattr(self, "conf", conf))
+            parts = self._started()
+            server = parts.settings.server or _execution_api_server_url(getattr(self, "conf", conf))
             self._senders[options] = Sender(
-                settings, options, _connect, watcher.watch, self._reports, server, self._fork_server
+                parts.settings, options, _connect, parts.watcher.watch, self._reports, server, parts.fork_server
             )
         return self._senders[options]
 
@@ -115,68 +133,68 @@ class LithopsExecutor(BaseExecutor):
         """Takes what the threads have found out since the last time."""
         for _ in range(len(self._reports)):
             report = self._reports.popleft()
-            key = report.workload.key
-            if self._latest.get(key) is not report.workload:
-                continue  # a deferred task has come back and was sent anew, before the end of its first call was seen
-            if not report.over:
-                if self._tells_calls:
-                    self.change_state(key, report.state, report.info, remove_running=False)
-                continue
-            del self._latest[key]
-            if report.state is None:
-                self.running.discard(key)
-                continue
-            if report.info is not None:
-                self._explain(report)
-            self.change_state(key, report.state, report.info)
+            if isinstance(report, Report):
+                self._take(report)
+            elif isinstance(report, Taken):
+                self._adopt(report.workload)
+            else:
+                self._queue_again(report.workload)
+
+    def _take(self, report: Report) -> None:
+        key = report.workload.key
+        if self._latest.get(key) is not report.workload:
+            return  # a deferred task has come back and was sent anew, before the end of its first call was seen
+        if not report.over:
+            if self._tells_calls:
+                self.change_state(key, report.state, report.info, remove_running=False)
+            return
+        del self._latest[key]
+        if report.state is None:
+            self.running.discard(key)
+            return
+        if report.info is not None:
+            self._explain(report)
+        self.change_state(key, report.state, report.info)
+
+    def _adopt(self, workload: Workload) -> None:
+        """Goes on with a task of another scheduler, unless it was queued here since then."""
+        if workload.key not in self._latest and workload.key not in self.queued_tasks:
+            self.running.add(workload.key)
+            self._latest[workload.key] = workload
+
+    def _queue_again(self, workload: Workload) -> None:
+        """Queues a task of another scheduler of which no call has begun, unless it was queued here since then."""
+        if self._latest.get(workload.key) is workload:
+            del self._latest[workload.key]
+            self.running.discard(workload.key)
+        if workload.key not in self._latest:
+            self.queued_tasks.setdefault(workload.key, workload.given)
 
     def _explain(self, report: Report) -> None:
         """Says why a call has failed, where people look for it: the scheduler's log, the task's log and its events."""
         said = "\n".join(filter(None, (report.info, report.output)))
         self.log.error("The call of %s has failed: %s", report.workload.key, said)
         if report.workload.log_path is not None:
-            add_to_task_log(report.workload.log_path, said)
+            self._task_logs.submit(add_to_task_log, report.workload.log_path, said)
         self.log_task_event(event="lithops executor", extra=said, ti_key=report.workload.key)
         self._events.extend(self._task_event_logs)
 
-    def _storage(self) -> LithopsClient:
-        """Returns a client for the bucket of jobs whose tasks say nothing about their executor."""
-        settings = self._settings
-        assert settings is not None  # the watcher asks for it within start()
-        return _connect(settings.connection(settings.options), patience=_STORAGE_PATIENCE)
+    def _make_workload(self, ti: Any) -> Any:
+        """Returns Airflow's workload of a task instance, with a token of its own, as the scheduler makes it."""
+        return ExecuteTask.make(ti, generator=self.jwt_generator)
 
     def try_adopt_task_instances(self, tis: Sequence[Any]) -> list[Any]:
         """
-        Goes on with tasks of a scheduler that has died. Their calls are found by the records in storage, so this waits
-        for the storage. If that doesn't answer, all are taken as they are: a task that runs tells Airflow itself how it
-        ends, while one that is started again would run twice.
+        Goes on with tasks of a scheduler that has died. A thread finds their calls. What was never sent is queued again
+        by this executor: Airflow has nothing to reset.
 
         :param tis: the task instances
-        :returns: those whose calls were never sent, or are over: Airflow starts them again
+        :returns: an empty list: all are taken over
         """
         own = {workload.id for workload in self._latest.values()}  # this scheduler's own, which was taken for dead
-        log_path = log_filename_template_renderer()
-        workloads = {
-            str(ti.id): Workload(ti.key, str(ti.id), log_path=log_path(ti=ti)) for ti in tis if str(ti.id) not in own
-        }
-        try:
-            with ThreadPoolExecutor(1) as apart:
-                # The connection is read from Airflow's database. In this thread that would use, and close, the session
-                # to which the task instances belong.
-                client = apart.submit(self._storage).result()
-            adopted = self._started()[1].adopt(client, workloads)
-        except Exception:
-            self.log.exception(
-                "%d task(s) of another scheduler are left as they are: where their calls are can't be read. Those that "
-                "don't run are noticed by [scheduler] task_queued_timeout and task_instance_heartbeat_timeout",
-                len(workloads),
-            )
-            return []
-        for name in adopted:
-            workload = workloads[name]
-            self.running.add(workload.key)
-            self._latest[workload.key] = workload
-        return [ti for ti in tis if str(ti.id) not in adopted | own]
+        if orphans := [ti.id for ti in tis if str(ti.id) not in own]:
+            self._started().adopter.adopt(orphans)
+        return []
 
     def revoke_task(self, *, ti: Any) -> None:
         """
@@ -188,19 +206,20 @@ class LithopsExecutor(BaseExecutor):
         self.queued_tasks.pop(ti.key, None)
         self.running.discard(ti.key)
         workload = self._latest.pop(ti.key, None)
-        if workload is not None and self._watcher is not None:
-            self._watcher.forget(workload)
+        if workload is not None:
+            self._started().watcher.forget(workload)
 
     def end(self) -> None:
         """Sends what is waiting, and leaves off. Tasks go on; the next scheduler takes them over."""
         for sender in self._senders.values():
             sender.stop(_TO_END)
-        if self._watcher is not None:
-            self._watcher.stop(_TO_END)
-        if self._fork_server is not None:
-            self._fork_server.stop()
         self._senders.clear()
-        self._watcher = None
+        if self._parts is not None:
+            self._parts.adopter.stop(_TO_END)
+            self._parts.watcher.stop(_TO_END)
+            self._parts.fork_server.stop()
+            self._parts = None
+        self._task_logs.shutdown()
 
     def terminate(self) -> None:
         """Does what `end` does: nothing here holds the scheduler for long."""
@@ -220,7 +239,7 @@ def _execution_api_server_url(source: Any) -> str:
     return str(source.get("core", "execution_api_server_url", fallback=f"{base.rstrip('/')}/execution/"))
 
 
-def _connect(settings: ConnectionSettings, patience: float = 60.0) -> LithopsClient:
+def _connect(settings: ConnectionSettings) -> LithopsClient:
     from lithops_provider.status.storage import connect
 
-    return connect(settings, patience=patience)
+    return connect(settings, patience=60.0)

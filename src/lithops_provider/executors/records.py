@@ -56,6 +56,16 @@ class JobRecord:
         return cls(job, tuple(ids))
 
 
+def call_name(job: LithopsJob, number: int) -> str:
+    """
+    Returns the name of a call, which tells its job, too: Airflow shows it as the external executor id of a task.
+
+    :param job: the value of its job
+    :param number: of the call
+    """
+    return f"{job.executor_id}-{job.job_ids[-1]}/{number:05d}"
+
+
 def write_record(client: LithopsClient, job: LithopsJob, ids: Sequence[str]) -> None:
     """
     Records a job. To be called before anything of it is sent.

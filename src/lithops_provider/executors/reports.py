@@ -28,5 +28,27 @@ class Report:
     output: str = ""
 
 
+@dataclass(frozen=True)
+class Taken:
+    """
+    A task of a scheduler that has died is gone on with.
+
+    :param workload: the task; its call is followed from now on
+    """
+
+    workload: Workload
+
+
+@dataclass(frozen=True)
+class Again:
+    """
+    A task of a scheduler that has died is to be queued again: no call of it has begun.
+
+    :param workload: the task
+    """
+
+    workload: Workload
+
+
 #: Takes reports out of threads. A deque's ``append`` and ``popleft`` are atomic.
-Reports = deque[Report]
+Reports = deque[Report | Taken | Again]

@@ -109,9 +109,12 @@ class Sender:
         from lithops_provider.jobs.submit.send import new_job, submit_round
 
         client = self._open()
+        # A call that dies without a sign is known to be lost once its time is over, so that must not be longer than the
+        # backend lets it run.
+        timeout = min(self.options.timeout, client.compute.call_limit(int(self.options.timeout) + 1, "A000", None))
         options = Options(
             batch_size=1,
-            timeout=self.options.timeout,
+            timeout=timeout,
             extra_env=dict(self.options.environment),
             include_modules=None,
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow.utils.state import TaskInstanceState
 
-from lithops_provider.executors.records import delete_record, has_record, read_records
-from lithops_provider.executors.reports import Report, Reports
+from lithops_provider.executors.records import call_name, delete_record, has_record
+from lithops_provider.executors.reports import Again, Report, Reports
 from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient, LithopsJob, clean_job
 from lithops_provider.jobs.errors import LithopsJobError
@@ -44,6 +44,7 @@ class WatchedJob:
     :param client: for its storage
     :param follower: of its only round
     :param foreign: whether another scheduler has sent it
+    :param interrupted: whether that scheduler has died while it sent the job
     :param workloads: by the numbers of their calls; those that are over are taken out
     :param due: `time.monotonic` of the next look
     :param begun: the calls that have begun
@@ -54,14 +55,11 @@ class WatchedJob:
     client: LithopsClient
     follower: Follower
     foreign: bool = False
+    interrupted: bool = False
     workloads: dict[int, Workload] = field(default_factory=dict)
     due: float = 0.0
     begun: set[int] = field(default_factory=set)
     over_since: float | None = None
-
-    def call_of(self, number: int) -> str:
-        """Returns the name of a call, which tells its job, too."""
-        return f"{self.job.executor_id}-{self.job.job_ids[-1]}/{number:05d}"
 
 
 class Watcher:
@@ -70,15 +68,11 @@ class Watcher:
 
     :param reports: takes what becomes of their workloads
     :param poll_interval: seconds between looks at a job; they become rarer while nothing changes
-    :param connect: opens the storage in which another scheduler may have left jobs; None if there is none
     """
 
-    def __init__(
-        self, reports: Reports, poll_interval: float, connect: Callable[[], LithopsClient] | None = None
-    ) -> None:
+    def __init__(self, reports: Reports, poll_interval: float) -> None:
         self._reports = reports
         self._poll_interval = poll_interval
-        self._connect = connect
         self._jobs: list[WatchedJob] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -87,7 +81,13 @@ class Watcher:
         self._thread.start()
 
     def watch(
-        self, job: LithopsJob, client: LithopsClient, workloads: Mapping[int, Workload], *, foreign: bool = False
+        self,
+        job: LithopsJob,
+        client: LithopsClient,
+        workloads: Mapping[int, Workload],
+        *,
+        foreign: bool = False,
+        interrupted: bool = False,
     ) -> None:
         """
         Follows a job from now on.
@@ -96,39 +96,25 @@ class Watcher:
         :param client: for its storage, used by nobody else
         :param workloads: by the number of their call
         :param foreign: whether another scheduler has sent it
+        :param interrupted: whether that scheduler has died while it sent the job: only calls that have begun are
+            awaited then
         """
         with self._lock:
             watched = next((one for one in self._jobs if one.job.executor_id == job.executor_id), None)
-            if watched is None:
-                watched = WatchedJob(job, client, Follower(client, job, self._poll_interval), foreign)
+            if watched is None or interrupted:
+                follower = Follower(client, job, self._poll_interval, interrupted=interrupted)
+                if watched is not None:
+                    self._jobs.remove(watched)
+                watched = WatchedJob(job, client, follower, foreign, interrupted)
                 self._jobs.append(watched)
             watched.workloads.update(workloads)
             watched.due = 0.0
         self._reports.extend(
-            Report(one, TaskInstanceState.QUEUED, False, watched.call_of(number))
+            Report(one, TaskInstanceState.QUEUED, False, call_name(job, number))
             for number, one in workloads.items()
             if one.running is None  # only tasks have a field for the id of their call
         )
         self._wake.set()
-
-    def adopt(self, client: LithopsClient, workloads: Mapping[str, Workload]) -> set[str]:
-        """
-        Follows workloads that another scheduler has sent. Reads a record for each job that isn't over.
-
-        :param client: for the storage in which they are
-        :param workloads: by `Workload.id`
-        :returns: the ids of those that are followed now; of the others, nothing was sent, or all is over
-        :raises LithopsJobError: the storage doesn't answer
-        """
-        adopted: set[str] = set()
-        for record in sorted(read_records(client), key=lambda one: one.job.created, reverse=True):
-            # A task that was deferred and has come back is in two jobs: the later one counts.
-            found = {number: one for number, one in enumerate(record.ids) if one in workloads and one not in adopted}
-            if found:
-                own = LithopsClient(client.config, patience=0.0)
-                self.watch(record.job, own, {number: workloads[one] for number, one in found.items()}, foreign=True)
-                adopted.update(found.values())
-        return adopted
 
     def forget(self, workload: Workload) -> None:
         """Reports nothing of a workload any more."""
@@ -148,7 +134,6 @@ class Watcher:
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        self._find_foreign()
         while not self._stopped:
             self._wake.clear()
             with self._lock:
@@ -158,17 +143,6 @@ class Watcher:
                     self._look(watched)
             due = min((watched.due for watched in jobs), default=time.monotonic() + _FOREIGN_INTERVAL)
             self._wake.wait(max(0.0, due - time.monotonic()))
-
-    def _find_foreign(self) -> None:
-        """Takes the jobs that other schedulers have left behind, so that somebody cleans up behind them."""
-        if self._connect is None:
-            return
-        try:
-            client = self._connect()
-            for record in read_records(client):
-                self.watch(record.job, LithopsClient(client.config, patience=0.0), {}, foreign=True)
-        except Exception as error:
-            logger.warning("Jobs that other schedulers may have left can't be looked for: %s", error)
 
     def _look(self, watched: WatchedJob) -> None:
         """Looks at a job once, and says when to look again."""
@@ -198,7 +172,10 @@ class Watcher:
         workload = watched.workloads.get(number)
         if state is None or workload is None:
             return
-        if state.done or state.ended:
+        if watched.interrupted and state.ended and not state.done:
+            watched.workloads.pop(number, None)
+            self._reports.append(Again(workload))
+        elif state.done or state.ended:
             failure = failure_of_call(watched.client, watched.job, number, state)
             self._report_end(workload, failure)
             watched.workloads.pop(number, None)
@@ -223,8 +200,11 @@ class Watcher:
     def _finish(self, watched: WatchedJob) -> None:
         """Reports calls that can't report any more, and deletes what the job has left."""
         reason = watched.follower.end.lost or "its call never reported"
-        for workload in watched.workloads.values():
-            self._reports.append(Report(workload, workload.failure, True, f"its call is lost: {reason}"))
+        for number, workload in list(watched.workloads.items()):
+            if watched.foreign and f"{number:05d}" not in watched.follower.calls:
+                self._reports.append(Again(workload))  # its scheduler has died before it was sent
+            else:
+                self._reports.append(Report(workload, workload.failure, True, f"its call is lost: {reason}"))
         watched.workloads.clear()
         if watched.foreign:
             watched.over_since = watched.over_since or time.monotonic()

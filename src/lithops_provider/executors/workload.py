@@ -31,6 +31,7 @@ class Workload:
     :param success: state to report when its call has ended well, whatever has become of the task
     :param failure: state to report when its call has failed
     :param log_path: its log, below ``[logging] base_log_folder``; None if it has none
+    :param given: Airflow's own object of it
     """
 
     key: Any
@@ -40,6 +41,7 @@ class Workload:
     success: Any = TaskInstanceState.SUCCESS
     failure: Any = TaskInstanceState.FAILED
     log_path: str | None = None
+    given: Any = field(repr=False, default=None)
 
     @classmethod
     def of(cls, workload: Any) -> Workload:
@@ -50,7 +52,7 @@ class Workload:
         """
         data = workload.model_dump_json()
         if not hasattr(workload, "key"):  # Airflow 3.1: a task, there is nothing else
-            return cls(workload.ti.key, str(workload.ti.id), data, log_path=workload.log_path)
+            return cls(workload.ti.key, str(workload.ti.id), data, log_path=workload.log_path, given=workload)
         return cls(
             workload.key,
             str(workload.ti.id if hasattr(workload, "ti") else workload.key),
@@ -59,6 +61,7 @@ class Workload:
             workload.success_state,
             workload.failure_state,
             getattr(workload, "log_path", None),  # the test of a connection has none
+            workload,
         )
 
 

@@ -110,7 +110,7 @@ class JobRun:
         if not self.job.rounds:
             return None
         self._take(self._gather(), 0)
-        return [index for index in range(self.job.items) if index not in self.outcomes]
+        return self.outcomes.missing(range(self.job.items))
 
     def attach(self, job: LithopsJob, state: RunState | None = None) -> None:
         """
@@ -185,7 +185,7 @@ class JobRun:
         plan = load_plan(self.client, self.job) or [range(self.job.items)]
         # Cached results are a round of their own. If this is it, its sender may have ended before it sent the rest.
         alone = number == 0 and self.job.rounds[0].items < self.job.items
-        unrun = [index for index in range(self.job.items) if alone and index not in found]
+        unrun = found.missing(range(self.job.items)) if alone else []
         orphaned: list[int] = []
         given_up: list[Outcome] = []
         for group in find_missing(self.client, self.job, plan, found, end.lost):

@@ -215,7 +215,7 @@ def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> 
         }
         outcomes.add(lost_outcome(index, reason) for index in group.indices)
     unknown = {"type": "CallLostError", "message": "it has no outcome"}
-    outcomes.add(lost_outcome(index, unknown) for index in range(job.items) if index not in outcomes)
+    outcomes.add(lost_outcome(index, unknown) for index in outcomes.missing(range(job.items)))
     return outcomes
 
 

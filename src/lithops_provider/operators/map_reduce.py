@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.binding.function import Binding
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.jobs.inputs.reductions import Reduction
-    from lithops_provider.jobs.submit.spec import Options
     from lithops_provider.task.handover import Handover
     from lithops_provider.task.phases import Phase
 
@@ -153,7 +152,10 @@ class LithopsMapReduceOperator(LithopsMapOperator):
     def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
         if phase == "reduce" or phase in FILE_PHASES:
             return super()._next_phase(phase, handover)
-        return self._reduction().next_phase(phase, handover.jobs.get(phase))
+        reduction, job = self._reduction(), handover.jobs.get(phase)
+        if job is None and not reduction.after_nothing:  # there are files to be written of what is nothing
+            return FILE_PHASES[0]
+        return reduction.next_phase(phase, job)
 
     def _success_ratio(self, phase: Phase, given: float) -> float:
         given = super()._success_ratio(phase, given)
@@ -164,24 +166,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
 
     def _files(self) -> ResultFiles | None:
         files = super()._files()
-        if files is not None and self.reduce_by_key:
-            raise InvalidInputError("results_to doesn't go with reduce_by_key: leave out one of them")
-        return files
-
-    def options(self, phase: Phase) -> Options:
-        """
-        Returns how the functions of a phase are to run.
-
-        :param phase: one of the operator's
-        :raises InvalidInputError: a parameter is wrong
-        """
-        options = super().options(phase)
-        if options.cache and self.reduce_by_key:
-            raise InvalidInputError(
-                "cache doesn't go with reduce_by_key, whose map divides pairs among the reducers of its own run: leave "
-                "out one of them"
-            )
-        return options
+        return files and dataclasses.replace(files, pairs=arguments.flag("reduce_by_key", self.reduce_by_key))
 
     def _by_object(self) -> bool:
         return bool(arguments.resolve(self, "obj_reduce_by_key"))

@@ -6,6 +6,8 @@ A task's run calls it before it returns results.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +20,10 @@ class ResultNotPushableError(LithopsJobError):
 
 #: Bytes of JSON that a result may have: more burdens Airflow's API server and its database.
 _MAX_SIZE = 10 << 20
+#: What whole numbers may be on all the ways of an XCom.
+_LEAST_INT, _MOST_INT = -(1 << 63), (1 << 63) - 1
+#: Halves of characters, which UTF-8 doesn't have.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 #: Characters that say where in a result the value at fault is.
 _MAX_PLACE = 200
 _CHOICES = (
@@ -35,6 +41,9 @@ def check_pushable(results: Any, *, many: bool) -> None:
     :param many: whether it is a list of items' results, so that the one at fault can be named
     :raises ResultNotPushableError: XCom doesn't take it, or it is larger than ``[lithops] max_xcom_size``
     """
+    if many and _are_plain(results):
+        _check_size(len(_json(results)))
+        return
     problem = _problem(results)
     if problem is None:
         return
@@ -52,6 +61,23 @@ def check_pushable(results: Any, *, many: bool) -> None:
         if hasattr(inner, "tolist"):
             problem = f"{problem}; return array.tolist() instead of the array"
     raise ResultNotPushableError(f"{where} can't go into XCom: {problem}. {_CHOICES}.")
+
+
+def _are_plain(results: list[Any]) -> bool:
+    """
+    Tells whether all of the results are numbers and texts of which it is known that they can be pushed and pulled:
+    trying a million of them takes as long as the push itself, which is seconds. False if it isn't known.
+    """
+    kinds = set(map(type, results))
+    if kinds <= {int, bool, type(None)}:
+        numbers = [result for result in results if result is not None] if type(None) in kinds else results
+        return not numbers or (min(numbers) >= _LEAST_INT and max(numbers) <= _MOST_INT)
+    if kinds == {float}:
+        return all(map(math.isfinite, results))
+    if kinds == {str}:
+        text = "\n".join(results)
+        return "\0" not in text and not _SURROGATE.search(text)
+    return False
 
 
 def _problem(value: Any) -> str | None:
@@ -87,6 +113,10 @@ def _pushed(value: Any) -> bytes:
     serialized: Any = BaseXCom.serialize_value(value)
     message = SetXCom(key="return_value", value=serialized, dag_id="", run_id="", task_id="")
     msgspec.msgpack.encode(message.model_dump())
+    return _json(serialized)
+
+
+def _json(serialized: Any) -> bytes:
     return json.dumps(serialized, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 

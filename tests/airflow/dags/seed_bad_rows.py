@@ -71,7 +71,7 @@ def _alias(make: Any, alias: str, name: str, one: Any, other: Any, **given: Any)
 
 
 BAD: dict[str, Bad] = {
-    "endless": _map("map_iterdata, count(", "1000000 items", "[lithops] max_items", map_iterdata=itertools.count()),
+    "endless": _map("map_iterdata, count(", "10000000 items", "[lithops] max_items", map_iterdata=itertools.count()),
     "shifted": _map(
         "fetch(id: <filled in: the item's index>", "become 'timeout', past the parameter 'id'", map_function=fetch
     ),

@@ -10,8 +10,8 @@ import importlib.util
 import json
 import os
 import runpy
-import shutil
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -75,7 +75,7 @@ class Ibm(OpenWhisk):
             raise RefusalError(404, f"the resource {names[0]} doesn't exist")
         if self.command == "DELETE":
             stop(file.parent)
-            shutil.rmtree(file.parent)
+            file.parent.rename(self.server.folder / uuid.uuid4().hex)
             return 202, {}
         if self.command == "PUT":
             file.write_text(json.dumps({"name": names[0], **content}))

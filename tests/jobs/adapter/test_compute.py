@@ -252,6 +252,7 @@ def batch(client: LithopsClient, function: bytes = b"", calls: int = 3) -> CallB
         function=function,
         function_name="f",
         modules=[],
+        imports_packages=False,
         calls=[pickle.dumps({"call": number}) for number in range(calls)],
         timeout=60,
         runtime_memory=None,

@@ -15,6 +15,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from tests.jobs.conftest import MapStarter, finished, started, wait_for
+from tests.jobs.dag_modules import load
 from tests.jobs.looked_at import wait_for_file
 
 
@@ -87,3 +88,23 @@ def test_modules_are_written_as_lithops_writes_them(tmp_path: Path) -> None:
 
     assert ours == theirs
     assert len(ours) > 10
+
+
+_LOADED = """
+def loaded(x):
+    import sys
+    found = [name for name in ("numpy", "pika", "requests", "lithops") if name in sys.modules]
+    {use}
+    return found
+"""
+
+
+@pytest.mark.parametrize(("use", "found"), [("", ["lithops"]), ("import numpy", ["numpy", "lithops"])])
+def test_a_runner_imports_numpy_beforehand_only_for_functions_that_may_use_it(
+    use: str, found: list[str], run_map: MapStarter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dag.py").write_text(_LOADED.format(use=use))
+    monkeypatch.setenv("SOMETHING_NEW", "so that the runner isn't one that was forked for the tests")
+    name = f"unusual_prefix_{tmp_path.name}"
+
+    assert run_map(load(tmp_path / "dag.py", name).loaded, [0]).results() == [found]

@@ -98,7 +98,7 @@ def test_items_of_different_shapes_are_all_checked() -> None:
 
 def test_endless_items_are_stopped() -> None:
     with pytest.raises(
-        InvalidInputError, match=r"map_iterdata, count\(.*more than 1000000 items.*\[lithops\] max_items"
+        InvalidInputError, match=r"map_iterdata, count\(.*more than 10000000 items.*\[lithops\] max_items"
     ):
         list(bind_items(abs, itertools.count())[1])
 

@@ -18,6 +18,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit import send as submit
 from lithops_provider.jobs.wait import check_results, gather_results, wait_for_job
@@ -173,7 +174,7 @@ def test_the_log_of_a_call_that_died_comes_along(client: LithopsClient) -> None:
     log = base64.b64encode(zlib.compress(b"x" * 10_000 + b"the end")).decode()
     report(client, job, 0, exception=True, exc_info=exc_info(ValueError, "no"), logs=log)
 
-    (group, _) = find_missing(client, job, [[0], [1]], {}, None)
+    (group, _) = find_missing(client, job, [[0], [1]], Outcomes(), None)
 
     assert group.reason is not None
     assert group.reason["traceback"].endswith("xthe end")

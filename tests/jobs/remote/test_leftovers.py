@@ -66,6 +66,40 @@ def test_what_has_detached_itself_goes_on(batch: BatchRunner) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def linger(path: str) -> None:
+    """Waits for a file as long as it takes a person to lose patience."""
+    end = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.05)
+    leave_mark(path + " seen", str(os.path.exists(path)))
+    os._exit(0)
+
+
+@pytest.mark.parametrize("exits", ["child", "parent"])
+@pytest.mark.parametrize(("count", "watched"), [(1, False), (1, True), (2, True)])
+def test_a_call_does_not_wait_for_what_has_detached_itself(
+    batch: BatchRunner, tmp_path: Path, count: int, watched: bool, exits: str
+) -> None:
+    """Whoever calls it waits for its process by a pipe that all processes inherit which Python forks."""
+    over = str(tmp_path / "the call is over")
+
+    def run(x: int) -> int:
+        if os.fork() == 0:
+            os.setsid()
+            linger(over)
+        if exits == "parent":
+            os._exit(3)
+        return x
+
+    done = batch(run, range(count), watched=watched)
+    Path(over).touch()
+
+    seen = Tally(tmp_path / "the call is over seen")
+    wait_for(lambda: len(seen.read()) == count)
+    assert seen.read() == ["True"] * count
+    assert set(done.results()) == (set(range(count)) if exits == "child" else set())
+
+
 @pytest.mark.parametrize("ends", ["timeout", "os._exit"])
 def test_what_an_item_that_dies_has_started_is_ended_with_it(batch: BatchRunner, tally: Tally, ends: str) -> None:
     def run(x: int) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, Part, lost_outcome
-from lithops_provider.jobs.remote.parts import PartBuilder
+from lithops_provider.jobs.remote.parts import PartBuilder, decode_header
 
 FAILURE = {"type": "ValueError", "message": "no", "traceback": ""}
 
 
 def part(values: dict[int, bytes | None], **printed: str) -> Part:
     """Returns a part with a result for each item, or a failure for None."""
+    return Part.decode(encoded(values, **printed))
+
+
+def encoded(values: dict[int, bytes | None], **printed: str) -> bytes:
+    """Returns such a part as it is stored."""
     builder = PartBuilder()
     for index, value in values.items():
         if value is None:
@@ -22,7 +28,7 @@ def part(values: dict[int, bytes | None], **printed: str) -> Part:
             builder.add_success(index, 1.0, 2.0, 3, value)
     for name, text in printed.items():
         builder.add_output(int(name.removeprefix("item_")), text)
-    return Part.decode(builder.encode())
+    return builder.encode()
 
 
 def shown(outcomes: Outcomes) -> dict[int, bytes | None]:
@@ -108,3 +114,42 @@ def test_a_part_that_tells_of_an_item_twice_is_refused() -> None:
 
     with pytest.raises(ValueError, match="tells of an item twice"):
         Part.decode(builder.encode())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_runs_of_successes_are_as_good_as_one_item_after_another(seed: int) -> None:
+    """Parts whose items have all succeeded are kept as runs, which nobody may notice."""
+    chance = random.Random(seed)
+    together, one_by_one = Outcomes(), Outcomes()
+    for number in range(30):
+        first, count = chance.randrange(40), chance.randrange(1, 15)
+        failing = chance.random() < 0.4
+        values = {
+            index: None if failing and chance.random() < 0.5 else f"{number}.{index}".encode()
+            for index in range(first, first + count)
+        }
+        together.add_part(part(values))
+        for index, value in values.items():
+            one_by_one.add_part(part({index + 1000: b"", index: value}))  # not a run
+        if chance.random() < 0.2:
+            for outcomes in (together, one_by_one):
+                outcomes.replace(lost_outcome(first, FAILURE))
+
+    known = {index: value for index, value in shown(one_by_one).items() if index < 1000}
+    assert shown(together) == known
+    assert len(together) == len(known)
+    assert together.failed == one_by_one.failed
+    assert together.missing(range(60)) == [index for index in range(60) if index not in known]
+    read = {index: bytes(one) for indices, ones in together.results() for index, one in zip(indices, ones, strict=True)}
+    assert read == {index: value for index, value in known.items() if value is not None}
+
+
+def test_of_a_part_whose_results_were_not_read_failures_and_output_are_there() -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(Part(decode_header(encoded({0: b"zero", 1: None}, item_0="said"))))
+
+    assert outcomes[0] == Outcome(0, None, None, 0.0, 0.0, 0, "said")
+    assert outcomes[1].failure == FAILURE
+    assert [list(found) for found, _ in outcomes.results()] == [[]]
+    assert [(list(index), list(seconds), peak) for index, seconds, peak in outcomes.columns()] == [([0, 1], [2, 2], 3)]
+    assert outcomes.ended() == 3.0

@@ -72,7 +72,7 @@ def test_what_was_added_is_decoded() -> None:
 
 
 def test_an_empty_part_holds_nothing() -> None:
-    assert not Part.decode(PartBuilder().encode()).header.index
+    assert not Part.decode(PartBuilder().encode()).index
 
 
 def test_many_items_take_few_bytes() -> None:

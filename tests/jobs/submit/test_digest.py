@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.remote.frames import NAMED, ONE, PICKLED, SEVERAL, ItemBlocks, pack_block
 from lithops_provider.jobs.submit import digest as digest_module
-from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
+from lithops_provider.jobs.submit.digest import UndigestibleError, digest_items, digest_pickle
 from tests.programs import run_python
 
 #: Values of every kind that is pickled in another way by another process, as a program that prints their digests.
@@ -252,3 +253,51 @@ def test_plain_values_are_read_in_c_with_the_same_digest(value: Any, monkeypatch
     )
     monkeypatch.setattr(digest_module, "_Reader", None)
     assert digest_of(value)
+
+
+# -- items -----------------------------------------------------------------------------------------------------------
+
+
+def items_digests(*blocks: bytes) -> list[bytes]:
+    return list(digest_items(ItemBlocks(blocks)))
+
+
+def pickled_items(*items: Any) -> bytes:
+    return pack_block(PICKLED, [pickle.dumps(item, protocol=5) for item in items])
+
+
+def an_object(**changes: Any) -> dict[str, Any]:
+    return {"object": ("obj", {"bucket": "b", "key": "k", "size": 1, "version": "etag", "start": 0, **changes})}
+
+
+def test_equal_items_have_the_same_digest_in_whatever_block_they_are() -> None:
+    assert items_digests(pack_block(ONE, [7])) == items_digests(pack_block(SEVERAL, [(7,)]))
+    assert items_digests(pack_block(ONE, [7, "a"])) == items_digests(
+        pickled_items(((7,), {}, None)), pickled_items((("a",), {}, None))
+    )
+    named = items_digests(pack_block(NAMED, [{"x": 1, "y": [2]}, {"x": 1, "y": 2}]))
+    assert named == items_digests(pickled_items(((), {"y": [2], "x": 1}, None), ((), {"y": 2, "x": 1}, None)))
+
+
+def test_items_that_differ_have_digests_that_differ() -> None:
+    items: list[Any] = [
+        ((1,), {}, None),
+        ((True,), {}, None),
+        (("1",), {}, None),
+        ((1, 1), {}, None),
+        (([1],), {}, None),
+        ((), {"x": 1}, None),
+        ((), {"y": 1}, None),
+        (("x", 1), {}, None),
+        (("x",), {"x": 1}, None),
+        ((), {}, an_object()),
+        ((), {}, an_object(version="other")),
+        ((), {}, an_object(size=2)),
+        ((), {}, an_object(key="other")),
+        ((1,), {}, an_object()),
+        ((), {"x": 1}, an_object()),
+        ((), {}, {"object": ("data", an_object()["object"][1])}),
+        ((), {}, {"results": [1]}),
+    ]
+
+    assert len({*items_digests(pickled_items(*items))}) == len(items)

@@ -51,6 +51,7 @@ class CallBatch:
     :param function: the pickled wrapper
     :param function_name: shown in logs and by backends
     :param modules: names of the modules that have to be imported to unpickle the function and the arguments
+    :param imports_packages: whether they may import more than Python's own modules
     :param calls: the pickled argument of each call
     :param timeout: seconds that a call has
     :param runtime_memory: MB, or None for the configured
@@ -64,6 +65,7 @@ class CallBatch:
     function: bytes
     function_name: str
     modules: Collection[str]
+    imports_packages: bool
     calls: list[bytes]
     timeout: int
     runtime_memory: int | None
@@ -158,6 +160,8 @@ class Compute:
         job = self._make_job(batch, runtime_meta)
         self._upload(batch, job, runtime_meta)
         self._prepare_monitoring(batch.executor_id)
+        if self.mode == "localhost":
+            self.handler.env.imports_packages = batch.imports_packages
         self.invoker._run_job(job)
 
     def start_runners_by(self, fork_server: ForkServer) -> None:

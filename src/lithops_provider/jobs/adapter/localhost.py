@@ -30,16 +30,19 @@ _STDERR_TAIL = 1_000
 
 #: Source of the process that runs a job, but for the call of ``main``: Lithops's own runner, from where Lithops is
 #: installed, while Lithops starts a copy of it in the temporary directory. It imports what every call needs before the
-#: runner forks the calls: importing the client of the storage alone may take a quarter of a second. It also puts two
-#: functions of ours into Lithops.
+#: runner forks the calls: importing the client of the storage alone may take a quarter of a second. What Lithops
+#: imports and hardly any call uses comes later, and numpy, which it imports for functions that use it, only where a
+#: function may. It also puts two functions of ours into Lithops.
 _PREPARE = """
 import sys
 sys.path[:] = [path for path in sys.path if path]
+from lithops_provider.jobs.adapter.later_modules import later_modules
+with later_modules(["pika", "requests"], {hidden!r}):
+    from lithops.localhost.v1.runner import main
 import cloudpickle
 import lithops.storage.backends.{storage}
 import lithops_provider.jobs.remote.batch
 from lithops.storage.backends.localhost.localhost import LocalhostStorageBackend
-from lithops.localhost.v1.runner import main
 from lithops.worker import utils
 from lithops_provider.jobs.adapter.modules import write_modules
 from lithops_provider.jobs.remote.storages import put_whole_file
@@ -113,10 +116,13 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
         self._own_interpreter = config["runtime"] == sys.executable
         #: If given, it starts runners of the own interpreter.
         self.fork_server: ForkServer | None = None
+        #: Whether the functions of the next job may import more than Python's own modules.
+        self.imports_packages = True
 
     def _command(self, *arguments: str) -> list[str]:
         if self._own_interpreter:
-            return [self.runtime_name, "-c", _RUNNER.format(storage=self._storage), *arguments]
+            hidden = [] if self.imports_packages else ["numpy"]
+            return [self.runtime_name, "-c", _RUNNER.format(storage=self._storage, hidden=hidden), *arguments]
         self._ensure_runner()
         return [self.runtime_name, v1.RUNNER_FILE, *arguments]
 
@@ -126,7 +132,7 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
 
     def run_job(self, job_key: str, job_filename: str) -> Any:
         if self.fork_server is not None and self._own_interpreter:
-            prepare = _PREPARE.format(storage=self._storage)
+            prepare = _PREPARE.format(storage=self._storage, hidden=[])
             return self.fork_server.start_runner(prepare, job_filename, _runner_log())
         return self._start_job_process(job_key, self._command("run_job", job_filename))
 

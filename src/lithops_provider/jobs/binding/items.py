@@ -17,7 +17,7 @@ from lithops_provider.jobs.text import short_repr
 
 #: Items that a job may have at most, unless the caller says otherwise. Without a limit, an endless iterable would fill
 #: the memory.
-MAX_ITEMS = 1_000_000
+MAX_ITEMS = 10_000_000
 
 #: Positional and keyword arguments.
 Item = tuple[tuple[Any, ...], dict[str, Any]]

@@ -46,7 +46,7 @@ class Arrivals:
         :param failures: whether to take the failures, too; not from a round after which items were sent again
         """
         for part in self._parts(key for key in current_parts(list(keys)) if self._is_new(key)):
-            rows = (row for row, index in enumerate(part.header.index) if self._wants(index))
+            rows = (row for row, index in enumerate(part.index) if self._wants(index))
             outcomes = [part[row] for row in rows if failures or not part.failed(row)]
             for outcome in outcomes:
                 self._taken[outcome.item] = True

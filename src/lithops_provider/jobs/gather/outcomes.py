@@ -115,7 +115,7 @@ def find_missing(
     missing = []
     begun = begun_calls(client, job) if lost is not None else frozenset()
     for number, indices in enumerate(plan):
-        without = [index for index in indices if index not in outcomes]
+        without = outcomes.missing(indices)
         if without:
             call_id = f"{number:05d}"
             reason = _why(client, job, call_id, lost)

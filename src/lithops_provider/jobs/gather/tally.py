@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Parts whose headers are read at most, since each takes a request.
 _PARTS = 1_000
 
-Columns = Iterable[tuple[Sequence[int], "array[float]", "array[int]"]]
+Columns = Iterable[tuple[Sequence[int], "array[float]", int]]
 
 
 class Told(NamedTuple):
@@ -30,7 +30,8 @@ class Told(NamedTuple):
 
     :param succeeded: number of items that succeeded in one of their tries
     :param failed: number of items that failed in all of them
-    :param columns: index, seconds and peak memory of all tries; None if they weren't read
+    :param columns: index and seconds of all tries, of many at a time, with the most bytes of memory that they used;
+        None if they weren't read
     :param written: bucket and prefix of each place where items have written objects
     :param ended: when the last try ended by its worker's clock; None if that isn't known
     """

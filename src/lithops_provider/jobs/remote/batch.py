@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import frames
-from .isolation import end_group, lead_group, start_afresh
+from .isolation import callers_pipes, end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
 from .items import CallSettings, ItemRunner
 from .parts import PartBuilder, PartName, part_key
@@ -150,6 +150,8 @@ class Batch:
         doesn't react to its timeout, Lithops ends the call some minutes later.
         """
         start_afresh(0)
+        for pipe in callers_pipes():  # this process keeps them, as the one that the caller waits for
+            os.register_at_fork(after_in_child=pipe.close)
         former = os.getpgrp()
         with contextlib.suppress(PermissionError):  # it leads a session
             lead_group(os.getppid())

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import mmap
 import operator
 import os
 import signal
+import stat
 import sys
 import time
 import uuid
@@ -27,6 +29,8 @@ _SESSION, _EXECUTORS = "__LITHOPS_SESSION_ID", "__LITHOPS_TOTAL_EXECUTORS"
 
 #: Seconds that what a function has left running has to end after SIGTERM.
 _TO_END = 1.5
+#: The descriptor of the error output, the last one of those that every process has.
+_STDERR = 2
 #: The option of Linux's prctl that sends a signal when the parent ends.
 _PDEATHSIG = 1
 #: The advice of Linux's madvise that leaves memory empty in processes that are forked; `mmap` has no name for it.
@@ -140,6 +144,29 @@ class OwnDescriptor:
             with contextlib.suppress(OSError):
                 os.close(self.fd)
         self._file = None
+
+
+def callers_pipes(ours: int | None = None) -> list[OwnDescriptor]:
+    """
+    Returns the writing ends of the pipes that this process has from those that it was forked from. Python's
+    multiprocessing, by which Lithops waits for the process of a call, takes one of them for a sign of life: the call
+    counts as running until no process has it open. So nothing that a function leaves running may keep it.
+
+    :param ours: descriptor of a pipe that is not to be among them
+    """
+    found = []
+    with contextlib.suppress(OSError):  # a system without this folder
+        for name in os.listdir("/dev/fd"):
+            fd = int(name)
+            with contextlib.suppress(OSError):  # it was the listing's own
+                if fd > _STDERR and fd != ours and _is_writing_end(fd):
+                    found.append(OwnDescriptor(fd))
+    return found
+
+
+def _is_writing_end(fd: int) -> bool:
+    """Tells whether a descriptor is the writing end of a pipe."""
+    return stat.S_ISFIFO(os.fstat(fd).st_mode) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
 
 
 def _file_of(fd: int) -> tuple[int, int] | None:

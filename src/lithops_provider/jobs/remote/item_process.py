@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .frames import ItemBlocks
-from .isolation import end_group, lead_group, start_afresh
+from .isolation import callers_pipes, end_group, lead_group, start_afresh
 from .items import CallSettings, ItemRunner
 from .output import take_output
 from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Message, MessageReader, MessageWriter, Ring
@@ -118,6 +118,8 @@ class ItemProcess:
         code = 1
         try:
             os.close(reading)
+            for pipe in callers_pipes(ours=writing):
+                pipe.close()
             lead_group(parent)
             start_afresh(self.number)
             faulthandler.enable(file=self.output_fd, all_threads=False)

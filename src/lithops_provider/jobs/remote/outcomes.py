@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from bisect import bisect_right, insort
 from collections.abc import Mapping
-from itertools import repeat
+from heapq import merge
+from itertools import chain, repeat
 from operator import sub
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +24,10 @@ _NONE, _TOLD = -1, -2
 
 
 class Outcome(NamedTuple):
-    """What became of an item: its ``failure``, or else its ``result``, pickled, which is None if it wasn't read."""
+    """
+    What became of an item: its ``failure``, or else its ``result``, pickled. Where results weren't read, that is None,
+    and ``started``, ``seconds`` and ``peak_memory`` are 0.
+    """
 
     item: int
     result: memoryview | None
@@ -45,17 +50,38 @@ def lost_outcome(item: int, failure: dict[str, Any]) -> Outcome:
 
 class Part:
     """
-    The outcomes of some items of one call, as `lithops_provider.jobs.remote.parts` writes them.
+    The outcomes of some items of one call, as `lithops_provider.jobs.remote.parts` writes them. Of a part whose results
+    weren't read, little is kept: there may be millions of items.
 
     :param header: from its head
     :param data: the whole part; None if the results weren't read
     """
 
-    __slots__ = ("_ends", "_view", "header")
+    __slots__ = (
+        "_ends",
+        "_header",
+        "_view",
+        "ended",
+        "failures",
+        "index",
+        "output",
+        "peak_memory",
+        "seconds",
+        "written",
+    )
 
     def __init__(self, header: Header, data: bytes | None = None) -> None:
-        self.header = header
-        self._view = None if data is None else memoryview(data)
+        self.index = header.index
+        self.failures = header.failures
+        self.output = header.output
+        self.written = header.written
+        self.seconds = header.seconds
+        #: The most bytes that the process of the items used.
+        self.peak_memory = max(header.peak_memory, default=0)
+        #: When the last item ended, by the worker's clock; None without items.
+        self.ended = header.started[-1] + header.seconds[-1] if header.index else None
+        self._header = None if data is None else header
+        self._view = memoryview(b"" if data is None else data)
         self._ends: array[int] | None = None
 
     @classmethod
@@ -81,36 +107,29 @@ class Part:
 
     def failed(self, row: int) -> bool:
         """Tells whether the item of a row failed."""
-        return bool(self.header.failures) and self.header.index[row] in self.header.failures
-
-    def pickled(self) -> Iterator[memoryview]:
-        """Yields the pickled results of all rows, of which none has failed."""
-        view = memoryview(b"") if self._view is None else self._view
-        ends = self.header.ends()
-        return map(view.__getitem__, map(slice, map(sub, ends, self.header.size), ends))
+        return bool(self.failures) and self.index[row] in self.failures
 
     @property
-    def ends(self) -> array[int]:
-        """Where in the part the result of each row ends."""
-        if self._ends is None:
-            self._ends = self.header.ends()
-        return self._ends
+    def was_read(self) -> bool:
+        """Whether the results were read."""
+        return self._header is not None
+
+    def pickled(self) -> Iterator[memoryview]:
+        """Yields the pickled results of all rows, of which none has failed. They have to have been read."""
+        assert self._header is not None
+        ends = self._header.ends()
+        return map(self._view.__getitem__, map(slice, map(sub, ends, self._header.size), ends))
 
     def __getitem__(self, row: int) -> Outcome:
-        header = self.header
-        index = header.index[row]
-        failure = header.failures.get(index)
-        result = None
-        if failure is None and self._view is not None:
-            result = self._view[self.ends[row] - header.size[row] : self.ends[row]]
+        index = self.index[row]
+        failure, output, header = self.failures.get(index), self.output.get(index, ""), self._header
+        if header is None:
+            return Outcome(index, None, failure, 0.0, 0.0, 0, output)
+        if self._ends is None:
+            self._ends = header.ends()
+        result = None if failure is not None else self._view[self._ends[row] - header.size[row] : self._ends[row]]
         return Outcome(
-            index,
-            result,
-            failure,
-            header.started[row],
-            header.seconds[row],
-            header.peak_memory[row],
-            header.output.get(index, ""),
+            index, result, failure, header.started[row], header.seconds[row], header.peak_memory[row], output
         )
 
 
@@ -122,6 +141,10 @@ class Outcomes(Mapping[int, Outcome]):
 
     def __init__(self) -> None:
         self._parts: list[Part] = []
+        #: Most items: the first of each run, the one behind its last, and the number of their part. Each run is a whole
+        #: part whose items have all succeeded. In order of the items.
+        self._runs: list[tuple[int, int, int]] = []
+        #: All other items, by index.
         self._places = array("q")
         #: What is known of items otherwise than from a part.
         self._told: dict[int, Outcome] = {}
@@ -141,24 +164,19 @@ class Outcomes(Mapping[int, Outcome]):
     def add_part(self, part: Part) -> None:
         """Takes in the outcomes of a part."""
         self._parts.append(part)
-        first = (len(self._parts) - 1) << _ROW_BITS
-        index = part.header.index
-        self._make_room(max(index, default=_NONE))
-        if not part.header.failures and isinstance(index, range) and self._are_unknown(index):
-            self._places[index.start : index.stop] = array("q", range(first, first + len(index)))
+        number = len(self._parts) - 1
+        index = part.index
+        if not part.failures and isinstance(index, range) and index and self._are_unknown(index):
+            insort(self._runs, (index.start, index.stop, number))
             self._count += len(index)
             return
         for row, item in enumerate(index):
             if self._counts(item, part.failed(row)):
-                self._places[item] = first | row
-
-    def _are_unknown(self, items: range) -> bool:
-        return self._places[items.start : items.stop] == array("q", [_NONE]) * len(items)
+                self._places[item] = number << _ROW_BITS | row
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Takes in outcomes that no part tells of."""
         for outcome in outcomes:
-            self._make_room(outcome.item)
             if self._counts(outcome.item, outcome.failure is not None):
                 self._places[outcome.item] = _TOLD
                 self._told[outcome.item] = outcome
@@ -175,49 +193,80 @@ class Outcomes(Mapping[int, Outcome]):
             self._failed.add(outcome.item)
         self.add([outcome])
 
-    def columns(self) -> Iterator[tuple[Sequence[int], array[float], array[int]]]:
-        """Yields index, seconds and peak memory of all tries that parts tell of, also of those that don't count."""
-        for header in (part.header for part in self._parts):
-            yield header.index, header.seconds, header.peak_memory
+    def missing(self, items: Iterable[int]) -> list[int]:
+        """
+        Returns those items that have no outcome.
+
+        :param items: indices of items
+        """
+        if isinstance(items, range) and items and items.step == 1:
+            run = self._run_of(items.start)
+            if run is not None and run[1] >= items.stop:
+                return []  # as it mostly is: the items of a call are a run
+        return [item for item in items if item not in self]
+
+    def columns(self) -> Iterator[tuple[Sequence[int], array[float], int]]:
+        """
+        Yields the index and the seconds of all tries that parts tell of, also of those that don't count, of many at a
+        time, and the most bytes of memory that they used.
+        """
+        for part in self._parts:
+            yield part.index, part.seconds, part.peak_memory
 
     def written(self) -> set[tuple[str, str]]:
         """Returns bucket and prefix of each place where items have written objects."""
-        return {place for part in self._parts for place in part.header.written}
+        return {place for part in self._parts for place in part.written}
 
     def ended(self) -> float | None:
         """Returns when the last try ended that parts tell of, by its worker's clock."""
-        headers = (part.header for part in self._parts)
-        return max((header.started[-1] + header.seconds[-1] for header in headers if header.index), default=None)
+        return max((part.ended for part in self._parts if part.ended is not None), default=None)
 
     def printed(self) -> Iterator[Outcome]:
         """Yields the outcomes of items that printed something, in order."""
-        found = {index for part in self._parts for index in part.header.output}
+        found = {index for part in self._parts for index in part.output}
         return (outcome for index in sorted(found) if (outcome := self[index]).output)
 
     def results(self) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
         """Yields the pickled results of all items that succeeded, of many at a time: the items, and their results."""
+        whole = {number for first, last, number in self._runs if not self._overlaps_places(first, last)}
         for number, part in enumerate(self._parts):
-            index, first = part.header.index, number << _ROW_BITS
-            if not part.header.failures and isinstance(index, range) and self._places_are(index, first):
-                yield index, part.pickled()
+            if number in whole:
+                if part.was_read:
+                    yield part.index, part.pickled()
                 continue
-            outcomes = [part[row] for row, item in enumerate(index) if self._places[item] == first | row]
+            outcomes = [part[row] for row, item in enumerate(part.index) if self._place(item) == (number, row)]
             found = {outcome.item: outcome.result for outcome in outcomes if outcome.result is not None}
             yield list(found), found.values()
 
-    def _places_are(self, items: range, first: int) -> bool:
-        """Tells whether the items are in the rows of a part that follow on ``first``, each in one."""
-        return self._places[items.start : items.stop] == array("q", range(first, first + len(items)))
+    def _run_of(self, item: int) -> tuple[int, int, int] | None:
+        """Returns the run that an item is in."""
+        found = bisect_right(self._runs, item, key=_first_of_run) - 1
+        return self._runs[found] if found >= 0 and item < self._runs[found][1] else None
 
-    def _make_room(self, index: int) -> None:
-        missing = index + 1 - len(self._places)
-        if missing > 0:
-            self._places.extend(repeat(_NONE, missing))
+    def _are_unknown(self, items: range) -> bool:
+        following = bisect_right(self._runs, items.stop - 1, key=_first_of_run) - 1
+        apart = following < 0 or self._runs[following][1] <= items.start
+        return apart and not self._overlaps_places(items.start, items.stop)
+
+    def _overlaps_places(self, first: int, last: int) -> bool:
+        places = self._places[first:last]
+        return places != array("q", [_NONE]) * len(places)
+
+    def _place(self, item: int) -> tuple[int, int] | None:
+        """Returns where an item's outcome is: the number of its part, and the row in it; None if no part has it."""
+        place = self._places[item] if item < len(self._places) else _NONE
+        if place == _NONE:
+            run = self._run_of(item)
+            return None if run is None else (run[2], item - run[0])
+        return None if place == _TOLD else (place >> _ROW_BITS, place & ((1 << _ROW_BITS) - 1))
 
     def _counts(self, index: int, failed: bool) -> bool:
-        known = self._places[index] != _NONE
+        """Notes an outcome unless a better one is known, and returns whether it did; its place is to be set then."""
+        known = index in self
         if known and index not in self._failed:
             return False
+        if (missing := index + 1 - len(self._places)) > 0:
+            self._places.extend(repeat(_NONE, missing))
         self._count += not known
         if failed:
             self._failed.add(index)
@@ -228,16 +277,29 @@ class Outcomes(Mapping[int, Outcome]):
     def __getitem__(self, index: int) -> Outcome:
         if index not in self:
             raise KeyError(index)
-        place = self._places[index]
-        if place == _TOLD:
+        place = self._place(index)
+        if place is None:
             return self._told[index]
-        return self._parts[place >> _ROW_BITS][place & ((1 << _ROW_BITS) - 1)]
+        number, row = place
+        return self._parts[number][row]
 
     def __contains__(self, index: object) -> bool:
-        return isinstance(index, int) and 0 <= index < len(self._places) and self._places[index] != _NONE
+        if not isinstance(index, int) or index < 0:
+            return False
+        return (index < len(self._places) and self._places[index] != _NONE) or self._run_of(index) is not None
 
     def __iter__(self) -> Iterator[int]:
-        return (index for index, place in enumerate(self._places) if place != _NONE)
+        runs = chain.from_iterable(range(first, last) for first, last, _ in self._runs)
+        others = (index for index, place in enumerate(self._places) if place != _NONE)
+        before = -1
+        for index in merge(runs, others):
+            if index != before:  # one that was replaced is in both
+                yield index
+            before = index
 
     def __len__(self) -> int:
         return self._count
+
+
+def _first_of_run(run: tuple[int, int, int]) -> int:
+    return run[0]

@@ -215,7 +215,8 @@ def _cut_column(data: memoryview, kind: str, rows: int) -> tuple[array[Any], mem
     size = rows * struct.calcsize(kind)
     if len(data) < size:
         raise ValueError("it is shorter than its columns")
-    numbers = array(kind, data[:size].tobytes())
+    numbers: array[Any] = array(kind)
+    numbers.frombytes(data[:size])
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers, data[size:]

@@ -66,10 +66,29 @@ def digest_items(items: ItemBlocks) -> Iterator[bytes]:
         for index, item in enumerate(unfold(*load_block(block))):
             try:
                 value = _read(item) if isinstance(item, bytes) else item
-                digest = _hash(b"item", [_Digester().digest(value)])
+                digest = _digest_plain_item(value) or _hash(b"item", [_Digester().digest(value)])
             except Exception as error:  # whatever a pickle of anybody's class may hold
                 raise UndigestibleError(f"the item {index} of a block: {type(error).__name__}: {error}") from error
             yield digest
+
+
+def _digest_plain_item(item: Any) -> bytes | None:
+    """
+    Returns the digest of an item that has nothing but numbers and texts as arguments, and maybe an object in storage,
+    as most items of very many have: `_Digester` takes 20 times as long. None of another.
+    """
+    args, kwargs, special = item
+    if type(args) is not tuple or type(kwargs) is not dict:
+        return None
+    names = sorted(kwargs)
+    filled: tuple[Any, ...] = ()
+    if special is not None:
+        if special.keys() != {"object"}:
+            return None
+        name, fields = special["object"]
+        filled = (name, *fields, *fields.values())
+    text = _text((len(args), len(names), *args, *names, *map(kwargs.__getitem__, names), *filled))
+    return None if text is None else hashlib.blake2b(b"plain " + text, digest_size=16).digest()
 
 
 def _read(blob: bytes) -> Any:

@@ -164,6 +164,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
         ),
         function_name=spec.name,
         modules=spec.modules,
+        imports_packages=spec.imports_packages,
         calls=_call_data(planned.calls, planned.blocks),
         timeout=limit,
         runtime_memory=planned.runtime_memory,

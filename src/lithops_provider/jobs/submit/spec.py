@@ -10,6 +10,7 @@ import functools
 import hashlib
 import logging
 import pickle
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,6 +112,12 @@ class JobSpec:
     takes_index: bool = False
     function_modules: set[str] = field(default_factory=set)
     bare_function: bytes = b""
+
+    @property
+    def imports_packages(self) -> bool:
+        """Whether the function and its items may import modules other than Python's own."""
+        roots = {name.partition(".")[0] for name in self.required_modules | self.mentioned_modules}
+        return not roots <= {"__main__", "cloudpickle", *sys.stdlib_module_names}
 
     @functools.cached_property
     def digests(self) -> dict[str, str]:

@@ -107,7 +107,7 @@ def _items(columns: Columns) -> dict[str, Any]:
     slowest: dict[int, float] = {}
     for index, seconds, peak_memory in columns:
         total += sum(seconds)
-        peak = max(peak, max(peak_memory, default=0))
+        peak = max(peak, peak_memory)
         row, before = -1, None
         for taken in nlargest(_SLOWEST, seconds):
             row = seconds.index(taken, row + 1 if taken == before else 0)

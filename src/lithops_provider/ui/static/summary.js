@@ -84,6 +84,7 @@ export function summaryCard(summary, known, open) {
   const entries = [
     !known && ["Items succeeded", count(summary.succeeded ?? 0), `of ${count(summary.items ?? 0)}`],
     !known && summary.failed > 0 && ["Failed", count(summary.failed), null, "failed"],
+    summary.cached > 0 && ["From the cache", count(summary.cached), `of ${count(summary.items ?? 0)} items`],
     summary.unfinished > 0 && ["Unfinished", count(summary.unfinished), "without an outcome"],
     !known && ["Took", duration(wall), "until its results were gathered"],
     compute !== undefined && ["Compute time", duration(compute), atOnce >= 1.5 ? `${about(atOnce)} at once on average` : "of all tries"],

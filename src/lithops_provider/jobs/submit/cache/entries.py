@@ -159,7 +159,7 @@ def read_part(client: LithopsClient, entry: CacheEntry, number: int, rows: int) 
         part = None if data is None else Part.decode(data)
     except ValueError:
         part = None
-    if part is None or len(part.header.index) != rows:
+    if part is None or len(part.index) != rows:
         logger.warning("%s is missing or damaged: what it has held is run again", key)
         return None
     return part

@@ -10,14 +10,16 @@ import json
 import logging
 import re
 import time
+from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
-from lithops_provider.jobs.remote.outcomes import Outcome, Part
+from lithops_provider.jobs.remote.outcomes import Part
 from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder, PartName, part_key
+from lithops_provider.jobs.remote.reports import Block
 from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.cache.digests import SIZE, digest_arguments, digest_function, digest_with_items
 from lithops_provider.jobs.submit.cache.entries import (
@@ -34,6 +36,8 @@ from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 
+#: Items of a part of cached results at most.
+_PART_ITEMS = 1 << 17
 _HEXADECIMAL = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -53,8 +57,8 @@ def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: R
     client.put(_key(job), frames.pack([function.encode(), code.encode(), b"".join(digests)]))
     planned = job.with_round(0, 1)
     writer = _CachedPart(client, f"{planned.round_prefix()}/00000")
-    for outcome, index in _find(client, spec, function, digests, planned):
-        writer.add(index, outcome)
+    for index, result in _find(client, spec, function, digests, planned):
+        writer.add(index, result)
     writer.store()
     if not writer.taken:
         return job
@@ -98,7 +102,7 @@ def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None
     for part, data in _own_parts(client, job):
         digests = [
             NOT_CACHED if part.failed(row) or index >= job.items else known.items[index]
-            for row, index in enumerate(part.header.index)
+            for row, index in enumerate(part.index)
         ]
         if any(digest != NOT_CACHED for digest in digests):
             client.put(entry.part_key(len(rows)), data)
@@ -121,30 +125,37 @@ class _CachedPart:
     def __init__(self, client: LithopsClient, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
-        self._builder = PartBuilder()
-        self._first = 0
+        self._results: list[memoryview] = []
+        self._size = 0
         self.taken: list[int] = []
 
-    def add(self, index: int, outcome: Outcome) -> None:
+    def add(self, index: int, result: memoryview) -> None:
         """Adds the result of an item, which took no time here."""
-        self._builder.add_success(index, time.time(), 0.0, 0, bytes(outcome.result or b""))
+        self._results.append(result)
+        self._size += len(result)
         self.taken.append(index)
-        if self._builder.size >= PART_SIZE:
+        if self._size >= PART_SIZE or len(self._results) >= _PART_ITEMS:
             self.store()
 
     def store(self) -> None:
         """Stores what was added since the last time."""
-        if self._first == len(self.taken):
+        count = len(self._results)
+        if not count:
             return
-        name = PartName(self._first, len(self.taken), 0)
-        self._client.put(part_key(self._prefix, name), self._builder.encode())
-        self._builder, self._first = PartBuilder(), len(self.taken)
+        builder = PartBuilder()
+        nothing = array("d", [0.0]) * count
+        sizes = array("Q", map(len, self._results))
+        block = Block(nothing, nothing, array("q", [0]) * count, sizes, b"".join(self._results))
+        builder.add_block(self.taken[-count:], block, time.time())
+        name = PartName(len(self.taken) - count, len(self.taken), 0)
+        self._client.put(part_key(self._prefix, name), builder.encode())
+        self._results, self._size = [], 0
 
 
 def _find(
     client: LithopsClient, spec: JobSpec, function: str, digests: list[bytes], job: LithopsJob
-) -> Iterator[tuple[Outcome, int]]:
-    """Yields the outcomes that items had in earlier runs, each with the item's index. Later runs come first."""
+) -> Iterator[tuple[int, memoryview]]:
+    """Yields the index of each item that had a result in an earlier run, and the result. Later runs come first."""
     oldest = 0.0 if spec.options.cache_expiration is None else time.time() - spec.options.cache_expiration
     wanted: dict[bytes, list[int]] = {}
     for index, digest in enumerate(digests):
@@ -153,17 +164,16 @@ def _find(
     modules: CacheEntry | None = None
     for entry, found in read_indexes(client, entries):
         for number, rows in enumerate(found.parts):
-            hits = [(row, digest) for row, digest in enumerate(rows) if digest in wanted]
-            part = read_part(client, entry, number, len(rows)) if hits else None
+            if wanted.keys().isdisjoint(rows):
+                continue
+            part = read_part(client, entry, number, len(rows))
             if part is None:
                 continue
-            for row, digest in hits:
-                if part.failed(row):
-                    continue
-                outcome = part[row]
-                for index in wanted.pop(digest, ()):
-                    yield outcome, index
+            for row, (digest, result) in enumerate(zip(rows, part.pickled(), strict=True)):
+                if digest in wanted and not part.failed(row):
                     modules = modules or entry
+                    for index in wanted.pop(digest):
+                        yield index, result
     if modules is not None:
         _copy_modules(client, modules, job)
 

@@ -1,0 +1,73 @@
+"""A DAG that is run twice: the second run takes from the cache what it has in common with the first."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.airflow_version import needs_airflow
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
+
+_TASKS = ("squares", "numbers", "rows")
+
+
+def start_runs(airflow: AirflowStack, folder: Path) -> tuple[dict[str, Any], DagRun]:
+    name = uuid.uuid4().hex
+    conf = {"version": name, "prefix": f"{name}/", "results": f"storage/{name}-results/"}
+    return conf, airflow.api.trigger("cached", {**conf, "count": 18})
+
+
+@pytest.fixture(scope="module")
+def runs(airflow: AirflowStack, started: tuple[dict[str, Any], DagRun]) -> tuple[DagRun, DagRun]:
+    """The first run, of 18 objects, and the second, of 20."""
+    conf, first = started
+    first.wait()
+    return first, airflow.api.trigger("cached", {**conf, "count": 20}).wait()
+
+
+def cached_of(run: DagRun) -> dict[str, int]:
+    return {task_id: run.xcom(task_id, key="lithops_summary")["map"].get("cached", 0) for task_id in _TASKS}
+
+
+def test_the_second_run_runs_what_is_new_only(runs: tuple[DagRun, DagRun]) -> None:
+    first, second = runs
+
+    assert cached_of(first) == {"squares": 0, "numbers": 0, "rows": 0}
+    assert cached_of(second) == {"squares": 20, "numbers": 18, "rows": 5}
+    assert first.xcom("squares") == second.xcom("squares") == [x * x for x in range(20)]
+    assert (first.xcom("numbers"), second.xcom("numbers")) == (list(range(18)), list(range(20)))
+
+
+def test_the_log_says_how_many_and_what_ran(runs: tuple[DagRun, DagRun]) -> None:
+    _, second = runs
+
+    assert "20 of 20 item(s) of squares were taken from the cache" in second.log("squares")
+    assert "squared" not in second.log("squares")
+    log = second.log("numbers")
+    assert "18 of 20 item(s) of numbers were taken from the cache" in log
+    assert [number for number in range(20) if f"read b'{number}\\n'" in log] == [18, 19]
+
+
+def test_cached_results_are_written_as_files_and_the_event_of_the_outlet_says_where(
+    airflow: AirflowStack, runs: tuple[DagRun, DagRun]
+) -> None:
+    for run in runs:
+        told = run.xcom("rows")
+        assert (told["rows"], told["items"], told["files"], told["format"]) == (5, 5, 1, "csv")
+        (file,) = airflow.tmp.glob(f"lithops-*/{told['path']}part-00000.csv")
+        assert file.read_text() == "x,half\n" + "".join(f"{x},{x / 2}\n" for x in range(5))
+    found = airflow.api.get("/assets/events", source_dag_id="cached", source_run_id=runs[1].run_id)
+    (event,) = found["asset_events"]
+    assert event["extra"]["lithops_results"] == runs[1].xcom("rows")
+
+
+@needs_airflow("3.2", "commands of providers")
+def test_the_command_line_tells_of_what_is_cached(airflow: AirflowStack, runs: tuple[DagRun, DagRun]) -> None:
+    listed = json.loads(airflow.cli("lithops", "cache", "list", "--output", "json"))
+    assert [row["items"] for row in listed if row["function"] == "numbers"] == [2, 18]
+    assert "of 0 run(s)" in airflow.cli("lithops", "cache", "clear", "--older-than", "30", "--yes")
