@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from lithops_provider.jobs.adapter.answers import report_answers
-from lithops_provider.jobs.adapter.archives import use_own_archive
-from lithops_provider.jobs.adapter.google import mend_tokens
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
 from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.queues import make_queue
+from lithops_provider.jobs.adapter.workarounds.answers import report_answers
+from lithops_provider.jobs.adapter.workarounds.archives import use_own_archive
+from lithops_provider.jobs.adapter.workarounds.google import mend_tokens
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.remote.results import job_prefix
 

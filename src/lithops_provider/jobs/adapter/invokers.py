@@ -17,7 +17,7 @@ from lithops.invokers import BatchInvoker, FaaSInvoker, _format_call_id
 from lithops.utils import iterchunks
 from lithops.version import __version__
 
-from lithops_provider.jobs.adapter.answers import AnswerError
+from lithops_provider.jobs.adapter.workarounds.answers import AnswerError
 from lithops_provider.jobs.errors import SubmitError
 
 #: Seconds for which a backend may refuse an invocation, or not be reached, before the submission fails.

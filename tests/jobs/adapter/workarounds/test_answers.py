@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.answers import CONNECTING, POSTING, AnswerError, _HTTPConnection, _post
 from lithops_provider.jobs.adapter.invokers import DetachedFaaSInvoker
+from lithops_provider.jobs.adapter.workarounds.answers import CONNECTING, POSTING, AnswerError, _HTTPConnection, _post
 from lithops_provider.jobs.errors import SubmitError
-from tests.jobs.adapter.sources import source_of
+from tests.jobs.adapter.workarounds.sources import source_of
 
 
 class _Answer(BaseHTTPRequestHandler):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.answers import POSTING
-from lithops_provider.jobs.adapter.google import TOKENS, mend_tokens
-from tests.jobs.adapter.sources import source_of
+from lithops_provider.jobs.adapter.workarounds.answers import POSTING
+from lithops_provider.jobs.adapter.workarounds.google import TOKENS, mend_tokens
+from tests.jobs.adapter.workarounds.sources import source_of
 
 
 @pytest.fixture
