@@ -29,6 +29,7 @@ from tests.backends.test_backends import done
 from tests.cli.test_runtimes import arguments
 from tools.waiting import HANGS
 
+pytestmark = pytest.mark.more_backends  # what make test needs of it is in test_openwhisk.py
 STAND_INS = [name for name, backend in BACKENDS.items() if issubclass(backend.needs[0], StandIn)]
 
 
@@ -41,7 +42,7 @@ def connected(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Conn
 def test_the_items_of_a_call_that_dies_are_run_again(connected: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
     # Who invokes a call without waiting for it learns nothing of its death, but that nothing more is heard of it. Its
     # items count as failed then, since they may still run.
-    monkeypatch.setattr(follower, "START_GRACE", 3.0)
+    monkeypatch.setattr(follower, "START_GRACE", 60.0)
     bound = bind_items(die_once, [0, 1, 2], {"mark": f"marks/{uuid.uuid4().hex}"})
     spec = make_spec("map", *bound, Options(batch_size=3, timeout=5))
     run = JobRun(connected.client(), spec, item_retries=1)
