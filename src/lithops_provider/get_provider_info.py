@@ -179,7 +179,14 @@ def _executor_options() -> dict[str, Any]:
             "holds in any case.",
         ),
         ("gather_seconds", "float", "0.2", None, "Seconds for which tasks are gathered that are sent as one job."),
-        ("poll_interval", "float", "1", None, "Seconds between looks at a job; twice that while nothing changes."),
+        (
+            "poll_interval",
+            "float",
+            None,
+            "5",
+            "Seconds between looks at a job; twice that while nothing changes. Empty: 1, and 0.1 on localhost, where a "
+            "look costs nothing.",
+        ),
         (
             "execution_api_server_url",
             "string",

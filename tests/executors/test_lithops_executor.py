@@ -15,6 +15,7 @@ from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors import LithopsExecutor, lithops_executor, sender
 from lithops_provider.executors.adoption import Orphan
+from lithops_provider.executors.records import PREFIX
 from lithops_provider.executors.reports import Report
 from lithops_provider.executors.settings import CallOptions, ExecutorSettings
 from lithops_provider.executors.workload import Workload
@@ -188,6 +189,7 @@ def test_the_loop_of_the_scheduler_waits_for_no_storage(
         return states == failed
 
     wait_until(beat, lambda: f"Only these have failed: {states}")
+    wait_until(lambda: not list(client.storage.list_keys(client.bucket, PREFIX)), lambda: "A record is left.")
     executor.end()
     assert {name for name, _ in by} >= {"put", "keys", "delete", "_connect", "load_orphans", "add_to_task_log"}
     assert [name for name, thread in by if thread is threading.main_thread()] == []

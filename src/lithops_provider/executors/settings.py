@@ -70,14 +70,14 @@ class ExecutorSettings:
     :param lithops_conn_id: the connection
     :param options: how calls run, unless a task's ``executor_config`` says otherwise
     :param gather_seconds: for how long tasks are gathered that go as one job
-    :param poll_interval: seconds between looks at a job
+    :param poll_interval: seconds between looks at a job; None for what suits the backend
     :param server: address of the Execution API as functions reach it; None for Airflow's own setting
     """
 
     lithops_conn_id: str = DEFAULT_CONN_ID
     options: CallOptions = CallOptions()
     gather_seconds: float = 0.2
-    poll_interval: float = 1.0
+    poll_interval: float | None = None
     server: str | None = None
 
     @classmethod
@@ -107,7 +107,7 @@ class ExecutorSettings:
                 timeout=option("task_timeout", _seconds("task_timeout"), known.options.timeout),
             ),
             gather_seconds=option("gather_seconds", _seconds("gather_seconds", least=0.0), known.gather_seconds),
-            poll_interval=option("poll_interval", _seconds("poll_interval"), known.poll_interval),
+            poll_interval=option("poll_interval", _seconds("poll_interval"), None),
             server=option("execution_api_server_url", _address, None),
         )
 

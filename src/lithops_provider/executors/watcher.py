@@ -16,11 +16,15 @@ from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient, LithopsJob, clean_job
 from lithops_provider.jobs.errors import LithopsJobError
 from lithops_provider.jobs.follow.follower import Follower
+from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.gather.call_ends import failure_of_call
 
 logger = logging.getLogger(__name__)
 
-
+#: Seconds between looks at a job if nothing else is set: of any backend, and of one on this machine, where a look costs
+#: nothing. Until a task is seen to be over it holds one of [core] parallelism.
+_INTERVAL = 1.0
+_INTERVAL_HERE = 0.1
 #: Seconds between looks at a job that another scheduler has sent, as long as none of its workloads was adopted; and for
 #: which it is kept once it is over. If that scheduler is alive, it has cleaned up by then.
 _FOREIGN_INTERVAL = 60.0
@@ -67,10 +71,11 @@ class Watcher:
     Follows jobs.
 
     :param reports: takes what becomes of their workloads
-    :param poll_interval: seconds between looks at a job; they become rarer while nothing changes
+    :param poll_interval: seconds between looks at a job, which become rarer while nothing changes; None for what suits
+        its backend
     """
 
-    def __init__(self, reports: Reports, poll_interval: float) -> None:
+    def __init__(self, reports: Reports, poll_interval: float | None) -> None:
         self._reports = reports
         self._poll_interval = poll_interval
         self._jobs: list[WatchedJob] = []
@@ -102,7 +107,8 @@ class Watcher:
         with self._lock:
             watched = next((one for one in self._jobs if one.job.executor_id == job.executor_id), None)
             if watched is None or interrupted:
-                follower = Follower(client, job, self._poll_interval, interrupted=interrupted)
+                interval = self._poll_interval or (_INTERVAL_HERE if is_local(job) else _INTERVAL)
+                follower = Follower(client, job, interval, interrupted=interrupted)
                 if watched is not None:
                     self._jobs.remove(watched)
                 watched = WatchedJob(job, client, follower, foreign, interrupted)

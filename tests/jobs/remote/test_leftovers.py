@@ -84,9 +84,12 @@ def test_a_call_does_not_wait_for_what_has_detached_itself(
     over = str(tmp_path / "the call is over")
 
     def run(x: int) -> int:
+        detached, tell = os.pipe()
         if os.fork() == 0:
             os.setsid()
+            os.write(tell, b"!")  # until then it belongs to the group, and ends with it
             linger(over)
+        os.read(detached, 1)
         if exits == "parent":
             os._exit(3)
         return x

@@ -32,7 +32,7 @@ def package_data(paths: Collection[str]) -> dict[str, str]:
     :param paths: the files and folders of the modules that travel
     :raises NotPortableError: there is too much, or a file can't be read; the message names it
     """
-    found = {folder: list(_data_files(folder)) for folder in sorted(paths) if _is_own_package(folder)}
+    found = {folder: list(data_files(folder)) for folder in sorted(paths) if _is_own_package(folder)}
     total = sum(size for files in found.values() for _, size in files)
     if total > MAX_PACKAGE_DATA:
         raise NotPortableError(_too_much(found, total))
@@ -49,7 +49,12 @@ def _is_own_package(path: str) -> bool:
     return os.path.isdir(path) and installed.isdisjoint(parents)
 
 
-def _data_files(folder: str) -> Iterator[tuple[Path, int]]:
+def data_files(folder: str) -> Iterator[tuple[Path, int]]:
+    """
+    Yields the data files of a package that travel with it, and the bytes of each, in the same order everywhere.
+
+    :param folder: of the package
+    """
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
         for name in sorted(files):

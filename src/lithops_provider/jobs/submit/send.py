@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lithops_provider.jobs.adapter.compute import CallBatch
+from lithops_provider.jobs.adapter.refusals import explain_refusals
 from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
@@ -94,7 +95,8 @@ def submit_round(
     :raises UnfitRuntimeError: the runtime lacks what they need; nothing was sent
     :raises SubmitError: the backend did not take them
     """
-    check_runtime(client, spec, runtime_memory or spec.options.runtime_memory)
+    with explain_refusals(client.backend):
+        check_runtime(client, spec, runtime_memory or spec.options.runtime_memory)
     planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
     if record is not None:
         record(planned.job)
@@ -102,7 +104,8 @@ def submit_round(
         lambda: client.put(planned.job.items_key(), frames.pack(itertools.chain.from_iterable(planned.blocks))),
         lambda: store_plan(client, planned.job, planned.calls, planned.runtime_memory),
     )
-    _send(client, planned, spec)
+    with explain_refusals(client.backend):
+        _send(client, planned, spec)
     return planned.job, planned.calls
 
 
@@ -198,8 +201,8 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
         "flush": FLUSH_SECONDS,
         "part_size": PART_SIZE,
         "output_limit": OUTPUT_LIMIT,
-        "once": client.compute.is_faas,
-        "marked": client.compute.is_faas or job.backend == "localhost",
+        "once": client.compute.may_repeat,
+        "marked": client.compute.may_repeat or job.backend == "localhost",
         "watched": job.backend != "localhost" or len(planned.calls) < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,24 +205,3 @@ def test_the_sweep_removes_old_entries_and_no_other(client: LithopsClient, tally
     assert clear_cache(client, 3_600) == 0
     assert clear_cache(client) == 1
     assert client.keys(client.bucket, f"{CACHE_PREFIX}/") == []
-
-
-def test_the_code_of_modules_that_travel_counts(
-    client: LithopsClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lithops_provider.jobs.submit.cache.digests import digest_function
-
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "cached_by_user.py").write_text("import cached_helper\n")
-    digests = []
-    for text in ("a = 1\n", "a = 2\n"):
-        (tmp_path / "cached_helper.py").write_text(text)
-
-        def function(x: int) -> int:
-            import cached_by_user
-
-            return x + int(cached_by_user.cached_helper.a)
-
-        digests.append(digest_function(make_spec("map", *bind_items(function, [1]), Options(cache=True))))
-
-    assert digests[0] != digests[1]

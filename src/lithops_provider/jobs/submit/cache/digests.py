@@ -6,6 +6,7 @@ that runs the same version of Python, and under every hash seed.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
+from lithops_provider.jobs.adapter.package_data import data_files
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.submit.digest import UndigestibleError, digest_items, digest_pickle
 
@@ -23,12 +25,14 @@ if TYPE_CHECKING:  # it imports cloudpickle, and who clears the cache needs none
 
 #: Bytes of an item's digest.
 SIZE = 16
+#: Endings of the names of modules that are a file each.
+_MODULE_FILES = (".py", ".so", ".pyd")
 
 
 def digest_function(spec: JobSpec) -> str:
     """
     Returns the digest of a job's function: of its code, of what it refers to, of the arguments that all items share,
-    of the source of the modules that travel with it, of ``cache_version`` and of the version of Python. It can be made
+    of the files of the modules that travel with it, of ``cache_version`` and of the version of Python. It can be made
     after a deferral, too, when nobody knows the modules of the items any more.
 
     :param spec: the job
@@ -48,7 +52,7 @@ def digest_function(spec: JobSpec) -> str:
 
 def digest_with_items(spec: JobSpec, function: str) -> str:
     """
-    Returns the digest under which a job's results are cached: of its function, and of the source of the modules that
+    Returns the digest under which a job's results are cached: of its function, and of the files of the modules that
     its items bring.
 
     :param spec: the job
@@ -85,23 +89,35 @@ def digest_arguments(spec: JobSpec) -> list[bytes]:
 
 def _sources(names: Iterable[str]) -> Iterator[str]:
     """
-    Yields the names and the digests of the source files of modules, and of those that they import. Installed packages
-    are left out: they are taken to stay the same.
+    Yields the names and the digests of the files of modules, and of those that they import. Installed packages are left
+    out: they are taken to stay the same.
+
+    :raises InvalidInputError: a file can't be read
     """
     roots = sorted({name.partition(".")[0] for name in names})
     seen = {*roots}
     while roots:
         root = roots.pop(0)
         for name, path in _files(root):
-            source = path.read_bytes()
-            yield f"{name} {hashlib.sha256(source).hexdigest()}"
-            new = sorted(_imported(source) - seen)
+            content = _read(path)
+            yield f"{name} {hashlib.sha256(content).hexdigest()}"
+            new = sorted(_imported(content) - seen) if name.endswith(".py") else []
             seen.update(new)
             roots += new
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            f"cache=True: the file {path} of a module that the function needs can't be read, so whether it is as in an "
+            f"earlier run can't be told: {error}. Make it readable, or set cache=False"
+        ) from error
+
+
 def _files(root: str) -> list[tuple[str, Path]]:
-    """Returns the source files of a module that isn't installed, by their names within it, in order."""
+    """Returns the files of a module that isn't installed, code and data, by their names within it, in order."""
     if root in sys.stdlib_module_names or root in (*NOT_IN_RUNTIME, "__main__"):
         return []
     try:
@@ -112,22 +128,23 @@ def _files(root: str) -> list[tuple[str, Path]]:
         return []
     installed = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
     folders = [Path(folder) for folder in spec.submodule_search_locations or []]
-    if not folders and spec.origin is not None and spec.origin.endswith(".py"):
-        return [] if spec.origin.startswith(installed) else [(root, Path(spec.origin))]
+    if not folders and spec.origin is not None and spec.origin.endswith(_MODULE_FILES):
+        return [] if spec.origin.startswith(installed) else [(Path(spec.origin).name, Path(spec.origin))]
     return [
         (path.relative_to(folder.parent).as_posix(), path)
         for folder in folders
         if not str(folder).startswith(installed)
-        for path in sorted(folder.rglob("*.py"))
+        for path in (*sorted(folder.rglob("*.py")), *(file for file, _ in data_files(str(folder))))
     ]
 
 
-def _imported(source: bytes) -> set[str]:
+@functools.lru_cache(maxsize=1_000)  # parsing takes long, and a job's function is digested before it and after it
+def _imported(source: bytes) -> frozenset[str]:
     """Returns the first names of the modules that a source file imports, wherever in it."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):
-        return set()
+        return frozenset()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    return {name.partition(".")[0] for name in names}
+    return frozenset(name.partition(".")[0] for name in names)
