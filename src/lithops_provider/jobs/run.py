@@ -85,6 +85,8 @@ class JobRun:
     #: Counts of the whole job at the last look.
     progress: Progress | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
+    #: The items of each call of the last round, if this process has sent it.
+    _plan: list[Sequence[int]] | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
         """
@@ -182,7 +184,7 @@ class JobRun:
         """
         number = len(self.job.rounds) - 1
         found = self._gather()
-        plan = load_plan(self.client, self.job) or [range(self.job.items)]
+        plan = self._plan or load_plan(self.client, self.job) or [range(self.job.items)]
         # Cached results are a round of their own. If this is it, its sender may have ended before it sent the rest.
         alone = number == 0 and self.job.rounds[0].items < self.job.items
         unrun = found.missing(range(self.job.items)) if alone else []
@@ -260,7 +262,9 @@ class JobRun:
     def _send(self, indices: Sequence[int] | None, batch_size: BatchSize | None) -> None:
         if self.cancelled:
             raise JobCancelledError("the job was cancelled before all of it was sent")
-        self.job, _ = submit_round(self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded)
+        self.job, self._plan = submit_round(
+            self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded
+        )
 
     def _recorded(self, job: LithopsJob) -> None:
         self.job = job  # set before anything is sent, so that `cancel` reaches all that will be

@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import frames
@@ -58,15 +59,19 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: Cal
     begin = time.monotonic()
     storage = own_storage(storage)
     batch = Batch(call, storage, settings, begin)
-    if batch.cancelled(begun=False):
-        return batch.summary()
-    if settings["marked"]:
-        batch.begin()
     first, last = call["span"]
-    data = storage.get_object(
-        settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
-    )
-    items = frames.ItemBlocks(frames.unpack(data), call["indices"])
+    with ThreadPoolExecutor(1) as pool:  # whose thread has ended before a process is forked
+        reading = pool.submit(
+            storage.get_object,
+            settings["bucket"],
+            settings["items_key"],
+            extra_get_args={"Range": f"bytes={first}-{last}"},
+        )
+        if batch.cancelled(begun=False):
+            return batch.summary()
+        if settings["marked"]:
+            batch.begin()
+        items = frames.ItemBlocks(frames.unpack(reading.result()), call["indices"])
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
     return batch.summary()
