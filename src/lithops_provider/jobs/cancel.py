@@ -15,6 +15,7 @@ from lithops_provider.jobs.clean import remove_job_file
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.owner import is_owner
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
+from lithops_provider.jobs.follow.states import STOP
 from lithops_provider.jobs.job import LithopsJob
 
 #: Content of a stop marker that only keeps further calls from beginning; those that have begun go on.
@@ -40,7 +41,7 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
         return False
     if owner is not None and not is_owner(client, job, owner):
         return False
-    client.put(job.stop_key(), b"stop")
+    client.put(job.stop_key(), STOP)
     if job.backend in STOPPING_BACKENDS:
         client.compute.stop(job.executor_id, job.job_ids[-1])
     if is_local(job):

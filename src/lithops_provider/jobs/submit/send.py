@@ -15,6 +15,7 @@ from lithops_provider.jobs.adapter.refusals import explain_refusals
 from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.states import STOP
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
@@ -175,7 +176,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
     try:
         client.compute.submit(batch)
     except BaseException:
-        client.put(job.stop_key(), b"stop")  # whatever of it was sent
+        client.put(job.stop_key(), STOP)  # whatever of it was sent
         raise
     client.put(job.sent_key(), b"")
     logger.info(
