@@ -14,6 +14,7 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import LithopsJobError
+from lithops_provider.jobs.remote.keys import STATUS, call_id
 from lithops_provider.jobs.submit.plan import load_memory
 from lithops_provider.jobs.view.prices import Price, estimate
 
@@ -131,7 +132,7 @@ def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
     """
     calls = job.rounds[-1].calls
     step = max(1, math.ceil(calls / _STATUSES))
-    keys = [f"{job.round_prefix()}/{call:05d}/status.json" for call in range(0, calls, step)]
+    keys = [f"{job.round_prefix()}/{call_id(call)}/{STATUS}" for call in range(0, calls, step)]
     try:
         with ThreadPoolExecutor(len(keys)) as pool:
             found_ones = pool.map(lambda key: client.get_json(job.bucket, key), keys)
