@@ -33,7 +33,15 @@ class Results:
 
     def markdown(self) -> str:
         """Return the tables."""
-        parts = [self._times(), self._layers(), self._deferred(), self._chains(), self._memory(), self._targets()]
+        parts = [
+            self._times(),
+            self._layers(),
+            self._deferred(),
+            self._chains(),
+            self._large(),
+            self._memory(),
+            self._targets(),
+        ]
         machines = {name: machine.summary(section["machine"]) for name, section in self.sections.items()}
         if len(set(machines.values())) == 1:
             parts.append(next(iter(machines.values())))
@@ -46,7 +54,7 @@ class Results:
         return [row for row in rows if row["median"]]
 
     def _times(self) -> str:
-        apart = ("_dicts", "chain_")
+        apart = ("_dicts", "chain_", "big_")
         rows = [row for row in self._rows() if not any(part in row["contender"] for part in apart)]
         sizes = sorted({row["items"] for row in rows if row["items"]})
         cells = {(row["contender"], row["items"]): seconds(row["median"]["task_seconds"]) for row in rows}
@@ -106,6 +114,15 @@ class Results:
                 median = row["median"]
                 cells = [f"{row['items']}", seconds(median["task_seconds"]), f"{median['database_bytes']:,.0f}"]
                 lines.append([LABELS[row["contender"]], *cells])
+        return table(lines)
+
+    def _large(self) -> str:
+        lines = [["large data", "items", "seconds", "largest process with functions, MB"]]
+        for row in self._rows():
+            if row["contender"].startswith("big_"):
+                peak = row["median"].get("function_peak_bytes")
+                cells = [f"{row['items']:,}", seconds(row["median"]["task_seconds"])]
+                lines.append([LABELS[row["contender"]], *cells, "" if peak is None else f"{peak / 1e6:.0f}"])
         return table(lines)
 
     def _memory(self) -> str:

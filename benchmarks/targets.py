@@ -35,19 +35,7 @@ def compute(sections: Sections) -> list[dict[str, Any]]:
     :param sections: see `benchmarks.report.Results`
     """
     found = []
-    for target in (
-        _expand,
-        *_MORE,
-        _batch_size_1,
-        _ray,
-        _dask,
-        _imports,
-        *_LAYERS,
-        _lag,
-        _noticed,
-        _requests,
-        *_MEMORY,
-    ):
+    for target in _TARGETS:
         try:
             found.append(asdict(target(sections)))
         except KeyError:  # not measured
@@ -78,6 +66,7 @@ def _more(name: str, ours: str, beside: str, limit: float) -> Callable[[Sections
 _MORE = (
     _more("100 items - an empty task", "map_100", "empty_0", 0.5),
     _more("100,000 items - an empty task", "map_100000", "empty_0", 1.2),
+    _more("100,000 cached items - an empty task", "map_cached_100000", "empty_0", 2),
     _more("1,000,000 items - a task that returns the same list", "map_1000000", "list_1000000", 5),
     _more("1,000,000 items, `get_result=False` - an empty task", "map_reference_1000000", "empty_0", 4),
 )
@@ -137,6 +126,20 @@ _LAYERS = (
         lambda usual: float(usual["network"]["clean_seconds"]),
     ),
 )
+
+
+def _tree(sections: Sections) -> Target:
+    peak = _median(sections, "usual", "big_tree_10000", "function_peak_bytes") / 1e6
+    name = "10,000 results of 100 KB in a tree, largest process with functions"
+    return Target(name, "at most 300 MB", peak, "MB", peak <= 300)
+
+
+def _words(name: str, shown: str) -> Callable[[Sections], Target]:
+    def target(sections: Sections) -> Target:
+        ratio = _median(sections, "peers", f"big_words_{name}_1000") / _median(sections, "peers", "big_words_1000")
+        return Target(f"words of 1 GB: {shown} / ours (start included)", "more than 1 x", ratio, "x", ratio > 1)
+
+    return target
 
 
 def _batch_size_1(sections: Sections) -> Target:
@@ -225,4 +228,20 @@ _MEMORY = (
         "function_peak_bytes",
     ),
     _memory("plain Lithops, one call an item (100,000 ints)", "map_100000", "lithops_1_100000", section="long"),
+)
+_TARGETS: tuple[Callable[[Sections], Target], ...] = (
+    _expand,
+    *_MORE,
+    _batch_size_1,
+    _ray,
+    _dask,
+    _imports,
+    *_LAYERS,
+    _lag,
+    _noticed,
+    _requests,
+    _tree,
+    _words("dask", "Dask"),
+    _words("ray", "Ray Data"),
+    *_MEMORY,
 )

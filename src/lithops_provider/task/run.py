@@ -314,8 +314,12 @@ class TaskRun:
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.client import LithopsClient
+        from lithops_provider.jobs.config.environments import use_requirements
 
-        return LithopsClient(LithopsHook.from_settings(self.connection).get_config())
+        config = LithopsHook.from_settings(self.connection).get_config()
+        if requirements := self.settings["requirements"]:
+            use_requirements(config, requirements)
+        return LithopsClient(config)
 
     def _run(self, client: LithopsClient, phase: Phase, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun
