@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
+from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobCancelledError, LithopsJobError
-from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
+from lithops_provider.jobs.follow.follower import Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.follow.states import STOPPED, RoundEnd, RunState
@@ -25,6 +25,7 @@ from lithops_provider.jobs.gather.failures import failure_message, is_final, loa
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import BEGIN_NOTHING, LOST
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize

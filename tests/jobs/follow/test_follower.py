@@ -13,7 +13,7 @@ import pytest
 
 from lithops_provider.jobs.adapter import localhost
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
+from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError, StorageUnavailableError
 from lithops_provider.jobs.follow import follower as module
@@ -22,6 +22,7 @@ from lithops_provider.jobs.follow.follower import Follower, Progress, follow, re
 from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
 from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import BEGIN_NOTHING
 from lithops_provider.jobs.remote.parts import PartName, part_key
 from lithops_provider.jobs.submit import send
 from lithops_provider.jobs.wait import look_at_job

@@ -1,6 +1,7 @@
 """
-Follows a job by listing its objects: each poll is one LIST, however many calls there are, and no object is read
-but the marker of a round that was stopped. `JobRun`, wait.py and the trigger use it; the page reads states of calls by `read_calls`.
+Follows a job by listing its objects: each poll is one LIST, however many calls there are, and no object is read but the
+marker of a round that was stopped. `JobRun`, wait.py and the trigger use it; the page reads states of calls by
+`read_calls`.
 
 Lithops's own `wait` isn't used: it cancels the alarm of Airflow's timeouts, drops results that are None, and can hang.
 """
@@ -14,15 +15,10 @@ from dataclasses import dataclass, field
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobTimeoutError
 from lithops_provider.jobs.follow.processes import runner_is_gone
-from lithops_provider.jobs.follow.states import STOP, STOPPED, RoundEnd
+from lithops_provider.jobs.follow.states import STOPPED, RoundEnd
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import LOST, STATUS, STOP_ALL
 from lithops_provider.jobs.remote.parts import parse_part_name
-
-#: Name of the object that Lithops writes when a call ends (lithops.storage.utils).
-_STATUS_NAME = "status.json"
-
-#: Stands in keys where otherwise a call's id is: below it, `JobRun` stores failures of items whose call can't report.
-LOST = "lost"
 
 #: If nothing changes for the timeout of an item and so many seconds more, in which a backend may still be starting
 #: calls, the round is given up.
@@ -101,7 +97,7 @@ def read_calls(keys: list[str], prefix: str) -> dict[str, CallState]:
             continue
         state = calls.setdefault(call_id, CallState())
         state.started = True
-        if name == _STATUS_NAME:
+        if name == STATUS:
             state.ended = True
         elif (part := parse_part_name(name)) is not None:
             state.parts.append(key)
@@ -169,7 +165,7 @@ class Follower:
     def _is_stopped(self, keys: list[str]) -> bool:
         """Tells whether somebody has stopped the round. A marker that only keeps calls from beginning doesn't."""
         key = self.job.stop_key()
-        return key in keys and self.client.get(self.job.bucket, key) == STOP
+        return key in keys and self.client.get(self.job.bucket, key) == STOP_ALL
 
     def _progress(self) -> Progress:
         states = self.calls.values()

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: Content of the marker that stops a round.
-STOP = b"stop"
 #: Why calls are given up that don't report after their round was stopped.
 STOPPED = "the job was cancelled"
 
