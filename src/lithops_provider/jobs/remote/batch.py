@@ -24,9 +24,9 @@ from . import frames
 from .isolation import callers_pipes, end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
 from .items import CallSettings, ItemRunner
+from .keys import BEGIN_NOTHING, BEGUN
 from .parts import PartBuilder, PartName, part_key
 from .reports import LOAD_FAILURE, LOADED, SUCCESS, WROTE, Message
-from .results import BEGUN
 from .storages import own_storage
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ _LAST_BEGIN = (10.0, 0.2)
 _LAST_END = (5.0, 0.1)
 #: Seconds to wait before trying again to store outcomes.
 _STORE_DELAYS = (0.5, 2.0, 8.0)
-#: What the stop marker holds if calls that have begun may go on (lithops_provider.jobs.cancel, which isn't here).
-_BEGIN_NOTHING = b"begin nothing"
 
 
 def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: CallSettings) -> dict[str, Any]:
@@ -114,7 +112,7 @@ class Batch:
         """
         with contextlib.suppress(Exception):
             marker = self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
-            self.stopped = not begun or marker != _BEGIN_NOTHING
+            self.stopped = not begun or marker != BEGIN_NOTHING
         return self.stopped
 
     def begin(self) -> None:
