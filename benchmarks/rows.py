@@ -81,6 +81,8 @@ def usual(quick: bool) -> list[Row]:
             listed(100),
             referred(100),
             referred(100, generator=True),
+            cached(100),
+            *trees(300),
         ]
     return [
         mapped(100),
@@ -110,6 +112,8 @@ def usual(quick: bool) -> list[Row]:
         referred(10_000_000),
         referred(10_000_000, generator=True),
         *chains(),
+        cached(100_000),
+        *trees(10_000),
     ]
 
 
