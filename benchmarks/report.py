@@ -33,7 +33,7 @@ class Results:
 
     def markdown(self) -> str:
         """Return the tables."""
-        parts = [self._times(), self._deferred(), self._chains(), self._memory(), self._targets()]
+        parts = [self._times(), self._deferred(), self._chains(), self._starts(), self._memory(), self._targets()]
         machines = {name: machine.summary(section["machine"]) for name, section in self.sections.items()}
         if len(set(machines.values())) == 1:
             parts.append(next(iter(machines.values())))
@@ -86,6 +86,13 @@ class Results:
                 median = row["median"]
                 cells = [f"{row['items']}", seconds(median["task_seconds"]), f"{median['database_bytes']:,.0f}"]
                 lines.append([LABELS[row["contender"]], *cells])
+        return table(lines)
+
+    def _starts(self) -> str:
+        lines = [["tasks of Airflow", "tasks", "from queued to running, median"]]
+        for row in self._rows():
+            if row["contender"] in ("expand", "executed"):
+                lines.append([LABELS[row["contender"]], f"{row['items']}", seconds(row["median"]["start_seconds"])])
         return table(lines)
 
     def _memory(self) -> str:

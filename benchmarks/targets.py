@@ -35,7 +35,19 @@ def compute(sections: Sections) -> list[dict[str, Any]]:
     :param sections: see `benchmarks.report.Results`
     """
     found = []
-    for target in (_expand, _empty, _batch_size_1, _ray, _dask, _imports, _lag, _noticed, _requests, *_MEMORY):
+    for target in (
+        _expand,
+        _executed,
+        _empty,
+        _batch_size_1,
+        _ray,
+        _dask,
+        _imports,
+        _lag,
+        _noticed,
+        _requests,
+        *_MEMORY,
+    ):
         try:
             found.append(asdict(target(sections)))
         except KeyError:  # not measured
@@ -51,6 +63,11 @@ def _expand(sections: Sections) -> Target:
     ours = _median(sections, "usual", "map_100000") / 100_000
     ratio = _median(sections, "usual", "expand_100") / 100 / ours
     return Target("an item of `.expand` (100) / one of ours (100,000)", "at least 1,000 x", ratio, "x", ratio >= 1000)
+
+
+def _executed(sections: Sections) -> Target:
+    ratio = _median(sections, "usual", "executed_100") / _median(sections, "usual", "expand_100")
+    return Target("100 tasks: LithopsExecutor / LocalExecutor", "at most 1.5 x", ratio, "x", ratio <= 1.5)
 
 
 def _empty(sections: Sections) -> Target:
