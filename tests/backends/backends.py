@@ -23,7 +23,7 @@ from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
 from tests.backends.seaweedfs import SeaweedFS
 from tests.backends.server import Server
-from tests.backends.standin import OpenWhisk
+from tests.backends.standin import Google, Ibm, Knative, Kubernetes, OpenWhisk, StandIn
 from tests.backends.swift_server import Swift
 
 S = TypeVar("S", bound=Server)
@@ -128,6 +128,19 @@ def _singularity(servers: Servers) -> Extra:
 
 
 _WRONG_SECRET = {"secret_access_key": "s3cret-that-is-wrong"}
+
+
+def _stand_in(backend: str, kind: type[StandIn], *, more: bool = False) -> Backend:
+    return Backend(
+        uses={"backend": backend, "storage": "minio", "monitoring": "storage"},
+        needs=(kind, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), **servers.get(kind).config()},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: servers.get(kind).clients_environment(),
+        more=more,
+    )
+
 
 BACKENDS = {
     "redis": Backend(
@@ -234,14 +247,13 @@ BACKENDS = {
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
         prepare=lambda servers, patch: aws_lambda.prepare_client(servers.get(Ministack), patch),
     ),
-    "openwhisk": Backend(
-        uses={"backend": "openwhisk", "storage": "minio", "monitoring": "storage"},
-        needs=(OpenWhisk, SeaweedFS),
-        sections=lambda servers: {**_minio(servers), "openwhisk": servers.get(OpenWhisk).config()},
-        wrong={"minio": _WRONG_SECRET},
-        refusal="403",
-        env=lambda servers: servers.get(OpenWhisk).clients_environment(),
-    ),
+    "openwhisk": _stand_in("openwhisk", OpenWhisk),
+    "knative": _stand_in("knative", Knative, more=True),
+    "gcp_cloudrun": _stand_in("gcp_cloudrun", Google, more=True),
+    "k8s": _stand_in("k8s", Kubernetes, more=True),
+    "ibm_cf": _stand_in("ibm_cf", Ibm, more=True),
+    "code_engine": _stand_in("code_engine", Ibm, more=True),
+    "gcp_functions": _stand_in("gcp_functions", Google, more=True),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},
         needs=(Ministack, Redis),

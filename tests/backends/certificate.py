@@ -1,9 +1,10 @@
-"""A certificate for 127.0.0.1, for servers whose clients insist on TLS."""
+"""A certificate for 127.0.0.1 and other names, for servers whose clients insist on TLS."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -19,13 +20,15 @@ class Certificate:
     A certificate that is signed by itself: who trusts the file `path` trusts the server.
 
     :param folder: where it is written to
+    :param hosts: names of hosts that it is for beside 127.0.0.1
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hosts: Iterable[str] = ()) -> None:
         self.path = folder / "certificate.pem"
         self.key_path = folder / "key.pem"
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
         now = datetime.datetime.now(datetime.timezone.utc)
         certificate = (
             x509.CertificateBuilder()
@@ -35,7 +38,7 @@ class Certificate:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _DAY)
             .not_valid_after(now + _DAY)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+            .add_extension(x509.SubjectAlternativeName(names), False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
             .sign(key, hashes.SHA256())
         )

@@ -8,6 +8,7 @@ import pytest
 
 from lithops_provider.cli import commands
 from lithops_provider.cli.lookup import FoundJob, find_job
+from lithops_provider.cli.wrappers import confirm
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.status.records import TaskKey, TaskRecord
@@ -32,10 +33,10 @@ def test_errors_are_a_line() -> None:
 def test_what_deletes_asks_first(monkeypatch: pytest.MonkeyPatch, answer: str, goes_on: bool) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     if goes_on:
-        commands._confirm(Namespace(yes=False), "Sure?")
+        confirm(Namespace(yes=False), "Sure?")
     else:
         with pytest.raises(SystemExit, match="Nothing was done"):
-            commands._confirm(Namespace(yes=False), "Sure?")
+            confirm(Namespace(yes=False), "Sure?")
 
 
 @dataclass(frozen=True)

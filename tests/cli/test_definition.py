@@ -4,7 +4,7 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.providers_manager import ProvidersManager
 
-from lithops_provider.cli import commands
+from lithops_provider.cli import commands, runtimes
 from lithops_provider.cli.definition import get_lithops_cli_commands
 from tests.airflow_version import needs_airflow
 from tests.fresh import run_after_airflow
@@ -21,6 +21,24 @@ def test_airflow_parses_the_commands(line: str) -> None:
     args = get_parser().parse_args(["lithops", "jobs", *line.split()])
 
     assert callable(getattr(commands, args.func.__name__))
+
+
+@FOUND
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list",
+        "show an-image --memory 512",
+        "build an-image -f Dockerfile --option=--no-cache",
+        "deploy --timeout 60",
+        "delete an-image -y",
+        "check --conn-id elsewhere --wait 20",
+    ],
+)
+def test_airflow_parses_the_commands_for_runtimes(line: str) -> None:
+    args = get_parser().parse_args(["lithops", "runtimes", *line.split()])
+
+    assert callable(getattr(runtimes, args.func.__name__))
 
 
 @FOUND

@@ -5,19 +5,16 @@ Airflow's command line may read its database anyway.
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.utils import cli as cli_utils
-from airflow.utils.cli import suppress_logs_and_warning
-from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from airflow.utils.session import create_session
 
 from lithops_provider.cli.lookup import find_job
 from lithops_provider.cli.output import plain_text, show_fields, show_rows
+from lithops_provider.cli.wrappers import command, confirm, noted
 from lithops_provider.connection.settings import ConnectionSettings
-from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
+from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.status import answers
 from lithops_provider.status.records import recent_tasks
 from lithops_provider.status.settings import task_settings
@@ -25,32 +22,9 @@ from lithops_provider.status.storage import connect
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
-
-    Command = Callable[[Namespace], None]
 
 
-def _command(function: Command) -> Command:
-    """Ends a command with one line where its input or the storage is at fault."""
-
-    @functools.wraps(function)
-    def run(args: Namespace) -> None:
-        try:
-            function(args)
-        except LithopsJobError as error:
-            raise SystemExit(plain_text(str(error))) from None
-
-    wrapped: Command = suppress_logs_and_warning(providers_configuration_loaded(run))
-    return wrapped
-
-
-def _noted(function: Command) -> Command:
-    """Has Airflow note in its audit log who did it."""
-    wrapped: Command = cli_utils.action_cli(function)
-    return wrapped
-
-
-@_command
+@command
 def list_(args: Namespace) -> None:
     """Lists jobs, from the database alone."""
     with create_session() as session:
@@ -76,7 +50,7 @@ def list_(args: Namespace) -> None:
     show_rows(rows, args.output)
 
 
-@_command
+@command
 def show_(args: Namespace) -> None:
     """Shows how far a job is."""
     found = find_job(args.job)
@@ -92,7 +66,7 @@ def show_(args: Namespace) -> None:
     show_fields(fields, args.output)
 
 
-@_command
+@command
 def items_(args: Namespace) -> None:
     """Lists items."""
     _, snapshot = find_job(args.job).look()
@@ -108,7 +82,7 @@ def items_(args: Namespace) -> None:
     show_rows(answer["rows"], args.output)
 
 
-@_command
+@command
 def failures_(args: Namespace) -> None:
     """Shows why items failed: their failures by type and place, with a traceback of each."""
     found = find_job(args.job)
@@ -130,7 +104,7 @@ def failures_(args: Namespace) -> None:
     print(plain_text("\n".join(filter(None, lines))))  # noqa: T201
 
 
-@_command
+@command
 def logs_(args: Namespace) -> None:
     """Shows what an item and its call have said, try by try."""
     found = find_job(args.job)
@@ -157,20 +131,20 @@ def _said(entry: dict[str, Any]) -> list[tuple[str, str]]:
     return [("Output", entry["output"]), ("Failure", traceback), ("Log of the call", entry["log"])]
 
 
-@_noted
-@_command
+@noted
+@command
 def cancel_(args: Namespace) -> None:
     """Stops a job."""
     from lithops_provider.jobs.cancel import cancel_job
 
     found = find_job(args.job)
-    _confirm(args, f"Stop job {found.job.executor_id} of task {found.record.key.task_id}?")
+    confirm(args, f"Stop job {found.job.executor_id} of task {found.record.key.task_id}?")
     cancel_job(found.client(), found.job)
     print(f"Job {found.job.executor_id} was told to stop.")  # noqa: T201
 
 
-@_noted
-@_command
+@noted
+@command
 def clean_(args: Namespace) -> None:
     """Deletes the data of a job, or of old ones."""
     from lithops_provider.jobs.clean import clean_job, clean_older_than
@@ -180,19 +154,19 @@ def clean_(args: Namespace) -> None:
     if args.job is None:
         client = connect(ConnectionSettings(args.conn_id))
         where = f"{client.storage_backend}://{client.bucket}"
-        _confirm(args, f"Delete the data of all jobs in {where} that were sent over {args.older_than:g} days ago?")
+        confirm(args, f"Delete the data of all jobs in {where} that were sent over {args.older_than:g} days ago?")
         jobs = clean_older_than(client, args.older_than * 86_400)
         print(f"Deleted the data of {jobs} job(s).")  # noqa: T201
         return
     found = find_job(args.job)
     job = found.job
     found.record.check_cleanable(job)
-    _confirm(args, f"Delete the data of job {job.executor_id}, its results included?")
+    confirm(args, f"Delete the data of job {job.executor_id}, its results included?")
     objects = clean_job(found.client(), job)
     print(f"Deleted {objects} object(s) of job {job.executor_id}.")  # noqa: T201
 
 
-@_command
+@command
 def cache_list_(args: Namespace) -> None:
     """Lists the entries of the cache."""
     from lithops_provider.jobs.submit.cache.entries import list_entries, read_indexes
@@ -205,18 +179,18 @@ def cache_list_(args: Namespace) -> None:
     show_rows(rows, args.output)
 
 
-@_noted
-@_command
+@noted
+@command
 def cache_clear_(args: Namespace) -> None:
     """Deletes entries of the cache."""
     from lithops_provider.jobs.submit.cache.entries import clear_cache
 
     client = connect(ConnectionSettings(args.conn_id))
-    _confirm(args, f"Delete the cached results in {client.storage_backend}://{client.bucket}?")
+    confirm(args, f"Delete the cached results in {client.storage_backend}://{client.bucket}?")
     print(f"Deleted the cached results of {clear_cache(client, args.older_than * 86_400)} run(s).")  # noqa: T201
 
 
-@_command
+@command
 def executor_status_(args: Namespace) -> None:
     """Lists the calls of the LithopsExecutor."""
     from lithops_provider.executors.settings import SECTION, ExecutorSettings
@@ -224,14 +198,3 @@ def executor_status_(args: Namespace) -> None:
 
     settings = ExecutorSettings.read(lambda name: conf.get(SECTION, name, fallback=None))
     show_rows(calls_under_way(connect(settings.connection(settings.options))), args.output)
-
-
-def _confirm(args: Namespace, question: str) -> None:
-    if args.yes:
-        return
-    try:
-        answer = input(f"{question} (y/N): ")
-    except EOFError:  # nobody is there to answer
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise SystemExit("Nothing was done; --yes does it without asking.")

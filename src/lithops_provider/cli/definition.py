@@ -66,6 +66,27 @@ _OLD_CACHE = Arg(
     default=0.0,
 )
 
+_RUNTIME = Arg(("runtime",), metavar="RUNTIME", nargs="?", help="Its name; the configured one by default")
+_OF_RUNTIME = Arg(("runtime",), metavar="RUNTIME", help="Its name")
+_RUNTIME_CONN_ID = Arg(("--conn-id",), help="The connection of the backend", default="lithops_default")
+_MEMORY = Arg(("--memory",), metavar="MB", help="Its memory", type=positive_int(allow_zero=False))
+_TIMEOUT = Arg(("--timeout",), metavar="SECONDS", help="What a call has", type=positive_int(allow_zero=False))
+_WAIT = Arg(
+    ("--wait",),
+    metavar="SECONDS",
+    help="For the call to come back in",
+    type=positive_int(allow_zero=False),
+    default=300,
+)
+_LITHOPS_VERSION = Arg(("--lithops-version",), metavar="VERSION", help="Only those with this version of Lithops")
+_FILE = Arg(("-f", "--file"), help="A Dockerfile or a list of requirements, depending on the backend")
+_OPTION = Arg(
+    ("--option",),
+    metavar="TEXT",
+    action="append",
+    help="For what builds it; may be given several times, as --option=TEXT",
+)
+
 
 def get_lithops_cli_commands() -> list[CLICommand]:
     """Returns the commands, for Airflow."""
@@ -107,10 +128,36 @@ def get_lithops_cli_commands() -> list[CLICommand]:
             help="Look after Lithops jobs",
             subcommands=(
                 GroupCommand(name="jobs", help="Look after the jobs of tasks", subcommands=jobs),
+                GroupCommand(
+                    name="runtimes", help="Look after what functions run in on a backend", subcommands=_runtimes()
+                ),
                 GroupCommand(name="cache", help="Look after cached results", subcommands=cache),
                 GroupCommand(name="executor", help="Look after the LithopsExecutor", subcommands=executor),
             ),
         )
+    ]
+
+
+def _runtimes() -> list[ActionCommand]:
+    where = (_RUNTIME_CONN_ID, ARG_OUTPUT)
+    return [
+        _command("list", "List the runtimes that are deployed", _RUNTIME, *where, module="runtimes"),
+        _command("show", "Show what a runtime has", _RUNTIME, _MEMORY, *where, module="runtimes"),
+        _command("build", "Build a runtime here", _OF_RUNTIME, _FILE, _OPTION, _RUNTIME_CONN_ID, module="runtimes"),
+        _command("deploy", "Deploy a runtime", _RUNTIME, _MEMORY, _TIMEOUT, _RUNTIME_CONN_ID, module="runtimes"),
+        _command(
+            "delete",
+            "Delete a runtime that is deployed",
+            _OF_RUNTIME,
+            _MEMORY,
+            _LITHOPS_VERSION,
+            _RUNTIME_CONN_ID,
+            ARG_YES,
+            module="runtimes",
+        ),
+        _command(
+            "check", "Run a function that says what there is", _RUNTIME, _MEMORY, _WAIT, *where, module="runtimes"
+        ),
     ]
 
 
@@ -119,6 +166,8 @@ def _limit(default: int) -> Arg:
     return Arg(("--limit",), help=text, type=positive_int(allow_zero=False), default=default)
 
 
-def _command(name: str, text: str, *arguments: Arg, function: str | None = None) -> ActionCommand:
-    loaded = lazy_load_command(f"lithops_provider.cli.commands.{function or name}_")
+def _command(
+    name: str, text: str, *arguments: Arg, function: str | None = None, module: str = "commands"
+) -> ActionCommand:
+    loaded = lazy_load_command(f"lithops_provider.cli.{module}.{function or name}_")
     return ActionCommand(name=name, help=text, func=loaded, args=(*arguments, ARG_VERBOSE))

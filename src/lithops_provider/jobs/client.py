@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from lithops_provider.jobs.adapter import compute as lithops_api
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.queues import delete_queue
+from lithops_provider.jobs.adapter.refusals import explain_refusals
 from lithops_provider.jobs.adapter.time_limit import within
 from lithops_provider.jobs.errors import (
     ConfigurationError,
@@ -78,7 +79,8 @@ class LithopsClient:
         """The compute backend."""
         name = self.config["lithops"]["backend"]
         try:
-            return lithops_api.Compute(self.config, self._internal_storage)
+            with explain_refusals(name):
+                return lithops_api.Compute(self.config, self._internal_storage)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"the compute backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "

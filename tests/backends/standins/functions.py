@@ -7,6 +7,7 @@ each call would take half a second of each.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ class _Refuse:
             raise ModuleNotFoundError(f"the runtime has no module {name!r}", name=name)
 
 
-def become_runtime() -> None:
-    """Loads what every call needs, and forgets this project, so that nothing of it can be imported from now on."""
-    import cloudpickle  # noqa: F401
-    import lithops.storage.backends.minio
-    import lithops.worker  # noqa: F401
+def become_runtime(modules: Iterable[str] = ()) -> None:
+    """
+    Loads what every call needs, and forgets this project, so that nothing of it can be imported from now on.
+
+    :param modules: what else to load
+    """
+    for name in ("cloudpickle", "lithops.storage.backends.minio", "lithops.worker", *modules):
+        importlib.import_module(name)
 
     root = os.environ.pop("PYTHONPATH")
     sys.path[:] = [path for path in sys.path if path not in ("", root)]
@@ -58,6 +62,7 @@ def run(
     pid = os.fork()
     if pid == 0:
         _run(function, folder, environment, megabytes)
+    (folder / "pid").write_text(str(pid))
     give_up = time.monotonic() + seconds
     while os.waitpid(pid, os.WNOHANG) == (0, 0):
         if time.monotonic() > give_up:
@@ -70,6 +75,17 @@ def run(
     return json.loads(result.read_text()) if result.exists() else None
 
 
+def stop(folder: Path) -> None:
+    """
+    Ends all calls that have their folder below this one.
+
+    :param folder: from where to look for them
+    """
+    for file in folder.rglob("pid"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(file.read_text()), signal.SIGKILL)
+
+
 def _run(function: Callable[[], Any], folder: Path, environment: Mapping[str, str], megabytes: int) -> None:
     """Is the process of a call."""
     try:
@@ -79,7 +95,8 @@ def _run(function: Callable[[], Any], folder: Path, environment: Mapping[str, st
             os.dup2(log, descriptor)
         os.environ.update(environment)
         os.chdir(folder)
-        resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+        limit = _data_size() + (megabytes << 20)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         from lithops.worker import handler, utils
 
         # In a cloud, each has a disk of its own.
@@ -93,3 +110,9 @@ def _run(function: Callable[[], Any], folder: Path, environment: Mapping[str, st
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _data_size() -> int:
+    """Returns the bytes of data that this process shares with the stand-in, which are not its own."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmData:")]
+    return int(line.split()[1]) << 10

@@ -1,7 +1,6 @@
 """
 Apache OpenWhisk: packages, actions and activations, as its REST interface has them. An action is the zip file that
-Lithops uploads; its ``__main__.py`` is run in the process of each activation. IBM's Cloud Functions are the same, with
-tokens of IBM's in the place of a key.
+Lithops uploads; its ``__main__.py`` is run in the process of each activation.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ class OpenWhisk(Handler):
 
     def handle_request(self, path: list[str], query: dict[str, str], content: Any) -> tuple[int, Any]:
         """Answers ``/api/v1/namespaces/<namespace>/<kind>/...``."""
-        if self.headers.get("Authorization") != os.environ["STANDIN_AUTHORIZATION"]:
-            raise RefusalError(401, "The supplied authentication is invalid")
+        self.check_authorization()
         namespace, kind, *names = path[3:]
         folder = self.server.folder / namespace / kind / "/".join(names)
         handle = {
@@ -47,6 +45,11 @@ class OpenWhisk(Handler):
         if (self.command, kind) == ("POST", "actions"):
             return self._activate(folder, content, blocking=query.get("blocking") == "true")
         return 200, handle[self.command, kind]()
+
+    def check_authorization(self) -> None:
+        """Refuses whoever has not the right key."""
+        if self.headers.get("Authorization") != os.environ["STANDIN_AUTHORIZATION"]:
+            raise RefusalError(401, "The supplied authentication is invalid")
 
     def _put_package(self, folder: Path) -> dict[str, Any]:
         if folder.exists():

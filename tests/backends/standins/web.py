@@ -1,16 +1,26 @@
-"""What the stand-ins of services on the web are made of: a server with TLS that handles each request in a fork."""
+"""
+What the stand-ins of services on the web are made of: a server that handles each request in a fork, with TLS for
+clients that begin with it. It is a proxy, too: clients that know the names of a cloud's hosts by heart reach them
+through the environment variable HTTPS_PROXY, and find the stand-in there.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import socket
 import socketserver
 import ssl
 import sys
+import time
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
+
+#: The first byte of a client that speaks TLS.
+_TLS_HANDSHAKE = b"\x16"
 
 
 class RefusalError(Exception):
@@ -34,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
 
     server: StandIn
     afterwards: Callable[[], Any] | None = None
+    #: What the runtimes of its functions have loaded beside Lithops.
+    modules: ClassVar[tuple[str, ...]] = ()
 
     def handle_request(self, path: list[str], query: dict[str, str], content: Any) -> tuple[int, Any]:
         """
@@ -41,9 +53,20 @@ class Handler(BaseHTTPRequestHandler):
 
         :param path: its path, cut at the slashes
         :param query: its query
-        :param content: its JSON
+        :param content: its JSON; a text if it is none
         """
         raise NotImplementedError
+
+    @property
+    def host(self) -> str:
+        """The host that the client believes to talk to."""
+        return str(self.headers["Host"]).partition(":")[0]
+
+    def do_CONNECT(self) -> None:
+        """Is the host that the client wants the proxy to connect it with."""
+        self.send_response(200)
+        self.end_headers()
+        self.server.finish_request(self.connection, self.client_address)
 
     def _handle(self) -> None:
         url = urlsplit(self.path)
@@ -52,13 +75,13 @@ class Handler(BaseHTTPRequestHandler):
             if url.path == "/up":
                 status, answer = 200, {}
             else:
-                content = json.loads(data) if data else None
+                content = _parse(data)
                 status, answer = self.handle_request(
                     url.path.strip("/").split("/"), dict(parse_qsl(url.query)), content
                 )
         except RefusalError as refusal:
-            status, answer = refusal.status, {"error": str(refusal), "message": str(refusal)}
-        sent = json.dumps(answer).encode()
+            status, answer = refusal.status, {"error": str(refusal), "message": str(refusal), "code": refusal.status}
+        sent = json.dumps(answer).encode() + b"\n"  # by which Kubernetes divides the events of a watch
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(sent)))
@@ -71,6 +94,27 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _handle  # noqa: N815 - the names that the base class wants
 
 
+def make_token(signature: str) -> str:
+    """
+    Returns a token as clients want them, who look at when it ends.
+
+    :param signature: by which it is known again
+    """
+    now = int(time.time())
+    parts = [{"alg": "RS256", "typ": "JWT"}, {"iat": now, "exp": now + 3600}]
+    return ".".join(
+        [*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), signature]
+    )
+
+
+def _parse(data: bytes) -> Any:
+    """Returns the content of a request: most is JSON, whatever its header says."""
+    try:
+        return json.loads(data) if data else None
+    except ValueError:
+        return data.decode()
+
+
 class StandIn(socketserver.ForkingMixIn, HTTPServer):
     """
     Serves on loopback.
@@ -78,7 +122,7 @@ class StandIn(socketserver.ForkingMixIn, HTTPServer):
     :param handler: of requests
     :param port: to listen at
     :param folder: where it keeps everything, since each request is handled in a fork
-    :param certificate: files of the server's certificate and its key; none for no TLS
+    :param certificate: files of the server's certificate and its key
     """
 
     max_children = 1000
@@ -87,14 +131,12 @@ class StandIn(socketserver.ForkingMixIn, HTTPServer):
     def __init__(self, handler: type[Handler], port: int, folder: Path, certificate: Sequence[str]) -> None:
         super().__init__(("127.0.0.1", port), handler)
         self.folder = folder
-        self._context: ssl.SSLContext | None = None
-        if certificate:
-            self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            self._context.load_cert_chain(*certificate)
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(*certificate)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Handles a request, in a fork."""
-        if self._context is not None:
+        if request.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE:
             request = self._context.wrap_socket(request, server_side=True)
         super().finish_request(request, client_address)
 
@@ -110,5 +152,5 @@ def serve(handler: type[Handler]) -> None:
 
     port, folder, *certificate = sys.argv[1:]
     server = StandIn(handler, int(port), Path(folder), certificate)
-    become_runtime()
+    become_runtime(handler.modules)
     server.serve_forever(poll_interval=0.05)

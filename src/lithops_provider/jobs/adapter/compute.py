@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from lithops_provider.jobs.adapter.archives import use_own_archive
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
 from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.queues import make_queue
+from lithops_provider.jobs.adapter.time_limit import at_once
+from lithops_provider.jobs.adapter.workarounds.answers import report_answers
+from lithops_provider.jobs.adapter.workarounds.archives import use_own_archive
+from lithops_provider.jobs.adapter.workarounds.google import mend_tokens
 from lithops_provider.jobs.errors import SubmitError
-from lithops_provider.jobs.remote.results import job_prefix
+from lithops_provider.jobs.remote.keys import FUNCTION, job_prefix
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.adapter.fork_server import ForkServer
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 #: Calls to plan for each process of the localhost backend. With only one each, a slow call would leave the other
 #: processes without work.
 _LOCAL_CALLS_PER_PROCESS = 4
+
+#: Backends beside services for functions that start a call again whose process has died.
+_REPEATING_BACKENDS = ("code_engine",)
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
 STOPPING_BACKENDS = ("k8s", "code_engine")
@@ -108,7 +114,10 @@ class Compute:
             from lithops.serverless import ServerlessHandler
 
             use_own_archive(self.backend)
-            return ServerlessHandler(lithops_config.extract_serverless_config(self.config), self.internal_storage)
+            report_answers(self.backend)
+            handler = ServerlessHandler(lithops_config.extract_serverless_config(self.config), self.internal_storage)
+            mend_tokens(self.backend, handler.backend)
+            return handler
         from lithops.standalone import StandaloneHandler
 
         return StandaloneHandler(lithops_config.extract_standalone_config(self.config))
@@ -122,13 +131,15 @@ class Compute:
 
     @property
     def is_faas(self) -> bool:
-        """
-        Whether the backend is a service for functions, such as AWS Lambda: each call is then an invocation of its own,
-        which the service may repeat if it dies.
-        """
+        """Whether the backend is a service for functions, such as AWS Lambda: each call is an invocation of its own."""
         from lithops.utils import BackendType
 
         return bool(self.handler.get_backend_type() == BackendType.FAAS.value)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the backend starts a call again if it dies."""
+        return self.is_faas or self.backend in _REPEATING_BACKENDS
 
     def capacity(self) -> int:
         """Returns how many calls the backend takes at once."""
@@ -249,10 +260,12 @@ class Compute:
             paths |= serializer.module_paths([], sorted(includes), []) if includes else set()
         files = {**create_module_data(paths), **package_data(paths)}
         code = pickle.dumps({"func": batch.function, "module_data": files}, -1)
-        job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/func.pickle"
-        self.internal_storage.put_func(job.func_key, code)
-        serialized = SimpleNamespace(data_strs=batch.calls)
-        _attach_data(self.config, self.internal_storage, job, serialized, job.metadata, batch.executor_id)
+        job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/{FUNCTION}"
+        data = SimpleNamespace(data_strs=batch.calls)
+        at_once(
+            lambda: self.internal_storage.put_func(job.func_key, code),
+            lambda: _attach_data(self.config, self.internal_storage, job, data, job.metadata, batch.executor_id),
+        )
 
     def _prepare_monitoring(self, executor_id: str) -> None:
         """

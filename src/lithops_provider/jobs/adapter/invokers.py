@@ -17,17 +17,20 @@ from lithops.invokers import BatchInvoker, FaaSInvoker, _format_call_id
 from lithops.utils import iterchunks
 from lithops.version import __version__
 
+from lithops_provider.jobs.adapter.workarounds.answers import AnswerError
 from lithops_provider.jobs.errors import SubmitError
 
 #: Seconds for which a backend may refuse an invocation, or not be reached, before the submission fails.
 _REFUSED_FOR = 300.0
 #: Seconds before an invocation is tried again: doubled each time, up to the second number.
 _RETRY_DELAY = (0.5, 10.0)
-#: Some backends return None if too many calls run or are sent at once. Others raise an error with one of these texts.
+#: What services answer if they don't accept the credentials, and if there is no such function.
+_CREDENTIALS = (401, 403)
 _NOT_FOUND = 404
 #: Seconds that requests which are under way have to end when sending is given up. On `knative` and `gcp_cloudrun` a
 #: request lasts as long as its call, and that only ends early once whoever called has stored that the job is stopped.
 _SENDING_ENDS = 5.0
+#: Some backends return None if too many calls run or are sent at once. Others raise an error with one of these texts.
 _REFUSAL = re.compile(r"\b429\b|TooManyRequests|Throttl")
 
 
@@ -88,36 +91,47 @@ class DetachedFaaSInvoker(FaaSInvoker):  # type: ignore[misc]
             payload["data_byte_strs"] = [job.data_byte_strs[index] for index in indices]
         give_up = time.monotonic() + _REFUSED_FOR
         delay, longest = _RETRY_DELAY
-        while not self._is_taken(payload):
+        while (refusal := self._refused(payload)) is not None:
             if time.monotonic() > give_up:
                 raise SubmitError(
-                    f"{self.backend} refused invocations for {_REFUSED_FOR:g} s; is its concurrency limit below "
-                    f"max_workers = {self.max_workers}?"
+                    f"{self.backend} refused invocations for {_REFUSED_FOR:g} s{refusal}; is its concurrency limit "
+                    f"below max_workers = {self.max_workers}?"
                 )
             if halt.wait(delay):
                 raise _HaltedError
             delay = min(delay * 2, longest)
 
-    def _is_taken(self, payload: dict[str, Any]) -> bool:
-        """Sends a call, and returns whether the backend took it. It refuses a call when too many run at once."""
+    def _refused(self, payload: dict[str, Any]) -> str | None:
+        """
+        Sends a call.
+
+        :returns: None if the backend took it; else what it said, which may be nothing, and the call is sent again. It
+            refuses a call when too many run at once
+        """
         try:
             answer = self.compute_handler.invoke(payload)
         except _UnreachableError as error:
             raise SubmitError(f"{self.backend} can't be reached: {error}") from error.__cause__
+        except AnswerError as error:
+            if error.passes:
+                return f", at last with {error}"
+            raise SubmitError(self._refusal(error.status, payload, str(error))) from error
         except Exception as error:
             if _REFUSAL.search(str(error)):
-                return False
+                return f", at last with {error}"
             raise
         if isinstance(answer, int):  # `openwhisk` and `ibm_cf` return these two as if they were an activation's id
             raise SubmitError(self._refusal(answer, payload))
-        return bool(answer)
+        return None if answer else ""
 
-    def _refusal(self, status: int, payload: dict[str, Any]) -> str:
+    def _refusal(self, status: int, payload: dict[str, Any], answer: str = "") -> str:
         """Says what a refused invocation means. A runtime that is gone is forgotten, so that it is deployed anew."""
-        if status != _NOT_FOUND:
+        if status in _CREDENTIALS:
             return (
                 f"{self.backend} refused the credentials with status {status}; check its section of the configuration"
             )
+        if status != _NOT_FOUND:
+            return f"{self.backend} refused an invocation: {answer}"
         name, memory = payload["runtime_name"], payload["runtime_memory"]
         self.internal_storage.delete_runtime_meta(self.compute_handler.get_runtime_key(name, memory, __version__))
         return (

@@ -46,7 +46,7 @@ def read_metadata(compute: Compute, runtime_memory: int | None) -> RuntimeMetada
     invoker = compute.invoker
     key, memory = _key(compute, runtime_memory)
     found = compute.internal_storage.get_runtime_meta(key) or invoker._deploy_runtime(key, memory)
-    return _metadata(compute, found)
+    return as_metadata(compute, found)
 
 
 def reread_metadata(compute: Compute, runtime_memory: int | None) -> RuntimeMetadata:
@@ -60,7 +60,7 @@ def reread_metadata(compute: Compute, runtime_memory: int | None) -> RuntimeMeta
     found = dict(_ask(compute, memory))
     found["runtime_timeout"] = compute.invoker.runtime_info["runtime_timeout"]
     compute.internal_storage.put_runtime_meta(key, found)
-    return _metadata(compute, found)
+    return as_metadata(compute, found)
 
 
 def _key(compute: Compute, runtime_memory: int | None) -> tuple[str, Any]:
@@ -73,7 +73,13 @@ def _key(compute: Compute, runtime_memory: int | None) -> tuple[str, Any]:
     return compute.handler.get_runtime_key(compute.runtime, memory, __version__), memory
 
 
-def _metadata(compute: Compute, found: dict[str, Any]) -> RuntimeMetadata:
+def as_metadata(compute: Compute, found: dict[str, Any]) -> RuntimeMetadata:
+    """
+    Returns what a runtime has.
+
+    :param compute: the backend
+    :param found: what Lithops has asked it
+    """
     return RuntimeMetadata(
         name=compute.runtime,
         backend=compute.backend,

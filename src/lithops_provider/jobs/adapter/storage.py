@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -197,7 +198,9 @@ def _statuses(error: BaseException) -> set[int]:
         found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
     else:
         found = [getattr(response, "status_code", None)]
-    found += [getattr(error, name, None) for name in ("status_code", "code", "status")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # IBM's says that one of them is an old name
+        found += [getattr(error, name, None) for name in ("status_code", "code", "status")]
     if type(error) is Exception and (said := _STATUS.match(str(error))):
         found.append(int(said[1]))
     return {status for status in found if isinstance(status, int)}

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lithops_provider.jobs.adapter.compute import CallBatch
+from lithops_provider.jobs.adapter.refusals import explain_refusals
 from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
+from lithops_provider.jobs.remote.keys import STOP_ALL, call_id
 from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
 from lithops_provider.jobs.submit.cutting import cut_items
 from lithops_provider.jobs.submit.payload import dump_wrapper
@@ -94,7 +96,8 @@ def submit_round(
     :raises UnfitRuntimeError: the runtime lacks what they need; nothing was sent
     :raises SubmitError: the backend did not take them
     """
-    check_runtime(client, spec, runtime_memory or spec.options.runtime_memory)
+    with explain_refusals(client.backend):
+        check_runtime(client, spec, runtime_memory or spec.options.runtime_memory)
     planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
     if record is not None:
         record(planned.job)
@@ -102,7 +105,8 @@ def submit_round(
         lambda: client.put(planned.job.items_key(), frames.pack(itertools.chain.from_iterable(planned.blocks))),
         lambda: store_plan(client, planned.job, planned.calls, planned.runtime_memory),
     )
-    _send(client, planned, spec)
+    with explain_refusals(client.backend):
+        _send(client, planned, spec)
     return planned.job, planned.calls
 
 
@@ -172,7 +176,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
     try:
         client.compute.submit(batch)
     except BaseException:
-        client.put(job.stop_key(), b"stop")  # whatever of it was sent
+        client.put(job.stop_key(), STOP_ALL)  # whatever of it was sent
         raise
     client.put(job.sent_key(), b"")
     logger.info(
@@ -198,8 +202,8 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
         "flush": FLUSH_SECONDS,
         "part_size": PART_SIZE,
         "output_limit": OUTPUT_LIMIT,
-        "once": client.compute.is_faas,
-        "marked": client.compute.is_faas or job.backend == "localhost",
+        "once": client.compute.may_repeat,
+        "marked": client.compute.may_repeat or job.backend == "localhost",
         "watched": job.backend != "localhost" or len(planned.calls) < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
 
@@ -211,6 +215,6 @@ def _call_data(plan: list[Sequence[int]], blocks: list[list[bytes]]) -> list[byt
     for number, (piece, of_call) in enumerate(zip(plan, blocks, strict=True)):
         start, end = end, end + sum(map(frames.packed_size, of_call))
         span = (start, end - 1)
-        call = {"call_id": f"{number:05d}", "indices": piece, "span": span}
+        call = {"call_id": call_id(number), "indices": piece, "span": span}
         data.append(pickle.dumps({"call": call}))
     return data

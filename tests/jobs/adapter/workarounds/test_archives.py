@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.jobs.adapter.archives import BACKENDS, use_own_archive
+from lithops_provider.jobs.adapter.workarounds.archives import BACKENDS, use_own_archive
 
 
 def test_it_is_in_the_temporary_folder_under_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
