@@ -7,7 +7,19 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import imports, jobs_layer, machine, measure, network, parsing, peers, rows, triggers
+from benchmarks import (
+    imports,
+    jobs_layer,
+    machine,
+    many_calls,
+    measure,
+    network,
+    parsing,
+    peers,
+    picture,
+    rows,
+    triggers,
+)
 from benchmarks.report import Results
 from tools.airflow_stack import StackError
 from tools.session import say
@@ -43,6 +55,8 @@ def main() -> int:
             found["jobs_layer"] = jobs_layer.measure(repetitions)
             say(f"A job on an S3 server, with {network.DELAY * 1000:g} ms more for each request, and without")
             found["network"] = network.measure(repetitions)
+            say(f"{many_calls.CALLS:,} calls on a stand-in for a FaaS backend")
+            found["many_calls"] = many_calls.run_apart()
         found["rows"] = measured = measure.measure(wanted, repetitions)
     except KeyboardInterrupt:
         print("Interrupted: nothing is kept.", file=sys.stderr)
@@ -53,6 +67,8 @@ def main() -> int:
     found["seconds"] = round(time.monotonic() - begin)
     results.sections[section] = found
     results.save()
+    if results.path == RESULTS and section == "usual":
+        picture.draw(results.sections["usual"]["jobs_layer"]["stages"])
     print(f"\n{results.markdown()}\n")
     say(f"Measured in {found['seconds']} s" + (f", kept in {results.path}" if results.path else ""))
     failed = [key for key, row in measured.items() if row["errors"]]

@@ -18,6 +18,8 @@ from typing import Any
 
 SIZES = {"ints": 1_000_000, "dicts": 100_000}
 """How many items there are of each kind. A dict has 1 KB."""
+STAGED = (100, 100_000, 1_000_000)
+"""Of how many ints it is told how long each stage of a job takes."""
 
 
 def measure(repetitions: int) -> dict[str, Any]:
@@ -26,9 +28,15 @@ def measure(repetitions: int) -> dict[str, Any]:
 
     :param repetitions: how often
     :return: by kind of items: ``items``, the medians of ``lithops`` and ``pool`` in seconds, of ``cpu_per_item`` in
-        seconds of all processes of the jobs layer, and of ``peak_bytes`` of the process that submits
+        seconds of all processes of the jobs layer, and of ``peak_bytes`` of the process that submits; and ``stages``:
+        by number of ints, the medians of the seconds of each stage
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"stages": {}}
+    for items in STAGED:
+        staged = [_run("lithops", "ints", items)["stages"] for _ in range(repetitions)]
+        found["stages"][str(items)] = {
+            stage: statistics.median(sample[stage] for sample in staged) for stage in staged[0]
+        }
     for kind, items in SIZES.items():
         samples: dict[str, list[dict[str, float]]] = {"lithops": [], "pool": []}
         for _ in range(repetitions):
@@ -48,7 +56,7 @@ def measure(repetitions: int) -> dict[str, Any]:
     return found
 
 
-def _run(contender: str, kind: str, items: int) -> dict[str, float]:
+def _run(contender: str, kind: str, items: int) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.jobs_layer", contender, kind, str(items)],
         stdout=subprocess.PIPE,
@@ -57,7 +65,7 @@ def _run(contender: str, kind: str, items: int) -> dict[str, float]:
         check=True,
         timeout=600,
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -77,42 +85,57 @@ def _items(kind: str, count: int) -> Any:
     return [{"number": number, "text": f"{number:0>950}"} for number in range(count)]
 
 
-def _lithops(function: Callable[[Any], Any], items: Any) -> list[Any]:
+def _lithops(function: Callable[[Any], Any], items: Any) -> tuple[list[Any], dict[str, float]]:
+    """Return the results, and the seconds of each stage."""
+    stages: dict[str, float] = {}
+    last = time.perf_counter()
+
+    def ended(stage: str) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        stages[stage], last = now - last, now
+
     from lithops_provider.jobs import JobRun, LithopsClient, Options, bind_items, make_spec, resolve_config
     from lithops_provider.jobs.adapter.localhost import _runners
 
     client = LithopsClient(resolve_config())
+    ended("open")
     # A lone dict would be taken for keyword arguments.
     rows = items if isinstance(items, range) else [(item,) for item in items]
     run = JobRun(client, make_spec("map", *bind_items(function, rows), Options()))
+    ended("bind and pickle")
     run.submit()
+    ended("send")
     run.finish()
+    ended("run")
     results = run.results()
+    ended("unpickle results")
     run.clean()
+    ended("clean")
     for runner in _runners:
         runner.wait(60)  # so that its CPU time is known
-    return results
+    return results, stages
 
 
-def _pool(function: Callable[[Any], Any], items: Any) -> list[Any]:
+def _pool(function: Callable[[Any], Any], items: Any) -> tuple[list[Any], dict[str, float]]:
     with ProcessPoolExecutor() as executor:
         chunk = -(-len(items) // (4 * (os.cpu_count() or 1)))
-        return list(executor.map(function, items, chunksize=chunk))
+        return list(executor.map(function, items, chunksize=chunk)), {}
 
 
 def main(contender: str, kind: str, count: int) -> None:
     """Measure one run, from the first import on, and print it."""
     items = _items(kind, count)
-    function = double if kind == "ints" else same
+    function = double if kind == "ints" else same  # this module is __main__ here, so it goes by value
     before = resource.getrusage(resource.RUSAGE_SELF)
     begin = time.perf_counter()
-    results = (_lithops if contender == "lithops" else _pool)(function, items)
+    results, stages = (_lithops if contender == "lithops" else _pool)(function, items)
     seconds = time.perf_counter() - begin
     if results != [function(item) for item in items]:
         raise RuntimeError("the results are wrong")
     own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime - before.ru_utime - before.ru_stime + others.ru_utime + others.ru_stime
-    found = {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": own.ru_maxrss * 1024}
+    found = {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": own.ru_maxrss * 1024, "stages": stages}
     sys.stdout.write(f"\n{json.dumps(found)}\n")
 
 

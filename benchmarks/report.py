@@ -75,6 +75,8 @@ class Results:
             name = f"parsing {parsing['operators']} operators; beside: PythonOperators"
             lines.append([name, seconds(parsing["lithops"]), seconds(parsing["python"])])
         for kind, found in usual.get("jobs_layer", {}).items():
+            if kind == "stages":
+                continue
             name = f"the jobs layer, {found['items']:,} {kind}; beside: a tuned ProcessPoolExecutor"
             lines.append([name, seconds(found["lithops"]), seconds(found["pool"])])
         if found := usual.get("network"):
@@ -86,6 +88,17 @@ class Results:
                 [f"its requests, {found['calls']} calls, with cleaning ({counts})", f"{sum(requests.values())}", ""],
                 ["cleaning 100 calls with 50 ms more for each request", seconds(found["clean_seconds"]), ""],
             ]  # fmt: skip
+        if found := usual.get("many_calls"):
+            lines += [
+                [
+                    f"sending {found['calls']:,} calls, each an invocation of its own",
+                    seconds(found["send_seconds"]),
+                    "",
+                ],
+                [f"pages of a listing, {found['looks']} looks until their results are there", f"{found['pages']}", ""],
+                ["from the end of the last call to all results", seconds(found["result_seconds"]), ""],
+                ["CPU time of the process that sends, waits and reads", seconds(found["cpu_seconds"]), ""],
+            ]
         return table(lines)
 
     def _deferred(self) -> str:
