@@ -118,7 +118,7 @@ build: install ## build wheel and sdist, and try the wheel in a fresh environmen
 	$(VENV)/uv build --quiet --clear --build-constraint constraints.txt
 	$(VENV)/python -m tools.wheel_smoke
 
-bench: install ## the benchmarks, as a table and as benchmarks/results.json
+bench: install-servers ## the benchmarks, as a table and as benchmarks/results.json
 	@$(VENV)/python -m benchmarks
 
 bench-peers: install ## the same beside Ray and Dask, installed for it

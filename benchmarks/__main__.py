@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import imports, machine, measure, peers, rows, triggers
+from benchmarks import imports, jobs_layer, machine, measure, network, parsing, peers, rows, triggers
 from benchmarks.report import Results
 from tools.airflow_stack import StackError
 from tools.session import say
@@ -32,11 +32,17 @@ def main() -> int:
     begin = time.monotonic()
     found: dict[str, object] = {"machine": machine.describe(), "repetitions": repetitions}
     try:
-        if section == "usual":
+        if section == "usual" and not options.only:
             say(f"Importing the operators in {IMPORTS} fresh interpreters")
             found["imports"] = imports.measure(IMPORTS)
             say(f"{triggers.JOBS} deferred jobs in one process")
             found["triggers"] = triggers.measure()
+            say(f"A DAG file with {parsing.OPERATORS} operators")
+            found["parsing"] = parsing.measure(repetitions)
+            say("The jobs layer beside a process pool")
+            found["jobs_layer"] = jobs_layer.measure(repetitions)
+            say(f"A job on an S3 server, with {network.DELAY * 1000:g} ms more for each request, and without")
+            found["network"] = network.measure(repetitions)
         found["rows"] = measured = measure.measure(wanted, repetitions)
     except KeyboardInterrupt:
         print("Interrupted: nothing is kept.", file=sys.stderr)

@@ -16,7 +16,7 @@ VENV = ROOT / ".venv-peers"
 PYTHON = VENV / "bin" / "python"
 PINS = Path(__file__).parent / "constraints-peers.txt"
 CONSTRAINTS = ROOT / "constraints.txt"
-PACKAGES = ("ray", "dask[distributed]", "psutil", "httpx")
+PACKAGES = ("ray[data]", "dask[distributed]", "psutil", "httpx")
 
 
 def is_inside() -> bool:

@@ -33,7 +33,15 @@ class Results:
 
     def markdown(self) -> str:
         """Return the tables."""
-        parts = [self._times(), self._deferred(), self._chains(), self._memory(), self._targets()]
+        parts = [
+            self._times(),
+            self._layers(),
+            self._deferred(),
+            self._chains(),
+            self._large(),
+            self._memory(),
+            self._targets(),
+        ]
         machines = {name: machine.summary(section["machine"]) for name, section in self.sections.items()}
         if len(set(machines.values())) == 1:
             parts.append(next(iter(machines.values())))
@@ -46,7 +54,7 @@ class Results:
         return [row for row in rows if row["median"]]
 
     def _times(self) -> str:
-        apart = ("_dicts", "chain_")
+        apart = ("_dicts", "chain_", "big_")
         rows = [row for row in self._rows() if not any(part in row["contender"] for part in apart)]
         sizes = sorted({row["items"] for row in rows if row["items"]})
         cells = {(row["contender"], row["items"]): seconds(row["median"]["task_seconds"]) for row in rows}
@@ -57,6 +65,26 @@ class Results:
             found = [cells.get((contender, size), "") for size in sizes]
             if any(found) or (contender, 0) in cells:
                 lines.append([label, *found])
+        return table(lines)
+
+    def _layers(self) -> str:
+        usual = self.sections.get("usual", {})
+        lines = [["without Airflow's components", "ours", "beside"]]
+        if parsing := usual.get("parsing"):
+            name = f"parsing {parsing['operators']} operators; beside: PythonOperators"
+            lines.append([name, seconds(parsing["lithops"]), seconds(parsing["python"])])
+        for kind, found in usual.get("jobs_layer", {}).items():
+            name = f"the jobs layer, {found['items']:,} {kind}; beside: a tuned ProcessPoolExecutor"
+            lines.append([name, seconds(found["lithops"]), seconds(found["pool"])])
+        if found := usual.get("network"):
+            requests = found["requests"]
+            counts = ", ".join(f"{count} {method}" for method, count in sorted(requests.items()))
+            lines += [
+                ["100 items on an S3 server; beside: with 50 ms more for each request", seconds(found["seconds"]),
+                 seconds(found["delayed_seconds"])],
+                [f"its requests, {found['calls']} calls, with cleaning ({counts})", f"{sum(requests.values())}", ""],
+                ["cleaning 100 calls with 50 ms more for each request", seconds(found["clean_seconds"]), ""],
+            ]  # fmt: skip
         return table(lines)
 
     def _deferred(self) -> str:
@@ -88,11 +116,30 @@ class Results:
                 lines.append([LABELS[row["contender"]], *cells])
         return table(lines)
 
+    def _large(self) -> str:
+        lines = [["large data", "items", "seconds", "largest process with functions, MB"]]
+        for row in self._rows():
+            if row["contender"].startswith("big_"):
+                peak = row["median"].get("function_peak_bytes")
+                cells = [f"{row['items']:,}", seconds(row["median"]["task_seconds"])]
+                lines.append([LABELS[row["contender"]], *cells, "" if peak is None else f"{peak / 1e6:.0f}"])
+        return table(lines)
+
     def _memory(self) -> str:
         lines = [["peak memory, MB", "items", "task", "largest process with functions"]]
-        wanted = ("empty", "map", "map_dicts", "lithops_batches", "lithops_batches_dicts", "lithops_1")
+        wanted = (
+            "empty",
+            "list",
+            "map",
+            "map_reference",
+            "map_generator",
+            "map_dicts",
+            "lithops_batches",
+            "lithops_batches_dicts",
+            "lithops_1",
+        )
         for row in sorted(self._rows(), key=lambda row: list(LABELS).index(row["contender"])):
-            large = row["items"] in (0, 100_000) or row["contender"] == "lithops_1"
+            large = row["items"] in (0, 100_000) or row["items"] >= 1_000_000 or row["contender"] == "lithops_1"
             if row["contender"] in wanted and large:
                 median = row["median"]
                 peaks = [f"{median[name] / 1e6:.0f}" if name in median else "" for name in _PEAKS]

@@ -27,6 +27,12 @@ LABELS = {
     "map_beside_peers": "`LithopsMapOperator`, in the run with Ray and Dask",
     "ray": "`@task`, Ray",
     "dask": "`@task`, Dask",
+    "map_cached": "`LithopsMapOperator`, `cache=True`, all of them cached, `get_result=False`",
+    "big_tree": "results of 100 KB, `reduce_fan_in=100`",
+    "big_single": "the same, reduced by one call",
+    "big_words": "words of a text, MB: `reduce_by_key`",
+    "big_words_dask": "the same, Dask, `Bag.foldby`",
+    "big_words_ray": "the same, Ray Data, `groupby`",
 }
 """The contenders, in the order of the table."""
 
@@ -113,7 +119,7 @@ def peers(quick: bool) -> list[Row]:
 
     :param quick: whether to take the smallest size only
     """
-    rows = []
+    rows = words(50 if quick else 1_000)
     for items in (100,) if quick else (1_000, 10_000):
         conf = {"count": items}
         rows += [
@@ -176,6 +182,39 @@ def chains() -> list[Row]:
     return [
         Row(f"chain_{name}", 50, f"benchmark_chain_{name}", timeout=600) for name in ("reference", "value", "expand")
     ]
+
+
+def cached(items: int) -> Row:
+    """
+    Return a row of items that are all in the cache.
+
+    :param items: number of items
+    """
+    return Row("map_cached", items, "benchmark_map_cached", {"count": items})
+
+
+def trees(items: int) -> list[Row]:
+    """
+    Return the rows of large results that are reduced, in a tree and at once.
+
+    :param items: number of results
+    """
+    fan_ins = {"big_tree": 100, "big_single": items}
+    return [
+        Row(name, items, "benchmark_tree", {"count": items, "fan_in": fan_in}, timeout=900)
+        for name, fan_in in fan_ins.items()
+    ]
+
+
+def words(megabytes: int) -> list[Row]:
+    """
+    Return the rows of a text whose words are counted.
+
+    :param megabytes: of the text
+    """
+    dags = {"big_words": "words", "big_words_dask": "words_dask", "big_words_ray": "words_ray"}
+    conf = {"megabytes": megabytes}
+    return [Row(name, megabytes, f"benchmark_{dag}", conf, timeout=1800) for name, dag in dags.items()]
 
 
 def deferred(items: int) -> Row:

@@ -35,7 +35,7 @@ def compute(sections: Sections) -> list[dict[str, Any]]:
     :param sections: see `benchmarks.report.Results`
     """
     found = []
-    for target in (_expand, _empty, _batch_size_1, _ray, _dask, _imports, _lag, _noticed, _requests, *_MEMORY):
+    for target in _TARGETS:
         try:
             found.append(asdict(target(sections)))
         except KeyError:  # not measured
@@ -53,9 +53,93 @@ def _expand(sections: Sections) -> Target:
     return Target("an item of `.expand` (100) / one of ours (100,000)", "at least 1,000 x", ratio, "x", ratio >= 1000)
 
 
-def _empty(sections: Sections) -> Target:
-    more = _median(sections, "usual", "map_100000") - _median(sections, "usual", "empty_0")
-    return Target("100,000 items - an empty task", "at most 5 s", more, "s", more <= 5)
+def _more(name: str, ours: str, beside: str, limit: float) -> Callable[[Sections], Target]:
+    """Returns the target of what a row takes over another."""
+
+    def target(sections: Sections) -> Target:
+        more = _median(sections, "usual", ours) - _median(sections, "usual", beside)
+        return Target(name, f"at most {limit:g} s", more, "s", more <= limit)
+
+    return target
+
+
+_MORE = (
+    _more("100 items - an empty task", "map_100", "empty_0", 0.5),
+    _more("100,000 items - an empty task", "map_100000", "empty_0", 1.2),
+    _more("100,000 cached items - an empty task", "map_cached_100000", "empty_0", 2),
+    _more("1,000,000 items - a task that returns the same list", "map_1000000", "list_1000000", 5),
+    _more("1,000,000 items, `get_result=False` - an empty task", "map_reference_1000000", "empty_0", 4),
+)
+
+
+def _layer(name: str, wanted: str, unit: str, limit: float, value: Callable[[dict[str, Any]], float]) -> Any:
+    """Returns the target of what was measured without Airflow's components."""
+
+    def target(sections: Sections) -> Target:
+        found = value(sections["usual"])
+        return Target(name, wanted, found, unit, found <= limit)
+
+    return target
+
+
+_LAYERS = (
+    _layer(
+        "a DAG file of 500 of our operators / one of 500 PythonOperators",
+        "at most 1.5 x",
+        "x",
+        1.5,
+        lambda usual: float(usual["parsing"]["lithops"] / usual["parsing"]["python"]),
+    ),
+    _layer(
+        "jobs layer / tuned ProcessPoolExecutor (1,000,000 ints, imports included)",
+        "at most 6 x",
+        "x",
+        6,
+        lambda usual: float(usual["jobs_layer"]["ints"]["lithops"] / usual["jobs_layer"]["ints"]["pool"]),
+    ),
+    _layer(
+        "the same (100,000 dicts of 1 KB)",
+        "at most 3 x",
+        "x",
+        3,
+        lambda usual: float(usual["jobs_layer"]["dicts"]["lithops"] / usual["jobs_layer"]["dicts"]["pool"]),
+    ),
+    _layer(
+        "CPU time of all processes for an item (1,000,000 ints, imports included)",
+        "at most 5 µs",
+        "µs",
+        5,
+        lambda usual: float(usual["jobs_layer"]["ints"]["cpu_per_item"] * 1e6),
+    ),
+    _layer(
+        "a job of 100 items with 50 ms more for each request of the storage - without",
+        "at most 1.2 s",
+        "s",
+        1.2,
+        lambda usual: float(usual["network"]["delayed_seconds"] - usual["network"]["seconds"]),
+    ),
+    _layer(
+        "cleaning a job of 100 calls with 50 ms more for each request",
+        "at most 1 s",
+        "s",
+        1,
+        lambda usual: float(usual["network"]["clean_seconds"]),
+    ),
+)
+
+
+def _tree(sections: Sections) -> Target:
+    peak = _median(sections, "usual", "big_tree_10000", "function_peak_bytes") / 1e6
+    name = "10,000 results of 100 KB in a tree, largest process with functions"
+    return Target(name, "at most 300 MB", peak, "MB", peak <= 300)
+
+
+def _words(name: str, shown: str) -> Callable[[Sections], Target]:
+    def target(sections: Sections) -> Target:
+        ratio = _median(sections, "peers", f"big_words_{name}_1000") / _median(sections, "peers", "big_words_1000")
+        return Target(f"words of 1 GB: {shown} / ours (start included)", "more than 1 x", ratio, "x", ratio > 1)
+
+    return target
 
 
 def _batch_size_1(sections: Sections) -> Target:
@@ -110,7 +194,23 @@ def _memory(name: str, ours: str, theirs: str, peak: str = "peak_bytes", section
     return target
 
 
+def _more_memory(sections: Sections) -> Target:
+    more = _median(sections, "usual", "map_1000000", "peak_bytes") - _median(sections, "usual", "empty_0", "peak_bytes")
+    name = "peak memory of the task over an empty task (1,000,000 ints)"
+    return Target(name, "at most 120 MB", more / 1e6, "MB", more <= 120e6)
+
+
+def _flat_memory(sections: Sections) -> Target:
+    ratio = _median(sections, "usual", "map_reference_10000000", "peak_bytes") / _median(
+        sections, "usual", "map_reference_1000000", "peak_bytes"
+    )
+    name = "peak memory, `get_result=False`, 10,000,000 items / 1,000,000"
+    return Target(name, "about 1 x", ratio, "x", ratio <= 1.1)
+
+
 _MEMORY = (
+    _more_memory,
+    _flat_memory,
     _memory("plain Lithops with batches made by hand (100,000 ints)", "map_100000", "lithops_batches_100000"),
     _memory(
         "plain Lithops with batches made by hand (100,000 dicts)", "map_dicts_100000", "lithops_batches_dicts_100000"
@@ -128,4 +228,20 @@ _MEMORY = (
         "function_peak_bytes",
     ),
     _memory("plain Lithops, one call an item (100,000 ints)", "map_100000", "lithops_1_100000", section="long"),
+)
+_TARGETS: tuple[Callable[[Sections], Target], ...] = (
+    _expand,
+    *_MORE,
+    _batch_size_1,
+    _ray,
+    _dask,
+    _imports,
+    *_LAYERS,
+    _lag,
+    _noticed,
+    _requests,
+    _tree,
+    _words("dask", "Dask"),
+    _words("ray", "Ray Data"),
+    *_MEMORY,
 )

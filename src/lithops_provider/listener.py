@@ -132,7 +132,7 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.cancel import cancel_job
     from lithops_provider.jobs.errors import JobCancelledError
-    from lithops_provider.jobs.gather.tally import read_told
+    from lithops_provider.jobs.gather.tally import read_tally
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.report.summary import sum_up
     from lithops_provider.status.storage import connect
@@ -152,7 +152,7 @@ def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
             ended = JobCancelledError(f"job {job.executor_id} is cancelled: its task was ended")
             state = kwargs.get("state") or {}
             earlier = Handover.from_dict(state.get("carried") or {}).summaries
-            sum_up(task, state.get("phase", job.kind), client, job, read_told(client, job), earlier, error=ended)
+            sum_up(task, state.get("phase", job.kind), client, job, read_tally(client, job), earlier, error=ended)
     except Exception:
         what = "summed up" if stopped else "stopped, though its task was ended"
         _log.exception("Job %s could not be %s", job.executor_id, what)

@@ -139,14 +139,14 @@ class LithopsJobSensor(BaseSensorOperator):
         """Sums up the job: the task that has sent it was over before it."""
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.errors import LithopsJobError
-        from lithops_provider.jobs.gather.tally import read_told
+        from lithops_provider.jobs.gather.tally import read_tally
         from lithops_provider.report.summary import sum_up
 
         client, job = self._hook().get_client(), LithopsJob.from_dict(self.job)
         try:
-            told = read_told(client, job)
+            tally = read_tally(client, job)
             ratio = self.min_success_ratio
-            sum_up(context["ti"], job.kind, client, job, told, end=told.ended, error=error, min_success_ratio=ratio)
+            sum_up(context["ti"], job.kind, client, job, tally, end=tally.ended, error=error, min_success_ratio=ratio)
         except LithopsJobError:  # the results are there
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 

@@ -12,7 +12,7 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.gather.tally import told_by
+from lithops_provider.jobs.gather.tally import tally_of
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.view.job_view import JobView
@@ -120,7 +120,7 @@ def test_failures_are_told_even_when_their_data_is_gone(client: LithopsClient, r
 
 def test_a_summary_is_what_a_task_pushes(client: LithopsClient, failed: JobRun) -> None:
     price = Price(currency="EUR", region="here", gb_second=0.001)
-    found = summarize(client, failed.job, told_by(failed.outcomes), {"localhost": price})
+    found = summarize(client, failed.job, tally_of(failed.outcomes), {"localhost": price})
     shown = answers.summary({**found, "gb_seconds": 1.5, "cost": {"estimate": 0.5, "currency": "EUR", "region": "x"}})
 
     assert shown is not None

@@ -90,6 +90,10 @@ OPTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("extra_env", {"extra_env": {"A": None}}, "extra_env['A'] is None; leave it out, or give an empty str"),
     ("extra_env", {"extra_env": {"A=B": 1}}, "'A=B' can't be the name of an environment variable"),
     ("include_modules", {"include_modules": "numpy"}, "include_modules must be a list of names of modules"),
+    *[
+        ("requirements", {"requirements": value}, "requirements must be a list of str as pip takes them")
+        for value in ("pandas", [], [1], ["--index-url=elsewhere"], ["a\n--pre"], [" "], {"pandas": 2})
+    ],
     ("exclude_modules", {"exclude_modules": [1]}, "exclude_modules must be a list of names of modules"),
     (
         "rabbitmq",

@@ -48,3 +48,16 @@ def test_a_task_that_was_deferred_as_another_kind_of_operator(operator: Any, pha
         AirflowFailException, match=f"while it ran a {phase}, but by now it is a {kind}.*Clear the task"
     ):
         operator.resume({"ti": ti}, event)
+
+
+def test_requirements_beside_a_runtime_are_refused_before_anything_is_sent() -> None:
+    operator: Any = LithopsMapOperator(
+        task_id="task", map_function=double, map_iterdata=[1], requirements=["shapely"], runtime="/usr/bin/python3"
+    )
+    ti = SimpleNamespace(
+        id="1", try_number=1, dag_id="dag", run_id="run", task_id="task", map_index=-1, xcom_push=lambda **_: None
+    )
+    with pytest.raises(
+        AirflowFailException, match="requirements can't be installed into the runtime '/usr/bin/python3'"
+    ):
+        operator.execute({"ti": ti})

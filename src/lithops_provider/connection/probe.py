@@ -33,10 +33,11 @@ def probe_runtime(client: LithopsClient, runtime_memory: int | None = None, wait
     """
     from lithops_provider.jobs.binding.function import bind_call
     from lithops_provider.jobs.errors import JobTimeoutError, SubmitError
+    from lithops_provider.jobs.remote.keys import JOBS_PREFIX
     from lithops_provider.jobs.run import JobRun
     from lithops_provider.jobs.submit.spec import Options, make_spec
 
-    key = f"lithops.jobs/probe-{uuid.uuid4().hex}"
+    key = f"{JOBS_PREFIX}/probe-{uuid.uuid4().hex}"
     started = time.monotonic()
     client.put(f"{key}/here", b"from here")
     data = {"key": key, "bucket": client.bucket}

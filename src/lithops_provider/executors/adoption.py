@@ -22,8 +22,8 @@ from lithops_provider.executors.reports import Again, Report, Reports, Taken
 from lithops_provider.executors.watcher import Watcher
 from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient, LithopsJob
-from lithops_provider.jobs.cancel import BEGIN_NOTHING
 from lithops_provider.jobs.follow.processes import is_local
+from lithops_provider.jobs.remote.keys import BEGIN_NOTHING
 
 logger = logging.getLogger(__name__)
 

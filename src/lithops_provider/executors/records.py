@@ -13,7 +13,7 @@ from typing import Any
 
 from lithops_provider.jobs import LithopsClient, LithopsJob
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.remote.keys import JOBS_PREFIX, call_id
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def call_name(job: LithopsJob, number: int) -> str:
     :param job: the value of its job
     :param number: of the call
     """
-    return f"{job.executor_id}-{job.job_ids[-1]}/{number:05d}"
+    return f"{job.executor_id}-{job.job_ids[-1]}/{call_id(number)}"
 
 
 def write_record(client: LithopsClient, job: LithopsJob, ids: Sequence[str]) -> None:

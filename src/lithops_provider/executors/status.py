@@ -12,6 +12,7 @@ from sqlalchemy import select
 from lithops_provider.executors.records import JobRecord, call_name, read_records
 from lithops_provider.jobs import LithopsClient
 from lithops_provider.jobs.follow.follower import CallState, read_calls
+from lithops_provider.jobs.remote.keys import call_id
 
 _TASK = ("dag_id", "run_id", "task_id", "map_index")
 
@@ -40,7 +41,7 @@ def _rows(client: LithopsClient, record: JobRecord, tasks: dict[str, dict[str, A
         {
             "call": call_name(job, number),
             **tasks.get(one, unknown),
-            "call_state": _state(calls.get(f"{number:05d}")),
+            "call_state": _state(calls.get(call_id(number))),
             "backend": job.backend,
             "created": job.created,
         }

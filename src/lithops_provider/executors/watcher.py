@@ -18,6 +18,7 @@ from lithops_provider.jobs.errors import LithopsJobError
 from lithops_provider.jobs.follow.follower import Follower
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.gather.call_ends import failure_of_call
+from lithops_provider.jobs.remote.keys import call_id
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ class Watcher:
 
     def _judge(self, watched: WatchedJob, number: int) -> None:
         """Reports what a listing says of a call, if that is anything new."""
-        state = watched.follower.calls.get(f"{number:05d}")
+        state = watched.follower.calls.get(call_id(number))
         workload = watched.workloads.get(number)
         if state is None or workload is None:
             return
@@ -207,7 +208,7 @@ class Watcher:
         """Reports calls that can't report any more, and deletes what the job has left."""
         reason = watched.follower.end.lost or "its call never reported"
         for number, workload in list(watched.workloads.items()):
-            if watched.foreign and f"{number:05d}" not in watched.follower.calls:
+            if watched.foreign and call_id(number) not in watched.follower.calls:
                 self._reports.append(Again(workload))  # its scheduler has died before it was sent
             else:
                 self._reports.append(Report(workload, workload.failure, True, f"its call is lost: {reason}"))

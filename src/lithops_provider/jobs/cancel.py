@@ -16,9 +16,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.owner import is_owner
 from lithops_provider.jobs.follow.processes import is_local, runner_pids
 from lithops_provider.jobs.job import LithopsJob
-
-#: Content of a stop marker that only keeps further calls from beginning; those that have begun go on.
-BEGIN_NOTHING = b"begin nothing"
+from lithops_provider.jobs.remote.keys import STOP_ALL
 
 #: Seconds between SIGTERM and SIGKILL, in which the processes of a localhost job store the outcomes they have. A task
 #: that Airflow kills has 5 seconds for everything.
@@ -40,7 +38,7 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
         return False
     if owner is not None and not is_owner(client, job, owner):
         return False
-    client.put(job.stop_key(), b"stop")
+    client.put(job.stop_key(), STOP_ALL)
     if job.backend in STOPPING_BACKENDS:
         client.compute.stop(job.executor_id, job.job_ids[-1])
     if is_local(job):

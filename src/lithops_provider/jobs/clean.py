@@ -17,7 +17,7 @@ from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.remote.keys import JOBS_PREFIX, PLAN
 from lithops_provider.jobs.submit.cache.entries import clear_cache
 
 #: Where Lithops puts CloudObjects that are given no key (lithops.constants.TEMP_PREFIX).
@@ -86,7 +86,7 @@ def _last_sent(client: LithopsClient, keys: list[str]) -> float:
     """Returns when the last round of a job was sent; 0 if no plan, which holds that time, was ever stored."""
     times = [0.0]
     for key in keys:
-        if key.endswith("/plan") and (plan := client.get_json(client.bucket, key)) is not None:
+        if key.endswith(f"/{PLAN}") and (plan := client.get_json(client.bucket, key)) is not None:
             times.append(float(plan.get("submitted", 0.0)))
     return max(times)
 

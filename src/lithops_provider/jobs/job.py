@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from lithops_provider.jobs import job_value
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
-from lithops_provider.jobs.remote.results import JOBS_PREFIX, job_prefix
+from lithops_provider.jobs.remote import keys
 
 JobKind = Literal["call", "map", "reduce", "write"]
 
@@ -105,37 +105,37 @@ class LithopsJob:
     @property
     def owner_key(self) -> str:
         """Key of the object that says who waits for the job."""
-        return f"{JOBS_PREFIX}/{self.executor_id}/owner"
+        return f"{keys.JOBS_PREFIX}/{self.executor_id}/{keys.OWNER}"
 
     @property
     def chunks_key(self) -> str:
         """Key of the object that says into how many items each of the user's objects was split."""
-        return f"{JOBS_PREFIX}/{self.executor_id}/chunks"
+        return f"{keys.JOBS_PREFIX}/{self.executor_id}/{keys.CHUNKS}"
 
     @property
     def prefix(self) -> str:
         """Prefix of all objects of the job, its owner's included."""
-        return f"{JOBS_PREFIX}/{self.executor_id}"
+        return f"{keys.JOBS_PREFIX}/{self.executor_id}"
 
     def stop_key(self, number: int = -1) -> str:
         """Returns the key of the marker that stops a round."""
-        return f"{self.round_prefix(number)}/stop"
+        return f"{self.round_prefix(number)}/{keys.STOP}"
 
     def sent_key(self, number: int = -1) -> str:
         """Returns the key of the marker that is written once all calls of a round were sent."""
-        return f"{self.round_prefix(number)}/sent"
+        return f"{self.round_prefix(number)}/{keys.SENT}"
 
     def plan_key(self, number: int = -1) -> str:
         """Returns the key of the object that says which items each call of a round has."""
-        return f"{self.round_prefix(number)}/plan"
+        return f"{self.round_prefix(number)}/{keys.PLAN}"
 
     def failures_key(self, number: int = -1) -> str:
         """Returns the key of the object that holds all failures, as JSON, if a task has stored some."""
-        return f"{self.round_prefix(number)}/failures.json"
+        return f"{self.round_prefix(number)}/{keys.FAILURES}"
 
     def items_key(self, number: int = -1) -> str:
         """Returns the key of the object that holds the items of a round."""
-        return f"{self.round_prefix(number)}/items"
+        return f"{self.round_prefix(number)}/{keys.ITEMS}"
 
     def round_prefix(self, number: int = -1) -> str:
         """
@@ -145,7 +145,7 @@ class LithopsJob:
         """
         if not self.rounds:
             raise InvalidInputError(f"nothing of job {self.executor_id} was sent: its value has no rounds")
-        return job_prefix(self.executor_id, self.rounds[number].job_id)
+        return keys.job_prefix(self.executor_id, self.rounds[number].job_id)
 
     def reference(self) -> dict[str, Any]:
         """

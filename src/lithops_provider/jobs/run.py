@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lithops_provider.jobs.cancel import BEGIN_NOTHING, cancel_job
+from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobCancelledError, LithopsJobError
-from lithops_provider.jobs.follow.follower import LOST, Follower, Progress, follow, pause
+from lithops_provider.jobs.follow.follower import Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
 from lithops_provider.jobs.follow.states import RoundEnd, RunState
@@ -25,6 +25,7 @@ from lithops_provider.jobs.gather.failures import failure_message, is_final, loa
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import BEGIN_NOTHING, LOST
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit.batching import BatchSize
@@ -85,6 +86,8 @@ class JobRun:
     #: Counts of the whole job at the last look.
     progress: Progress | None = field(default=None, init=False)
     _interrupted_round: int | None = field(default=None, init=False)
+    #: The items of each call of the last round, if this process has sent it.
+    _plan: list[Sequence[int]] | None = field(default=None, init=False)
 
     def submit(self) -> LithopsJob:
         """
@@ -182,7 +185,7 @@ class JobRun:
         """
         number = len(self.job.rounds) - 1
         found = self._gather()
-        plan = load_plan(self.client, self.job) or [range(self.job.items)]
+        plan = self._plan or load_plan(self.client, self.job) or [range(self.job.items)]
         # Cached results are a round of their own. If this is it, its sender may have ended before it sent the rest.
         alone = number == 0 and self.job.rounds[0].items < self.job.items
         unrun = found.missing(range(self.job.items)) if alone else []
@@ -260,7 +263,9 @@ class JobRun:
     def _send(self, indices: Sequence[int] | None, batch_size: BatchSize | None) -> None:
         if self.cancelled:
             raise JobCancelledError("the job was cancelled before all of it was sent")
-        self.job, _ = submit_round(self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded)
+        self.job, self._plan = submit_round(
+            self.client, self.job, self.spec, indices, batch_size, self.memory, self._recorded
+        )
 
     def _recorded(self, job: LithopsJob) -> None:
         self.job = job  # set before anything is sent, so that `cancel` reaches all that will be

@@ -17,7 +17,7 @@ from airflow.providers.openlineage.extractors.manager import ExtractorManager
 from openlineage.client.event_v2 import Dataset
 from openlineage.client.facet_v2 import JobFacet, RunFacet, source_code_location_job
 
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.remote.keys import JOBS_PREFIX
 
 if TYPE_CHECKING:
     from lithops_provider.connection.settings import ConnectionSettings

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.gather.tally import Told
+    from lithops_provider.jobs.gather.tally import ItemTally
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.jobs.view.prices import Price
 
@@ -33,7 +33,7 @@ def sum_up(
     phase: str,
     client: LithopsClient,
     job: LithopsJob,
-    told: Told,
+    tally: ItemTally,
     earlier: Mapping[str, Any] | None = None,
     *,
     end: float | None = None,
@@ -48,7 +48,7 @@ def sum_up(
     :param phase: the job's phase
     :param client: where it ran
     :param job: its value
-    :param told: of its items
+    :param tally: of its items
     :param earlier: the summaries of the jobs of earlier phases, by phase
     :param end: see `lithops_provider.jobs.view.summary.summarize`
     :param error: what the task fails with
@@ -59,7 +59,7 @@ def sum_up(
     from lithops_provider.jobs.view.summary import summarize
 
     stopped = error is not None and not isinstance(error, ItemsFailedError)
-    found = summarize(client, job, told, known_prices(), end=end, stopped=stopped, cached=cached)
+    found = summarize(client, job, tally, known_prices(), end=end, stopped=stopped, cached=cached)
     if min_success_ratio is not None:
         found["min_success_ratio"] = min_success_ratio
     if stopped:

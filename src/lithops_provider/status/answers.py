@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lithops_provider.jobs.gather.call_ends import log_of_call
 from lithops_provider.jobs.gather.groups import succeeded_text
 from lithops_provider.jobs.gather.headers import read_header
+from lithops_provider.jobs.remote.keys import STATUS, call_id
 from lithops_provider.jobs.view import charts
 from lithops_provider.jobs.view.item_table import FAILED
 
@@ -350,5 +351,5 @@ def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
     """Returns Lithops's status of a call. The exception in it is pickled, and isn't unpickled here."""
     if part.call < 0:
         return {}
-    key = f"{job.round_prefix(part.round)}/{part.call:05d}/status.json"
+    key = f"{job.round_prefix(part.round)}/{call_id(part.call)}/{STATUS}"
     return view.client().get_json(job.bucket, key) or {}

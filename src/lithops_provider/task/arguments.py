@@ -164,6 +164,27 @@ def module_names(name: str, value: Any) -> list[str] | None:
     raise InvalidInputError(f"{name} must be a list of names of modules, got {value!r:.100}")
 
 
+def requirements(value: Any) -> list[str] | None:
+    """
+    Reads a list of requirements.
+
+    :param value: a list or tuple of str, or None
+    :raises InvalidInputError: it is something else
+    """
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple)) and value and all(map(_is_requirement, value)):
+        return [entry.strip() for entry in value]
+    raise InvalidInputError(
+        f'requirements must be a list of str as pip takes them, such as ["pandas==2.3.*"], got {value!r:.200}'
+    )
+
+
+def _is_requirement(entry: object) -> bool:
+    """Tells whether a text may be a requirement: not an option, nor several lines."""
+    return isinstance(entry, str) and entry.isprintable() and entry.strip()[:1] not in ("", "-")
+
+
 def max_items() -> int:
     """
     Returns how many items a job may have: ``[lithops] max_items`` of Airflow's configuration.

@@ -41,6 +41,7 @@ class LithopsParameters(BaseOperator):
     :param monitoring: how the functions report: Lithops's name of a monitoring backend
     :param rabbitmq_monitor: True is the same as ``monitoring="rabbitmq"``
     :param runtime: name of the runtime
+    :param requirements: packages that the functions need, as `pip` takes them; on localhost only
     :param workers: how many functions run at once, at most
     :param runtime_memory: MB; None for the configured, which is 256 on most serverless backends
     :param timeout: seconds that an item has; None for the configured ``execution_timeout``
@@ -79,6 +80,7 @@ class LithopsParameters(BaseOperator):
         "monitoring",
         "rabbitmq_monitor",
         "runtime",
+        "requirements",
         "workers",
         "runtime_memory",
         "timeout",
@@ -115,6 +117,7 @@ class LithopsParameters(BaseOperator):
         monitoring: str | None = None,
         rabbitmq_monitor: bool | None = None,
         runtime: str | None = None,
+        requirements: Sequence[str] | None = None,
         workers: int | None = None,
         runtime_memory: int | None = None,
         timeout: float | None = None,
@@ -148,6 +151,7 @@ class LithopsParameters(BaseOperator):
         self.monitoring = monitoring
         self.rabbitmq_monitor = rabbitmq_monitor
         self.runtime = runtime
+        self.requirements = requirements
         self.workers = workers
         self.runtime_memory = runtime_memory
         self.timeout = timeout
@@ -313,4 +317,5 @@ class LithopsParameters(BaseOperator):
             "max_runtime_memory": number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),
             "poll_interval": number("poll_interval", self.poll_interval, above=0),
             "job_timeout": number("job_timeout", self.job_timeout, above=0),
+            "requirements": arguments.requirements(self.requirements),
         }

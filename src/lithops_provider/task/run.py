@@ -164,15 +164,15 @@ class TaskRun:
         """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
         from lithops_provider.jobs.client import LithopsClient
         from lithops_provider.jobs.follow.owner import is_owner
-        from lithops_provider.jobs.gather.tally import read_told
+        from lithops_provider.jobs.gather.tally import read_tally
 
         if self.handover.summaries.get(self.phase, {}).get("job") == job.executor_id:
             return  # it was over before
         hasty = LithopsClient(client.config, patience=2.0)
         try:
             if is_owner(hasty, job, self.owner):  # else another try has taken it over
-                told = read_told(hasty, job)
-                sum_up(self.context["ti"], self.phase, hasty, job, told, self.handover.summaries, error=error)
+                tally = read_tally(hasty, job)
+                sum_up(self.context["ti"], self.phase, hasty, job, tally, self.handover.summaries, error=error)
         except Exception:  # what the task fails for matters more
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
@@ -231,18 +231,18 @@ class TaskRun:
         return result
 
     def _sum_up(self, run: JobRun, phase: Phase, error: ItemsFailedError | None) -> None:
-        from lithops_provider.jobs.gather.tally import told_by
+        from lithops_provider.jobs.gather.tally import tally_of
 
-        job, told = run.job, told_by(run.outcomes)
+        job, tally = run.job, tally_of(run.outcomes)
         handover, ti = self.handover, self.context["ti"]
-        handover.add_written(told.written)
+        handover.add_written(tally.written)
         try:
             handover.summaries = sum_up(
                 ti,
                 phase,
                 run.client,
                 job,
-                told,
+                tally,
                 handover.summaries,
                 error=error,
                 cached=run.cached,
@@ -314,8 +314,12 @@ class TaskRun:
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook
         from lithops_provider.jobs.client import LithopsClient
+        from lithops_provider.jobs.config.environments import use_requirements
 
-        return LithopsClient(LithopsHook.from_settings(self.connection).get_config())
+        config = LithopsHook.from_settings(self.connection).get_config()
+        if requirements := self.settings["requirements"]:
+            use_requirements(config, requirements)
+        return LithopsClient(config)
 
     def _run(self, client: LithopsClient, phase: Phase, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun

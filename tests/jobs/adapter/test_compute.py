@@ -25,9 +25,8 @@ from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.compute import CallBatch
 from lithops_provider.jobs.binding import reserved
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.follow import follower as follow
 from lithops_provider.jobs.gather import outcomes as gather
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.remote.keys import FUNCTION, JOBS_PREFIX, STATUS, call_id
 
 #: What is called, and with which arguments: a number of positional ones, then names.
 CALLED: list[tuple[str, int, str]] = [
@@ -139,7 +138,8 @@ CONSTANTS: dict[str, Any] = {
     "lithops.constants.LOCALHOST": "localhost",
     "lithops.constants.SERVERLESS": "serverless",
     "lithops.constants.JOBS_PREFIX": JOBS_PREFIX,
-    "lithops.storage.utils.status_key_suffix": follow._STATUS_NAME,
+    "lithops.storage.utils.status_key_suffix": STATUS,
+    "lithops.storage.utils.func_key_suffix": FUNCTION,
     "lithops.utils._INJECTED_ARGS": frozenset(reserved.INJECTED),
 }
 
@@ -358,3 +358,9 @@ def test_the_process_of_a_job_can_be_told_by_its_command_line(client: LithopsCli
 
     assert os.path.basename(path) == "0123456789abcdef-0-M000-job.json"
     os.remove(path)
+
+
+def test_calls_are_named_as_lithops_names_them() -> None:
+    from lithops.invokers import _format_call_id
+
+    assert [call_id(number) for number in (0, 7, 12345)] == [_format_call_id(number) for number in (0, 7, 12345)]

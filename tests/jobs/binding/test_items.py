@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.binding.items import as_items
 from lithops_provider.jobs.errors import InvalidInputError
+from tests.jobs.binding.bound import add, bound
 
 
 def called(function: Callable[..., Any], item: Any) -> Any:
@@ -109,3 +111,74 @@ def test_as_many_items_as_allowed_are_taken() -> None:
         list(as_items(iter([1, 2, 3]), 2))
     with pytest.raises(InvalidInputError, match="more than 2 items"):
         list(bind_items(abs, [1, 2, 3], max_items=2)[1])
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+    yield 2
+
+
+@pytest.mark.parametrize(
+    "iterdata",
+    [
+        [1, 2],
+        (1, 2),
+        {1, 2},
+        frozenset((1, 2)),
+        range(1, 3),
+        numbers(),
+        iter([1, 2]),
+        map(int, "12"),
+        {1: 0, 2: 0}.keys(),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_any_iterable_gives_items(iterdata: Any) -> None:
+    assert sorted(bound(abs, iterdata)) == [((1,), {}), ((2,), {})]
+
+
+@pytest.mark.parametrize("single", ["text", b"bytes", bytearray(b"bytes"), ""], ids=repr)
+def test_text_and_bytes_are_one_item(single: Any) -> None:
+    assert bound(len, single) == [((single,), {})]
+
+
+def test_a_dict_is_one_item_of_keyword_arguments() -> None:
+    assert bound(add, {"x": 1, "y": 2}) == [((), {"x": 1, "y": 2})]
+
+
+def test_any_other_mapping_is_one_item_too() -> None:
+    assert len(list(as_items(MappingProxyType({"x": 1})))) == 1
+
+
+@pytest.mark.parametrize("empty", [[], (), set(), range(0), iter(())], ids=lambda value: type(value).__name__)
+def test_nothing_gives_no_items(empty: Any) -> None:
+    assert bound(abs, empty) == []
+
+
+def test_numpy_arrays_are_iterated() -> None:
+    import numpy as np
+
+    assert bound(abs, np.array([1, 2])) == [((1,), {}), ((2,), {})]
+    assert [args[0].tolist() for args, _ in bound(sum, np.array([[1, 2], [3, 4]]))] == [[1, 2], [3, 4]]
+
+
+def test_a_dataframe_is_refused_with_what_to_do() -> None:
+    import pandas as pd
+
+    with pytest.raises(InvalidInputError, match=r"DataFrame.*to_dict\('records'\)"):
+        bound(abs, pd.DataFrame({"x": [1]}))
+
+
+@pytest.mark.parametrize("value", [5, None, object(), 1.5])
+def test_what_is_no_iterable_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="must be an iterable"):
+        bound(abs, value)
+
+
+def test_an_error_of_the_users_generator_is_not_hidden() -> None:
+    def breaks() -> Iterator[int]:
+        yield 1
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        bound(abs, breaks())

@@ -6,7 +6,7 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.gather import tally as module
-from lithops_provider.jobs.gather.tally import Told, read_told, told_by
+from lithops_provider.jobs.gather.tally import ItemTally, read_tally, tally_of
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.view.summary import _items
 from tests.jobs.conftest import MapStarter
@@ -23,7 +23,7 @@ def run(start_map: MapStarter) -> JobRun:
 
 
 def test_headers_tell_what_outcomes_tell(client: LithopsClient, run: JobRun) -> None:
-    by_headers, by_outcomes = read_told(client, run.job), told_by(run.outcomes)
+    by_headers, by_outcomes = read_tally(client, run.job), tally_of(run.outcomes)
 
     assert by_headers[:2] == by_outcomes[:2] == (7, 3)
     assert by_headers.columns is not None
@@ -39,10 +39,10 @@ def test_of_very_many_parts_only_the_names_are_read(
 ) -> None:
     monkeypatch.setattr(module, "_PARTS", 2)
 
-    assert read_told(client, run.job) == Told(7, 3, None)
+    assert read_tally(client, run.job) == ItemTally(7, 3, None)
 
 
 def test_a_job_of_which_nothing_was_stored(client: LithopsClient, run: JobRun) -> None:
     client.delete(run.job.bucket, client.keys(run.job.bucket, f"lithops.jobs/{run.job.executor_id}"))
 
-    assert read_told(client, run.job) == Told(0, 0, [])
+    assert read_tally(client, run.job) == ItemTally(0, 0, [])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.remote import sources
-from lithops_provider.jobs.remote.objects import open_chunk
+from lithops_provider.jobs.remote.objects.chunks import open_chunk
 from lithops_provider.jobs.remote.sources import Source, open_source
 from tests.jobs.web_server import WebServer, serve
 

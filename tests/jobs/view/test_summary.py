@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.gather.tally import Told, told_by
+from lithops_provider.jobs.gather.tally import ItemTally, tally_of
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.parts import PartBuilder
 from lithops_provider.jobs.view.prices import PRICES, Price
@@ -56,7 +56,7 @@ def test_a_job_with_failures_and_retries(start_map: MapStarter) -> None:
     run = start_map(fail_some, range(10), batch_size=5)
     run.item_retries = 1
     run.finish()
-    found = summarize(run.client, run.job, told_by(run.outcomes), PRICES)
+    found = summarize(run.client, run.job, tally_of(run.outcomes), PRICES)
 
     assert "unfinished" not in found
     assert {name: found[name] for name in ("job", "items", "succeeded", "failed", "retried")} == {
@@ -75,7 +75,7 @@ def test_a_job_with_failures_and_retries(start_map: MapStarter) -> None:
 
 def test_without_columns_it_tells_the_counts(run_map: MapStarter) -> None:
     run = run_map(fail_some, range(3))
-    found = summarize(run.client, run.job, Told(3, 0, None), PRICES)
+    found = summarize(run.client, run.job, ItemTally(3, 0, None), PRICES)
 
     assert set(found) == {"job", "items", "succeeded", "failed", "calls", "wall_seconds"}
     assert (found["succeeded"], found["failed"]) == (3, 0)
@@ -85,9 +85,9 @@ def test_without_columns_it_tells_the_counts(run_map: MapStarter) -> None:
 def test_what_is_unfinished_is_told_if_there_is_any(run_map: MapStarter, stopped: bool) -> None:
     run = run_map(fail_some, range(3))
 
-    found = summarize(run.client, run.job, Told(1, 1, None), PRICES, stopped=stopped)
+    found = summarize(run.client, run.job, ItemTally(1, 1, None), PRICES, stopped=stopped)
     assert (found["unfinished"], found["stopped"]) == (1, stopped)
-    assert "stopped" not in summarize(run.client, run.job, Told(2, 1, None), PRICES, stopped=stopped)
+    assert "stopped" not in summarize(run.client, run.job, ItemTally(2, 1, None), PRICES, stopped=stopped)
 
 
 def test_cost_and_cold_starts_of_a_faas_backend(faas: FaasMaker) -> None:
@@ -97,7 +97,7 @@ def test_cost_and_cold_starts_of_a_faas_backend(faas: FaasMaker) -> None:
     run = started(client, *bind_items(fail_some, [0, 1]), runtime_memory=512)
     run.finish()
     price = Price(currency="EUR", region="here", gb_second=10.0, request=100.0)
-    found: dict[str, Any] = summarize(client, run.job, told_by(run.outcomes), {run.job.backend: price})
+    found: dict[str, Any] = summarize(client, run.job, tally_of(run.outcomes), {run.job.backend: price})
 
     assert found["gb_seconds"] == round(found["compute_seconds"] / 2, 3)
     wanted = found["gb_seconds"] * 10 + found["calls"] * 100

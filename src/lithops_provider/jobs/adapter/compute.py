@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 from lithops_provider.jobs.adapter.modules import excluded, included, module_paths
 from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.queues import make_queue
+from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.adapter.workarounds.answers import report_answers
 from lithops_provider.jobs.adapter.workarounds.archives import use_own_archive
 from lithops_provider.jobs.adapter.workarounds.google import mend_tokens
 from lithops_provider.jobs.errors import SubmitError
-from lithops_provider.jobs.remote.results import job_prefix
+from lithops_provider.jobs.remote.keys import FUNCTION, job_prefix
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.adapter.fork_server import ForkServer
@@ -259,10 +260,12 @@ class Compute:
             paths |= serializer.module_paths([], sorted(includes), []) if includes else set()
         files = {**create_module_data(paths), **package_data(paths)}
         code = pickle.dumps({"func": batch.function, "module_data": files}, -1)
-        job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/func.pickle"
-        self.internal_storage.put_func(job.func_key, code)
-        serialized = SimpleNamespace(data_strs=batch.calls)
-        _attach_data(self.config, self.internal_storage, job, serialized, job.metadata, batch.executor_id)
+        job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/{FUNCTION}"
+        data = SimpleNamespace(data_strs=batch.calls)
+        at_once(
+            lambda: self.internal_storage.put_func(job.func_key, code),
+            lambda: _attach_data(self.config, self.internal_storage, job, data, job.metadata, batch.executor_id),
+        )
 
     def _prepare_monitoring(self, executor_id: str) -> None:
         """

@@ -16,13 +16,8 @@ from lithops_provider.jobs.errors import JobTimeoutError
 from lithops_provider.jobs.follow.processes import runner_is_gone
 from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import LOST, STATUS
 from lithops_provider.jobs.remote.parts import parse_part_name
-
-#: Name of the object that Lithops writes when a call ends (lithops.storage.utils).
-_STATUS_NAME = "status.json"
-
-#: Stands in keys where otherwise a call's id is: below it, `JobRun` stores failures of items whose call can't report.
-LOST = "lost"
 
 #: If nothing changes for the timeout of an item and so many seconds more, in which a backend may still be starting
 #: calls, the round is given up.
@@ -98,7 +93,7 @@ def read_calls(keys: list[str], prefix: str) -> dict[str, CallState]:
             continue
         state = calls.setdefault(call_id, CallState())
         state.started = True
-        if name == _STATUS_NAME:
+        if name == STATUS:
             state.ended = True
         elif (part := parse_part_name(name)) is not None:
             state.parts.append(key)

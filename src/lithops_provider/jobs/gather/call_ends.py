@@ -14,6 +14,7 @@ from lithops_provider.jobs.follow.follower import CallState
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.items import MAX_TRACEBACK
+from lithops_provider.jobs.remote.keys import STATUS, call_id
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.remote.parts import DamagedPartError
 from lithops_provider.jobs.remote.results import current_parts
@@ -38,7 +39,7 @@ def failure_of_call(client: LithopsClient, job: LithopsJob, number: int, state: 
         if not state.failed:
             return None
         return _reported(client, job, state) or _failure("Error", "what it reported can't be read")
-    status = client.get_json(job.bucket, f"{job.round_prefix()}/{number:05d}/status.json") or {}
+    status = client.get_json(job.bucket, f"{job.round_prefix()}/{call_id(number)}/{STATUS}") or {}
     message = "the call ended without an outcome" if not status.get("exception") else "the call died"
     return _failure("CallDiedError", message, output=log_of_call(status))
 

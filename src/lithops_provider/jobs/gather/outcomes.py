@@ -20,10 +20,11 @@ from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
+from lithops_provider.jobs.remote.keys import BEGUN, STATUS, call_id
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.remote.parts import DamagedPartError
-from lithops_provider.jobs.remote.results import BEGUN, current_parts, read_outcomes
+from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 
 logger = logging.getLogger(__name__)
 
@@ -117,9 +118,9 @@ def find_missing(
     for number, indices in enumerate(plan):
         without = outcomes.missing(indices)
         if without:
-            call_id = f"{number:05d}"
-            reason = _why(client, job, call_id, lost)
-            missing.append(MissingItems(without, len(indices) == 1, reason, lost is None or call_id in begun))
+            call = call_id(number)
+            reason = _why(client, job, call, lost)
+            missing.append(MissingItems(without, len(indices) == 1, reason, lost is None or call in begun))
     return missing
 
 
@@ -135,15 +136,15 @@ def begun_calls(client: LithopsClient, job: LithopsJob, number: int = -1) -> fro
     return frozenset(key.split("/")[-2] for key in keys if key.endswith(f"/{BEGUN}"))
 
 
-def _why(client: LithopsClient, job: LithopsJob, call_id: str, lost: str | None) -> dict[str, Any] | None:
-    status = client.get_json(job.bucket, f"{job.round_prefix()}/{call_id}/status.json")
+def _why(client: LithopsClient, job: LithopsJob, call: str, lost: str | None) -> dict[str, Any] | None:
+    status = client.get_json(job.bucket, f"{job.round_prefix()}/{call}/{STATUS}")
     if status is None:
         message = lost or "the call never reported"
-        return {"type": "CallLostError", "message": f"call {call_id}: {message}", "traceback": ""}
+        return {"type": "CallLostError", "message": f"call {call}: {message}", "traceback": ""}
     if not status.get("exception"):
         return None  # the call ended well, and had no time left for these items
     kind, message = _exception_of(status)
-    return {"type": kind, "message": f"call {call_id}: {message}", "traceback": _log_of(status)}
+    return {"type": kind, "message": f"call {call}: {message}", "traceback": _log_of(status)}
 
 
 def _exception_of(status: dict[str, Any]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ _PARTS = 1_000
 Columns = Iterable[tuple[Sequence[int], "array[float]", int]]
 
 
-class Told(NamedTuple):
+class ItemTally(NamedTuple):
     """
     What the calls of a job have reported of its items. An item has a try in each round that it was sent in.
 
@@ -43,17 +43,17 @@ class Told(NamedTuple):
     ended: float | None = None
 
 
-def told_by(outcomes: Outcomes) -> Told:
+def tally_of(outcomes: Outcomes) -> ItemTally:
     """
     Returns the tally of outcomes that were read before.
 
     :param outcomes: of all items
     """
     columns = list(outcomes.columns())
-    return Told(outcomes.succeeded, len(outcomes.failed), columns, outcomes.written(), outcomes.ended())
+    return ItemTally(outcomes.succeeded, len(outcomes.failed), columns, outcomes.written(), outcomes.ended())
 
 
-def read_told(client: LithopsClient, job: LithopsJob) -> Told:
+def read_tally(client: LithopsClient, job: LithopsJob) -> ItemTally:
     """
     Reads what a job's calls have reported by now. It reads the headers of the parts; if there are too many, it counts
     by the names of parts alone.
@@ -65,14 +65,14 @@ def read_told(client: LithopsClient, job: LithopsJob) -> Told:
     rounds = range(len(job.rounds))
     parts = [current_parts(client.keys(job.bucket, f"{job.round_prefix(number)}/")) for number in rounds]
     if sum(map(len, parts)) > _PARTS:
-        return _told_by_names(parts)
+        return _tally_of_names(parts)
     outcomes = Outcomes()
     for number in rounds:
         outcomes.update(gather_outcomes(client, job, number, results=False))
-    return told_by(outcomes)
+    return tally_of(outcomes)
 
 
-def _told_by_names(parts: list[list[str]]) -> Told:
+def _tally_of_names(parts: list[list[str]]) -> ItemTally:
     succeeded = failed = 0
     for keys in parts:
         latest: dict[str, tuple[int, int]] = {}
@@ -81,4 +81,4 @@ def _told_by_names(parts: list[list[str]]) -> Told:
                 latest[folder] = max(latest.get(folder, (0, 0)), (name.done, name.failed))
         failed = sum(entry[1] for entry in latest.values())
         succeeded += sum(entry[0] for entry in latest.values()) - failed
-    return Told(succeeded, failed, None)
+    return ItemTally(succeeded, failed, None)

@@ -1,6 +1,7 @@
 """
 Makes items of objects in storage, for functions with a parameter ``obj``: finds the objects that paths stand for, and
-splits them into chunks. The operators call it; `jobs/remote/objects.py` then reads a chunk where the function runs.
+splits them into chunks. The operators call it; `jobs/remote/objects/chunks.py` then reads a chunk where the function
+runs.
 """
 
 from __future__ import annotations
@@ -290,7 +291,7 @@ def _chunks(
     described = {key: value for key, value in description.items() if key != "whole"}
     name = str(description.get("key") or description.get("path") or urlsplit(description.get("url", "")).path)
     if name.endswith(".parquet"):
-        newline = None  # a Parquet file is split between its row groups, see remote/tables.py
+        newline = None  # a Parquet file is split between its row groups, see remote/objects/tables.py
     compressed = newline is not None and name.endswith(_COMPRESSED)
     if size and (chunk_size or chunk_number) and (compressed or description.get("whole")):
         logger.warning("%s is not split: %s", name, "it is compressed" if compressed else "its server has no ranges")

@@ -13,6 +13,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.injection import Injection
+from lithops_provider.jobs.remote.keys import FUNCTION
 from lithops_provider.jobs.submit.plan import load_items
 
 
@@ -30,7 +31,7 @@ def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.p
         raise InvalidInputError(f"the job {job.executor_id} has {job.items} item(s), and no item {index}")
     client.check_holds(job)
     items = load_items(client, job)
-    code = client.get(job.bucket, f"{job.round_prefix()}/func.pickle")
+    code = client.get(job.bucket, f"{job.round_prefix()}/{FUNCTION}")
     if items is None or code is None:
         raise StorageUnavailableError(f"the data of job {job.executor_id} is gone from {job.storage}://{job.bucket}")
     wrapper = pickle.loads(pickle.loads(code)["func"])

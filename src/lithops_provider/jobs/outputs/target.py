@@ -13,7 +13,7 @@ from typing import Any
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
+from lithops_provider.jobs.remote.keys import JOBS_PREFIX
 from lithops_provider.jobs.text import short_repr
 
 FORMATS = ("jsonl", "csv", "parquet", "bytes")

@@ -17,15 +17,16 @@ import signal
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import frames
 from .isolation import callers_pipes, end_group, lead_group, start_afresh
 from .item_process import ItemProcess, load_failure
 from .items import CallSettings, ItemRunner
+from .keys import BEGIN_NOTHING, BEGUN
 from .parts import PartBuilder, PartName, part_key
 from .reports import LOAD_FAILURE, LOADED, SUCCESS, WROTE, Message
-from .results import BEGUN
 from .storages import own_storage
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ _LAST_BEGIN = (10.0, 0.2)
 _LAST_END = (5.0, 0.1)
 #: Seconds to wait before trying again to store outcomes.
 _STORE_DELAYS = (0.5, 2.0, 8.0)
-#: What the stop marker holds if calls that have begun may go on (lithops_provider.jobs.cancel, which isn't here).
-_BEGIN_NOTHING = b"begin nothing"
 
 
 def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: CallSettings) -> dict[str, Any]:
@@ -58,15 +57,19 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: Cal
     begin = time.monotonic()
     storage = own_storage(storage)
     batch = Batch(call, storage, settings, begin)
-    if batch.cancelled(begun=False):
-        return batch.summary()
-    if settings["marked"]:
-        batch.begin()
     first, last = call["span"]
-    data = storage.get_object(
-        settings["bucket"], settings["items_key"], extra_get_args={"Range": f"bytes={first}-{last}"}
-    )
-    items = frames.ItemBlocks(frames.unpack(data), call["indices"])
+    with ThreadPoolExecutor(1) as pool:  # whose thread has ended before a process is forked
+        reading = pool.submit(
+            storage.get_object,
+            settings["bucket"],
+            settings["items_key"],
+            extra_get_args={"Range": f"bytes={first}-{last}"},
+        )
+        if batch.cancelled(begun=False):
+            return batch.summary()
+        if settings["marked"]:
+            batch.begin()
+        items = frames.ItemBlocks(frames.unpack(reading.result()), call["indices"])
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
     return batch.summary()
@@ -109,7 +112,7 @@ class Batch:
         """
         with contextlib.suppress(Exception):
             marker = self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
-            self.stopped = not begun or marker != _BEGIN_NOTHING
+            self.stopped = not begun or marker != BEGIN_NOTHING
         return self.stopped
 
     def begin(self) -> None:

@@ -7,7 +7,7 @@ import os
 import pickle
 from typing import Any
 
-from . import results
+from .keys import JOBS_PREFIX
 from .output import storable
 from .reduce.values import read_values
 from .shipped_modules import load_result
@@ -95,7 +95,7 @@ class Injection:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Adds an object in storage and results of other jobs to the arguments, or to ``filled`` by parameter."""
         if "object" in special:
-            from .objects import open_chunk  # comes only with functions that take one
+            from .objects.chunks import open_chunk  # comes only with functions that take one
 
             name, description = special["object"]
             in_storage = description["backend"] not in ("path", "url")
@@ -184,7 +184,7 @@ class Injection:
 
     def _note(self, bucket: str, key: str) -> None:
         prefix = key.rpartition("/")[0]
-        if key.startswith(results.JOBS_PREFIX):
+        if key.startswith(JOBS_PREFIX):
             prefix = "/".join(key.split("/")[:2])  # objects of each call lie in a folder of its own there
         bucket, prefix = storable(bucket, _PLACE), storable(prefix, _PLACE)
         place = (bucket, prefix if len(self._written) < _MOST_WRITTEN else "")

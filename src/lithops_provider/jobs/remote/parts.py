@@ -25,13 +25,12 @@ from operator import sub
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
+from .keys import PART_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .reports import Block
-
-SUFFIX = ".part"
 
 #: The version of the format. Whatever changes the meaning of a part's bytes raises it.
 _VERSION = 2
@@ -56,7 +55,7 @@ class PartName(NamedTuple):
 
 def part_key(call_prefix: str, name: PartName) -> str:
     """Returns the key of a part of the call whose objects lie under ``call_prefix``."""
-    return f"{call_prefix}/{name.first:08d}-{name.done:08d}-{name.failed:08d}{SUFFIX}"
+    return f"{call_prefix}/{name.first:08d}-{name.done:08d}-{name.failed:08d}{PART_SUFFIX}"
 
 
 def parse_part_name(file_name: str) -> PartName | None:
@@ -66,9 +65,9 @@ def parse_part_name(file_name: str) -> PartName | None:
     :param file_name: for instance ``00000000-00000120-00000003.part``
     :returns: None when it isn't a part's name
     """
-    if not file_name.endswith(SUFFIX):
+    if not file_name.endswith(PART_SUFFIX):
         return None
-    numbers = file_name[: -len(SUFFIX)].split("-")
+    numbers = file_name[: -len(PART_SUFFIX)].split("-")
     if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
         return None
     return PartName(*(int(number) for number in numbers))

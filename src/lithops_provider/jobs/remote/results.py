@@ -8,16 +8,7 @@ from typing import Any
 from . import parts
 from .outcomes import Outcomes, Part
 
-#: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
-JOBS_PREFIX = "lithops.jobs"
-#: Name of the mark that a call leaves beside its parts before it runs its first item.
-BEGUN = "begun"
 _READERS = 16
-
-
-def job_prefix(executor_id: str, job_id: str) -> str:
-    """Returns the prefix of all objects of one round of a job, without a slash at its end."""
-    return f"{JOBS_PREFIX}/{executor_id}-{job_id}"
 
 
 def current_parts(keys: list[str]) -> list[str]:

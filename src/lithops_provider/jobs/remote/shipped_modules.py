@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from .keys import FUNCTION
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
@@ -114,7 +116,7 @@ def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str)
         if any(isinstance(finder, JobModules) and finder.prefix == prefix for finder in sys.meta_path):
             raise
         # What Lithops writes for its worker, see `lithops.worker.utils.get_function_and_modules`.
-        shipped = pickle.loads(storage.get_object(bucket, f"{prefix}/func.pickle"))["module_data"]
+        shipped = pickle.loads(storage.get_object(bucket, f"{prefix}/{FUNCTION}"))["module_data"]
         sys.meta_path.append(JobModules(prefix, shipped or {}))
         return load()
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: The modules that every call needs, each after those that it imports.
 _MODULES = (
+    "keys",
     "shipped_modules",
     "frames",
     "isolation",
@@ -39,7 +40,7 @@ _MODULES = (
 
 
 #: The modules that only functions with a parameter ``obj`` need.
-_OBJECT_MODULES = ("lines", "tables", "objects")
+_OBJECT_MODULES = ("objects", "objects.lines", "objects.tables", "objects.chunks")
 
 #: The modules that only reduces need, and the map of one by key.
 _REDUCE_MODULES = (

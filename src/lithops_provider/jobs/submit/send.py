@@ -18,6 +18,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
+from lithops_provider.jobs.remote.keys import STOP_ALL, call_id
 from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
 from lithops_provider.jobs.submit.cutting import cut_items
 from lithops_provider.jobs.submit.payload import dump_wrapper
@@ -175,7 +176,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
     try:
         client.compute.submit(batch)
     except BaseException:
-        client.put(job.stop_key(), b"stop")  # whatever of it was sent
+        client.put(job.stop_key(), STOP_ALL)  # whatever of it was sent
         raise
     client.put(job.sent_key(), b"")
     logger.info(
@@ -214,6 +215,6 @@ def _call_data(plan: list[Sequence[int]], blocks: list[list[bytes]]) -> list[byt
     for number, (piece, of_call) in enumerate(zip(plan, blocks, strict=True)):
         start, end = end, end + sum(map(frames.packed_size, of_call))
         span = (start, end - 1)
-        call = {"call_id": f"{number:05d}", "indices": piece, "span": span}
+        call = {"call_id": call_id(number), "indices": piece, "span": span}
         data.append(pickle.dumps({"call": call}))
     return data

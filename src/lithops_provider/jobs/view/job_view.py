@@ -20,6 +20,7 @@ from lithops_provider.jobs.config.secrets import secret_values
 from lithops_provider.jobs.follow.follower import CallState, read_calls
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import SENT, STOP, call_id
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.plan import load_plan
@@ -236,8 +237,8 @@ class JobView:
         now = RoundView(
             calls=read_calls(keys, prefix),
             plan=known.plan or load_plan(client, job, number),
-            sent="sent" in names,
-            stopped="stop" in names,
+            sent=SENT in names,
+            stopped=STOP in names,
             objects=len(keys),
             settled=number < len(job.rounds) - 1,
         )
@@ -298,7 +299,7 @@ class JobView:
                 ended = part.header.started[-1] + part.header.seconds[-1]
                 since[part.call] = max(since.get(part.call, 0.0), ended)
         for call, indices in enumerate(known.plan):
-            state = known.calls.get(f"{call:05d}")
+            state = known.calls.get(call_id(call))
             if state is not None and state.ended:
                 continue
             if number:

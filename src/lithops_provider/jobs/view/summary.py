@@ -14,12 +14,13 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import LithopsJobError
+from lithops_provider.jobs.remote.keys import STATUS, call_id
 from lithops_provider.jobs.submit.plan import load_memory
 from lithops_provider.jobs.view.prices import Price, estimate
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.gather.tally import Columns, Told
+    from lithops_provider.jobs.gather.tally import Columns, ItemTally
     from lithops_provider.jobs.job import LithopsJob
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _STATUSES = 16
 def summarize(
     client: LithopsClient,
     job: LithopsJob,
-    told: Told,
+    tally: ItemTally,
     prices: Mapping[str, Price],
     *,
     end: float | None = None,
@@ -45,7 +46,7 @@ def summarize(
 
     :param client: where the job ran
     :param job: its value
-    :param told: what its calls have reported of its items
+    :param tally: what its calls have reported of its items
     :param prices: by backend
     :param end: when the job was over, in seconds since the epoch; None for now
     :param stopped: whether it was stopped before that
@@ -58,12 +59,12 @@ def summarize(
         and ``workers``, see `_workers`
     """
     calls = sum(entry.calls for entry in job.rounds)
-    unfinished = max(job.items - told.succeeded - told.failed, 0)
+    unfinished = max(job.items - tally.succeeded - tally.failed, 0)
     found: dict[str, Any] = {
         "job": job.executor_id,
         "items": job.items,
-        "succeeded": told.succeeded,
-        "failed": told.failed,
+        "succeeded": tally.succeeded,
+        "failed": tally.failed,
         "calls": calls,
         "wall_seconds": round((end or time.time()) - job.created, 3),
     }
@@ -74,9 +75,9 @@ def summarize(
         found["retried"] = retried
     if unfinished:
         found |= {"unfinished": unfinished, "stopped": stopped}
-    if told.columns is None:
+    if tally.columns is None:
         return found
-    found |= _items(told.columns)
+    found |= _items(tally.columns)
     seconds = found["compute_seconds"]
     settings = client.config.get(job.backend) or {}
     memory = load_memory(client, job) or settings.get("runtime_memory")
@@ -131,7 +132,7 @@ def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
     """
     calls = job.rounds[-1].calls
     step = max(1, math.ceil(calls / _STATUSES))
-    keys = [f"{job.round_prefix()}/{call:05d}/status.json" for call in range(0, calls, step)]
+    keys = [f"{job.round_prefix()}/{call_id(call)}/{STATUS}" for call in range(0, calls, step)]
     try:
         with ThreadPoolExecutor(len(keys)) as pool:
             found_ones = pool.map(lambda key: client.get_json(job.bucket, key), keys)

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .. import frames
+from ..keys import call_id, job_prefix
 from ..parts import decode_header
-from ..results import current_parts, job_prefix
+from ..results import current_parts
 from ..shipped_modules import load_result
 from ..sources import ObjectChangedError, StoredObject
 
@@ -68,7 +69,7 @@ def _keys(storage: Any, reference: dict[str, Any], pool: ThreadPoolExecutor) -> 
     for position, job_id in enumerate(reference["job_ids"]):
         prefix = job_prefix(reference["executor_id"], job_id)
         calls = reference["calls"][position] if "calls" in reference else None
-        folders += [f"{prefix}/"] if calls is None else [f"{prefix}/{call:05d}/" for call in calls]
+        folders += [f"{prefix}/"] if calls is None else [f"{prefix}/{call_id(call)}/" for call in calls]
     listed = pool.map(lambda folder: storage.list_keys(reference["bucket"], folder), folders)
     return [key for keys in listed for key in keys]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.keys import FUNCTION, JOBS_PREFIX
 from lithops_provider.jobs.remote.outcomes import Part
-from lithops_provider.jobs.remote.results import JOBS_PREFIX
 from lithops_provider.jobs.submit.cache.digests import SIZE
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class CacheEntry:
     @property
     def modules_key(self) -> str:
         """Key of a copy of the job's ``func.pickle``, which has modules that its results may need."""
-        return f"{self.prefix}/func.pickle"
+        return f"{self.prefix}/{FUNCTION}"
 
     def part_key(self, number: int) -> str:
         """Returns the key of a copy of a part of the job."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.keys import FUNCTION, STATUS, call_id
 from lithops_provider.jobs.remote.outcomes import Part
 from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.reports import Block
@@ -66,7 +67,7 @@ def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: R
     job = job.with_round(len(taken), 1)
     record(job)
     client.put(job.items_key(), frames.pack(bytes(block) for block in spec.items.blocks))
-    client.put(f"{job.round_prefix()}/00000/status.json", json.dumps({"exception": False}).encode())
+    client.put(f"{job.round_prefix()}/{call_id(0)}/{STATUS}", json.dumps({"exception": False}).encode())
     client.put(job.sent_key(), b"")
     store_plan(client, job, [taken], None)
     logger.info("%d of %d item(s) of %s were taken from the cache", len(taken), job.items, spec.name)
@@ -109,7 +110,7 @@ def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None
             rows.append(digests)
     if not rows:
         return
-    modules = client.get(job.bucket, f"{job.round_prefix()}/func.pickle", large=True)
+    modules = client.get(job.bucket, f"{job.round_prefix()}/{FUNCTION}", large=True)
     if modules is not None:
         client.put(entry.modules_key, modules)
     client.put(entry.index_key, CacheIndex(spec.name, rows).encode())
@@ -182,7 +183,7 @@ def _copy_modules(client: LithopsClient, entry: CacheEntry, job: LithopsJob) -> 
     client.put(f"{job.round_prefix()}/cached", b"")
     data = client.get(client.bucket, entry.modules_key, large=True)
     if data is not None:
-        client.put(f"{job.round_prefix()}/func.pickle", data)
+        client.put(f"{job.round_prefix()}/{FUNCTION}", data)
 
 
 def _own_parts(client: LithopsClient, job: LithopsJob) -> Iterator[tuple[Part, bytes]]:

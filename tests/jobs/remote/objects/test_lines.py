@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.remote import lines as module
-from tests.jobs.remote.test_tables import Opener, opened  # noqa: F401 - a fixture
+from lithops_provider.jobs.remote.objects import lines as module
+from tests.jobs.remote.objects.test_tables import Opener, opened  # noqa: F401 - a fixture
 
 LINES = ["one", "", "zwei ü", "  three  ", "4", "x" * 200, ""]
 

@@ -10,7 +10,7 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.inputs.objects import _chunks
-from lithops_provider.jobs.remote.objects import open_chunk
+from lithops_provider.jobs.remote.objects.chunks import open_chunk
 
 Opener = Callable[..., list[Any]]
 ROWS = [{"name": f"n{number}", "größe": "ä" * (number % 7), "value": str(number)} for number in range(40)]

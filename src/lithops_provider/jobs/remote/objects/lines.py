@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .sources import Source
+    from ..sources import Source
 
 #: How compressed files begin, how that is called, and the module of the standard library that reads it.
 _COMPRESSED = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import lines, sources, tables
+from .. import sources
+from . import lines, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

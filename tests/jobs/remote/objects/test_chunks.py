@@ -10,7 +10,7 @@ import pytest
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.inputs.objects import _chunks
 from lithops_provider.jobs.remote import sources
-from lithops_provider.jobs.remote.objects import open_chunk
+from lithops_provider.jobs.remote.objects.chunks import open_chunk
 
 KEY = "test-objects/object"
 
