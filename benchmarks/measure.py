@@ -43,6 +43,7 @@ class Sample:
     :param function_cpu_seconds: of all these
     :param database_bytes: that the run's XComs have
     :param resume_seconds: from the end of the last item to the moment at which a deferred task is resumed
+    :param start_seconds: from the moment at which a task is queued to its start, the median of all of the run
     """
 
     task_seconds: float
@@ -53,6 +54,7 @@ class Sample:
     function_cpu_seconds: float | None = None
     database_bytes: int | None = None
     resume_seconds: float | None = None
+    start_seconds: float | None = None
 
 
 def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
@@ -149,6 +151,7 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
         function_cpu_seconds=function_cpu,
         database_bytes=_database_bytes(airflow, run),
         resume_seconds=float(resumed.read_text()) if resumed.exists() else None,
+        start_seconds=statistics.median(_span(task["queued_when"], task["start_date"]) for task in tasks),
     )
 
 

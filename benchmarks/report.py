@@ -38,6 +38,7 @@ class Results:
             self._layers(),
             self._deferred(),
             self._chains(),
+            self._starts(),
             self._large(),
             self._memory(),
             self._targets(),
@@ -114,6 +115,13 @@ class Results:
                 median = row["median"]
                 cells = [f"{row['items']}", seconds(median["task_seconds"]), f"{median['database_bytes']:,.0f}"]
                 lines.append([LABELS[row["contender"]], *cells])
+        return table(lines)
+
+    def _starts(self) -> str:
+        lines = [["tasks of Airflow", "tasks", "from queued to running, median"]]
+        for row in self._rows():
+            if row["contender"] in ("expand", "executed") and "start_seconds" in row["median"]:
+                lines.append([LABELS[row["contender"]], f"{row['items']}", seconds(row["median"]["start_seconds"])])
         return table(lines)
 
     def _large(self) -> str:

@@ -18,6 +18,7 @@ LABELS = {
     "chain_value": "the same, by value",
     "chain_expand": "the same, `@task.expand`",
     "expand": "`@task.expand`",
+    "executed": "`@task.expand`, by the LithopsExecutor",
     "lithops_2": "`@task`, plain Lithops as installed (localhost version 2)",
     "lithops_1": "`@task`, plain Lithops, localhost version 1",
     "lithops_batches": "`@task`, plain Lithops, batches made by hand",
@@ -81,10 +82,13 @@ def usual(quick: bool) -> list[Row]:
             listed(100),
             referred(100),
             referred(100, generator=True),
+            cached(100),
+            *trees(300),
         ]
     return [
         mapped(100),
         expand(100),
+        Row("executed", 100, "benchmark_executed_100", timeout=900),
         plain(100, 2),
         mapped(1_000),
         pool(1_000),
@@ -110,6 +114,8 @@ def usual(quick: bool) -> list[Row]:
         referred(10_000_000),
         referred(10_000_000, generator=True),
         *chains(),
+        cached(100_000),
+        *trees(10_000),
     ]
 
 

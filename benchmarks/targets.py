@@ -53,6 +53,11 @@ def _expand(sections: Sections) -> Target:
     return Target("an item of `.expand` (100) / one of ours (100,000)", "at least 1,000 x", ratio, "x", ratio >= 1000)
 
 
+def _executed(sections: Sections) -> Target:
+    ratio = _median(sections, "usual", "executed_100") / _median(sections, "usual", "expand_100")
+    return Target("100 tasks: LithopsExecutor / LocalExecutor", "at most 1.5 x", ratio, "x", ratio <= 1.5)
+
+
 def _more(name: str, ours: str, beside: str, limit: float) -> Callable[[Sections], Target]:
     """Returns the target of what a row takes over another."""
 
@@ -231,6 +236,7 @@ _MEMORY = (
 )
 _TARGETS: tuple[Callable[[Sections], Target], ...] = (
     _expand,
+    _executed,
     *_MORE,
     _batch_size_1,
     _ray,

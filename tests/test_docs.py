@@ -126,6 +126,16 @@ def test_a_script_sends_and_stays(scripts: Path) -> None:
     assert failure == "2 'x' ValueError invalid literal for int() with base 10: 'x'"
 
 
+@pytest.mark.thorough
+def test_the_script_that_reduces_prints_what_it_says(tmp_path: Path) -> None:
+    (found,) = (one.text for one in PYTHON if one.page.name == "reduce.md" and "__main__" in one.text)
+    (tmp_path / "reduces.py").write_text(found)
+
+    printed = script(tmp_path, "reduces.py").splitlines()
+
+    assert printed == re.findall(r"print\(.*#\s*(.*)", found) == ["328350", "[[0, 90], [1, 91]]"]
+
+
 @pytest.mark.parametrize(
     "snippet", [one for one in snippets("json") if one.page.name in ("connection.md", "README.md")], ids=str
 )

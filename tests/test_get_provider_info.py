@@ -11,7 +11,7 @@ from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Connection
 
-from lithops_provider.connection.extra import connection_config
+from lithops_provider.connection.extra import connection_config, what_to_test
 from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.binding.items import MAX_ITEMS
@@ -94,12 +94,20 @@ def test_the_form_offers_what_lithops_has() -> None:
     assert sorted(fields["storage"]["schema"]["enum"]) == sorted(storage_backends())
 
 
-@pytest.mark.parametrize("name", connection_type()["conn-fields"])
+@pytest.mark.parametrize("name", [name for name in connection_type()["conn-fields"] if name != "test"])
 def test_the_hook_understands_each_field_of_the_form(name: str) -> None:
     backend = {"backend": "aws_lambda", "storage": "aws_s3"}
     config = connection_config(Connection(conn_id="c", conn_type="lithops", extra=json.dumps(backend | {name: 1})))
 
     assert any(settings.get(name) == 1 for settings in config.values())
+
+
+@pytest.mark.parametrize("chosen", connection_type()["conn-fields"]["test"]["schema"]["enum"])
+def test_what_a_test_tries_is_no_setting_of_lithops(chosen: str) -> None:
+    connection = Connection(conn_id="c", conn_type="lithops", extra=json.dumps({"backend": "k8s", "test": chosen}))
+
+    assert connection_config(connection) == {"lithops": {"backend": "k8s"}}
+    assert what_to_test(connection) == chosen
 
 
 def test_the_types_agree() -> None:

@@ -192,6 +192,18 @@ def test_the_test_works_on_localhost() -> None:
     assert "Lithops 3." in message
 
 
+def test_the_test_runs_a_function_if_the_connection_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_connection(monkeypatch, "other", {"test": "function"})
+    works, message = LithopsHook("other").test_connection()
+    assert works, message
+    assert f"A function ran in {sys.executable!r} with Python {sys.version.split()[0]}" in message
+
+    make_connection(monkeypatch, "other", {"test": "everything"})
+    works, message = LithopsHook("other").test_connection()
+    assert not works
+    assert message == "field 'test' of its extra must be one of storage, function, got 'everything'"
+
+
 def test_the_test_leaves_nothing_behind() -> None:
     from lithops.constants import LITHOPS_TEMP_DIR
 
@@ -314,7 +326,7 @@ def test_the_form_of_airflow_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
     widgets = LithopsHook.get_connection_form_widgets()
 
     assert list(widgets) == [
-        *("backend", "storage", "storage_bucket", "region", "execution_role", "runtime", "runtime_memory"),
+        *("backend", "storage", "storage_bucket", "region", "execution_role", "runtime", "runtime_memory", "test"),
     ]
     assert type(widgets["runtime_memory"]) is IntegerField
     assert widgets["backend"].validators[0] == "optional"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from pathlib import Path
@@ -23,7 +24,7 @@ def folder_of(megabytes: int) -> Path:
 
     folder = Path(LITHOPS_TEMP_DIR) / "storage" / f"words-{megabytes}"
     if not folder.exists():
-        partial = folder.with_suffix(".partial")
+        partial = folder.with_suffix(f".{os.getpid()}")
         partial.mkdir(parents=True)
         _write(partial, megabytes)
         os.rename(partial, folder)
@@ -42,12 +43,13 @@ def text_path(megabytes: int) -> str:
 def _write(folder: Path, megabytes: int) -> None:
     chance = random.Random(2026)
     words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(VOCABULARY)]
-    weights = [1 / (number + 10) for number in range(VOCABULARY)]
+    # Sums of the weights, as `random.choices` would make them anew at each call.
+    sums = list(itertools.accumulate(1 / (number + 10) for number in range(VOCABULARY)))
     blocks = []
     for _ in range(min(megabytes, 32)):
         block = bytearray()
         while len(block) < _BLOCK:
-            block += " ".join(chance.choices(words, weights, k=12)).encode() + b"\n"
+            block += " ".join(chance.choices(words, cum_weights=sums, k=12)).encode() + b"\n"
         blocks.append(bytes(block))
     for start in range(0, megabytes, _FILE):
         some = chance.choices(blocks, k=min(_FILE, megabytes - start))

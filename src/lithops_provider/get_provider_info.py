@@ -43,6 +43,8 @@ _STORAGES = [
     "aliyun_oss",
     "oracle_oss",
 ]
+#: What lithops_provider.connection.check can try.
+_TESTS = ["storage", "function"]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -222,6 +224,12 @@ def _connection_fields() -> dict[str, Any]:
             "Container image; on localhost a Python interpreter or an image.",
         ),
         ("runtime_memory", "Memory (MB)", {"type": number, "minimum": 1}, "Of one function."),
+        (
+            "test",
+            "What a test tries",
+            {"type": text, "enum": _TESTS},
+            "The storage alone if empty. A function costs what a call costs, and may be deployed for it.",
+        ),
     ]
     return {
         name: {"label": label, "schema": schema, "description": description}

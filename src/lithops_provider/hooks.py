@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
-from lithops_provider.connection.check import check_connection
-from lithops_provider.connection.extra import connection_config
+from lithops_provider.connection.check import check_connection, check_function
+from lithops_provider.connection.extra import connection_config, what_to_test
 from lithops_provider.connection.retention import configured_retention
 from lithops_provider.connection.settings import DEFAULT_CONN_ID, ConnectionSettings
 from lithops_provider.get_provider_info import get_provider_info
@@ -104,13 +104,17 @@ class LithopsHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Tells whether the connection works, and why not: writes, reads and deletes an object in its bucket.
+        Tells whether the connection works, and why not: writes, reads and deletes an object in its bucket, and runs a
+        function if the connection's field ``test`` says so.
 
         Where jobs would make the bucket, the test makes it too.
         """
         try:
             config = self.get_config()
-            return True, check_connection(config)
+            found = check_connection(config)
+            if self._is_function_tested():
+                found += check_function(self.get_client())
+            return True, found
         except Exception as error:
             # Airflow tests a copy under an id that it makes up, which would only puzzle people.
             message = (str(error) or type(error).__name__).removeprefix(f"connection {self.lithops_conn_id!r}: ")
@@ -309,6 +313,12 @@ class LithopsHook(BaseHook):
         """Returns how the form shows the other fields, for Airflow 3.1."""
         behaviour = _connection_type()["ui-field-behaviour"]
         return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+    def _is_function_tested(self) -> bool:
+        try:
+            return what_to_test(self.get_connection(self.lithops_conn_id)) == "function"
+        except AirflowNotFoundException:
+            return False
 
     def _check_may_be_missing(self) -> None:
         """Raises an error unless it is the default connection that doesn't exist."""

@@ -12,23 +12,12 @@ from lithops_provider.jobs.remote.reduce.pairs import emit
 from lithops_provider.jobs.remote.reduce.shuffle import reduce_keys, shuffle
 from lithops_provider.jobs.remote.reduce.stored import AllValues, StoredPairs
 from lithops_provider.jobs.submit.plan import store_plan
+from tests.jobs.made import make_job
 
 
 def store_job(client: LithopsClient, results: Sequence[Any]) -> LithopsJob:
     """Stores results as those of a job with a single call."""
-    job = LithopsJob(
-        executor_id=LithopsJob.new_executor_id(),
-        kind="map",
-        function="function",
-        items=len(results),
-        backend="localhost",
-        storage=client.storage_backend,
-        bucket=client.bucket,
-        runtime="python",
-        timeout=10.0,
-        host="host",
-        created=1000.0,
-    ).with_round(len(results), 1)
+    job = make_job(items=len(results), storage=client.storage_backend, bucket=client.bucket)
     part = PartBuilder()
     for index, result in enumerate(results):
         part.add_success(index, 0.0, 0.0, 0, dump_result(result))

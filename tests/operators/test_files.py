@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -129,6 +130,14 @@ def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
     assert pandas.read_csv(f"{prefix.folder}part-00000.csv")["x"].tolist() == [0, 1, 2]
     # Those who look for lineage are told by the functions themselves where they have written.
     assert (prefix.client.bucket, prefix.name.rstrip("/")) in task._task_run.written
+
+
+def test_the_page_shows_what_a_task_returns(prefix: Prefix) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+    shown = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    task = LithopsMapOperator(task_id="t", map_function=row, map_iterdata=[], results_to=prefix.path)
+
+    assert list(execute(task)) == list(shown)
 
 
 def test_without_items_there_is_a_manifest_of_no_files(prefix: Prefix) -> None:

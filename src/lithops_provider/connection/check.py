@@ -7,8 +7,15 @@ import subprocess
 import sys
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lithops_provider.connection.probe import probe_runtime
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.client import LithopsClient
+
+#: Seconds for which a function of the test is waited for.
+_FUNCTION_TIMEOUT = 120.0
 #: Seconds that a test of the connection may take; clients of clouds try for minutes.
 _TEST_TIMEOUT = 20.0
 
@@ -32,6 +39,24 @@ def check_connection(config: dict[str, Any]) -> str:
             f"storage {storage!r} did not answer within {_TEST_TIMEOUT:g} s; check its endpoint or region, and the "
             "network"
         ) from error
+
+
+def check_function(client: LithopsClient) -> str:
+    """
+    Runs a function on the backend of a connection. The runtime is deployed if need be, which takes minutes on some.
+
+    :param client: of the connection
+    :returns: what was found, for users
+    :raises LithopsJobError: it couldn't be run; the message says why, and which right is missing if the cloud does
+    :raises RuntimeError: it ran where jobs can't
+    """
+    found = probe_runtime(client, wait=_FUNCTION_TIMEOUT)
+    if found["problems"]:
+        raise RuntimeError("; ".join(found["problems"]))
+    return (
+        f". A function ran in {found['runtime']!r} with Python {found['python']}, Lithops {found['lithops']} and "
+        f"{len(found['packages'])} packages, and has read and written the bucket ({found['seconds']:.2f} s)"
+    )
 
 
 def _check(config: dict[str, Any]) -> str:

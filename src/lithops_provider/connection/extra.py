@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Flat fields that go into the section ``lithops``, and into that of the compute backend.
 _LITHOPS_FIELDS = ("backend", "storage", "mode", "monitoring")
 _BACKEND_FIELDS = ("runtime", "runtime_memory", "runtime_timeout", "max_workers", "execution_role")
+#: The flat field that says what a test of the connection tries, and what it may be; the first is the default.
+_TEST_FIELD = "test"
+_TESTS = ("storage", "function")
 
 
 class StorageFields(NamedTuple):
@@ -76,6 +79,16 @@ def connection_config(connection: Connection) -> dict[str, dict[str, Any]]:
     return _Reader(connection).read()
 
 
+def what_to_test(connection: Connection) -> str:
+    """
+    Returns what a test of a connection is to try: "storage", or "function", which tries both.
+
+    :param connection: of type ``lithops``
+    :raises ConfigurationError: the field says something else
+    """
+    return _Reader(connection).what_to_test()
+
+
 class _Reader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -85,7 +98,9 @@ class _Reader:
     def read(self) -> dict[str, dict[str, Any]]:
         from lithops_provider.jobs.config.resolve import checked_layer, implied_backend, implied_storage
 
-        nested, flat = self._split(self._extra())
+        extra = self._extra()
+        extra.pop(_TEST_FIELD, None)
+        nested, flat = self._split(extra)
         _, self.config = checked_layer(f"{self.source}: extra", nested)
         for name in _LITHOPS_FIELDS:
             if name in flat:
@@ -98,6 +113,14 @@ class _Reader:
         if flat or standard:
             self._put_storage(implied_storage(self.config), flat, standard)
         return self.config
+
+    def what_to_test(self) -> str:
+        chosen = self._extra().get(_TEST_FIELD) or _TESTS[0]
+        if chosen not in _TESTS:
+            raise ConfigurationError(
+                f"{self.source}: field {_TEST_FIELD!r} of its extra must be one of {', '.join(_TESTS)}, got {chosen!r}"
+            )
+        return str(chosen)
 
     def _extra(self) -> dict[str, Any]:
         """Returns the parsed extra. Airflow's own ``extra_dejson`` takes broken JSON for an empty extra."""

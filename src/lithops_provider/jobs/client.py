@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -33,6 +34,9 @@ T = TypeVar("T")
 
 #: Seconds before a failed request is repeated for the first time; each further delay is twice as long, up to 10.
 _FIRST_DELAY = 0.2
+#: Objects that a request deletes at most, as on S3, and how many of these requests are made at once.
+_DELETED_AT_ONCE = 1_000
+_DELETING = 8
 #: Bytes a second below which writing counts as stuck: the time limit of a write grows with the size of its object.
 _SLOWEST = 1 << 20
 #: Seconds that reading an object may take whose size isn't known beforehand.
@@ -190,11 +194,21 @@ class LithopsClient:
         return self.patiently(lambda: list(self.storage.list_keys(bucket, prefix)), f"listing {prefix}")
 
     def delete(self, bucket: str, keys: list[str]) -> None:
-        """Deletes objects."""
-        if keys:
+        """Deletes objects: as many by each request as all storages take, so that each has the time of a request."""
+
+        def delete(some: list[str]) -> None:
             self.patiently(
-                lambda: lithops_storage.delete_objects(self.storage, bucket, keys), f"deleting {len(keys)} objects"
+                lambda: lithops_storage.delete_objects(self.storage, bucket, some), f"deleting {len(some)} objects"
             )
+
+        pieces = [keys[start : start + _DELETED_AT_ONCE] for start in range(0, len(keys), _DELETED_AT_ONCE)]
+        if len(pieces) < 2:
+            for piece in pieces:
+                delete(piece)
+            return
+        with ThreadPoolExecutor(_DELETING) as pool:
+            for _ in pool.map(delete, pieces):
+                pass
 
     def delete_messages(self, executor_id: str) -> None:
         """Deletes the message queue of a job, if ``monitoring`` is anything but the storage; warns if it can't."""

@@ -20,7 +20,7 @@ from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobCancelled
 from lithops_provider.jobs.follow.follower import Follower, Progress, follow, pause
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.follow.processes import is_local
-from lithops_provider.jobs.follow.states import RoundEnd, RunState
+from lithops_provider.jobs.follow.states import STOPPED, RoundEnd, RunState
 from lithops_provider.jobs.gather.failures import failure_message, is_final, load_all_results, make_failure
 from lithops_provider.jobs.gather.outcomes import begun_calls, find_missing, gather_outcomes
 from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
@@ -181,9 +181,11 @@ class JobRun:
 
         :param end: how the round ended
         :returns: whether another round was sent
-        :raises JobCancelledError: another round is needed, but somebody has cancelled the job
+        :raises JobCancelledError: somebody has cancelled the job, and another round is needed, or calls didn't report
         """
         number = len(self.job.rounds) - 1
+        if end.lost == STOPPED:
+            self._check_not_stopped(number)
         found = self._gather()
         plan = self._plan or load_plan(self.client, self.job) or [range(self.job.items)]
         # Cached results are a round of their own. If this is it, its sender may have ended before it sent the rest.

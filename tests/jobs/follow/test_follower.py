@@ -12,17 +12,22 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.adapter import localhost
+from lithops_provider.jobs.binding.function import bind_items
+from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import JobTimeoutError, StorageUnavailableError
+from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError, StorageUnavailableError
 from lithops_provider.jobs.follow import follower as module
 from lithops_provider.jobs.follow import processes as liveness
 from lithops_provider.jobs.follow.follower import Follower, Progress, follow, read_calls
 from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
+from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import BEGIN_NOTHING
 from lithops_provider.jobs.remote.parts import PartName, part_key
 from lithops_provider.jobs.submit import send
 from lithops_provider.jobs.wait import look_at_job
-from tests.jobs.conftest import POLL, MapStarter, wait_for
+from tests.jobs import process_faas
+from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started, wait_for
 from tests.jobs.failures import Tally, leave_mark
 from tests.jobs.made import make_job
 from tests.jobs.standins import FailingStorage, times
@@ -220,6 +225,40 @@ def test_a_storage_that_hangs_is_an_error(client: LithopsClient) -> None:
     with pytest.raises(StorageUnavailableError, match=r"failed for 0.5 s.*no answer within 0\.2 s"):
         Follower(hanging, elsewhere(client), POLL).poll()
     never.set()
+
+
+# -- a job that somebody has stopped ---------------------------------------------------------------------------
+
+
+def test_calls_that_the_backend_has_ended_are_not_awaited_after_a_cancel(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Kubernetes, where a job's pods are deleted: they never report."""
+    monkeypatch.setattr(module, "_STOP_GRACE", 0.05)
+    job = elsewhere(client)
+    follower = Follower(client, job, POLL)
+    client.put(job.stop_key(), BEGIN_NOTHING)  # those that have begun are awaited
+    for _ in range(3):
+        time.sleep(0.06)
+        follower.poll()
+        assert not follower.over
+
+    cancel_job(client, job)
+    follower.poll()
+    wait_for(lambda: follower.poll() and follower.over)
+    assert follower.end == RoundEnd("the job was cancelled")
+
+
+def test_a_run_whose_job_was_cancelled_elsewhere_ends_though_no_call_reports(
+    faas: FaasMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STOP_GRACE", 0.2)
+    monkeypatch.setattr(process_faas, "hold", True)
+    client = faas()
+    run = started(client, *bind_items(abs, [1, 2]))
+    cancel_job(client, run.job)
+    with pytest.raises(JobCancelledError):
+        run.finish()
 
 
 # -- the processes of a localhost job --------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.adapter.workarounds.answers import report_answers
 from lithops_provider.jobs.adapter.workarounds.archives import use_own_archive
 from lithops_provider.jobs.adapter.workarounds.google import mend_tokens
+from lithops_provider.jobs.adapter.workarounds.ibm import share_no_tokens
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.remote.keys import FUNCTION, job_prefix
 
@@ -115,6 +116,7 @@ class Compute:
 
             use_own_archive(self.backend)
             report_answers(self.backend)
+            share_no_tokens(self.backend)
             handler = ServerlessHandler(lithops_config.extract_serverless_config(self.config), self.internal_storage)
             mend_tokens(self.backend, handler.backend)
             return handler

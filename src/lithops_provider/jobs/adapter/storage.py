@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lithops_provider.jobs.adapter.private_folder import lithops_folder
+from lithops_provider.jobs.adapter.workarounds.ibm import share_no_tokens
 from lithops_provider.jobs.errors import StorageRefusedError
 from lithops_provider.jobs.remote import storages
 from lithops_provider.jobs.remote.storages import PARTIAL, with_whole_files
@@ -67,6 +68,7 @@ def open_internal_storage(config: dict[str, Any]) -> Any:
 
     if "localhost" in (config["lithops"]["backend"], config["lithops"]["storage"]):
         lithops_folder()
+    share_no_tokens(config["lithops"]["storage"])
     internal = SharedInternalStorage(extract_storage_config(config))
     with_whole_files(internal.storage)
     if internal.backend == "swift":
@@ -85,6 +87,7 @@ def open_storage(config: dict[str, Any], backend: str) -> Any:
     """
     if backend == "localhost":
         lithops_folder()
+    share_no_tokens(backend)
     return storages.open_storage(config=config, backend=backend)
 
 

@@ -1,6 +1,7 @@
 """
-Follows a job by listing its objects: each poll is one LIST, however many calls there are, and no object is read.
-`JobRun`, wait.py and the trigger use it; the page reads states of calls by `read_calls`.
+Follows a job by listing its objects: each poll is one LIST, however many calls there are, and no object is read but the
+marker of a round that was stopped. `JobRun`, wait.py and the trigger use it; the page reads states of calls by
+`read_calls`.
 
 Lithops's own `wait` isn't used: it cancels the alarm of Airflow's timeouts, drops results that are None, and can hang.
 """
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobTimeoutError
 from lithops_provider.jobs.follow.processes import runner_is_gone
-from lithops_provider.jobs.follow.states import RoundEnd
+from lithops_provider.jobs.follow.states import STOPPED, RoundEnd
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.keys import LOST, STATUS
+from lithops_provider.jobs.remote.keys import LOST, STATUS, STOP_ALL
 from lithops_provider.jobs.remote.parts import parse_part_name
 
 #: If nothing changes for the timeout of an item and so many seconds more, in which a backend may still be starting
@@ -24,6 +25,9 @@ from lithops_provider.jobs.remote.parts import parse_part_name
 START_GRACE = 300.0
 #: Seconds to wait for calls to report their end once all outcomes are stored, or once only started calls are awaited.
 _END_GRACE = 5.0
+#: Seconds without a change after which the calls of a job that somebody has stopped are not awaited any more. Those
+#: that the backend itself has ended, as Kubernetes does, never report.
+_STOP_GRACE = 30.0
 #: The share of the time that polls may take. Listing many objects takes long, so the delays between polls grow with it.
 _DUTY = 0.2
 #: After so many seconds without a change, the process of a localhost job is looked for.
@@ -128,6 +132,7 @@ class Follower:
         self._interrupted = interrupted
         self._begin = self._changed = time.monotonic()
         self._all_done: float | None = None
+        self._stopped: float | None = None
 
     def poll(self) -> Progress:
         """
@@ -136,11 +141,14 @@ class Follower:
         """
         begin = time.monotonic()
         gone = self._runner_is_gone(begin)  # asked before the listing, so that the listing has all that it wrote
-        calls = read_calls(self.client.keys(self.job.bucket, f"{self.prefix}/"), self.prefix)
+        keys = self.client.keys(self.job.bucket, f"{self.prefix}/")
+        calls = read_calls(keys, self.prefix)
         changed = calls != self.calls
         self.calls = calls
         now = time.monotonic()
         progress = self._progress()
+        if self._stopped is None and self._is_stopped(keys):
+            self._stopped = now
         if changed:
             self._changed = now
             self.delay = self.poll_interval
@@ -153,6 +161,11 @@ class Follower:
     def _runner_is_gone(self, now: float) -> bool:
         """Tells whether the process of a localhost job is gone; only looks for it after `_SILENCE` without a change."""
         return now - self._changed > _SILENCE and runner_is_gone(self.job)
+
+    def _is_stopped(self, keys: list[str]) -> bool:
+        """Tells whether somebody has stopped the round. A marker that only keeps calls from beginning doesn't."""
+        key = self.job.stop_key()
+        return key in keys and self.client.get(self.job.bucket, key) == STOP_ALL
 
     def _progress(self) -> Progress:
         states = self.calls.values()
@@ -178,6 +191,9 @@ class Follower:
         if gone:
             self.over = True
             self.end = RoundEnd("the process that ran the calls on this machine is gone", dead=True)
+        if self._stopped is not None and now - max(self._stopped, self._changed) > _STOP_GRACE:
+            self.over = True
+            self.end = RoundEnd(STOPPED)
         quiet = now - self._changed
         if quiet > self.job.timeout + START_GRACE:
             self.over = True

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: Why calls are given up that don't report after their round was stopped.
+STOPPED = "the job was cancelled"
+
 
 @dataclass(frozen=True)
 class RoundEnd:

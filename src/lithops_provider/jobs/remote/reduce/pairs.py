@@ -32,7 +32,8 @@ def emit(
         for key in {key for key, _ in found} if isinstance(found, list) else found:
             stable_hash(key)
         return found
-    groups = grouped(pairs_of(returned))
+    groups: dict[Any, list[Any]] = {}
+    group_into(groups, pairs_of(returned))
     for key in groups:
         stable_hash(key)
     return {key: combined(combine, key, values) for key, values in groups.items()}
@@ -43,16 +44,23 @@ def combined(combine: Callable[..., Any], key: Any, values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else combine(key, Values.of(values))
 
 
-def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
-    """Returns the values of each key."""
-    groups: dict[Any, list[Any]] = {}
+def group_into(groups: dict[Any, list[Any]], pairs: Iterable[tuple[Any, Any]]) -> int:
+    """
+    Adds the value of each pair to those of its key.
+
+    :param groups: the values of each key, which this adds to
+    :param pairs: keys and values
+    :returns: how many pairs there were
+    """
+    count = 0
     for key, value in pairs:
         known = groups.get(key)
         if known is None:
             groups[key] = [value]
         else:
             known.append(value)
-    return groups
+        count += 1
+    return count
 
 
 def pairs_of(returned: Any) -> Iterable[tuple[Any, Any]]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from .. import frames
 from ..items import dump_result
 from .keys import stable_hash
-from .pairs import combined
+from .pairs import combined, group_into
 from .values_of_key import Values
 
 if TYPE_CHECKING:
@@ -150,14 +150,7 @@ class Grouper:
         :param pairs: keys and values
         :param weight: the bytes that they took when they were pickled
         """
-        groups = self._groups
-        for key, value in pairs:
-            known = groups.get(key)
-            if known is None:
-                groups[key] = [value]
-            else:
-                known.append(value)
-            self._count += 1
+        self._count += group_into(self._groups, pairs)
         self._added(weight)
 
     def add_entries(self, entries: Iterable[Entry], weight: int) -> None:
