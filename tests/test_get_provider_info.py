@@ -45,6 +45,19 @@ def test_it_is_the_distributions() -> None:
     assert get_provider_info()["versions"] == [metadata(DISTRIBUTION)["Version"]]
 
 
+@needs_airflow("3.3", "example DAGs of providers")
+def test_airflow_finds_a_module_of_the_distributions_name(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else every process of Airflow that loads examples, as it does unless configured, logs a traceback about it."""
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "True")
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    DagBundlesManager()
+
+    assert [record.getMessage() for record in caplog.records if "airflow_provider_lithops" in record.getMessage()] == []
+
+
 @needs_airflow("3.2", "a providers manager for tasks")
 def test_airflow_finds_the_provider_and_its_hook() -> None:
     from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime

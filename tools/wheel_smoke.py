@@ -24,6 +24,14 @@ from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOpera
 assert "site-packages" in sys.modules["lithops_provider.operators"].__file__
 assert files("lithops_provider").joinpath("py.typed").is_file()
 """
+EXAMPLES = """
+from pathlib import Path
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+bundle = DagBundlesManager().get_bundle("airflow-provider-lithops-example-dags")
+names = sorted(path.stem for path in Path(bundle.path).glob("*.py"))
+assert "lithops_primes" in names, names
+print(*names, sep=", ")
+"""
 JOB = """
 from importlib.metadata import version
 from lithops_provider.jobs.binding.function import bind_items
@@ -77,6 +85,7 @@ def main() -> None:
         if not found:
             sys.exit(f"`airflow providers list` does not show the wheel:\n{providers}")
         print(f"   airflow providers list: {found[0]}")
+        print(f"   example DAGs: {run(python, '-c', EXAMPLES).strip().splitlines()[-1]}")
         script = Path(folder, "job.py")
         script.write_text(JOB)
         print(f"   a job with {run(python, str(script)).strip()}")

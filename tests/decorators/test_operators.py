@@ -158,30 +158,6 @@ def test_a_generator_as_items_has_the_same_text_at_each_parse() -> None:
     assert serialized() == serialized()
 
 
-@pytest.mark.parametrize(
-    ("make", "expected"),
-    [
-        (lambda f: lithops_task(f)(1), True),
-        (lambda f: lithops_task(multiple_outputs=False)(f)(1), False),
-        (lambda f: lithops_task(get_result=False)(f)(1), False),
-        (lambda f: lithops_task(f).override(async_invoke=True)(1), False),
-        (lambda f: lithops_task(f).override(multiple_outputs=False)(1), False),
-        (lambda f: lithops_task(scale).override(multiple_outputs=True)(1), True),
-        (lambda f: lithops_task(scale)(1), False),
-        (lambda f: lithops_map(f)([1]), False),
-        (lambda f: lithops_map_reduce(reduce_function=f)(scale)([1]), True),
-        (lambda f: lithops_map_reduce(reduce_function=sum)(f)([1]), False),
-        (lambda f: lithops_map_reduce(reduce_function=f, get_result=False)(scale)([1]), False),
-        (lambda f: lithops_map_reduce(reduce_function=f, multiple_outputs=False)(scale)([1]), False),
-    ],
-)
-def test_multiple_outputs_are_for_what_returns_a_dict(make: Callable[[Any], Any], expected: bool) -> None:
-    def as_dict(x: Any) -> dict[str, int]:
-        return {}
-
-    assert operator(make(as_dict)).multiple_outputs is expected
-
-
 # -- used wrongly ----------------------------------------------------------------------------------------------------
 
 

@@ -133,7 +133,7 @@ def lithops_task(
 
     :param python_callable: the function; without one, a decorator is returned
     :param multiple_outputs: whether each value of the dict that the function returns becomes an XCom of its own; by
-        default if the function says ``-> dict``
+        default if the function says ``-> dict``, without keys or with keys that are texts
     :param kwargs: parameters of `LithopsCallAsyncOperator`, but for the function and its arguments
     :raises InvalidInputError: a parameter doesn't exist, or the function is none that can be called so
     """
@@ -188,7 +188,7 @@ def lithops_map_reduce(
     :param reduce_function: its first parameter gets the list of results, with ``reduce_by_key`` its first two a key and
         its values; ``extra_args_reduce`` gives it more arguments
     :param multiple_outputs: whether each value of the dict that ``reduce_function`` returns becomes an XCom of its
-        own; by default if that says ``-> dict``
+        own; by default if that says ``-> dict``, without keys or with keys that are texts
     :param kwargs: parameters of `LithopsMapReduceOperator`, but for the function, its items and arguments
     :raises InvalidInputError: a parameter doesn't exist, or a function is none that can be called so
     """
@@ -201,7 +201,7 @@ def lithops_map_reduce(
     ).bind("reduce")
     if multiple_outputs is None:
         by_value = not by_key and kwargs.get("get_result", True) and not kwargs.get("async_invoke")
-        multiple_outputs = bool(by_value and _returns_mapping(reduce_function))
+        multiple_outputs = bool(by_value and _returns_outputs(reduce_function))
     kwargs["reduce_function"] = reduce_function
     decorated: MapDecorator = _decorate(LithopsMapReduceDecoratedOperator, None, multiple_outputs, kwargs)
     return decorated
@@ -226,7 +226,7 @@ def _decorate(
         return LithopsTaskDecorator(
             function=function,
             operator_class=operator,
-            multiple_outputs=attr.NOTHING if multiple_outputs is None else multiple_outputs,  # type: ignore[arg-type]
+            multiple_outputs=_returns_outputs(function) if multiple_outputs is None else multiple_outputs,
             kwargs=dict(kwargs),
             decorator_name=name.removeprefix("@"),
         )
@@ -268,8 +268,12 @@ class LithopsTaskDecorator(_TaskDecorator):  # type: ignore[type-arg]
         return super().expand(**map_kwargs)
 
 
-def _returns_mapping(function: Callable[..., Any]) -> bool:
-    """Tells whether a function says that it returns a dict. As Airflow does: only the return type has to be known."""
+def _returns_outputs(function: Callable[..., Any]) -> bool:
+    """
+    Tells whether a function says that it returns a dict whose values can be XComs of their own. As for Airflow, only
+    the return type has to be known. Unlike Airflow, it looks at the type of the keys: if they are no texts, Airflow
+    fails the task once the results are there.
+    """
     annotation = getattr(function, "__annotations__", {}).get("return")
 
     def known() -> None: ...
@@ -280,4 +284,15 @@ def _returns_mapping(function: Callable[..., Any]) -> bool:
     except (NameError, TypeError):
         return False
     kind = typing.get_origin(hint) or hint
-    return isinstance(kind, type) and issubclass(kind, Mapping)
+    if not (isinstance(kind, type) and issubclass(kind, Mapping)):
+        return False
+    return all(_may_be_text(key) for key in typing.get_args(hint)[:1])
+
+
+def _may_be_text(key: Any) -> bool:
+    """Tells whether the keys of a dict are texts, by their type."""
+    if typing.get_origin(key) is typing.Literal:
+        return all(isinstance(value, str) for value in typing.get_args(key))
+    if typing.get_origin(key) is not None:
+        return False
+    return key is Any or isinstance(key, typing.TypeVar) or (isinstance(key, type) and issubclass(key, str))

@@ -19,6 +19,7 @@ from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.queues import delete_queue
 from lithops_provider.jobs.adapter.refusals import explain_refusals
 from lithops_provider.jobs.adapter.time_limit import within
+from lithops_provider.jobs.config.libraries import missing_library
 from lithops_provider.jobs.errors import (
     ConfigurationError,
     LithopsJobError,
@@ -68,10 +69,7 @@ class LithopsClient:
                 self.request_seconds, lambda: lithops_storage.open_internal_storage(self.config), f"opening {name}"
             )
         except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"the storage backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "
-                "its cloud, for instance lithops[aws]"
-            ) from error
+            raise ConfigurationError(missing_library(f"the storage backend {name!r}", name, error)) from error
         except LithopsJobError:
             raise
         except Exception as error:
@@ -86,10 +84,7 @@ class LithopsClient:
             with explain_refusals(name):
                 return lithops_api.Compute(self.config, self._internal_storage)
         except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"the compute backend {name!r} needs the module {error.name!r}: install Lithops with the extra for "
-                "its cloud, for instance lithops[aws]"
-            ) from error
+            raise ConfigurationError(missing_library(f"the compute backend {name!r}", name, error)) from error
         except OSError as error:
             if name == "localhost":
                 self.check_not_refused(error, "opening the compute backend", storage=name)

@@ -5,6 +5,7 @@ the other methods that Airflow calls of an operator (`task/operator.py`) work th
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -183,7 +184,9 @@ class TaskRun:
         binding, items = operator._bind(self.context, client, phase, self.handover)
         spec = make_spec(kind_of(phase), binding, items, operator.options(phase))
         if not spec.items:
-            self.log.info("%s: There are no items, so nothing is sent.", phase)
+            # Of a later phase, as the rewrite of files that need none, a user has nothing to know.
+            level = logging.INFO if phase == operator.phases[0] else logging.DEBUG
+            self.log.log(level, "%s: There are no items, so nothing is sent.", phase)
             if phase != operator.phases[-1] and operator._after_nothing():
                 return self._start_phase(client, operator._next_phase(phase, self.handover))
             return self._return(client, [])

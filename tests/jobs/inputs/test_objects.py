@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,7 +204,11 @@ def test_a_call_does_not_take_several(client: LithopsClient, bucket: str) -> Non
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
-        ("BUCKET/test-data/no", "there is no object .*/test-data/no in the storage backend localhost"),
+        (
+            "BUCKET/test-data/no",
+            "there is no object .*/test-data/no in the storage backend localhost, whose "
+            "buckets are folders of FOLDER; for all",
+        ),
         ("BUCKET/test-data/sub", "for all objects under it, write .*/test-data/sub/"),
         ("BUCKET/no-such-prefix/", "there is no object"),
         ("BUCKET/test-dat/", "there is no object"),
@@ -213,7 +219,6 @@ def test_a_call_does_not_take_several(client: LithopsClient, bucket: str) -> Non
         ("/no/such/file", "there is no file or folder /no/such/file"),
         ("file:///etc/passwd", "write a file of this machine as an absolute path"),
         ("no_such_backend://bucket/key", "the storage backend 'no_such_backend' can't be used"),
-        ("s3://bucket/key", "the storage backend 'aws_s3' can't be used"),
         ("a://b://c", "a://b://c"),
         ("http://127.0.0.1:9/nothing", "can't be read"),
     ],
@@ -221,8 +226,22 @@ def test_a_call_does_not_take_several(client: LithopsClient, bucket: str) -> Non
 def test_what_is_not_there_is_an_error_that_names_it(
     client: LithopsClient, bucket: str, path: str, complaint: str
 ) -> None:
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    complaint = complaint.replace("FOLDER", re.escape(LITHOPS_TEMP_DIR))
     with pytest.raises(InvalidInputError, match=f"item 0: .*{complaint}"):
         bind_objects(client, size, [path.replace("BUCKET", bucket)])
+
+
+def test_a_missing_library_is_named_with_what_installs_it(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "lithops.storage.backends.aws_s3", raising=False)
+    monkeypatch.delitem(sys.modules, "lithops.storage.backends.aws_s3.aws_s3", raising=False)
+
+    with pytest.raises(InvalidInputError, match=r"s3://b/key: .* needs .* 'boto3': pip install '.*\[aws\]'$"):
+        bind_objects(client, size, ["s3://b/key"])
 
 
 def test_an_empty_folder_is_an_error(client: LithopsClient, tmp_path: Path) -> None:

@@ -11,24 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lithops_provider.jobs.config.libraries import missing_library
 from lithops_provider.jobs.errors import ConfigurationError
-
-#: The extra of Lithops that installs the libraries of a backend, by the backend (package metadata of Lithops 3.8.0).
-_EXTRAS = {
-    **dict.fromkeys(("aws_lambda", "aws_batch", "aws_ec2", "aws_s3", "aws_sqs"), "aws"),
-    **dict.fromkeys(("ibm_cf", "code_engine", "ibm_vpc", "ibm_cos"), "ibm"),
-    **dict.fromkeys(("gcp_functions", "gcp_cloudrun", "gcp_compute_engine"), "gcp"),
-    **dict.fromkeys(("gcp_storage", "gcp_pubsub"), "gcp"),
-    **dict.fromkeys(("azure_functions", "azure_containers", "azure_vms"), "azure"),
-    **dict.fromkeys(("azure_storage", "azure_queue"), "azure"),
-    **dict.fromkeys(("aliyun_fc", "aliyun_oss"), "aliyun"),
-    **dict.fromkeys(("oracle_f", "oracle_oss"), "oracle"),
-    "k8s": "kubernetes",
-    "knative": "knative",
-    "minio": "minio",
-    "ceph": "ceph",
-    "redis": "redis",
-}
 
 
 def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -45,7 +29,8 @@ def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     try:
         complete: dict[str, Any] = default_config(config_data=config)
     except ImportError as error:
-        problems = [_missing_library(error, backend)]
+        _, name = _refusing(error) or ("backend", backend)
+        problems = [missing_library(_part(error, backend), name, error)]
         try:
             _check_keys(config)
         except Exception as refused:
@@ -88,12 +73,6 @@ def _explained(error: Exception, backend: str) -> str:
         message = str(error) or type(error).__name__
         return f"{_part(error, backend)}: a setting has the wrong type or form ({message})"
     return f"{_part(error, backend)}: {error}"
-
-
-def _missing_library(error: ImportError, backend: str) -> str:
-    _, name = _refusing(error) or ("backend", backend)
-    wanted = f"lithops[{_EXTRAS[name]}]" if name in _EXTRAS else f"what provides {error.name!r}"
-    return f"{_part(error, backend)} needs a library that is not installed ({error}): install {wanted}"
 
 
 def _part(error: Exception, backend: str) -> str:

@@ -19,6 +19,7 @@ from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.binding.function import Binding, bind_function, split_evenly
 from lithops_provider.jobs.binding.items import MAX_ITEMS, as_items, item_arguments, too_many_items
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.libraries import missing_library
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.text import short_repr
 
@@ -239,7 +240,12 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
         same = backend == client.storage_backend
         storage = client.storage if same else lithops_storage.open_storage(client.config, backend)
     except Exception as error:
-        raise InvalidInputError(f"{where}: {path}: the storage backend {backend!r} can't be used: {error}") from error
+        problem = f"the storage backend {backend!r} can't be used: {error}"
+        if isinstance(error, ImportError) and not str(error.name).startswith(
+            "lithops."
+        ):  # that is a name of no backend
+            problem = missing_library(f"the storage backend {backend!r}", backend, error)
+        raise InvalidInputError(f"{where}: {path}: {problem}") from error
     key = f"{prefix}/{name}" if prefix and name else prefix or name
     try:
         found = _list(storage, bucket, key, single=bool(name) and "*" not in key)
@@ -250,7 +256,7 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
         raise
     if not found:
         hint = f"; for all objects under it, write {path}/" if name and "*" not in key else ""
-        raise InvalidInputError(f"{where}: there is no object {path} in the storage backend {backend}{hint}")
+        raise InvalidInputError(f"{where}: there is no object {path} in {_place(backend)}{hint}")
     found = sorted(found, key=lambda entry: str(entry["Key"]))
     with ThreadPoolExecutor(_LOOKUPS) as pool:
         version = functools.partial(lithops_storage.object_version, storage, bucket)
@@ -258,6 +264,15 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
         for entry, one in zip(found, told, strict=True):
             described = {"backend": backend, "bucket": bucket, "key": entry["Key"], "size": int(entry["Size"])}
             yield {**described, "version": one}
+
+
+def _place(backend: str) -> str:
+    """Returns in words where a storage backend has its objects, as far as a user can look there."""
+    if backend != "localhost":
+        return f"the storage backend {backend}"
+    from lithops.constants import LITHOPS_TEMP_DIR
+
+    return f"the storage backend localhost, whose buckets are folders of {LITHOPS_TEMP_DIR}"
 
 
 def _list(storage: Any, bucket: str, key: str, *, single: bool) -> list[dict[str, Any]]:
