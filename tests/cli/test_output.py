@@ -48,3 +48,27 @@ def test_times_and_fields_are_readable(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_long_list_of_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     show_rows([], "table")
     assert capsys.readouterr().out.strip() == "No data found"
+
+
+def test_numbers_have_their_units(capsys: pytest.CaptureFixture[str]) -> None:
+    show_fields(
+        {
+            "rounds": [{"calls": 2, "submitted": 0.0}],
+            "peak_memory": 52_000_000,
+            "summary": {"wall_seconds": 3, "gb_seconds": 0.25},
+            **{"rate": 12.5, "left": 4.0, "items": 7, "damaged": False},
+        },
+        "plain",
+    )
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()][1:]
+    assert lines == [
+        *("rounds calls 2, submitted 1970-01-01T00:00:00+00:00", "peak_memory 52.0 MB"),
+        *(
+            "summary wall_seconds 3 s, gb_seconds 0.25 GB-s",
+            "rate 12.5 items/s",
+            "left 4 s",
+            "items 7",
+            "damaged False",
+        ),
+    ]

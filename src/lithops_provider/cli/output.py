@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 #: Control characters but the tab and the end of a line.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+#: Names of fields that are seconds since the epoch, or bytes; and the units of others, by the ends of their names.
+_TIMES = frozenset({"started", "created", "submitted"})
+_BYTES = frozenset({"peak_memory", "worker_peak_memory_end"})
+_UNITS = {"gb_seconds": " GB-s", "seconds": " s", "_exec_time": " s", "left": " s", "rate": " items/s"}
+
 
 def show_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
     """
@@ -66,8 +71,16 @@ def _cell(name: str, value: Any) -> str:
         if any(isinstance(entry, list) for entry in value):  # pairs
             return "; ".join(" ".join(_cell(name, one) for one in entry) for entry in value)
         return "; ".join(_cell(name, entry) for entry in value)
-    if name in ("started", "created") and isinstance(value, float):
-        return datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
-    if isinstance(value, float):
-        return f"{value:.6g}"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number(name, value)
     return plain_text(str(value))
+
+
+def _number(name: str, value: float) -> str:
+    """Returns a number with the unit that the name of its field tells."""
+    if name in _TIMES:
+        return datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
+    if name in _BYTES:
+        return f"{value / 1e6:.1f} MB"
+    unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
+    return f"{value:.6g}{unit}" if isinstance(value, float) or unit else str(value)
