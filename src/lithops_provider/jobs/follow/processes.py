@@ -6,13 +6,16 @@ and cancel.py ends them.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import threading
 import time
+from typing import NamedTuple
 
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.job_value import JOB_LETTERS
+from lithops_provider.jobs.remote.isolation import ITEM_PROCESS
 
 #: The last argument of the command line of Lithops's runner is the file of its job; processes that it forks have the
 #: same command line. One that was forked itself (adapter/fork_server.py) has a title instead, which ends in the same
@@ -65,11 +68,29 @@ def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:
 def _look() -> dict[str, list[int]]:
     import psutil  # comes with Lithops
 
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[_Process]] = {}
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
             arguments = [argument for argument in process.cmdline() if argument]
             match = _JOB_FILE.search(arguments[-1]) if arguments else None
             if match is not None:
-                found.setdefault(match[1], []).append(process.pid)
-    return found
+                runs_items = process.name() == ITEM_PROCESS
+                found.setdefault(match[1], []).append(_Process(process.pid, os.getsid(process.pid), runs_items))
+    return {job: _belonging(processes) for job, processes in found.items()}
+
+
+class _Process(NamedTuple):
+    """A process with the command line of a runner, its session, and whether it runs items, or was forked by one."""
+
+    pid: int
+    session: int
+    runs_items: bool
+
+
+def _belonging(processes: list[_Process]) -> list[int]:
+    """
+    Returns the process ids of a job's processes without those that functions have detached from them: forks of a
+    process that runs items which are in no session that the runner or a call is in. They are their function's business.
+    """
+    sessions = {process.session for process in processes if not process.runs_items}
+    return [process.pid for process in processes if not process.runs_items or process.session in sessions]

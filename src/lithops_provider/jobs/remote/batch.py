@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import frames
-from .isolation import callers_pipes, end_group, lead_group, start_afresh
+from .isolation import callers_pipes, end_group, lead_group, start_afresh, take_name
 from .item_process import ItemProcess, load_failure
 from .items import CallSettings, ItemRunner
 from .keys import BEGIN_NOTHING, BEGUN
@@ -155,6 +155,7 @@ class Batch:
         start_afresh(0)
         for pipe in callers_pipes():  # this process keeps them, as the one that the caller waits for
             os.register_at_fork(after_in_child=pipe.close)
+        os.register_at_fork(after_in_child=take_name)  # this process itself is the call's
         former = os.getpgrp()
         with contextlib.suppress(PermissionError):  # it leads a session
             lead_group(os.getppid())

@@ -31,6 +31,9 @@ _SESSION, _EXECUTORS = "__LITHOPS_SESSION_ID", "__LITHOPS_TOTAL_EXECUTORS"
 _TO_END = 1.5
 #: The descriptor of the error output, the last one of those that every process has.
 _STDERR = 2
+#: The name, as far as the system tells names, of processes that run items and of all that these fork: whoever looks for
+#: the processes of a job (jobs/follow/processes.py) can tell from it what has detached itself from them.
+ITEM_PROCESS = "lithops-items"
 #: The option of Linux's prctl that sends a signal when the parent ends.
 _PDEATHSIG = 1
 #: The advice of Linux's madvise that leaves memory empty in processes that are forked; `mmap` has no name for it.
@@ -69,6 +72,12 @@ def original_process() -> Callable[[], object]:
         return partial(operator.itemgetter(0), page)
     pid = os.getpid()
     return lambda: os.getpid() == pid
+
+
+def take_name() -> None:
+    """Gives this process, and those that it forks, the name of processes that run items. On Linux only."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
+        name.write(ITEM_PROCESS)
 
 
 def lead_group(parent: int) -> None:

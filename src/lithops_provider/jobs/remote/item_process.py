@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .frames import ItemBlocks
-from .isolation import callers_pipes, end_group, lead_group, start_afresh
+from .isolation import callers_pipes, end_group, lead_group, start_afresh, take_name
 from .items import CallSettings, ItemRunner
 from .output import take_output
 from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Message, MessageReader, MessageWriter, Ring
@@ -121,6 +121,7 @@ class ItemProcess:
             for pipe in callers_pipes(ours=writing):
                 pipe.close()
             lead_group(parent)
+            take_name()
             start_afresh(self.number)
             faulthandler.enable(file=self.output_fd, all_threads=False)
             self.ring.keep_from_children()

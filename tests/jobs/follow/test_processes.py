@@ -1,0 +1,71 @@
+"""Which processes on this machine are a job's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.follow.processes import _belonging, _Process, runner_is_gone, runner_pids
+from tests.jobs.conftest import MapStarter, wait_for
+from tools.waiting import HANGS
+
+
+def leave_daemon(path: str, batch: int) -> None:
+    """Leaves a detached process, and goes on until it is stopped."""
+    if os.fork() == 0:
+        os.setsid()
+        Path(path).with_suffix(".partial").write_text(str(os.getpid()))
+        Path(path).with_suffix(".partial").rename(path)
+        time.sleep(HANGS)
+        os._exit(0)
+    time.sleep(HANGS)
+
+
+def lives(pid: int) -> bool:
+    """Tells whether a process runs: one that has ended may wait to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("killed", ["cancelled", "by the system"])
+def test_what_has_detached_itself_is_none_of_the_jobs_processes(
+    client: LithopsClient, start_map: MapStarter, tmp_path: Path, killed: str
+) -> None:
+    path = tmp_path / "daemon"
+    run = start_map(leave_daemon, [(str(path), 1)])
+    wait_for(path.exists)
+    daemon = int(path.read_text())
+    try:
+        known = runner_pids(run.job)
+        assert daemon not in known
+        if killed == "cancelled":
+            cancel_job(client, run.job)
+        else:
+            for pid in known:
+                os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: runner_is_gone(run.job))
+        assert lives(daemon)
+    finally:
+        os.kill(daemon, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("processes", "found"),
+    [
+        ([], []),
+        ([(1, 1, False), (2, 1, False), (3, 1, True)], [1, 2, 3]),
+        ([(2, 1, False), (3, 1, True), (4, 4, True)], [2, 3]),  # the runner has ended, its call has not
+        ([(4, 4, True)], []),
+        ([(1, 1, False), (7, 7, False), (8, 7, True)], [1, 7, 8]),  # in a container there is a session of its own
+    ],
+)
+def test_what_belongs_to_a_job(processes: list[tuple[int, int, bool]], found: list[int]) -> None:
+    assert _belonging([_Process(*process) for process in processes]) == found
