@@ -62,7 +62,7 @@ def test_functions_find_what_is_required_and_what_the_worker_has(cache: Path, tm
 
 def test_what_was_begun_and_not_completed_is_made_anew(cache: Path, tmp_path: Path) -> None:
     requirement = build(tmp_path, "1.0", 40)
-    with pytest.raises(SubmitError, match=r"requirements could not be installed: .*tiny_nothing"):
+    with pytest.raises(SubmitError, match=r"(?s)requirements could not be installed: .*tiny_nothing"):
         use_requirements(
             resolve_config(), [requirement, f"tiny-nothing @ {tmp_path.as_uri()}/tiny_nothing-1-py3-none-any.whl"]
         )

@@ -7,15 +7,11 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote.keys import JOBS_PREFIX, job_prefix
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.reduce.values import read_values
-from lithops_provider.jobs.remote.results import (
-    JOBS_PREFIX,
-    current_parts,
-    job_prefix,
-    read_outcomes,
-)
+from lithops_provider.jobs.remote.results import current_parts, read_outcomes
 
 FAILURE = {"type": "ValueError", "message": "no", "traceback": ""}
 
