@@ -49,6 +49,7 @@ def main() -> int:
             found["imports"] = imports.measure(IMPORTS)
             say(f"{triggers.JOBS} deferred jobs in one process")
             found["triggers"] = triggers.measure()
+        if section == "usual" and not options.only and not options.quick:
             say(f"A DAG file with {parsing.OPERATORS} operators")
             found["parsing"] = parsing.measure(repetitions)
             say("The jobs layer beside a process pool")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from typing import Any
+
+from benchmarks import interpreter
 
 PROBE = """
 import json, sys, time
@@ -33,8 +31,8 @@ def measure(repetitions: int) -> dict[str, Any]:
     lithops_imported = False
     with tempfile.TemporaryDirectory(prefix="bench-import-") as home:
         for repetition in range(repetitions + 1):
-            alone, _, _ = _probe(home)
-            whole, ours, imported = _probe(home, "operators")
+            alone, _, _ = interpreter.run(PROBE, home)
+            whole, ours, imported = interpreter.run(PROBE, home, "operators")
             if repetition == 0:
                 continue  # compiles
             airflow.append(alone)
@@ -48,20 +46,3 @@ def measure(repetitions: int) -> dict[str, Any]:
         "lithops_imported": lithops_imported,
         "samples": {"airflow": airflow, "with_operators": both, "added": added},
     }
-
-
-def _probe(home: str, *arguments: str) -> tuple[float, float, bool]:
-    """Return the seconds of all imports, of the last one alone, and whether Lithops is loaded."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHONDONTWRITE"))}
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments],
-        env=env | {"AIRFLOW_HOME": home},
-        cwd=home,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        timeout=120,
-    )
-    whole, last, imported = json.loads(done.stdout.splitlines()[-1])
-    return whole, last, imported

@@ -162,7 +162,8 @@ def measure(calls: int = CALLS) -> dict[str, Any]:
 
 def run_apart() -> dict[str, Any]:
     """Measure in a fresh interpreter, once: it takes as long as a cloud's calls do."""
-    done = subprocess.run([sys.executable, "-m", "benchmarks.many_calls"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "benchmarks.many_calls"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from typing import Any
+
+from benchmarks import interpreter
 
 OPERATORS = 500
 _PROBE = """
@@ -40,21 +38,5 @@ def measure(repetitions: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-parse-") as home:
         for _ in range(repetitions):
             for kind, taken in seconds.items():
-                taken.append(_probe(kind, home))
+                taken.append(interpreter.run(_PROBE, home, kind, str(OPERATORS)))
     return {"operators": OPERATORS, **{kind: statistics.median(taken) for kind, taken in seconds.items()}}
-
-
-def _probe(kind: str, home: str) -> float:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHONDONTWRITE"))}
-    done = subprocess.run(
-        [sys.executable, "-c", _PROBE, kind, str(OPERATORS)],
-        env=env | {"AIRFLOW_HOME": home},
-        cwd=home,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        timeout=120,
-    )
-    found: float = json.loads(done.stdout.splitlines()[-1])
-    return found
