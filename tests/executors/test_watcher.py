@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from lithops_provider.executors.records import PREFIX, JobRecord
+from lithops_provider.executors.records import PREFIX, JobRecord, read_records
 from lithops_provider.jobs import LithopsClient
 from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.follow.processes import runner_pids
@@ -18,11 +18,6 @@ from tests.executors.conftest import Threads
 from tests.executors.workloads import TOKEN, workload
 from tests.jobs.conftest import FaasMaker
 from tools.waiting import wait_until
-
-
-def records(client: LithopsClient) -> list[JobRecord]:
-    keys = client.keys(client.bucket, PREFIX)
-    return [JobRecord.from_json(client.get_json(client.bucket, key)) for key in keys]
 
 
 def assert_nothing_is_left(client: LithopsClient, record: JobRecord) -> None:
@@ -43,7 +38,7 @@ def test_each_workload_ends_by_itself_and_nothing_is_left(
     ends = threads.wait_for_end(good, bad, dead)
 
     assert slow not in ends
-    (record,) = records(client)
+    (record,) = read_records(client)
     assert record.ids == tuple(one.id for one in (good, bad, dead, slow))
     assert TOKEN not in record.to_json().decode()
     assert (ends[good].state, ends[good].info) == (TaskInstanceState.SUCCESS, None)
@@ -63,7 +58,7 @@ def test_calls_whose_runner_is_killed_fail_at_once(threads: Threads, client: Lit
     begun = workload(f"wait {tmp_path / 'never'}")
     threads.sender.send(begun)
     wait_until(lambda: any(report.workload is begun for report in threads.reports), lambda: "It was not sent.")
-    (record,) = records(client)
+    (record,) = read_records(client)
     wait_until(lambda: runner_pids(record.job), lambda: "There is no runner.")
     for pid in runner_pids(record.job):
         os.kill(pid, signal.SIGKILL)
@@ -100,8 +95,8 @@ def test_a_call_is_not_awaited_for_longer_than_its_backend_lets_it_run(
     sender = threads.sender_with(lambda settings: faas(runtime_timeout=100))
     held = workload(f"wait {tmp_path / 'go'}")
     sender.send(held)
-    wait_until(lambda: records(client), lambda: "It was not sent.")
-    (record,) = records(client)
+    wait_until(lambda: read_records(client), lambda: "It was not sent.")
+    (record,) = read_records(client)
     assert record.job.timeout == 95
     (tmp_path / "go").touch()
     threads.wait_for_end(held)
