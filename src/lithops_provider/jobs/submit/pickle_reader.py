@@ -121,6 +121,10 @@ class _Reader(_PythonUnpickler):  # type: ignore[misc]
 
     def load_reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
+        if function == "_pickle:loads" and len(arguments) == 1 and isinstance(arguments[0], bytes):
+            # A pickle within the pickle: see `lithops_provider.jobs.remote.class_pickles`.
+            self.append(_Reader(arguments[0]).load())
+            return
         self.append(Built("call", function, arguments))
 
     def load_newobj(self) -> None:
