@@ -17,7 +17,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger
-from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.elsewhere import elsewhere
 from tools.waiting import HANGS
 
 

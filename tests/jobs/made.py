@@ -29,3 +29,19 @@ def make_job(calls: int = 1, **fields: Any) -> LithopsJob:
         **fields,
     }
     return LithopsJob(**made).with_round(made["items"], calls)
+
+
+#: A job of which nothing was sent, always the same.
+JOB = LithopsJob(
+    executor_id="0123456789abcdef-0",
+    kind="map",
+    function="add",
+    items=10,
+    backend="localhost",
+    storage="localhost",
+    bucket="storage",
+    runtime="/usr/bin/python3",
+    timeout=60.0,
+    host="worker-1",
+    created=1753170000.0,
+)

@@ -18,8 +18,8 @@ from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs import process_faas
 from tests.jobs.conftest import FaasMaker, MapStarter, started, wait_for
+from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import Tally, leave_mark
-from tests.jobs.follow.test_follower import elsewhere
 from tests.jobs.submit.test_send import script
 from tools.waiting import HANGS
 

@@ -11,12 +11,11 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.clean import TEMP_PREFIX, clean_job, clean_older_than
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
+from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import leave_mark
-from tests.jobs.follow.test_follower import elsewhere
 from tools.waiting import HANGS
 
 
@@ -206,29 +205,3 @@ def test_the_objects_of_a_job_are_listed_at_the_same_time(
     monkeypatch.setattr(client.storage, "list_keys", list_together)
 
     assert clean_job(client, run.job) > 5
-
-
-def test_many_objects_are_deleted_by_many_requests_each_with_a_time_of_its_own(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deleted: list[list[str]] = []
-    monkeypatch.setattr(client.storage, "delete_objects", lambda bucket, keys: deleted.append(keys))
-    keys = [f"key-{number:05d}" for number in range(2_500)]
-    client.delete(client.bucket, keys)
-
-    assert sorted(map(len, deleted)) == [500, 1_000, 1_000]
-    assert sorted(key for piece in deleted for key in piece) == keys
-
-
-def test_an_object_of_many_that_cannot_be_deleted_is_an_error(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def delete(bucket: str, keys: list[str]) -> None:
-        if "key-01999" in keys:
-            raise OSError("it is stuck")
-
-    impatient = LithopsClient(client.config, patience=0.0)
-    monkeypatch.setattr(impatient.storage, "delete_objects", delete)
-
-    with pytest.raises(StorageUnavailableError, match="it is stuck"):
-        impatient.delete(client.bucket, [f"key-{number:05d}" for number in range(2_500)])

@@ -15,7 +15,6 @@ import pytest
 
 from lithops_provider.jobs.adapter import storage as adapter
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import StorageRefusedError, StorageUnavailableError
 from lithops_provider.jobs.remote.storages import PARTIAL
 from tools.waiting import HANGS, wait_until
 
@@ -105,35 +104,6 @@ def test_a_read_only_folder_is_said_at_once(disk: Path, used: bool) -> None:
     assert "StorageRefusedError" in last, done.stderr
     assert "Read-only file system" in last
     assert f"Lithops keeps all of localhost in {disk}: make that folder writable" in last
-
-
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT])
-@pytest.mark.parametrize("reading", [False, True])
-def test_what_will_not_pass_is_not_tried_again(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, number: int, reading: bool
-) -> None:
-    tries = []
-
-    def fail(*args: object, **kwargs: object) -> None:
-        tries.append(args)
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(client.storage.storage_handler, "put_object", fail)
-    monkeypatch.setattr("builtins.open", fail) if reading else None
-    with pytest.raises(StorageRefusedError, match=os.strerror(number)):
-        client.get(client.bucket, "some/key") if reading else client.put("some/key", b"x")
-    assert len(tries) == 1
-
-
-def test_what_passes_is_tried_again(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    client.patience = 0.5
-    monkeypatch.setattr(client.storage.storage_handler, "put_object", fail)
-    with pytest.raises(StorageUnavailableError) as raised:
-        client.put("some/key", b"x")
-    assert type(raised.value) is StorageUnavailableError
 
 
 def test_a_full_disk_is_cleaned_of_what_killed_writers_left(

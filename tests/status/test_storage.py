@@ -15,7 +15,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.status.records import TaskKey
 from lithops_provider.status.storage import check_owned
 from lithops_provider.task.owner import is_try_of, owner_of
-from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.elsewhere import elsewhere
 
 KEY = TaskKey("dag", "run", "group.task", 3)
 

@@ -18,7 +18,7 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.submit import spec as spec_module
-from lithops_provider.jobs.submit.digest import UndigestibleError
+from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 from lithops_provider.jobs.submit.send import new_job
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec, same_items
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState

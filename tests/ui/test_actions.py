@@ -18,7 +18,7 @@ from lithops_provider.status.records import TaskRecord
 from lithops_provider.status.storage import check_owned
 from lithops_provider.ui import app, auth, requests, view_cache
 from tests.jobs.conftest import client
-from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.elsewhere import elsewhere
 from tests.status.test_storage import KEY, try_of
 
 __all__ = ["client"]  # a fixture

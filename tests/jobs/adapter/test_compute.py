@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
-import json
 import os
 import pickle
 import sys
@@ -20,13 +19,12 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.adapter import compute as lithops_api
-from lithops_provider.jobs.adapter import modules as lithops_modules
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.adapter.compute import CallBatch
 from lithops_provider.jobs.binding import reserved
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.gather import outcomes as gather
-from lithops_provider.jobs.remote.keys import FUNCTION, JOBS_PREFIX, STATUS, call_id
+from lithops_provider.jobs.remote.keys import FUNCTION, JOBS_PREFIX, STATUS
 
 #: What is called, and with which arguments: a number of positional ones, then names.
 CALLED: list[tuple[str, int, str]] = [
@@ -304,33 +302,6 @@ def test_how_lithops_limits_the_time_of_a_call(mode: str, wanted: int, limit: in
     assert job.execution_timeout == limit
 
 
-def test_a_runtimes_cache_file_that_is_being_written_is_not_read(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = client.compute.invoker.select_runtime("M000", None)
-    invoker = client.compute.invoker
-    key = invoker.compute_handler.get_runtime_key(invoker.runtime_name, None, find("lithops.version.__version__"))
-    file = Path(client.compute.internal_storage._local_runtime_meta_path(key))
-    monkeypatch.setattr("lithops.storage.storage.RUNTIME_META_CACHE", {})
-    assert file.exists()
-    file.write_text("")
-
-    assert client.compute.internal_storage.get_runtime_meta(key) == expected
-    assert json.loads(file.read_text()) == expected
-    assert not [path for path in file.parent.iterdir() if path.suffix != ".json"]
-
-
-def test_modules_are_found_excluded_and_left_out(client: LithopsClient) -> None:
-    installed = client.compute.invoker.select_runtime("M000", None)["preinstalls"]
-    finder = find("lithops.job.serialize.SerializeIndependent")(installed)
-    ours = str(Path(__file__).parents[2])
-
-    assert finder.module_paths([], {"tests"}, set()) == {ours}
-    assert ours in lithops_modules.module_paths(["tests.jobs.batches"], installed, set())
-    assert ours not in lithops_modules.module_paths(["tests.jobs.batches"], installed, {"tests"})
-    assert lithops_modules.module_paths(["json", "cloudpickle", "builtins", "__main__"], installed, set()) == set()
-
-
 def test_the_worker_injects_storage_by_name_and_tells_the_configuration() -> None:
     """By the source, as the function that runs this is forked off the worker; test_run.py does it for real."""
     assert "'storage' in func_sig.parameters" in inspect.getsource(find("lithops.worker.jobrunner.JobRunner"))
@@ -358,9 +329,3 @@ def test_the_process_of_a_job_can_be_told_by_its_command_line(client: LithopsCli
 
     assert os.path.basename(path) == "0123456789abcdef-0-M000-job.json"
     os.remove(path)
-
-
-def test_calls_are_named_as_lithops_names_them() -> None:
-    from lithops.invokers import _format_call_id
-
-    assert [call_id(number) for number in (0, 7, 12345)] == [_format_call_id(number) for number in (0, 7, 12345)]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.jobs.adapter.modules import write_modules
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
@@ -73,21 +72,6 @@ def test_modules_that_came_with_a_job_are_not_written_again_by_each_call(run_map
     (seen,) = set(run_map(look_at_own_module, range(20), batch_size=1).results())
 
     assert seen[0] != __file__, "the module came with the job"
-
-
-def test_modules_are_written_as_lithops_writes_them(tmp_path: Path) -> None:
-    from lithops.job.serialize import create_module_data, write_module_data
-
-    data = create_module_data({str(Path(__file__).parents[1]), __file__})
-    for write, folder in ((write_module_data, "theirs"), (write_modules, "ours"), (write_modules, "ours")):
-        write(str(tmp_path / folder), data)
-    theirs, ours = (
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        for folder in (tmp_path / "theirs", tmp_path / "ours")
-    )
-
-    assert ours == theirs
-    assert len(ours) > 10
 
 
 _LOADED = """

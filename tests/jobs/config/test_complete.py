@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -109,25 +108,6 @@ def test_a_storage_backend_without_a_required_key(storage: str, section: str, ke
     # Lithops makes the endpoint of ibm_cos from the region, and asks for the endpoint.
     key = "endpoint" if (storage, key) == ("ibm_cos", "region") else key
     assert key in str(error.value) or f"'{section}' section is mandatory" in str(error.value)
-
-
-@pytest.mark.usefixtures("no_libraries")
-@pytest.mark.parametrize(
-    ("backend", "extra"),
-    [
-        *(("aws_lambda", "aws"), ("aws_batch", "aws"), ("aws_ec2", "aws"), ("gcp_functions", "gcp")),
-        *(("gcp_cloudrun", "gcp"), ("gcp_compute_engine", "gcp"), ("azure_functions", "azure")),
-        *(("azure_containers", "azure"), ("azure_vms", "azure"), ("code_engine", "ibm"), ("ibm_cf", "ibm")),
-        *(("ibm_vpc", "ibm"), ("aliyun_fc", "aliyun"), ("oracle_f", "oracle"), ("k8s", "kubernetes")),
-        ("knative", "knative"),
-        *(("openwhisk", "minio"), ("singularity", "minio"), ("vm", "minio")),  # their storage's
-    ],
-)
-def test_a_missing_library(backend: str, extra: str) -> None:
-    ours = extra in (metadata("airflow-provider-lithops").get_all("Provides-Extra") or ())
-    package = "airflow-provider-lithops" if ours else "lithops"
-    with pytest.raises(ConfigurationError, match=rf"needs the module '[\w.]+': pip install '{package}\[{extra}\]'$"):
-        resolve_config(backend_config(backend), source=SOURCE)
 
 
 @pytest.mark.usefixtures("no_libraries")

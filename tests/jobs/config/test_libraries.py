@@ -1,8 +1,38 @@
-"""Which libraries the extras of this package install. Errors about a missing one: test_complete.py."""
+"""A library that is missing is named with what installs it."""
 
 from __future__ import annotations
 
+from importlib.metadata import metadata
+
+import pytest
+
+from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.errors import ConfigurationError
 from tests.jobs.adapter.workarounds.sources import source_of
+from tests.jobs.lithops_configs import (
+    SOURCE,
+    backend_config,
+    no_libraries,  # noqa: F401 - fixtures
+)
+
+
+@pytest.mark.usefixtures("no_libraries")
+@pytest.mark.parametrize(
+    ("backend", "extra"),
+    [
+        *(("aws_lambda", "aws"), ("aws_batch", "aws"), ("aws_ec2", "aws"), ("gcp_functions", "gcp")),
+        *(("gcp_cloudrun", "gcp"), ("gcp_compute_engine", "gcp"), ("azure_functions", "azure")),
+        *(("azure_containers", "azure"), ("azure_vms", "azure"), ("code_engine", "ibm"), ("ibm_cf", "ibm")),
+        *(("ibm_vpc", "ibm"), ("aliyun_fc", "aliyun"), ("oracle_f", "oracle"), ("k8s", "kubernetes")),
+        ("knative", "knative"),
+        *(("openwhisk", "minio"), ("singularity", "minio"), ("vm", "minio")),  # their storage's
+    ],
+)
+def test_a_missing_library(backend: str, extra: str) -> None:
+    ours = extra in (metadata("airflow-provider-lithops").get_all("Provides-Extra") or ())
+    package = "airflow-provider-lithops" if ours else "lithops"
+    with pytest.raises(ConfigurationError, match=rf"needs the module '[\w.]+': pip install '{package}\[{extra}\]'$"):
+        resolve_config(backend_config(backend), source=SOURCE)
 
 
 def test_lithops_still_needs_an_old_client_of_oracle() -> None:

@@ -21,32 +21,18 @@ from lithops_provider.jobs.follow import processes as liveness
 from lithops_provider.jobs.follow.follower import Follower, Progress, follow, read_calls
 from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
 from lithops_provider.jobs.follow.states import RoundEnd
-from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.keys import BEGIN_NOTHING
 from lithops_provider.jobs.remote.parts import PartName, part_key
 from lithops_provider.jobs.submit import send
 from lithops_provider.jobs.wait import look_at_job
 from tests.jobs import process_faas
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started, wait_for
+from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import Tally, leave_mark
-from tests.jobs.made import make_job
 from tests.jobs.standins import FailingStorage, times
 from tools.waiting import HANGS
 
 PREFIX = "lithops.jobs/0123456789abcdef-0-M000"
-
-
-def elsewhere(client: LithopsClient, items: int = 10, calls: int = 2, timeout: float = 60.0) -> LithopsJob:
-    """Returns a job of another machine, of whose processes nothing can be known from here."""
-    return make_job(
-        calls,
-        items=items,
-        backend="aws_lambda",
-        bucket=client.bucket,
-        timeout=timeout,
-        host="elsewhere",
-        created=time.time(),
-    )
 
 
 # -- what keys tell --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.owner import OwnerRecord, is_owner, read_owner, set_owner
-from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.elsewhere import elsewhere
 
 
 def test_the_last_one_is_the_owner(client: LithopsClient) -> None:

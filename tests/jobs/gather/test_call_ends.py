@@ -11,7 +11,7 @@ from lithops_provider.jobs.follow.follower import CallState, read_calls
 from lithops_provider.jobs.gather.call_ends import failure_of_call
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs.conftest import MapStarter
-from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.elsewhere import elsewhere
 
 
 def packed(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.errors import ItemsFailedError
 from lithops_provider.jobs.gather.failures import (
     Failure,
     describe_item,
@@ -233,15 +232,6 @@ def test_no_traceback_no_word_of_it() -> None:
         "  ValueError x 1: item 0",
         "    item 0: add(x=0): ValueError: no 0",
     ]
-
-
-def test_the_error_survives_pickling() -> None:
-    """Airflow may carry it to another process."""
-    error = ItemsFailedError("message", [failure(1)], 5)
-
-    copied = pickle.loads(pickle.dumps(error))
-
-    assert (str(copied), copied.failures, copied.total) == ("message", [failure(1)], 5)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.submit import send as submit
 from lithops_provider.jobs.wait import check_results, gather_results, wait_for_job
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started
-from tests.jobs.follow.test_follower import elsewhere
+from tests.jobs.elsewhere import elsewhere
 from tests.jobs.standins import FailingStorage, times
 from tools.waiting import HANGS
 

@@ -7,7 +7,6 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs.reductions import TreeReduce
 from lithops_provider.jobs.inputs.tree import tree_items
 from lithops_provider.jobs.job import LithopsJob
@@ -73,11 +72,6 @@ def test_levels_follow_until_one_result_is_left(client: LithopsClient, batch: Ba
     assert phases == [("reduce-1", 15), ("reduce-2", 4), ("reduce", 1)]
 
 
-def test_few_results_are_reduced_at_once(mapped: LithopsJob) -> None:
-    assert TreeReduce(join, fan_in=60).next_phase("map", mapped) == "reduce"
-    assert TreeReduce(join, fan_in=2).next_phase("map", None) == "reduce"
-
-
 def test_if_everything_failed_the_function_gets_an_empty_list(client: LithopsClient, storage: CountingStorage) -> None:
     def fail(x: int) -> None:
         raise ValueError(x)
@@ -85,16 +79,3 @@ def test_if_everything_failed_the_function_gets_an_empty_list(client: LithopsCli
     job = finished(client, *bind_items(fail, range(3))).job
 
     assert [read(storage, item) for item in tree_items(client, job, 2)] == [[]]
-
-
-@pytest.mark.parametrize("fan_in", [1, 0, -3])
-def test_a_fan_in_that_reduces_nothing_is_refused(fan_in: int) -> None:
-    with pytest.raises(InvalidInputError, match=f"reduce_fan_in must be at least 2, got {fan_in}"):
-        TreeReduce(join, fan_in=fan_in)
-
-
-@pytest.mark.parametrize(
-    ("phase", "known"), [("map", True), ("reduce", True), ("reduce-3", True), ("call", False), ("reduce-x", False)]
-)
-def test_phases_of_a_tree(phase: str, known: bool) -> None:
-    assert TreeReduce(join, fan_in=2).has_phase(phase) is known

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.binding.defaults import WithDefaults
 from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote.injection import Injection
@@ -186,15 +185,3 @@ def test_results_of_another_job_become_the_first_argument(batch: BatchRunner, cl
     args, kwargs = Injection(*binding.injection())(0, binding.args, {}, {"results": [(0, [reference], False)]})
 
     assert total(*args, **kwargs) == [10, 20]
-
-
-@pytest.mark.parametrize("items", [[1], [1, 2]])
-def test_values_that_nobody_gives_arrive_in_a_call(batch: BatchRunner, items: list[int]) -> None:
-    """Also where a function takes nothing else that is filled in."""
-
-    def on_day(x: int, ds: str, *, run_id: str = "") -> list[Any]:
-        return [x, ds, run_id]
-
-    done = batch(WithDefaults(on_day, {"ds": "2024-02-29", "run_id": "manual"}), items)
-
-    assert done.results() == {index: [x, "2024-02-29", "manual"] for index, x in enumerate(items)}

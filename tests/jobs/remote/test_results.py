@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.remote.keys import JOBS_PREFIX, job_prefix
+from lithops_provider.jobs.remote.keys import job_prefix
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.reduce.values import read_values
@@ -48,13 +48,6 @@ class Store:
 @pytest.fixture
 def store(client: LithopsClient) -> Store:
     return Store(client)
-
-
-def test_our_objects_lie_where_lithops_keeps_a_jobs() -> None:
-    from lithops.constants import JOBS_PREFIX as LITHOPS_PREFIX
-
-    assert job_prefix("0123456789abcdef-0", "M000") == f"{LITHOPS_PREFIX}/0123456789abcdef-0-M000"
-    assert JOBS_PREFIX == LITHOPS_PREFIX
 
 
 def test_values_come_in_the_order_of_the_items_and_none_stays_none(store: Store) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.adapter.runtimes import read_metadata
-from lithops_provider.jobs.adapter.source_only import needs_compiled_parts
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UnfitRuntimeError
@@ -218,10 +217,3 @@ def test_nothing_is_sent_of_a_job_that_is_refused(runtime: Runtime, dag: Any) ->
 
     assert process_faas.invocations == 0
     assert not [key for key in runtime.client.keys(run.job.bucket, "lithops.jobs/") if run.job.executor_id in key]
-
-
-def test_which_packages_need_their_compiled_parts() -> None:
-    assert needs_compiled_parts("greenlet", ())
-    assert not needs_compiled_parts("greenlet", {"greenlet"})
-    assert not needs_compiled_parts("markupsafe", ())
-    assert not needs_compiled_parts("no_such_package", ())

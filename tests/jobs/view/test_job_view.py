@@ -8,13 +8,10 @@ import pytest
 
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import StorageUnavailableError
-from lithops_provider.jobs.inputs.reproduce import load_item
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.view import job_view
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from tests.jobs.conftest import MapStarter, wait_for
-from tests.jobs.failures import leave_mark
 from tests.jobs.looked_at import bomb, fail_some, wait_for_file
 
 
@@ -159,30 +156,10 @@ def test_a_storage_that_fails_is_told_of_without_secrets(
 
 
 def test_a_job_elsewhere_is_not_looked_for_here(client: LithopsClient, run_map: MapStarter) -> None:
-    job = LithopsJob.from_dict({**run_map(leave_mark_here, [1]).job.to_dict(), "bucket": "another"})
+    job = LithopsJob.from_dict({**run_map(abs, [1]).job.to_dict(), "bucket": "another"})
     view = JobView(job, lambda: client)
     view.refresh(job, 60)
 
     assert view.snapshot is None
     assert view.error is not None
     assert "is in localhost://another" in view.error
-
-
-def leave_mark_here(x: int) -> int:
-    return x
-
-
-def test_an_item_can_be_called_here(client: LithopsClient, run_map: MapStarter, tmp_path: Path) -> None:
-    job = run_map(lambda mark, id, path: leave_mark(path, f"{mark} {id}"), ["a", "b"], {"path": tmp_path / "m"}).job
-
-    load_item(client, job, 1)()
-
-    assert sorted((tmp_path / "m").read_text().split("\n")[:-1]) == ["a 0", "b 1", "b 1"]
-
-
-def test_an_item_of_deleted_data_is_gone(client: LithopsClient, run_map: MapStarter) -> None:
-    job = run_map(leave_mark_here, [1]).job
-    clean_job(client, job)
-
-    with pytest.raises(StorageUnavailableError, match="is gone"):
-        load_item(client, job, 0)

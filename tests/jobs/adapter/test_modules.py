@@ -1,0 +1,37 @@
+"""Which modules travel with a job, and how they are written where it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lithops_provider.jobs.adapter import modules as lithops_modules
+from lithops_provider.jobs.adapter.modules import write_modules
+from lithops_provider.jobs.client import LithopsClient
+
+
+def test_modules_are_found_excluded_and_left_out(client: LithopsClient) -> None:
+    from lithops.job.serialize import SerializeIndependent
+
+    installed = client.compute.invoker.select_runtime("M000", None)["preinstalls"]
+    finder = SerializeIndependent(installed)
+    ours = str(Path(__file__).parents[2])
+
+    assert finder.module_paths([], {"tests"}, set()) == {ours}
+    assert ours in lithops_modules.module_paths(["tests.jobs.batches"], installed, set())
+    assert ours not in lithops_modules.module_paths(["tests.jobs.batches"], installed, {"tests"})
+    assert lithops_modules.module_paths(["json", "cloudpickle", "builtins", "__main__"], installed, set()) == set()
+
+
+def test_modules_are_written_as_lithops_writes_them(tmp_path: Path) -> None:
+    from lithops.job.serialize import create_module_data, write_module_data
+
+    data = create_module_data({str(Path(__file__).parents[1]), __file__})
+    for write, folder in ((write_module_data, "theirs"), (write_modules, "ours"), (write_modules, "ours")):
+        write(str(tmp_path / folder), data)
+    theirs, ours = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "theirs", tmp_path / "ours")
+    )
+
+    assert ours == theirs
+    assert len(ours) > 10

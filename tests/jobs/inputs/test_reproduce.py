@@ -1,0 +1,30 @@
+"""An item of a job as a function call in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lithops_provider.jobs.clean import clean_job
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import StorageUnavailableError
+from lithops_provider.jobs.inputs.reproduce import load_item
+from tests.jobs.conftest import MapStarter
+from tests.jobs.failures import leave_mark
+
+
+def test_an_item_can_be_called_here(client: LithopsClient, run_map: MapStarter, tmp_path: Path) -> None:
+    job = run_map(lambda mark, id, path: leave_mark(path, f"{mark} {id}"), ["a", "b"], {"path": tmp_path / "m"}).job
+
+    load_item(client, job, 1)()
+
+    assert sorted((tmp_path / "m").read_text().split("\n")[:-1]) == ["a 0", "b 1", "b 1"]
+
+
+def test_an_item_of_deleted_data_is_gone(client: LithopsClient, run_map: MapStarter) -> None:
+    job = run_map(abs, [1]).job
+    clean_job(client, job)
+
+    with pytest.raises(StorageUnavailableError, match="is gone"):
+        load_item(client, job, 0)

@@ -1,0 +1,90 @@
+"""Requests to a storage: what is repeated, what is not, and how much is asked at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import StorageRefusedError, StorageUnavailableError
+from tests.jobs.made import make_job
+
+
+def test_many_objects_are_deleted_by_many_requests_each_with_a_time_of_its_own(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted: list[list[str]] = []
+    monkeypatch.setattr(client.storage, "delete_objects", lambda bucket, keys: deleted.append(keys))
+    keys = [f"key-{number:05d}" for number in range(2_500)]
+    client.delete(client.bucket, keys)
+
+    assert sorted(map(len, deleted)) == [500, 1_000, 1_000]
+    assert sorted(key for piece in deleted for key in piece) == keys
+
+
+def test_an_object_of_many_that_cannot_be_deleted_is_an_error(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete(bucket: str, keys: list[str]) -> None:
+        if "key-01999" in keys:
+            raise OSError("it is stuck")
+
+    impatient = LithopsClient(client.config, patience=0.0)
+    monkeypatch.setattr(impatient.storage, "delete_objects", delete)
+
+    with pytest.raises(StorageUnavailableError, match="it is stuck"):
+        impatient.delete(client.bucket, [f"key-{number:05d}" for number in range(2_500)])
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("reading", [False, True])
+def test_what_will_not_pass_is_not_tried_again(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, number: int, reading: bool
+) -> None:
+    tries = []
+
+    def fail(*args: object, **kwargs: object) -> None:
+        tries.append(args)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(client.storage.storage_handler, "put_object", fail)
+    monkeypatch.setattr("builtins.open", fail) if reading else None
+    with pytest.raises(StorageRefusedError, match=os.strerror(number)):
+        client.get(client.bucket, "some/key") if reading else client.put("some/key", b"x")
+    assert len(tries) == 1
+
+
+def test_what_passes_is_tried_again(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    client.patience = 0.5
+    monkeypatch.setattr(client.storage.storage_handler, "put_object", fail)
+    with pytest.raises(StorageUnavailableError) as raised:
+        client.put("some/key", b"x")
+    assert type(raised.value) is StorageUnavailableError
+
+
+def test_json_that_is_cut_off_counts_as_missing(client: LithopsClient) -> None:
+    client.put("some/json", b'{"a": 1}')
+    client.put("some/torn", b'{"a":')
+    client.put("some/list", b"[1]")
+
+    found = [client.get_json(client.bucket, f"some/{name}") for name in ("json", "torn", "list", "nothing")]
+
+    assert found == [{"a": 1}, None, None, None]
+
+
+def test_what_ends_too_early_is_read_as_far_as_it_is_there(client: LithopsClient) -> None:
+    client.put("some/key", b"0123456789")
+
+    assert client.get_range(client.bucket, "some/key", 8, 20) == b"89"
+    assert client.get_range(client.bucket, "some/other", 8, 20) is None
+
+
+def test_a_job_of_another_bucket_is_not_looked_for_here(client: LithopsClient) -> None:
+    client.check_holds(make_job(bucket=client.bucket))
+    with pytest.raises(StorageUnavailableError, match="is in localhost://other, but the configuration is for"):
+        client.check_holds(make_job(bucket="other"))
