@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.backends import aws_batch, aws_lambda, seaweedfs
+from tests.backends.aliyun import Aliyun
 from tests.backends.aws_batch import Moto
 from tests.backends.azurite import Azurite
 from tests.backends.gcp_storage_emulator import GcpStorageEmulator
 from tests.backends.image import NOT_NEEDED
 from tests.backends.ministack import Ministack
+from tests.backends.oracle import Oracle
 from tests.backends.podman import IMAGE, Podman
 from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
@@ -227,6 +229,7 @@ BACKENDS = {
         wrong={"minio": _WRONG_SECRET},
         refusal="403",
         env=lambda servers: servers.get(Podman).environment(),
+        more=True,  # test_podman.py has what is different there
     ),
     "aws_batch": Backend(
         uses={"backend": "aws_batch", "storage": "minio", "monitoring": "storage", "exclude_modules": NOT_NEEDED},
@@ -254,6 +257,8 @@ BACKENDS = {
     "ibm_cf": _stand_in("ibm_cf", Ibm, more=True),
     "code_engine": _stand_in("code_engine", Ibm, more=True),
     "gcp_functions": _stand_in("gcp_functions", Google, more=True),
+    "oracle_f": _stand_in("oracle_f", Oracle, more=True),
+    "aliyun_fc": _stand_in("aliyun_fc", Aliyun, more=True),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},
         needs=(Ministack, Redis),
@@ -261,6 +266,7 @@ BACKENDS = {
         wrong={"redis": {"password": "s3cret-that-is-wrong"}},
         refusal="invalid username-password",
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
+        more=True,  # test_messages.py has what is different there
     ),
     "rabbitmq": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "rabbitmq"},

@@ -105,10 +105,15 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, type) and module in self._by_value and (name := _stable_name(obj)) is not None:
             internal._lookup_class_or_track(name, obj)
         named = isinstance(obj, (type, FunctionType))
-        if isinstance(module, str) and (not named or _found_in_module(obj)):
+        if isinstance(module, str) and (not named or _found_in_module(obj)) and not self._goes_by_value(module):
             self._modules.shipped.add(module)
             if named:
                 self._require(module)
+
+    def _goes_by_value(self, module: str) -> bool:
+        """Tells whether a module is registered with cloudpickle, or a package that it is in."""
+        parts = module.split(".")
+        return any(".".join(parts[:count]) in self._by_value for count in range(len(parts), 0, -1))
 
     def _require(self, module: str) -> None:
         if module.partition(".")[0] not in self._by_value_roots:
