@@ -5,7 +5,10 @@ import json
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from lithops_provider.executors.workload import Workload, run_workload
+from lithops_provider.executors import workload
+from lithops_provider.executors.workload import TaskAlreadyRunningError, Workload, run_workload
+from lithops_provider.jobs import Options, bind_items, make_spec
+from lithops_provider.jobs.submit.payload import by_value
 from tests.executors.workloads import TOKEN, task
 
 
@@ -40,3 +43,30 @@ def test_what_is_no_workload_is_not_quoted() -> None:
     with pytest.raises(RuntimeError) as error:
         run_workload(f"not JSON, {TOKEN}", "http://localhost/")
     assert TOKEN not in str(error.value)
+
+
+class RefusedError(Exception):
+    """What Airflow 3.1 raises when the Execution API refuses to begin a task."""
+
+    def __init__(self, previous_state: str) -> None:
+        super().__init__("Server returned error")
+        self.detail = {"reason": "invalid_state", "previous_state": previous_state}
+
+
+@pytest.mark.parametrize(("state", "raised"), [("running", TaskAlreadyRunningError), ("success", RefusedError)])
+def test_a_task_that_another_call_runs_is_told_from_others_that_are_refused(
+    monkeypatch: pytest.MonkeyPatch, state: str, raised: type[Exception]
+) -> None:
+    def refuse(given: object, server: str) -> int:
+        raise RefusedError(state)
+
+    monkeypatch.setattr(workload, "_supervise", refuse)
+    monkeypatch.setattr(workload.os, "register_at_fork", lambda **_: None)
+    with pytest.raises(raised):
+        run_workload(Workload.of(task()).data, "http://localhost/")
+
+
+def test_the_function_of_the_calls_can_be_sent() -> None:
+    with by_value([workload]):
+        binding, items = bind_items(run_workload, ["a workload"], {"server": "http://localhost/"})
+        assert len(make_spec("map", binding, items, Options(batch_size=1)).items) == 1

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 from airflow.executors.base_executor import PARALLELISM, BaseExecutor
 from airflow.executors.workloads import ExecuteTask
+from airflow.models.taskinstancekey import TaskInstanceKey
+from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors.adoption import Adopter, load_orphans
 from lithops_provider.executors.reports import Report, Reports, Taken
@@ -149,7 +151,11 @@ class LithopsExecutor(BaseExecutor):
                 self.change_state(key, report.state, report.info, remove_running=False)
             return
         del self._latest[key]
-        if report.state is None:
+        # Its supervisor has told the Execution API how a task has ended. To say it here again is late: by then, a
+        # sensor that was rescheduled for a moment is scheduled anew, and the scheduler would fail it as one that has
+        # ended without a word.
+        told = isinstance(key, TaskInstanceKey) and report.state == TaskInstanceState.SUCCESS
+        if report.state is None or told:
             self.running.discard(key)
             return
         if report.info is not None:

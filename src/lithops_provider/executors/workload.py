@@ -19,6 +19,10 @@ from airflow.utils.state import TaskInstanceState
 _PDEATHSIG = 1
 
 
+class TaskAlreadyRunningError(Exception):
+    """Another call runs the task. Airflow raises an error of this name itself from 3.2 on."""
+
+
 @dataclass(frozen=True, eq=False)
 class Workload:
     """
@@ -74,10 +78,10 @@ def run_workload(workload: str, server: str) -> int:
     :param server: address of the Execution API
     :returns: the exit code of the task's process
     :raises RuntimeError: the Airflow here can't read the workload
+    :raises TaskAlreadyRunningError: another call runs the task
     """
     from airflow import __version__
     from airflow.executors import workloads
-    from airflow.executors.base_executor import BaseExecutor
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -92,17 +96,30 @@ def run_workload(workload: str, server: str) -> int:
             "in the runtime"
         ) from None
     os.register_at_fork(after_in_child=partial(_end_with_supervisor, os.getpid()))
+    try:
+        return _supervise(parsed, server)
+    except Exception as error:
+        detail = getattr(error, "detail", None)  # what the Execution API has answered
+        if isinstance(detail, dict) and detail.get("previous_state") == "running":  # no enum of Airflow travels
+            raise TaskAlreadyRunningError(f"another call runs the task: {detail}") from error
+        raise
+
+
+def _supervise(workload: Any, server: str) -> int:
+    """Runs a workload under Airflow's supervisor, and returns the exit code of its process."""
+    from airflow.executors.base_executor import BaseExecutor
+
     if hasattr(BaseExecutor, "run_workload"):
-        return BaseExecutor.run_workload(parsed, server=server)
+        return BaseExecutor.run_workload(workload, server=server)
     from airflow.sdk.execution_time.supervisor import supervise  # Airflow 3.1 and 3.2
 
     return supervise(
-        ti=parsed.ti,
-        bundle_info=parsed.bundle_info,
-        dag_rel_path=parsed.dag_rel_path,
-        token=parsed.token,
+        ti=workload.ti,
+        bundle_info=workload.bundle_info,
+        dag_rel_path=workload.dag_rel_path,
+        token=workload.token,
         server=server,
-        log_path=parsed.log_path,
+        log_path=workload.log_path,
     )
 
 
