@@ -1,6 +1,6 @@
 """
 What is known of the files once all are written: their columns, which have to be the same in each, and the manifest,
-which is written last.
+which is written last. `operators/files.py` calls it.
 """
 
 from __future__ import annotations

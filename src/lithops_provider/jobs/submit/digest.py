@@ -32,9 +32,10 @@ _PLAIN_LEAVES = frozenset({int, float, bool, type(None), str})
 _SHORT = 64
 #: Dicts of a list that are digested at once.
 _AT_ONCE = 500
-#: How Airflow begins the name of a DAG file's module, and the digest of the file's path that follows.
-_DAG_MODULE = "unusual_prefix_"
-_DAG_MODULE_HASH = re.compile(f"^{_DAG_MODULE}[0-9a-f]+_")
+#: How Airflow begins the name of a DAG file's module (airflow.sdk, `get_unique_dag_module_name`), and the digest of the
+#: file's path that follows.
+DAG_MODULE_PREFIX = "unusual_prefix_"
+_DAG_MODULE_HASH = re.compile(f"^{DAG_MODULE_PREFIX}[0-9a-f]+_")
 
 
 class UndigestibleError(Exception):
@@ -253,8 +254,8 @@ class _Digester:
         if not isinstance(value, (list, tuple, set, frozenset, dict, _Set, _Dict, _Built)):
             if type(value) not in _LEAVES:
                 raise UndigestibleError(f"{type(value)}")  # its text may hold its place in memory
-            if isinstance(value, str) and value.startswith(_DAG_MODULE):
-                value = type(value)(_DAG_MODULE_HASH.sub(_DAG_MODULE, value))
+            if isinstance(value, str) and value.startswith(DAG_MODULE_PREFIX):
+                value = type(value)(_DAG_MODULE_HASH.sub(DAG_MODULE_PREFIX, value))
             text = bytes(value) if isinstance(value, (bytes, bytearray)) else repr(value).encode()
             kind = type(value).__name__.encode()
             return kind + b" " + text if len(text) < _SHORT else _hash(kind, [text])
@@ -308,7 +309,7 @@ def _text(values: list[Any] | tuple[Any, ...]) -> bytes | None:
     if not _PLAIN_LEAVES.issuperset(map(type, values)):
         return None
     text = repr(values)
-    return None if _DAG_MODULE in text else text.encode()
+    return None if DAG_MODULE_PREFIX in text else text.encode()
 
 
 def _records(values: list[Any] | tuple[Any, ...]) -> list[bytes] | None:
