@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+import tests
 from tests import fresh
 from tests.kept import FOLDER, Kept
 from tools import processes
@@ -77,6 +78,10 @@ def pytest_configure(config: pytest.Config) -> None:
         CALLERS_ENV.clear()
         CALLERS_ENV.update(config.workerinput["callers_env"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    import cloudpickle
+
+    # Functions of the tests travel by value: else each job would bring the whole folder, a second of a core.
+    cloudpickle.register_pickle_by_value(tests)
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 

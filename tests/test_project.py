@@ -22,7 +22,7 @@ def steps() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("extra", ["aws", "azure", "gcp", "ibm", "kubernetes"])
+@pytest.mark.parametrize("extra", ["aws", "azure", "gcp", "ibm", "kubernetes", "oracle"])
 def test_an_extra_is_lithops_s_own(extra: str) -> None:
     assert extra in metadata("lithops").get_all("Provides-Extra", [])
     ours = [Requirement(text) for text in requires("airflow-provider-lithops") or []]

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.backends import aws_batch, aws_lambda, seaweedfs
+from tests.backends.aliyun import Aliyun
 from tests.backends.aws_batch import Moto
 from tests.backends.azurite import Azurite
 from tests.backends.gcp_storage_emulator import GcpStorageEmulator
 from tests.backends.image import NOT_NEEDED
 from tests.backends.ministack import Ministack
+from tests.backends.oracle import Oracle
 from tests.backends.podman import IMAGE, Podman
 from tests.backends.rabbitmq import RabbitMQ, SingularityWorker
 from tests.backends.redis_server import Redis
@@ -254,6 +256,8 @@ BACKENDS = {
     "ibm_cf": _stand_in("ibm_cf", Ibm, more=True),
     "code_engine": _stand_in("code_engine", Ibm, more=True),
     "gcp_functions": _stand_in("gcp_functions", Google, more=True),
+    "oracle_f": _stand_in("oracle_f", Oracle, more=True),
+    "aliyun_fc": _stand_in("aliyun_fc", Aliyun, more=True),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},
         needs=(Ministack, Redis),

@@ -71,6 +71,19 @@ class StandIn(Server):
         raise NotImplementedError
 
 
+def make_rsa_key(path: Path) -> Path:
+    """
+    Make a key, and return its file; the public key is in a file beside it, which ends in ``.public``.
+
+    :param path: of the file
+    """
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    path.with_suffix(".public").write_bytes(public)
+    return path
+
+
 class OpenWhisk(StandIn):
     """Apache OpenWhisk."""
 
@@ -154,7 +167,7 @@ class Google(StandIn):
         self._key_file = self.key_file("ours")
 
     def environment(self) -> Mapping[str, str]:
-        key = str(self._key_file.with_suffix(".pem"))
+        key = str(self._key_file.with_suffix(".public"))
         return {**super().environment(), "STANDIN_TOKEN": self.token, "STANDIN_PUBLIC_KEY": key}
 
     def clients_environment(self) -> Mapping[str, str]:
@@ -166,14 +179,11 @@ class Google(StandIn):
 
         :param name: of the file
         """
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         path = self.folder / f"{name}.json"
-        path.with_suffix(".pem").write_bytes(public)
+        key = make_rsa_key(path.with_suffix(".pem"))
         email = "me@a-project.iam.gserviceaccount.com"
         content = {"type": "service_account", "project_id": "a-project", "client_email": email, "private_key_id": "1"}
-        content |= {"private_key": pem.decode(), "token_uri": f"{self.endpoint}/token", "client_id": "1"}
+        content |= {"private_key": key.read_text(), "token_uri": f"{self.endpoint}/token", "client_id": "1"}
         path.write_text(json.dumps(content))
         return path
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import pytest
@@ -71,6 +74,23 @@ def faas(client: LithopsClient) -> Iterator[FaasMaker]:
     process_faas.register()
     yield lambda **settings: LithopsClient(process_faas.configure(client.config, **settings))
     process_faas.end()
+
+
+@pytest.fixture
+def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Makes a text the module ``travels.module``, which runners don't have on their path."""
+
+    def make(text: str) -> ModuleType:
+        package = tmp_path / "packages" / "travels"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "module.py").write_text(text)
+        monkeypatch.syspath_prepend(str(package.parent))
+        return importlib.import_module("travels.module")
+
+    yield make
+    for name in ("travels", "travels.module"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture

@@ -73,12 +73,12 @@ def run_program(disk: Path, items: int, size: int) -> subprocess.CompletedProces
 def test_a_disk_that_fills_fails_the_job_and_a_retry_with_more_room_goes_on(disk: Path) -> None:
     ballast = disk / "ballast"
     ballast.write_bytes(b"x" * (12 << 20))
-    done = run_program(disk, 10, 2 << 20)
+    done = run_program(disk, 4, 5 << 20)
     assert "No space left on device" in done.stdout + done.stderr  # an item's failure, or the job's
     ballast.unlink()
     run("mount", "-o", "remount,size=60m", disk).check_returncode()
-    done = run_program(disk, 10, 2 << 20)
-    assert json.loads(done.stdout.splitlines()[-1]) == [[2 << 20], []], done.stderr
+    done = run_program(disk, 4, 5 << 20)
+    assert json.loads(done.stdout.splitlines()[-1]) == [[5 << 20], []], done.stderr
 
 
 def test_a_disk_that_is_full_is_said_at_once(disk: Path) -> None:

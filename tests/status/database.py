@@ -40,14 +40,19 @@ class Database:
             timeout=10.0, host="h", created=1000.0 + 60 * self.rows,
         ).with_round(10, 1)  # fmt: skip
         same = {"dag_id": dag_id, "run_id": f"run-{self.rows}", "task_id": task_id, "map_index": -1}
-        task = {**same, "id": uuid.uuid4(), "state": state, "try_number": 1, "pool": "p", "pool_slots": 1}
-        self.session.execute(insert(_table(TaskInstance)).values({name: task[name] for name in task}))
-        self._push(same, JOB_KEY, changed.get("published", {"jobs": {"map": job.to_dict()}}))
+        self.add_task(same, state)
+        self.push(same, JOB_KEY, changed.get("published", {"jobs": {"map": job.to_dict()}}))
         if summary is not None:
-            self._push(same, SUMMARY_KEY, {"map": {"job": job.executor_id, **summary}})
+            self.push(same, SUMMARY_KEY, {"map": {"job": job.executor_id, **summary}})
         return job.executor_id
 
-    def _push(self, same: dict[str, Any], key: str, value: Any) -> None:
+    def add_task(self, same: dict[str, Any], state: str) -> None:
+        """Adds a task instance that has pushed nothing."""
+        task = {**same, "id": uuid.uuid4(), "state": state, "try_number": 1, "pool": "p", "pool_slots": 1}
+        self.session.execute(insert(_table(TaskInstance)).values(task))
+
+    def push(self, same: dict[str, Any], key: str, value: Any) -> None:
+        """Adds an XCom of a task instance."""
         at = START + timedelta(minutes=self.rows)
         row = {**same, "dag_run_id": self.rows, "key": key, "value": value, "timestamp": at}
         self.session.execute(insert(_table(XComModel)).values(row))

@@ -171,6 +171,7 @@ def test_nothing_is_explained_where_nothing_failed(client: LithopsClient, run_ma
         {"slowest": "all", "cost": 3, "workers": [1], "wall_seconds": "long", "failed": True},
         {"slowest": [[1], ["<b>", 1.0], [1, None], 3], "cost": {"estimate": "free"}, "compute_seconds": float("nan")},
         {"cost": {"estimate": [1]}, "workers": None, "reason": ["x"]},
+        {"failed": 10**400, "cost": {"estimate": -(10**400)}, "workers": {"w": 10**400}, "slowest": [[0, 10**400]]},
     ],
 )
 def test_a_summary_that_somebody_has_made_up_is_left_out(found: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.report.xcoms import JOB_KEY, SUMMARY_KEY
 from lithops_provider.status import listing
 from lithops_provider.status.listing import ListedTask, Listing, list_runs, list_tasks
 from lithops_provider.status.records import TaskKey, dags_with_jobs
@@ -78,13 +79,32 @@ def test_the_runs_of_a_task(jobs: Database) -> None:
 
 
 def test_what_somebody_has_made_up_is_no_summary(database: Database) -> None:
-    database.add("etl", "a", "success", {"failed": "<b>", "wall_seconds": float("inf"), "cost": 3})
+    database.add("etl", "a", "success", {"failed": "<b>", "wall_seconds": float("inf"), "cost": 3, "items": 10**400})
     database.add("etl", "b", "success", {"failed": 1})
 
     rows: list[ListedTask] = list_tasks(database.session, DAGS, Listing(sort="failed"))[0]
 
     assert [row.record.key.task_id for row in rows] == ["b", "a"]
     assert rows[1].summaries == {"map": {"slowest": []}}
+
+
+def test_the_xcoms_of_another_dag_say_nothing_of_a_job(jobs: Database) -> None:
+    """Whoever may write those of one DAG could have the list show anything of a job that many people look at."""
+    job = list_tasks(jobs.session, DAGS, Listing(search="parse"))[0][0]
+    (value,) = job.record.jobs.values()
+    same = {"dag_id": "images", "run_id": job.record.key.run_id, "task_id": "forger", "map_index": -1}
+    jobs.rows += 1
+    jobs.push(same, SUMMARY_KEY, {"map": {"job": value.executor_id, "failed": 0}})
+    jobs.add_task(same, "success")
+    jobs.push(same, JOB_KEY, {"jobs": {"map": value.to_dict()}})
+
+    found = {
+        row.record.key.task_id: row.summaries["map"]
+        for row in list_tasks(jobs.session, DAGS, Listing())[0][::-1]
+        if row.summaries
+    }
+
+    assert (found["parse"]["failed"], found["forger"]["failed"]) == (7, 0)
 
 
 def test_only_the_last_are_looked_at_to_be_sorted(jobs: Database, monkeypatch: pytest.MonkeyPatch) -> None:

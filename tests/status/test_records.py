@@ -53,7 +53,7 @@ def test_summaries_are_those_of_the_job(jobs: Database) -> None:
 
     assert (summary_of(jobs.session, PARSE, job) or {})["failed"] == 7
     assert summary_of(jobs.session, TaskKey("etl", "run-2", "load", -1), job) is None
-    assert summaries_of(jobs.session, [record])[job.executor_id]["wall_seconds"] == 9.0
+    assert summaries_of(jobs.session, [record])["etl", "run-1", job.executor_id]["wall_seconds"] == 9.0
     assert failures_shown(jobs.session, PARSE) == {}
 
 

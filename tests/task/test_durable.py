@@ -111,6 +111,8 @@ def test_a_changed_function_keeps_what_succeeded(
 #: What a first try of a task stores, as a program: its items and shared arguments hold sets of str.
 FIRST_TRY = """
 import base64, json, sys
+import cloudpickle, tests
+cloudpickle.register_pickle_by_value(tests)  # as in this process
 from tests.task.test_durable import first_try
 spec = first_try()
 print(json.dumps({"items": [base64.b64encode(item).decode() for item in spec.items.blocks], "digests": spec.digests}))

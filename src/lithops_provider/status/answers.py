@@ -6,7 +6,7 @@ page's app (`ui/app.py`) and the commands (`cli/commands.py`) show these answers
 from __future__ import annotations
 
 import json
-import math
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,8 @@ def why(snapshot: Snapshot, summary: dict[str, Any] | None) -> dict[str, Any] | 
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Tells whether a value is a number that a float has room for: there are larger ones in JSON."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[str, Any]:

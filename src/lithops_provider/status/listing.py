@@ -113,7 +113,8 @@ def _with_summaries(session: Session, records: list[TaskRecord]) -> list[ListedT
     known = summaries_of(session, records)
     rows = []
     for record in records:
-        found = {phase: answers.summary(known.get(job.executor_id)) for phase, job in record.jobs.items()}
+        run = record.key.dag_id, record.key.run_id
+        found = {phase: answers.summary(known.get((*run, job.executor_id))) for phase, job in record.jobs.items()}
         rows.append(ListedTask(record, {phase: entry for phase, entry in found.items() if entry is not None}))
     return rows
 

@@ -195,23 +195,25 @@ def summary_of(session: Session, key: TaskKey, job: LithopsJob) -> dict[str, Any
     return None
 
 
-def summaries_of(session: Session, records: Collection[TaskRecord]) -> dict[str, dict[str, Any]]:
+def summaries_of(session: Session, records: Collection[TaskRecord]) -> dict[tuple[str, str, str], dict[str, Any]]:
     """
-    Returns the summaries of tasks' jobs by executor id, by whichever task of their runs they were summed up.
+    Returns the summaries of tasks' jobs, by whichever task of the same run they were summed up.
 
     :param session: of Airflow's database
     :param records: the task instances
+    :returns: by the DAG's id, the run's id and the executor id: the XComs of other DAGs have no say about a job
     """
-    query = select(XComModel.value).where(
+    query = select(XComModel.dag_id, XComModel.run_id, XComModel.value).where(
         XComModel.key == SUMMARY_KEY,
         XComModel.dag_id.in_({record.key.dag_id for record in records}),
         XComModel.run_id.in_({record.key.run_id for record in records}),
     )
     found = {}
-    for value in map(_plain, session.scalars(query)) if records else ():
+    for dag_id, run_id, stored in session.execute(query) if records else ():
+        value = _plain(stored)
         for entry in value.values() if isinstance(value, dict) else ():
             if isinstance(entry, dict) and isinstance(entry.get("job"), str):
-                found[entry["job"]] = entry
+                found[dag_id, run_id, entry["job"]] = entry
     return found
 
 

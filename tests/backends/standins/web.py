@@ -39,13 +39,19 @@ class RefusalError(Exception):
 class Handler(BaseHTTPRequestHandler):
     """
     Handles one request. A subclass has a method `handle_request`, which returns the answer's status and its content,
-    and may set `afterwards` to what is to be done once it is sent.
+    and may set `afterwards` to what is to be done once it is sent. Content that is no bytes is sent as JSON.
     """
 
     server: StandIn
     afterwards: Callable[[], Any] | None = None
     #: What the runtimes of its functions have loaded beside Lithops.
     modules: ClassVar[tuple[str, ...]] = ()
+
+    def setup(self) -> None:
+        """Prepares what a request may add to."""
+        super().setup()
+        #: Headers of the answer.
+        self.answer_headers = {"Content-Type": "application/json"}
 
     def handle_request(self, path: list[str], query: dict[str, str], content: Any) -> tuple[int, Any]:
         """
@@ -81,10 +87,10 @@ class Handler(BaseHTTPRequestHandler):
                 )
         except RefusalError as refusal:
             status, answer = refusal.status, {"error": str(refusal), "message": str(refusal), "code": refusal.status}
-        sent = json.dumps(answer).encode() + b"\n"  # by which Kubernetes divides the events of a watch
+        sent = answer if isinstance(answer, bytes) else json.dumps(answer).encode() + b"\n"  # as watches end events
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(sent)))
+        for name, value in {**self.answer_headers, "Content-Length": str(len(sent))}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(sent)
         self.wfile.flush()

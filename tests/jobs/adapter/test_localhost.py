@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -64,14 +65,13 @@ def test_a_job_of_an_interpreter_that_is_found_by_its_name_is_stopped_with_its_p
     wait_for(lambda: not runner_pids(run.job))
 
 
-def look_at_own_module(x: int) -> tuple[str, int]:
-    return __file__, os.stat(__file__).st_mtime_ns
+def test_modules_that_came_with_a_job_are_not_written_again_by_each_call(
+    run_map: MapStarter, packaged: Callable[[str], ModuleType]
+) -> None:
+    module = packaged("import os\n\ndef look(x):\n    return __file__, os.stat(__file__).st_mtime_ns\n")
+    (seen,) = set(run_map(module.look, range(20), batch_size=1).results())
 
-
-def test_modules_that_came_with_a_job_are_not_written_again_by_each_call(run_map: MapStarter) -> None:
-    (seen,) = set(run_map(look_at_own_module, range(20), batch_size=1).results())
-
-    assert seen[0] != __file__, "the module came with the job"
+    assert seen[0] != module.__file__, "the module came with the job"
 
 
 _LOADED = """

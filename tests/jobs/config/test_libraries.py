@@ -8,6 +8,7 @@ import pytest
 
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import ConfigurationError
+from tests.jobs.adapter.workarounds.sources import source_of
 from tests.jobs.lithops_configs import (
     SOURCE,
     backend_config,
@@ -32,3 +33,11 @@ def test_a_missing_library(backend: str, extra: str) -> None:
     package = "airflow-provider-lithops" if ours else "lithops"
     with pytest.raises(ConfigurationError, match=rf"needs the module '[\w.]+': pip install '{package}\[{extra}\]'$"):
         resolve_config(backend_config(backend), source=SOURCE)
+
+
+def test_lithops_still_needs_an_old_client_of_oracle() -> None:
+    """When this fails, the extra `oracle` of pyproject.toml need not limit the client any more."""
+    source = source_of("lithops.serverless.backends.oracle_f.oracle_f")
+
+    assert source.count("image=image_name,") == 2
+    assert "function.image" in source

@@ -308,6 +308,7 @@ def named(backend: str | None = None, **lithops: Any) -> dict[str, Any]:
         ({"k8s": {}}, r"lithops\.backend is missing, and there is a section 'k8s'"),
         (named(execution_timeout="soon"), r"lithops\.execution_timeout must be a whole number above 0, got 'soon'"),
         (named(monitoring_interval=0), r"lithops\.monitoring_interval must be a number above 0, got 0"),
+        (named(monitoring_interval=10**400), r"lithops\.monitoring_interval must be a number above 0, got 1000"),
         ({"localhost": {"worker_processes": 1.5}}, r"localhost\.worker_processes must be a whole number .* got 1\.5"),
         ({"localhost": {"worker_processes": True}}, r"localhost\.worker_processes must be .*, got True"),
         ({"localhost": {"max_workers": [1]}}, r"localhost\.max_workers must be a whole number above 0, got \[1\]"),

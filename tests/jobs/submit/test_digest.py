@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import copy
+import hashlib
 import io
+import itertools
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,7 +13,8 @@ import pytest
 
 from lithops_provider.jobs.remote.frames import NAMED, ONE, PICKLED, SEVERAL, ItemBlocks, pack_block
 from lithops_provider.jobs.submit import digest as digest_module
-from lithops_provider.jobs.submit.digest import UndigestibleError, digest_items, digest_pickle
+from lithops_provider.jobs.submit import pickle_reader
+from lithops_provider.jobs.submit.digest import digest_items, digest_pickle
 from tests.programs import run_python
 
 #: Values of every kind that is pickled in another way by another process, as a program that prints their digests.
@@ -129,20 +133,69 @@ def test_what_holds_itself_has_a_digest() -> None:
     assert digest(one) != digest(other)
 
 
-class Dangerous:
-    def __reduce__(self) -> Any:
-        return pytest.fail, ("it was called",)
+#: Two functions that call one another, or themselves, by default arguments.
+CIRCLE = """
+def first(n, then=None):
+    return "first" if n == 0 else then(n - 1)
+
+def second(n, then=None):
+    return "second" if n == 0 else then(n - 1)
+
+first.__defaults__, second.__defaults__ = ({},), ({},)
+"""
 
 
-def test_nothing_that_a_pickle_names_is_called_or_imported() -> None:
-    assert digest_pickle(pickle.dumps(Dangerous()))
-    assert digest_pickle(b"cno_such_module\nthing\n.")
+def test_functions_that_call_one_another_have_other_digests_if_they_do_so_in_another_way() -> None:
+    digests = {
+        names: digest(from_source(CIRCLE.format(*names), "first"))
+        for names in itertools.product(["first", "second"], repeat=2)
+    }
+
+    assert digests["first", "first"] == digests["first", "second"], "the other function isn't called"
+    assert len({*digests.values()}) == 3
+    assert digest(from_source(CIRCLE.format("second", "first"), "first")) == digests["second", "first"]
 
 
-@pytest.mark.parametrize("blob", [b"", b"no pickle", pickle.dumps([1, {2}])[:-4]])
-def test_what_is_no_pickle_is_an_error(blob: bytes) -> None:
-    with pytest.raises(UndigestibleError):
-        digest_pickle(blob)
+def chain(length: int, *, back_to: int) -> list[Any]:
+    """Returns lists that hold the next one each, of which the last holds one before it."""
+    lists: list[list[Any]] = [[] for _ in range(length)]
+    for one, following in itertools.pairwise(lists):
+        one.append(following)
+    lists[-1].append(lists[back_to])
+    lists[-1].append("last")
+    return lists[0]
+
+
+def test_circles_of_lists_are_told_apart_by_where_they_close() -> None:
+    chains = [chain(length, back_to=place) for length in range(1, 6) for place in range(length)]
+
+    assert len({digest(each) for each in chains}) == len(chains)
+    assert [digest(copy.deepcopy(each)) for each in chains] == [digest(each) for each in chains]
+
+
+def test_where_a_circle_is_entered_does_not_matter_to_the_digests_in_it() -> None:
+    """A set gives its values in any order, so that a circle is entered anywhere."""
+    source = CIRCLE.format("second", "first")
+    first, second = from_source(source, "first"), from_source(source, "second")
+
+    in_order = [digest_pickle(dumps([{1}, *some])) for some in ([first, second], [second, first])]
+    sets = [digest_pickle(pickled_set(*some)) for some in ([first, second], [second, first])]
+
+    assert len({*in_order}) == 2
+    assert len({*sets}) == 1
+
+
+def pickled_set(*values: Any) -> bytes:
+    """Returns a set's pickle that has its values in this order."""
+    return dumps([*values]).replace(pickle.EMPTY_LIST, pickle.EMPTY_SET, 1)[: -len(b"e.")] + pickle.ADDITEMS + b"."
+
+
+def test_many_functions_that_all_call_one_another_are_digested_in_good_time() -> None:
+    """There are more ways through them than anybody could follow."""
+    names = [f"step_{number}" for number in range(20)]
+    source = "".join(f"def {name}(n):\n    return [{', '.join(names)}][n](n - 1)\n" for name in names)
+
+    assert digest(from_source(source, names[0])) != digest(from_source(source, names[1]))
 
 
 # -- plain data ------------------------------------------------------------------------------------------------------
@@ -215,7 +268,7 @@ def test_lists_of_dicts_have_the_same_digest_whatever_the_order_of_their_keys_an
     assert digest(other) == digest(value)
 
     before = digest(value)
-    monkeypatch.setattr(digest_module, "_PlainReader", None)
+    monkeypatch.setattr(pickle_reader, "_PlainReader", None)
     assert digest(value) == before
 
 
@@ -231,8 +284,9 @@ def test_plain_values_that_are_equal_have_the_same_digest_however_they_were_made
     assert digest_of([pair, pair]) == digest_of([(one, 1), (other, 1)])
     assert digest_of({1: one, 2: other}) == digest_of({2: one, 1: one})
     assert digest_of({"a": [1], "b": {2, 1}}) == digest_of({"b": {1, 2}, "a": [1]})
-    assert digest_of(["unusual_prefix_ab12_dag", 1]) == digest_of(["unusual_prefix_cd34_dag", 1])
-    assert digest_of({"k": "unusual_prefix_ab12_dag"}) == digest_of({"k": "unusual_prefix_cd34_dag"})
+    here, there = (f"unusual_prefix_{hashlib.sha1(path).hexdigest()}_dag" for path in (b"/here.py", b"/there.py"))
+    assert digest_of([here, 1]) == digest_of([there, 1])
+    assert digest_of({"k": here}) == digest_of({"k": there})
 
 
 def test_a_plain_value_that_holds_itself_has_a_digest() -> None:
@@ -245,13 +299,11 @@ def test_a_plain_value_that_holds_itself_has_a_digest() -> None:
 @pytest.mark.parametrize("value", PLAIN, ids=repr)
 def test_plain_values_are_read_in_c_with_the_same_digest(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading step by step takes seconds for a million numbers."""
-    in_steps = digest_module._Digester().digest(digest_module._Reader(pickle.dumps(value, protocol=5)).load())
+    blob = pickle.dumps(value, protocol=5)
+    in_c = digest_module._Digester().digest(pickle_reader._PlainReader(io.BytesIO(blob)).load())
+    assert in_c == digest_module._Digester().digest(pickle_reader._Reader(blob).load())
 
-    assert (
-        digest_module._Digester().digest(digest_module._PlainReader(io.BytesIO(pickle.dumps(value, protocol=5))).load())
-        == in_steps
-    )
-    monkeypatch.setattr(digest_module, "_Reader", None)
+    monkeypatch.setattr(pickle_reader, "_Reader", None)
     assert digest_of(value)
 
 
@@ -298,6 +350,10 @@ def test_items_that_differ_have_digests_that_differ() -> None:
         ((), {"x": 1}, an_object()),
         ((), {}, {"object": ("data", an_object()["object"][1])}),
         ((), {}, {"results": [1]}),
+        (("unusual_prefix_a_report",), {}, None),
+        (("unusual_prefix_b_report",), {}, None),
+        ((["unusual_prefix_a_report"],), {}, None),
+        ((["unusual_prefix_b_report"],), {}, None),
     ]
 
     assert len({*items_digests(pickled_items(*items))}) == len(items)

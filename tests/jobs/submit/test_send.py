@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -154,11 +156,14 @@ def test_environment_variables_reach_the_functions(run_map: MapStarter) -> None:
     assert run.results() == ["ü", "ü"]
 
 
-@pytest.mark.parametrize("include", [[], ["tests"], None], ids=["found", "named", "none"])
-def test_modules_are_shipped_as_asked(run_map: MapStarter, include: list[str] | None) -> None:
-    from tests.jobs.script import square  # the runner does not have the project's folder on its path
+_SQUARE = "def square(x):\n    return x * x\n"
 
-    run = run_map(square, [3], include_modules=include, check_runtime=False)
+
+@pytest.mark.parametrize("include", [[], ["travels"], None], ids=["found", "named", "none"])
+def test_modules_are_shipped_as_asked(
+    run_map: MapStarter, packaged: Callable[[str], ModuleType], include: list[str] | None
+) -> None:
+    run = run_map(packaged(_SQUARE).square, [3], include_modules=include, check_runtime=False)
 
     if include is None:
         (failure,) = (run.results(), run.failures())[1]
@@ -166,6 +171,23 @@ def test_modules_are_shipped_as_asked(run_map: MapStarter, include: list[str] | 
         assert "can't be loaded in the runtime" in failure.message
     else:
         assert run.results() == [9]
+
+
+@pytest.mark.parametrize("registered", ["travels", "travels.module"])
+def test_what_is_registered_to_travel_by_value_is_not_shipped(
+    packaged: Callable[[str], ModuleType], registered: str
+) -> None:
+    import cloudpickle
+
+    square = packaged(_SQUARE).square
+    cloudpickle.register_pickle_by_value(sys.modules[registered])
+    try:
+        modules = spec_of(square, [1]).modules
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[registered])
+
+    assert not {name for name in modules if name.startswith("travels")}
+    assert "travels.module" in spec_of(square, [1]).modules
 
 
 # -- FaaS ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.submit import spec as spec_module
-from lithops_provider.jobs.submit.digest import UndigestibleError
+from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 from lithops_provider.jobs.submit.spec import Options, make_spec, same_items
 
 

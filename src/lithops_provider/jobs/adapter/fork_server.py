@@ -22,7 +22,9 @@ _TO_START = 300.0
 
 #: Source of the process. Lines that it reads are names of job files; for each it forks a runner, which leads a session,
 #: and answers by its process id. It ends when whoever started it has ended. The title of a runner is what
-#: follow/processes.py recognises runners by: they have no command line of their own. setproctitle comes with Airflow.
+#: follow/processes.py recognises runners by: they have no command line of their own, so the answer waits for the title.
+#: setproctitle comes with Airflow. What was imported stays frozen in runners, too: a collection that looks through it
+#: would copy its memory into each process.
 _SERVER = """
 import contextlib, gc, importlib, os, signal, sys
 from setproctitle import setproctitle
@@ -43,12 +45,17 @@ def serve(main):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         file = line.rstrip("\\n")
+        reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
-            run(main, answers, file)
+            os.close(reading)
+            run(main, answers, file, writing)
+        os.close(writing)
+        os.read(reading, 1)  # it closes its end once it can be found; or it has died
+        os.close(reading)
         answers.write(f"{{pid}}\\n")
 
-def run(main, answers, file):
+def run(main, answers, file, sign):
     code = 1
     try:
         os.setsid()
@@ -56,8 +63,8 @@ def run(main, answers, file):
         with open(os.devnull) as nothing:
             os.dup2(nothing.fileno(), 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        gc.unfreeze()
         setproctitle(f"lithops runner {{file}}")
+        os.close(sign)
         sys.argv = ["runner", "run_job", file]
         main()
         code = 0

@@ -23,7 +23,7 @@ _EXTRAS = {
 }
 
 #: Those that this package has, too, under the same names (its pyproject.toml).
-_OURS = frozenset({"aws", "azure", "gcp", "ibm", "kubernetes"})
+_OURS = frozenset({"aws", "azure", "gcp", "ibm", "kubernetes", "oracle"})
 
 
 def missing_library(part: str, backend: str, error: ImportError) -> str:

@@ -346,7 +346,7 @@ def _number(value: object, *, whole: bool) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if number.is_integer():
         return int(number)

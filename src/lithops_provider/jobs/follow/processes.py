@@ -11,11 +11,14 @@ import re
 import socket
 import threading
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.job_value import JOB_LETTERS
 from lithops_provider.jobs.remote.isolation import ITEM_PROCESS
+
+if TYPE_CHECKING:
+    import psutil
 
 #: The last argument of the command line of Lithops's runner is the file of its job; processes that it forks have the
 #: same command line. One that was forked itself (adapter/fork_server.py) has a title instead, which ends in the same
@@ -27,7 +30,8 @@ _FRESH = 1.0
 
 _lock = threading.Lock()
 _seen: dict[str, list[int]] = {}
-_seen_at = 0.0
+#: `time.monotonic` of when that look began: it may miss what was started after that.
+_seen_since = 0.0
 
 
 def is_local(job: LithopsJob) -> bool:
@@ -46,8 +50,28 @@ def runner_is_gone(job: LithopsJob) -> bool:
 
     :param job: the job
     """
+    if not is_local(job):
+        return False
+    # Those that were seen before are asked for first: a busy process takes seconds to look at all of this machine.
+    key = _key(job)
+    if any(_runs_job(pid, key) for pid in _seen.get(key, ())):
+        return False
     age = time.time() - job.rounds[-1].submitted
-    return is_local(job) and not runner_pids(job, fresh=min(_FRESH, age / 2))
+    return not runner_pids(job, fresh=min(_FRESH, age / 2))
+
+
+def _key(job: LithopsJob) -> str:
+    return f"{job.executor_id}-{job.job_ids[-1]}"
+
+
+def _runs_job(pid: int, key: str) -> bool:
+    """Tells whether a process is the runner of a job or one of its calls; one with its items may have been detached."""
+    import psutil  # comes with Lithops
+
+    with contextlib.suppress(psutil.Error, ProcessLookupError):
+        process = psutil.Process(pid)
+        return _job_of(process) == key and process.name() != ITEM_PROCESS
+    return False
 
 
 def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:
@@ -55,14 +79,14 @@ def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:
     Returns the process ids of the runner of a localhost job's last round, and of the processes that it forked.
 
     :param job: the job
-    :param fresh: how many seconds old an earlier look may be to be used again
+    :param fresh: how many seconds ago an earlier look may have begun to be used again
     """
-    global _seen, _seen_at
+    global _seen, _seen_since
     with _lock:
-        if time.monotonic() - _seen_at >= fresh:
-            _seen = _look()
-            _seen_at = time.monotonic()
-        return _seen.get(f"{job.executor_id}-{job.job_ids[-1]}", [])
+        now = time.monotonic()
+        if now - _seen_since >= fresh:
+            _seen, _seen_since = _look(), now
+        return _seen.get(_key(job), [])
 
 
 def _look() -> dict[str, list[int]]:
@@ -71,12 +95,18 @@ def _look() -> dict[str, list[int]]:
     found: dict[str, list[_Process]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):
-            arguments = [argument for argument in process.cmdline() if argument]
-            match = _JOB_FILE.search(arguments[-1]) if arguments else None
-            if match is not None:
+            key = _job_of(process)
+            if key is not None:
                 runs_items = process.name() == ITEM_PROCESS
-                found.setdefault(match[1], []).append(_Process(process.pid, os.getsid(process.pid), runs_items))
+                found.setdefault(key, []).append(_Process(process.pid, os.getsid(process.pid), runs_items))
     return {job: _belonging(processes) for job, processes in found.items()}
+
+
+def _job_of(process: psutil.Process) -> str | None:
+    """Returns which job a process's command line names; None if it names none."""
+    arguments = [argument for argument in process.cmdline() if argument]
+    match = _JOB_FILE.search(arguments[-1]) if arguments else None
+    return match[1] if match is not None else None
 
 
 class _Process(NamedTuple):

@@ -5,13 +5,14 @@ wait.py and a task's run call it. It unpickles what functions have returned, so 
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lithops_provider.jobs.errors import Failure
 from lithops_provider.jobs.gather.groups import FailedItem, group_failures, groups_text, place_of, succeeded_text
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
+from lithops_provider.jobs.remote.class_pickles import loader
 from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.remote.items import MAX_MESSAGE, describe
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes
@@ -162,7 +163,10 @@ def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict
     """Returns the values of pickles, each loaded once, and why some couldn't be, by their place among them."""
     values: list[Any] = []
     failures: dict[int, dict[str, Any]] = {}
-    loading = map(pickle.loads, blobs)
+    blobs = iter(blobs)
+    loading: Iterator[Any]
+    some = list(itertools.islice(blobs, 1))
+    loading = map(loader(some[0]), itertools.chain(some, blobs)) if some else iter([])
     with noticed_interrupts() as interrupts:
         while len(values) < count:
             try:

@@ -11,6 +11,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from .class_pickles import load
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -185,7 +187,7 @@ class ItemBlocks:
             self._last = (block, *load_block(self.blocks[block]))
         _, kind, values = self._last
         place = index - (self.ends[block - 1] if block else 0)
-        found: Arguments = pickle.loads(values[place]) if kind == PICKLED else next(unfold(kind, [values[place]]))
+        found: Arguments = load(values[place]) if kind == PICKLED else next(unfold(kind, [values[place]]))
         return found
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from typing import Any
 
+from .class_pickles import load
 from .keys import JOBS_PREFIX
 from .output import storable
 from .reduce.values import read_values
@@ -138,7 +138,7 @@ class Injection:
             ranged = {"Range": f"bytes={span[0]}-{span[1] - 1}"}
             self._window = (key, span, storage.get_object(bucket, key, extra_get_args=ranged))
         blob = memoryview(self._window[2])[start - span[0] : end - span[0]]
-        value = load_result(lambda: pickle.loads(blob), storage, bucket, key.rsplit("/", 2)[0])
+        value = load_result(lambda: load(blob), storage, bucket, key.rsplit("/", 2)[0])
         if argument is not None:
             value = {argument: value}
         elif not isinstance(value, dict):

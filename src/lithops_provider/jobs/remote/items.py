@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from . import injection
+from .class_pickles import load
 from .isolation import original_process
 from .output import CapturedOutput, class_name, storable
 from .reports import FAILURE, HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, SUCCESS, WROTE, Message, peak_memory
@@ -362,10 +363,9 @@ def _caller(
 ) -> Callable[[int, Any], Any]:
     """Returns what calls the function with an item, of which it takes the index and the arguments, pickled or not."""
     injects = inject.always
-    loads = pickle.loads
 
     def call(index: int, item: Any) -> Any:
-        args, kwargs, special = loads(item) if type(item) is bytes else item
+        args, kwargs, special = load(item) if type(item) is bytes else item
         if common_kwargs:
             kwargs = {**common_kwargs, **kwargs}
         if injects or special is not None:

@@ -7,6 +7,7 @@ modules are pickled by value, with the file names of their code.
 from __future__ import annotations
 
 import base64
+import functools
 import importlib.util
 import io
 import pickle
@@ -16,6 +17,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from .class_pickles import ClassPickles
 from .keys import FUNCTION
 
 if TYPE_CHECKING:
@@ -88,17 +90,34 @@ def dump_by_value(value: Any) -> bytes:
 
     :param value: such as an instance of a class that was sent by value itself
     """
-    import cloudpickle
+    return _dumper()(value)
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+
+@functools.cache
+def _dumper() -> Callable[[Any], bytes]:
+    """Returns what pickles any value by value. It is made late, since few functions need cloudpickle."""
+    import cloudpickle
+    from cloudpickle import cloudpickle as internal
+
+    class WholePickler(cloudpickle.Pickler):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, CodeType):
                 return reduce_code(obj, self.dispatch_table)
             return super().reducer_override(obj)
 
-    buffer = io.BytesIO()
-    Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
-    return buffer.getvalue()
+    class Pickler(WholePickler):
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, type) and not internal._should_pickle_by_reference(obj):
+                return classes.reduce(obj)
+            return super().reducer_override(obj)
+
+    def dump(pickler: Any, value: Any) -> bytes:
+        buffer = io.BytesIO()
+        pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+        return buffer.getvalue()
+
+    classes = ClassPickles(functools.partial(dump, WholePickler))
+    return functools.partial(dump, Pickler)
 
 
 def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: The modules that every call needs, each after those that it imports.
 _MODULES = (
     "keys",
+    "class_pickles",
     "shipped_modules",
     "frames",
     "isolation",

@@ -9,16 +9,15 @@ pickle is read, without importing or calling anything that it names, and what it
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import operator
-import pickle
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from lithops_provider.jobs.remote.frames import ItemBlocks, load_block, unfold
+from lithops_provider.jobs.submit.pickle_reader import Built, Dict, Global, Set, UndigestibleError, read_pickle
 
 #: The positions, in what cloudpickle builds things from, of what isn't part of their value: the name that it makes up
 #: for a class; the module's name and file, which change with the path of a DAG bundle.
@@ -28,18 +27,17 @@ _CODE_PLACES = (10, 13, 14) if sys.version_info >= (3, 11) else (10, 12, 13)
 
 #: Types of what a pickle holds in itself, beside collections.
 _PLAIN_LEAVES = frozenset({int, float, bool, type(None), str})
+_LEAVES = _PLAIN_LEAVES | {bytes, bytearray, Global}
 #: Bytes of a text, or of the text of a number, below which it stands for itself.
 _SHORT = 64
 #: Dicts of a list that are digested at once.
 _AT_ONCE = 500
+#: More than any place in a list.
+_NOWHERE = sys.maxsize
 #: How Airflow begins the name of a DAG file's module (airflow.sdk, `get_unique_dag_module_name`), and the digest of the
 #: file's path that follows.
 DAG_MODULE_PREFIX = "unusual_prefix_"
-_DAG_MODULE_HASH = re.compile(f"^{DAG_MODULE_PREFIX}[0-9a-f]+_")
-
-
-class UndigestibleError(Exception):
-    """A pickle can't be read in this way, so nobody can tell whether its value is that of another."""
+_DAG_MODULE_HASH = re.compile(f"^{DAG_MODULE_PREFIX}[0-9a-f]{{40}}_")
 
 
 def digest_pickle(blob: bytes) -> str:
@@ -51,7 +49,7 @@ def digest_pickle(blob: bytes) -> str:
     :raises UndigestibleError: the pickle uses buffers outside of it, or is nested too deeply
     """
     try:
-        return _hash(b"value", [_Digester().digest(_read(blob))]).hex()
+        return _hash(b"value", [_Digester().digest(read_pickle(blob))]).hex()
     except Exception as error:  # whatever a pickle of anybody's class may hold
         raise UndigestibleError(f"{type(error).__name__}: {error}") from error
 
@@ -66,7 +64,7 @@ def digest_items(items: ItemBlocks) -> Iterator[bytes]:
     for block in items.blocks:
         for index, item in enumerate(unfold(*load_block(block))):
             try:
-                value = _read(item) if isinstance(item, bytes) else item
+                value = read_pickle(item) if isinstance(item, bytes) else item
                 digest = _digest_plain_item(value) or _hash(b"item", [_Digester().digest(value)])
             except Exception as error:  # whatever a pickle of anybody's class may hold
                 raise UndigestibleError(f"the item {index} of a block: {type(error).__name__}: {error}") from error
@@ -88,191 +86,86 @@ def _digest_plain_item(item: Any) -> bytes | None:
             return None
         name, fields = special["object"]
         filled = (name, *fields, *fields.values())
-    text = _text((len(args), len(names), *args, *names, *map(kwargs.__getitem__, names), *filled))
-    return None if text is None else hashlib.blake2b(b"plain " + text, digest_size=16).digest()
-
-
-def _read(blob: bytes) -> Any:
-    """Reads a pickle: in C what is plain data, as most arguments are. `_Reader` takes 20 times as long."""
-    try:
-        return _PlainReader(io.BytesIO(blob)).load()
-    except Exception:  # whatever keeps it from being plain
-        return _Reader(blob).load()
-
-
-class _PlainReader(pickle.Unpickler):
-    """Reads a pickle in which nothing is imported."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Gives up: `_Reader` does that."""
-        raise UndigestibleError(f"{module}:{name}")
-
-
-class _Global(str):
-    """The name of something that the pickle would import."""
-
-    __slots__ = ()
-
-
-_LEAVES = _PLAIN_LEAVES | {bytes, bytearray, _Global}
-
-
-class _Built:
-    """
-    What the pickle would get by calling something.
-
-    :param call: what, and with which arguments
-    """
-
-    def __init__(self, *call: Any) -> None:
-        self.call = call
-        self.state: list[Any] = []
-        self.entries: list[Any] = []
-
-    def append(self, entry: Any) -> None:
-        """Takes an entry of a list that is no plain one."""
-        self.entries.append(entry)
-
-    def extend(self, entries: Iterable[Any]) -> None:
-        """Takes entries of a list that is no plain one."""
-        self.entries.extend(entries)
-
-
-class _Set:
-    """
-    A set, whose entries need not be hashable here.
-
-    :param kind: the name of its class
-    :param entries: what is in it
-    """
-
-    def __init__(self, kind: str, entries: list[Any]) -> None:
-        self.kind = kind
-        self.entries = entries
-
-
-class _Dict:
-    """A dict, whose keys need not be hashable here."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[Any, Any]] = []
-
-
-#: Python's own reader of pickles in Python, whose steps can be replaced one by one.
-_PythonUnpickler: Any = getattr(pickle, "_Unpickler")  # noqa: B009 - not in the typed interface
-
-
-class _Reader(_PythonUnpickler):  # type: ignore[misc]
-    """Reads a pickle into the classes above."""
-
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_PythonUnpickler.dispatch)
-
-    def __init__(self, blob: bytes) -> None:
-        super().__init__(io.BytesIO(blob))
-
-    def find_class(self, module: str, name: str) -> _Global:
-        """Returns the name alone: nothing is imported."""
-        return _Global(f"{module}:{name}")
-
-    def get_extension(self, code: int) -> None:
-        """Extensions are numbers that only the writing process can explain."""
-        raise UndigestibleError(f"extension {code}")
-
-    def load_empty_set(self) -> None:
-        self.append(_Set("set", []))
-
-    def load_additems(self) -> None:
-        entries = self.pop_mark()
-        self.stack[-1].entries.extend(entries)
-
-    def load_frozenset(self) -> None:
-        entries = self.pop_mark()  # which changes what `append` is
-        self.append(_Set("frozenset", entries))
-
-    def load_empty_dict(self) -> None:
-        self.append(_Dict())
-
-    def load_setitem(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self.stack[-1].entries.append((key, value))
-
-    def load_setitems(self) -> None:
-        entries = self.pop_mark()
-        self.stack[-1].entries.extend(zip(entries[::2], entries[1::2], strict=True))
-
-    def load_reduce(self) -> None:
-        arguments, function = self.stack.pop(), self.stack.pop()
-        self.append(_Built("call", function, arguments))
-
-    def load_newobj(self) -> None:
-        arguments, cls = self.stack.pop(), self.stack.pop()
-        self.append(_Built("new", cls, arguments))
-
-    def load_newobj_ex(self) -> None:
-        keywords, arguments, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
-        self.append(_Built("new", cls, arguments, keywords))
-
-    def load_build(self) -> None:
-        state = self.stack.pop()
-        self.stack[-1].state.append(state)
-
-    def load_pop(self) -> None:
-        """What is called and dropped sets the state of its first argument, as cloudpickle does with functions."""
-        dropped = self.stack[-1] if self.stack else None
-        super().load_pop()
-        if isinstance(dropped, _Built) and isinstance(dropped.call[2], tuple) and dropped.call[2]:
-            target, *state = dropped.call[2]
-            if isinstance(target, _Built):
-                target.state.append((dropped.call[1], state))
-
-    for _code, _step in (
-        (pickle.POP, load_pop),
-        (pickle.EMPTY_SET, load_empty_set),
-        (pickle.ADDITEMS, load_additems),
-        (pickle.FROZENSET, load_frozenset),
-        (pickle.EMPTY_DICT, load_empty_dict),
-        (pickle.SETITEM, load_setitem),
-        (pickle.SETITEMS, load_setitems),
-        (pickle.REDUCE, load_reduce),
-        (pickle.NEWOBJ, load_newobj),
-        (pickle.NEWOBJ_EX, load_newobj_ex),
-        (pickle.BUILD, load_build),
-    ):
-        dispatch[_code[0]] = _step
+    values = (len(args), len(names), *args, *names, *map(kwargs.__getitem__, names), *filled)
+    if not _PLAIN_LEAVES.issuperset(map(type, values)):
+        return None
+    return hashlib.blake2b(b"plain " + repr(values).encode(), digest_size=16).digest()
 
 
 class _Digester:
-    """Digests what `_Reader` has read. What occurs more than once is digested once."""
+    """
+    Digests what `read_pickle` has read. What occurs more than once is digested once.
+
+    Values that hold one another in a circle, as functions do that call one another, are the hard case: none of their
+    digests can be made before the others. So circles are found with Tarjan's algorithm, and digested as a whole.
+    """
 
     def __init__(self) -> None:
         self._known: dict[int, bytes] = {}
-        #: What was made here: `_known` goes by ids, which must not be given to anything else meanwhile.
-        self._alive: list[Any] = []
+        #: The values that are being digested, or belong to a circle with one of them, in the order in which they were
+        #: met; and where each of them is in that order.
+        self._open: list[Any] = []
+        self._places: dict[int, int] = {}
+        #: The first of these places that the value being digested leads back to; _NOWHERE if to none.
+        self._back = _NOWHERE
 
     def digest(self, value: Any) -> bytes:
         """Returns the digest of a value, or itself with its type if it is short."""
-        if not isinstance(value, (list, tuple, set, frozenset, dict, _Set, _Dict, _Built)):
-            if type(value) not in _LEAVES:
-                raise UndigestibleError(f"{type(value)}")  # its text may hold its place in memory
-            if isinstance(value, str) and value.startswith(DAG_MODULE_PREFIX):
-                value = type(value)(_DAG_MODULE_HASH.sub(DAG_MODULE_PREFIX, value))
-            text = bytes(value) if isinstance(value, (bytes, bytearray)) else repr(value).encode()
-            kind = type(value).__name__.encode()
-            return kind + b" " + text if len(text) < _SHORT else _hash(kind, [text])
+        if not isinstance(value, (list, tuple, set, frozenset, dict, Set, Dict, Built)):
+            return _digest_leaf(value)
         found = self._known.get(id(value))
-        if found is None:
-            self._known[id(value)] = b"itself"  # for what holds itself
-            found = self._known[id(value)] = self._digest_parts(value)
-        return found
+        if found is not None:
+            return found
+        place = self._places.get(id(value))
+        if place is not None:
+            self._back = min(self._back, place)
+            return b""  # replaced when the circle is closed
+        return self._digest_new(value)
+
+    def _digest_new(self, value: Any) -> bytes:
+        place = self._places[id(value)] = len(self._open)
+        self._open.append(value)
+        before, self._back = self._back, _NOWHERE
+        digest = self._digest_parts(value)
+        back, self._back = self._back, before
+        if back < place:  # a circle that isn't closed yet
+            self._back = min(before, back)
+            return b""
+        closed = self._open[place:]
+        del self._open[place:]
+        for each in closed:
+            del self._places[id(each)]
+        if back == _NOWHERE:
+            self._known[id(value)] = digest
+        else:
+            self._digest_circle(closed)
+        return self._known[id(value)]
+
+    def _digest_circle(self, values: list[Any]) -> None:
+        """
+        Digests values that hold one another. At first all count as equal; in each pass a value gets the digest that
+        follows from what the others had in the pass before, until a pass tells no more of them apart. What each has
+        then says only how it differs from its neighbours; together with how all digests follow from one another it
+        says what the value is.
+        """
+        digests = [b"circle"] * len(values)
+        told_apart = 0
+        while len(set(digests)) > told_apart:
+            told_apart = len(set(digests))
+            self._known.update(zip(map(id, values), digests, strict=True))
+            before, digests = digests, list(map(self._digest_parts, values))
+        circle = sorted({one + following for one, following in zip(before, digests, strict=True)})
+        for value, one in zip(values, before, strict=True):
+            self._known[id(value)] = _hash(b"circle", [one, *circle])
 
     def _digest_parts(self, value: Any) -> bytes:
-        if isinstance(value, _Set):
+        if isinstance(value, Set):
             return _hash(value.kind.encode(), sorted(map(self.digest, value.entries)))
         if isinstance(value, (set, frozenset)):
             return _hash(type(value).__name__.encode(), sorted(map(self.digest, value)))
-        if isinstance(value, (dict, _Dict)):
+        if isinstance(value, (dict, Dict)):
             return self._digest_dict(list(value.items()) if isinstance(value, dict) else value.entries)
-        if isinstance(value, _Built):
+        if isinstance(value, Built):
             return self._digest_built(value)
         text = _text(value)
         if text is not None:
@@ -291,17 +184,32 @@ class _Digester:
                 return _hash(b"dict", [b"text", text])
         return _hash(b"dict", sorted(_hash(b"", map(self.digest, entry)) for entry in entries))
 
-    def _digest_built(self, value: _Built) -> bytes:
-        how, function, arguments, *more = value.call
-        name = _name_of(function)
-        if isinstance(arguments, tuple):
-            dropped = _CODE_PLACES if name == "CodeType" else _NOT_VALUES.get(name, ())
-            arguments = tuple(entry for place, entry in enumerate(arguments) if place not in dropped)
-            if len(arguments) == 1 and isinstance(arguments[0], list) and _is_set_class(function):
-                arguments = (_Set("set", arguments[0]),)
-        parts = [how, function, arguments, *more, value.state, value.entries]
-        self._alive.append(parts)
-        return _hash(b"built", map(self.digest, parts))
+    def _digest_built(self, value: Built) -> bytes:
+        if value.parts is None:
+            value.parts = _parts_of(value)
+        return _hash(b"built", map(self.digest, value.parts))
+
+
+def _parts_of(value: Built) -> list[Any]:
+    """Returns what makes up the value of something that is built."""
+    how, function, arguments, *more = value.call
+    name = _name_of(function)
+    if isinstance(arguments, tuple):
+        dropped = _CODE_PLACES if name == "CodeType" else _NOT_VALUES.get(name, ())
+        arguments = tuple(entry for place, entry in enumerate(arguments) if place not in dropped)
+        if len(arguments) == 1 and isinstance(arguments[0], list) and _is_set_class(function):
+            arguments = (Set("set", arguments[0]),)
+    return [how, function, arguments, *more, value.state, value.entries]
+
+
+def _digest_leaf(value: Any) -> bytes:
+    if type(value) not in _LEAVES:
+        raise UndigestibleError(f"{type(value)}")  # its text may hold its place in memory
+    if isinstance(value, str) and value.startswith(DAG_MODULE_PREFIX):
+        value = type(value)(_DAG_MODULE_HASH.sub(DAG_MODULE_PREFIX, value))
+    text = bytes(value) if isinstance(value, (bytes, bytearray)) else repr(value).encode()
+    kind = type(value).__name__.encode()
+    return kind + b" " + text if len(text) < _SHORT else _hash(kind, [text])
 
 
 def _text(values: list[Any] | tuple[Any, ...]) -> bytes | None:
@@ -318,7 +226,7 @@ def _records(values: list[Any] | tuple[Any, ...]) -> list[bytes] | None:
     the keys, and some hundreds of dicts' values at a time. A dict by itself takes ten times as long. None of another.
     """
     kinds = set(map(type, values))
-    if kinds == {_Dict} and all(type(key) is str for value in values for key, _ in value.entries):
+    if kinds == {Dict} and all(type(key) is str for value in values for key, _ in value.entries):
         kinds, values = {dict}, [dict(value.entries) for value in values]
     if kinds != {dict} or len(set(map(len, values))) != 1 or not {str}.issuperset(map(type, values[0])):
         return None
@@ -350,19 +258,19 @@ def _hash(kind: bytes, parts: Iterable[bytes]) -> bytes:
 
 def _name_of(function: Any) -> str:
     """Returns the name of one of cloudpickle's functions, or of a type that it looks up by name."""
-    if isinstance(function, _Global):
+    if isinstance(function, Global):
         module, _, name = function.partition(":")
         return name if module.startswith("cloudpickle") or module == "types" else ""
-    if isinstance(function, _Built) and _name_of(function.call[1]) == "_builtin_type":
+    if isinstance(function, Built) and _name_of(function.call[1]) == "_builtin_type":
         return str(function.call[2][0])
     return ""
 
 
 def _is_set_class(function: Any) -> bool:
     """Tells whether something is a class of sets, whose entries come in any order. Imports nothing."""
-    if isinstance(function, _Built):  # a class that was pickled by value
+    if isinstance(function, Built):  # a class that was pickled by value
         return _name_of(function.call[1]) == "_make_skeleton_class" and any(map(_is_set_class, function.call[2][2]))
-    if not isinstance(function, _Global):
+    if not isinstance(function, Global):
         return False
     module, _, name = function.partition(":")
     found: Any = sys.modules.get(module)

@@ -12,7 +12,7 @@ from lithops_provider.jobs.binding.items import BoundItems
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.submit.payload import by_value, modules_of
-from lithops_provider.jobs.submit.pickler import JobPickler, NeededModules, Shipped
+from lithops_provider.jobs.submit.pickler import InstancePickler, NeededModules, Shipped
 from lithops_provider.jobs.text import short_repr
 
 #: Items of a block at most, and of the first, as long as it isn't known how large they are.
@@ -105,7 +105,7 @@ class _ItemPickler:
 
     def __init__(self, modules: NeededModules | None = None, shipped: Shipped | None = None) -> None:
         self._buffer = io.BytesIO()
-        self._pickler = JobPickler(self._buffer, modules, shipped)
+        self._pickler = InstancePickler(self._buffer, modules, shipped)
 
     def dump(self, index: int, item: tuple[Any, ...]) -> bytes:
         """

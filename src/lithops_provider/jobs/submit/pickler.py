@@ -19,6 +19,7 @@ from cloudpickle import cloudpickle as internal
 
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.binding.function import is_task_decorator
+from lithops_provider.jobs.remote.class_pickles import ClassPickles
 from lithops_provider.jobs.remote.shipped_modules import reduce_code
 from lithops_provider.jobs.submit.imports import all_imports
 from lithops_provider.jobs.submit.reductions import REDUCED, reduce_functools
@@ -104,14 +105,44 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, type) and module in self._by_value and (name := _stable_name(obj)) is not None:
             internal._lookup_class_or_track(name, obj)
         named = isinstance(obj, (type, FunctionType))
-        if isinstance(module, str) and (not named or _found_in_module(obj)):
+        if isinstance(module, str) and (not named or _found_in_module(obj)) and not self._goes_by_value(module):
             self._modules.shipped.add(module)
             if named:
                 self._require(module)
 
+    def _goes_by_value(self, module: str) -> bool:
+        """Tells whether a module is registered with cloudpickle, or a package that it is in."""
+        parts = module.split(".")
+        return any(".".join(parts[:count]) in self._by_value for count in range(len(parts), 0, -1))
+
     def _require(self, module: str) -> None:
         if module.partition(".")[0] not in self._by_value_roots:
             self._modules.required.add(module)
+
+
+class InstancePickler(JobPickler):
+    """
+    Pickles many values that are of the same few classes: each class that goes by value is pickled once. Its parameters
+    are those of `JobPickler`.
+    """
+
+    def __init__(
+        self, buffer: io.BytesIO, modules: NeededModules | None = None, shipped: Shipped | None = None
+    ) -> None:
+        super().__init__(buffer, modules, shipped)
+
+        def dump_class(cls: type) -> bytes:
+            alone = io.BytesIO()
+            JobPickler(alone, modules, shipped).dump(cls)
+            return alone.getvalue()
+
+        self._classes = ClassPickles(dump_class)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Takes an object apart as `JobPickler` does, or gives the pickle of a class."""
+        if isinstance(obj, type) and not internal._should_pickle_by_reference(obj):
+            return self._classes.reduce(obj)
+        return super().reducer_override(obj)
 
 
 def _note_shipped(value: Any, shipped: Shipped) -> None:

@@ -21,10 +21,11 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import JobKind
 from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.submit.batching import BatchSize, check_batch_size
-from lithops_provider.jobs.submit.digest import UndigestibleError, digest_pickle
+from lithops_provider.jobs.submit.digest import digest_pickle
 from lithops_provider.jobs.submit.imports import all_imports, certain_imports, entry_code
 from lithops_provider.jobs.submit.items import dump_arguments, dump_items
 from lithops_provider.jobs.submit.payload import dump_function
+from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 from lithops_provider.jobs.submit.pickler import NeededModules, Shipped
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .. import frames
+from ..class_pickles import load
 from ..keys import call_id, job_prefix
 from ..parts import decode_header
 from ..results import READERS, current_parts
@@ -130,4 +131,4 @@ def loads_of(source: StoredObject, window: list[Span]) -> Iterator[tuple[int, Ca
     data = memoryview(source.read(begin, end))
     for index, first, last in window:
         blob = data[first - begin : last - begin]
-        yield index, lambda blob=blob: pickle.loads(blob)  # type: ignore[misc]
+        yield index, lambda blob=blob: load(blob)  # type: ignore[misc]

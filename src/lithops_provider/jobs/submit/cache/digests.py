@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from lithops_provider.jobs.adapter.modules import NOT_IN_RUNTIME
 from lithops_provider.jobs.adapter.package_data import data_files
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.submit.digest import UndigestibleError, digest_items, digest_pickle
+from lithops_provider.jobs.submit.digest import digest_items, digest_pickle
+from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 
 if TYPE_CHECKING:  # it imports cloudpickle, and who clears the cache needs none of that
     from lithops_provider.jobs.submit.spec import JobSpec
