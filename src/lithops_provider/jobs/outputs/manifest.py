@@ -12,9 +12,9 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.inputs.reduce import SpecialItem
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.outputs import target as place
-from lithops_provider.jobs.outputs.files import SpecialItem
 from lithops_provider.jobs.outputs.target import Target
 
 #: What `lithops_provider.jobs.outputs.writer.write_file` returns of a file.
