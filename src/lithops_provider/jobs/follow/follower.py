@@ -27,7 +27,7 @@ START_GRACE = 300.0
 _END_GRACE = 5.0
 #: Seconds without a change after which the calls of a job that somebody has stopped are not awaited any more. Those
 #: that the backend itself has ended, as Kubernetes does, never report.
-_STOP_GRACE = 30.0
+STOP_GRACE = 30.0
 #: The share of the time that polls may take. Listing many objects takes long, so the delays between polls grow with it.
 _DUTY = 0.2
 #: After so many seconds without a change, the process of a localhost job is looked for.
@@ -192,7 +192,7 @@ class Follower:
         if gone:
             self.over = True
             self.end = RoundEnd("the process that ran the calls on this machine is gone", dead=True)
-        if self._stopped is not None and now - max(self._stopped, self._changed) > _STOP_GRACE:
+        if self._stopped is not None and now - max(self._stopped, self._changed) > STOP_GRACE:
             self.over = True
             self.end = RoundEnd(STOPPED)
         quiet = now - self._changed

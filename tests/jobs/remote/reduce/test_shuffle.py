@@ -58,3 +58,15 @@ def test_a_reduce_that_fails_says_for_which_key(client: LithopsClient, capsys: p
         by_key_here(client, ReduceByKey(fails, reducers=1), letters, ["ab"])
 
     assert capsys.readouterr().out == "the reduce function failed for the key 'b'\n"
+
+
+@pytest.mark.parametrize("which", ["reduce_function", "combine_function"])
+def test_a_generator_for_a_key_is_an_error_that_says_whose_it_is(client: LithopsClient, which: str) -> None:
+    def later(key: Any, values: Any) -> Any:
+        return (value for value in values)
+
+    reduction = ReduceByKey(later) if which == "reduce_function" else ReduceByKey(total, combine=later)
+    mapped = store_job(client, [[("a", 1)], [("a", 2)]])
+
+    with pytest.raises(TypeError, match=rf"{which} has returned a generator for the key 'a'.*return list"):
+        run_reduce(client, reduction, run_shuffle(client, reduction, mapped))
