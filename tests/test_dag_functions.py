@@ -23,8 +23,7 @@ from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from tests.dag_file import DAG_FILE, FILES
 from tests.fresh import run_after
-from tests.jobs.submit.test_payload import load
-from tests.programs import run_python
+from tests.jobs.dag_modules import load
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +127,7 @@ def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any,
         "import pickle, sys\n"
         "sys.path[:0] = {path!r}\n"
         "from pathlib import Path\n"
-        "from tests.jobs.submit.test_payload import load\n"
+        "from tests.jobs.dag_modules import load\n"
         "from lithops_provider.jobs.submit.spec import make_spec\n"
         "from lithops_provider.jobs.binding.function import bind_items\n"
         "dag = load(Path({file!r}), {module!r})\n"
@@ -138,7 +137,7 @@ def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any,
 
     def sent_by_another_process(function: str) -> bytes:
         values = {"path": sys.path, "file": dag.__file__, "module": dag.__name__, "function": function}
-        return run_python(script.format(**values))
+        return run_after("import airflow.sdk", script.format(**values))
 
     first = sent_by_another_process("dag.Point")
     second = sent_by_another_process("lambda point, cls=dag.Point: [type(point) is cls, point == cls(3)]")

@@ -67,6 +67,7 @@ def test_cached_results_are_written_as_files_and_the_event_of_the_outlet_says_wh
 
 
 @needs_airflow("3.2", "commands of providers")
+@pytest.mark.thorough
 def test_the_command_line_tells_of_what_is_cached(airflow: AirflowStack, runs: tuple[DagRun, DagRun]) -> None:
     listed = json.loads(airflow.cli("lithops", "cache", "list", "--output", "json"))
     assert [row["items"] for row in listed if row["function"] == "numbers"] == [2, 18]

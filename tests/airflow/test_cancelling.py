@@ -144,6 +144,7 @@ def test_a_deferred_job_outlives_its_triggerer(airflow: AirflowStack, tmp_path: 
     assert run.task("map")["try_number"] == 1
 
 
+@pytest.mark.thorough
 def test_restarting_the_triggerer_stops_nothing(airflow: AirflowStack, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), **HELD})

@@ -77,6 +77,7 @@ def test_a_job_is_cancelled(airflow: AirflowStack, tmp_path: Path) -> None:
     assert run.task("runs")["state"] == "failed"
 
 
+@pytest.mark.thorough
 def test_a_job_that_nobody_knows_is_said_in_a_line(airflow: AirflowStack) -> None:
     with pytest.raises(StackError, match="no task has published a job '0123456789abcdef-0'") as raised:
         airflow.cli("lithops", "jobs", "show", "0123456789abcdef-0")

@@ -60,6 +60,7 @@ def with_duckdb(paths: list[str], what: str = "sum(readings)::BIGINT, count(*), 
         return database.execute(f"SELECT {what} FROM read_parquet($1)", [paths]).fetchall()[0]
 
 
+@pytest.mark.thorough
 def test_a_part_of_its_rows(run_dag: RunDag, storage: Path) -> None:
     check(run_dag("lithops_climate", {"rows": 20_000}), storage, 20_000, with_pandas)
 

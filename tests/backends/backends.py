@@ -229,6 +229,7 @@ BACKENDS = {
         wrong={"minio": _WRONG_SECRET},
         refusal="403",
         env=lambda servers: servers.get(Podman).environment(),
+        more=True,  # test_podman.py has what is different there
     ),
     "aws_batch": Backend(
         uses={"backend": "aws_batch", "storage": "minio", "monitoring": "storage", "exclude_modules": NOT_NEEDED},
@@ -265,6 +266,7 @@ BACKENDS = {
         wrong={"redis": {"password": "s3cret-that-is-wrong"}},
         refusal="invalid username-password",
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
+        more=True,  # test_messages.py has what is different there
     ),
     "rabbitmq": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "rabbitmq"},

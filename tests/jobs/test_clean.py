@@ -11,12 +11,19 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.clean import TEMP_PREFIX, clean_job, clean_older_than
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
 from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import leave_mark
 from tools.waiting import HANGS
+
+
+@pytest.fixture
+def client() -> LithopsClient:
+    """A client whose bucket has nothing of other tests: sweeping that takes most of a minute."""
+    return LithopsClient(resolve_config(lithops_config={"localhost": {"storage_bucket": "of-test-clean"}}))
 
 
 def traces(job: LithopsJob) -> list[str]:

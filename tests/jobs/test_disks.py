@@ -70,6 +70,7 @@ def run_program(disk: Path, items: int, size: int) -> subprocess.CompletedProces
     return run(*command, TMPDIR=str(disk.parent))
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_fails_the_job_and_a_retry_with_more_room_goes_on(disk: Path) -> None:
     ballast = disk / "ballast"
     ballast.write_bytes(b"x" * (12 << 20))

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,14 +15,13 @@ import pytest
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
-from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
-from lithops_provider.jobs.submit import spec as spec_module
-from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 from lithops_provider.jobs.submit.send import new_job
-from lithops_provider.jobs.submit.spec import JobSpec, make_spec, same_items
+from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
+from lithops_provider.task.owner import owner_of
 from tests.programs import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,14 +65,22 @@ def store() -> Store:
     return Store()
 
 
+def instance(**changed: Any) -> Any:
+    """Returns a task instance."""
+    return SimpleNamespace(
+        **{"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "id": "i", "try_number": 1, **changed}
+    )
+
+
 @pytest.fixture
 def state(store: Store) -> DurableState:
-    return DurableState({"task_state_store": store}, True, logging.getLogger(__name__))  # type: ignore[typeddict-item]
+    return DurableState({"task_state_store": store, "ti": instance(try_number=2)}, True, logging.getLogger(__name__))  # type: ignore[typeddict-item]
 
 
-def remember(state: DurableState, client: LithopsClient, spec: JobSpec) -> LithopsJob:
-    """Stores a job as if it had been sent."""
+def remember(state: DurableState, client: LithopsClient, spec: JobSpec, owner: Any = None) -> LithopsJob:
+    """Stores a job as if the first try of a task had sent it."""
     job = new_job(client, spec).with_round(len(spec.items), 1)
+    set_owner(client, job, owner_of(owner or instance()))
     client.put(job.items_key(), frames.pack(spec.items.blocks))
     client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": [list(range(len(spec.items)))]}).encode())
     state.save("map", job, spec.digests)
@@ -92,6 +100,23 @@ def test_changed_items_start_afresh_and_stop_the_old_job(
     assert state.find("map", client, spec_of([1, 3])) is None
     assert "the items have changed" in caplog.text
     assert client.get(job.bucket, job.stop_key()) is not None
+
+
+@pytest.mark.parametrize("items", [[1, 2], [1, 3]], ids=["same items", "other items"])
+@pytest.mark.parametrize("other", [{"dag_id": "e"}, {"run_id": "s"}, {"task_id": "u"}, {"map_index": 0}], ids=str)
+def test_the_job_of_another_task_is_neither_gone_on_with_nor_stopped(
+    state: DurableState, client: LithopsClient, caplog: pytest.LogCaptureFixture, other: dict[str, Any], items: Any
+) -> None:
+    """Whoever may edit the store can write any job into it, with any digests."""
+    job = remember(state, client, spec_of([1, 2]), instance(**other))
+
+    assert state.find("map", client, spec_of(items)) is None
+    assert "nothing in storage says that this task has sent it" in caplog.text
+    assert client.get(job.bucket, job.stop_key()) is None
+
+    client.delete(job.bucket, [job.owner_key])
+    assert state.find("map", client, spec_of(items)) is None
+    assert client.get(job.bucket, job.stop_key()) is None
 
 
 def test_changed_shared_arguments_start_afresh(
@@ -150,29 +175,6 @@ def test_a_retry_under_another_hash_seed_finds_the_job(
 
     assert state.find("map", client, now) == job
     assert "has changed" not in caplog.text
-
-
-def test_what_cannot_be_told_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def undigestible(blob: bytes) -> str:
-        raise UndigestibleError("no")
-
-    monkeypatch.setattr(spec_module, "digest_pickle", undigestible)
-    spec = spec_of([1], y=1)
-
-    assert spec.digests == spec.digests
-    assert [record.getMessage() for record in caplog.records] == [
-        "Whether first, or what it shares among its items, have changed can be told by their bytes only: no; no"
-    ]
-
-
-def stored(blob: bytes) -> ItemBlocks:
-    return ItemBlocks([pack_block(PICKLED, [blob])])
-
-
-def test_items_that_cannot_be_told_apart_are_taken_for_others(caplog: pytest.LogCaptureFixture) -> None:
-    assert same_items(stored(b"same, but no pickle"), stored(b"same, but no pickle"))
-    assert not same_items(stored(b"no pickle"), stored(b"no pickle, either"))
-    assert caplog.text.count("can't be told") == 1
 
 
 def test_a_job_whose_data_is_gone_is_sent_afresh(

@@ -128,6 +128,15 @@ def test_the_value_at_fault_is_found_within_a_result() -> None:
     assert "; that is ['rows'][1][1] of it, of type bytes" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "lazy", [map(str, [1]), {"a": 1}.items(), {"a": 1}.keys()], ids=lambda lazy: type(lazy).__name__
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_for_what_gives_its_entries_one_by_one_it_says_list(lazy: Any, nested: bool) -> None:
+    with pytest.raises(ResultNotPushableError, match=r"; return list\(\.\.\.\) of it instead\."):
+        check_pushable({"rows": lazy} if nested else lazy, many=False)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_for_an_array_it_says_tolist(nested: bool) -> None:
     import numpy as np

@@ -1,4 +1,7 @@
-"""Remembers a task's jobs in Airflow's task state store, so that a later try goes on where one was cut off."""
+"""
+Remembers a task's jobs in Airflow's task state store, so that a later try goes on where one was cut off. `task/run.py`
+asks it before it sends a job, records each round with it, and has it forget the jobs at the end.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.task.owner import is_try_of
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -70,6 +74,7 @@ class DurableState:
 
     def __init__(self, context: Context, enabled: bool, log: Log) -> None:
         self.log = log
+        self._ti: Any = context.get("ti")
         self._store: Any = context.get("task_state_store") if enabled else None
         if enabled and self._store is None:
             log.info("This Airflow has no task state store (3.3 has), so a retry starts the job afresh.")
@@ -112,7 +117,8 @@ class DurableState:
 
     def find(self, phase: str, client: LithopsClient, spec: JobSpec) -> LithopsJob | None:
         """
-        Returns the job that an earlier try sent for the same items. Cancels one that it sent for others.
+        Returns the job that an earlier try sent for the same items. Cancels one that it sent for others. Users may
+        write to the store, so what is another task's is left alone.
 
         :param phase: the phase
         :param client: of the storage and backend that this try uses
@@ -128,12 +134,15 @@ class DurableState:
         if entry is None:
             return None
         job, known, now = entry.job, entry.digests, spec.digests
+        own = (job.storage, job.bucket) == (client.storage_backend, client.bucket) and self._is_own(client, job)
         if (job.storage, job.bucket) != (client.storage_backend, client.bucket):
             reason = f"it is in {job.storage}://{job.bucket}, not in {client.storage_backend}://{client.bucket}"
         elif job.backend != client.backend:
             reason = f"it runs on {job.backend}, not on {client.backend}"
         elif load_plan(client, job, 0) is None:
             reason = "nothing of it was sent, or its data is gone"
+        elif not own:
+            reason = "nothing in storage says that this task has sent it"
         elif known["items"] != now["items"] and not same_items(load_items(client, job) or ItemBlocks(), spec.items):
             reason = "the items have changed"
         elif known["shared"] != now["shared"]:
@@ -147,9 +156,16 @@ class DurableState:
                 )
             return job
         self.log.warning(f"Job {job.executor_id} of an earlier try is not gone on with: {reason}.")
-        if (job.storage, job.bucket) == (client.storage_backend, client.bucket):
+        if own:
             cancel_job(client, job)
         return None
+
+    def _is_own(self, client: LithopsClient, job: LithopsJob) -> bool:
+        """Tells whether a try of this task instance has sent a job, as its owner record says: that is written first."""
+        from lithops_provider.jobs.follow.owner import read_owner
+
+        known = read_owner(client, job)
+        return known is not None and is_try_of(known.owner, self._ti)
 
 
 def _read(stored: Any) -> dict[str, KnownJob]:

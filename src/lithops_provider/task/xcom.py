@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, MappingView
 from typing import Any
 
 from lithops_provider.jobs.errors import LithopsJobError
@@ -60,6 +60,8 @@ def check_pushable(results: Any, *, many: bool) -> None:
             problem = f"{_problem(inner)}; that is {place} of it, of type {type(inner).__name__}"
         if hasattr(inner, "tolist"):
             problem = f"{problem}; return array.tolist() instead of the array"
+        elif isinstance(inner, (Iterator, MappingView)):
+            problem = f"{problem}; return list(...) of it instead"
     raise ResultNotPushableError(f"{where} can't go into XCom: {problem}. {_CHOICES}.")
 
 

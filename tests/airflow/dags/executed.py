@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,21 @@ from lithops_provider.decorators import lithops_map
 EXECUTOR = {"executor": "LithopsExecutor"}
 
 
+def note(context: Any, what: str) -> None:
+    """Writes down that something has happened."""
+    Path(context["dag_run"].conf["notes"], what).touch()
+
+
+def called_for_task(what: str) -> Callable[[Any], None]:
+    """Returns a callback of a task."""
+    return lambda context: note(context, f"{what} {context['ti'].task_id} {context['ti'].try_number}")
+
+
+def called_for_run(what: str) -> Callable[[Any], None]:
+    """Returns a callback of a DAG."""
+    return lambda context: note(context, f"{what} {context['dag_run'].dag_id}")
+
+
 class SecondLook(BaseSensorOperator):
     """Is content when it is asked for the second time, in another process."""
 
@@ -23,7 +39,7 @@ class SecondLook(BaseSensorOperator):
         return bool(looks) and context["task_reschedule_count"] > 0
 
 
-@dag(schedule=None, default_args=EXECUTOR)
+@dag(schedule=None, default_args=EXECUTOR, on_success_callback=called_for_run("success"))
 def executed() -> None:
     """What tasks do: return something, are mapped, wait for others, fail and are retried."""
 
@@ -41,7 +57,12 @@ def executed() -> None:
     def total(squares: Any) -> int:
         return sum(squares)
 
-    @task(retries=1, retry_delay=timedelta(0))
+    @task(
+        retries=1,
+        retry_delay=timedelta(0),
+        on_retry_callback=called_for_task("retry"),
+        on_success_callback=called_for_task("success"),
+    )
     def second_try() -> int:
         tries = int(get_current_context()["ti"].try_number)
         if tries == 1:
@@ -64,23 +85,28 @@ def executed() -> None:
     cube([1, 2, 3])
 
 
-@dag(schedule=None, default_args=EXECUTOR)
+@dag(schedule=None, default_args=EXECUTOR, on_failure_callback=called_for_run("failure"))
 def executed_badly() -> None:
     """What goes wrong without a task's doing."""
 
-    @task
+    @task(on_failure_callback=called_for_task("failure"))
+    def raises() -> None:
+        raise ValueError("always")
+
+    @task(on_failure_callback=called_for_task("failure"))
     def killed() -> None:
         supervisor = os.getppid()
         os.kill(supervisor, 9)
         while os.getppid() == supervisor:
             time.sleep(0.01)
         time.sleep(0.5)
-        Path(get_current_context()["dag_run"].conf["survived"]).touch()
+        note(get_current_context(), "survived")
 
     @task(executor_config={"pod_override": "x"})
     def misled() -> None:
         pass
 
+    raises()
     killed()
     misled()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.binding.items import as_items
+from lithops_provider.jobs.binding.items import MAX_ITEMS, as_items
 from lithops_provider.jobs.errors import InvalidInputError
 from tests.jobs.binding.bound import add, bound
 
@@ -99,10 +99,9 @@ def test_items_of_different_shapes_are_all_checked() -> None:
 
 
 def test_endless_items_are_stopped() -> None:
-    with pytest.raises(
-        InvalidInputError, match=r"map_iterdata, count\(.*more than 10000000 items.*\[lithops\] max_items"
-    ):
-        list(bind_items(abs, itertools.count())[1])
+    assert MAX_ITEMS == 10_000_000
+    with pytest.raises(InvalidInputError, match=r"map_iterdata, count\(.*more than 1000 items.*\[lithops\] max_items"):
+        list(bind_items(abs, itertools.count(), max_items=1000)[1])
 
 
 def test_as_many_items_as_allowed_are_taken() -> None:

@@ -220,7 +220,7 @@ def test_calls_that_the_backend_has_ended_are_not_awaited_after_a_cancel(
     client: LithopsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Kubernetes, where a job's pods are deleted: they never report."""
-    monkeypatch.setattr(module, "_STOP_GRACE", 0.05)
+    monkeypatch.setattr(module, "STOP_GRACE", 0.05)
     job = elsewhere(client)
     follower = Follower(client, job, POLL)
     client.put(job.stop_key(), BEGIN_NOTHING)  # those that have begun are awaited
@@ -238,7 +238,7 @@ def test_calls_that_the_backend_has_ended_are_not_awaited_after_a_cancel(
 def test_a_run_whose_job_was_cancelled_elsewhere_ends_though_no_call_reports(
     faas: FaasMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_STOP_GRACE", 0.2)
+    monkeypatch.setattr(module, "STOP_GRACE", 0.2)
     monkeypatch.setattr(process_faas, "hold", True)
     client = faas()
     run = started(client, *bind_items(abs, [1, 2]))

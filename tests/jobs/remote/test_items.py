@@ -284,10 +284,13 @@ def test_a_result_that_cannot_be_pickled_by_name_goes_by_value() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ((x for x in ()), "generator.*return list"),
-        (threading.Lock(), "lock"),
+        ((x for x in ()), r"generator.*; return list\(\.\.\.\) of it instead$"),
+        ([1, ("a", (x for x in ()))], r"list.*; result\[1\]\[1\] is a generator: return list\(\.\.\.\) of it instead$"),
+        ({"a": [1], "b": (x for x in ())}, r"dict.*; result\['b'\] is a generator: return list"),
+        (threading.Lock(), "lock[^;]*$"),
+        ([threading.Lock()] * 2_000, "lock[^;]*$"),
     ],
-    ids=["generator", "lock"],
+    ids=["generator", "generator in a tuple", "generator in a dict", "lock", "locks"],
 )
 def test_a_result_that_cannot_be_pickled_is_an_error_that_names_its_type(value: Any, text: str) -> None:
     with pytest.raises(TypeError, match=rf"the result, of type .*{text}"):

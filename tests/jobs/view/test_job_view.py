@@ -9,10 +9,13 @@ import pytest
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import BEGIN_NOTHING, BEGUN, STOP_ALL
+from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.view import job_view
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from tests.jobs.conftest import MapStarter, wait_for
 from tests.jobs.looked_at import bomb, fail_some, wait_for_file
+from tests.jobs.made import make_job
 
 
 @pytest.fixture(autouse=True)
@@ -101,11 +104,37 @@ def test_rounds(client: LithopsClient, start_map: MapStarter) -> None:
     assert seen.counts["failed"] == 3
 
 
-def test_a_stopped_job_is_cancelled(client: LithopsClient, start_map: MapStarter, tmp_path: Path) -> None:
-    run = start_map(wait_for_file, [str(tmp_path / "never")])
+def test_a_stopped_job_is_cancelled_though_its_calls_were_killed(
+    client: LithopsClient, start_map: MapStarter, tmp_path: Path
+) -> None:
+    run = start_map(wait_for_file, [str(tmp_path / "never"), str(tmp_path / "later")], batch_size=2)
     view = JobView(run.job, lambda: client)
+    wait_for(lambda: look(view, run.job).counts["running"] == 1)
+
     run.cancel()
-    wait_for(lambda: look(view, run.job).state in ("stopping", "cancelled"))
+    wait_for(lambda: look(view, run.job).state == "cancelled")
+
+    assert look(view, run.job).counts == {"waiting": 2, "running": 0, "succeeded": 0, "failed": 0}
+
+
+def test_calls_elsewhere_that_were_stopped_are_given_up_once_nothing_is_heard_of_them(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(items=2, host="elsewhere", bucket=client.bucket)
+    store_plan(client, job, [range(2)], None)
+    client.put(f"{job.round_prefix()}/00000/{BEGUN}", b"")
+    view = JobView(job, lambda: client)
+
+    client.put(job.stop_key(), BEGIN_NOTHING)
+    monkeypatch.setattr(job_view, "STOP_GRACE", -1.0)
+    assert look(view, job).state == "running", "calls that have begun go on"
+
+    monkeypatch.setattr(job_view, "STOP_GRACE", 600.0)
+    client.put(job.stop_key(), STOP_ALL)
+    assert (look(view, job).state, look(view, job).counts["running"]) == ("stopping", 1)
+
+    monkeypatch.setattr(job_view, "STOP_GRACE", -1.0)
+    assert (look(view, job).state, look(view, job).counts["running"]) == ("cancelled", 0)
 
 
 def test_what_was_read_is_known_when_the_data_is_deleted(client: LithopsClient, run_map: MapStarter) -> None:

@@ -27,7 +27,7 @@ START_GRACE = 300.0
 _END_GRACE = 5.0
 #: Seconds without a change after which the calls of a job that somebody has stopped are not awaited any more. Those
 #: that the backend itself has ended, as Kubernetes does, never report.
-_STOP_GRACE = 30.0
+STOP_GRACE = 30.0
 #: The share of the time that polls may take. Listing many objects takes long, so the delays between polls grow with it.
 _DUTY = 0.2
 #: After so many seconds without a change, the process of a localhost job is looked for.
@@ -155,7 +155,7 @@ class Follower:
         else:
             self.delay = min(self.delay * _GROWTH, self.poll_interval * _SLOWEST)
         self.delay = max(self.delay, (now - begin) / _DUTY)
-        self._judge(progress, now, gone)
+        self._decide_whether_over(progress, now, gone)
         return progress
 
     def _runner_is_gone(self, now: float) -> bool:
@@ -178,7 +178,8 @@ class Follower:
             ended=sum(state.ended for state in states),
         )
 
-    def _judge(self, progress: Progress, now: float, gone: bool) -> None:
+    def _decide_whether_over(self, progress: Progress, now: float, gone: bool) -> None:
+        """Sets whether the round is over, and how it ended if its calls can't report any more."""
         if progress.ended >= progress.calls:
             self.over = True
             return
@@ -191,7 +192,7 @@ class Follower:
         if gone:
             self.over = True
             self.end = RoundEnd("the process that ran the calls on this machine is gone", dead=True)
-        if self._stopped is not None and now - max(self._stopped, self._changed) > _STOP_GRACE:
+        if self._stopped is not None and now - max(self._stopped, self._changed) > STOP_GRACE:
             self.over = True
             self.end = RoundEnd(STOPPED)
         quiet = now - self._changed

@@ -31,7 +31,10 @@ _OURS = re.compile(
 #: Storages of Lithops that ``s3://`` may stand for.
 _S3_BACKENDS = ("aws_s3", "minio", "ceph")
 #: A part of a key. On localhost it is the name of a folder.
-_SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f*?]{1,255}")
+_SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f*?]+")
+#: Bytes that such a part may have on localhost, and that the prefix may have, so that storages take the keys under it:
+#: S3 takes 1,024.
+_LONGEST_SEGMENT, _LONGEST_PREFIX = 255, 900
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,29 @@ def parse_target(client: LithopsClient, results_to: Any) -> Target:
             "run has left under the prefix is deleted, which must not be all of a bucket"
         )
     segments = [bucket, *prefix.split("/")]
-    if any(_SEGMENT.fullmatch(part) is None or part in (".", "..") for part in segments):
+    unfit = [part for part in segments if _SEGMENT.fullmatch(part) is None or part in (".", "..")]
+    if unfit or "//" in results_to.rpartition("://")[2]:
         raise InvalidInputError(
             f"results_to can't have empty parts, '.', '..', '*' or '?' between its slashes: {shown}"
         )
+    _check_length(results_to, segments)
     if segments[1] == JOBS_PREFIX:
         raise InvalidInputError(
             f"results_to can't be in {JOBS_PREFIX}/, where the jobs' own data lies and is cleaned: {shown}"
         )
     return Target(bucket, f"{prefix}/", results_to.rstrip("/") + "/")
+
+
+def _check_length(results_to: str, segments: list[str]) -> None:
+    try:
+        sizes = [len(part.encode()) for part in segments]
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"results_to has characters that no key can have: {results_to!a:.200}") from None
+    if max(sizes) > _LONGEST_SEGMENT or sum(sizes) > _LONGEST_PREFIX:
+        raise InvalidInputError(
+            f"results_to is too long: it may have {_LONGEST_PREFIX} bytes, and {_LONGEST_SEGMENT} between two slashes, "
+            f"got {short_repr(results_to)}"
+        )
 
 
 def _check_backend(client: LithopsClient, results_to: str, backend: str | None) -> None:

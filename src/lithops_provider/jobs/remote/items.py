@@ -6,6 +6,7 @@ memory, of which the parent is told once a block, and all others by a message th
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import math
@@ -38,6 +39,9 @@ _BLOCK = 0.05
 _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _WITHOUT_FRAMES = 3
+
+#: Values of a result among which an iterator is looked for, to say why the result can't be pickled.
+_LOOKED_AT = 1_000
 
 MAX_TYPE = 200
 MAX_MESSAGE = 4_000
@@ -147,8 +151,24 @@ def dump_result(value: Any) -> bytes:
             return dump_by_value(value)
         except Exception as error:
             kind = class_name(type(value))
-            hint = "; return list(...) of it instead" if hasattr(value, "__next__") else ""
-            raise TypeError(f"the result, of type {kind}, can't be pickled: {error}{hint}") from None
+            raise TypeError(f"the result, of type {kind}, can't be pickled: {error}{_iterator_hint(value)}") from None
+
+
+def _iterator_hint(value: Any) -> str:
+    """Says where in a result that can't be pickled the first iterator is, such as a generator, if there is one."""
+    left = [("", value)]
+    for _ in range(_LOOKED_AT):
+        if not left:
+            break
+        place, inner = left.pop(0)
+        if hasattr(type(inner), "__next__"):
+            where = f"result{place} is a {class_name(type(inner))}: " if place else ""
+            return f"; {where}return list(...) of it instead"
+        entries: Iterable[tuple[Any, Any]] = enumerate(inner) if isinstance(inner, (list, tuple)) else ()
+        if isinstance(inner, dict):
+            entries = inner.items()
+        left += [(f"{place}[{repr(key)[:50]}]", entry) for key, entry in itertools.islice(entries, _LOOKED_AT)]
+    return ""
 
 
 class ItemRunner:

@@ -17,10 +17,11 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.secrets import secret_values
-from lithops_provider.jobs.follow.follower import CallState, read_calls
+from lithops_provider.jobs.follow.follower import STOP_GRACE, CallState, read_calls
+from lithops_provider.jobs.follow.processes import runner_is_gone
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.keys import SENT, STOP, call_id
+from lithops_provider.jobs.remote.keys import SENT, STOP, STOP_ALL, call_id
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.plan import load_plan
@@ -50,6 +51,8 @@ class RoundView:
     :param objects: how many objects it has in storage
     :param settled: whether nothing of it can change any more
     :param deleted: whether its data was seen, and has been deleted since
+    :param given_up: whether it was stopped, and its calls won't report any more
+    :param since: `time.monotonic` since which nothing of it has changed
     """
 
     calls: dict[str, CallState] = field(default_factory=dict)
@@ -59,6 +62,8 @@ class RoundView:
     objects: int = 0
     settled: bool = False
     deleted: bool = False
+    given_up: bool = False
+    since: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def done(self) -> int:
@@ -104,9 +109,9 @@ class Snapshot:
 
     @property
     def over(self) -> bool:
-        """Whether all calls of the last round have ended, or all its items have an outcome."""
+        """Whether all calls of the last round have ended or were given up, or all its items have an outcome."""
         last, known = self.job.rounds[-1], self.rounds[-1]
-        return known.ended >= last.calls or known.done >= last.items
+        return known.ended >= last.calls or known.done >= last.items or known.given_up
 
     @property
     def counts(self) -> dict[str, int]:
@@ -228,8 +233,9 @@ class JobView:
     def _list(self, client: LithopsClient, job: LithopsJob, number: int, wanted: list[tuple[int, str]]) -> bool:
         """Lists a round, and adds its parts that are to be read to ``wanted``. Returns whether anything has changed."""
         prefix = job.round_prefix(number)
-        keys = client.keys(job.bucket, f"{prefix}/")
         known = self._rounds[number]
+        without_runner = known.stopped and number == len(job.rounds) - 1 and runner_is_gone(job)
+        keys = client.keys(job.bucket, f"{prefix}/")  # has all that the runner has written
         if known.objects and not keys:  # the data was deleted; what was read before is kept
             known.settled = known.deleted = True
             return True
@@ -238,10 +244,15 @@ class JobView:
             calls=read_calls(keys, prefix),
             plan=known.plan or load_plan(client, job, number),
             sent=SENT in names,
-            stopped=STOP in names,
+            stopped=known.stopped or (STOP in names and client.get(job.bucket, job.stop_key(number)) == STOP_ALL),
             objects=len(keys),
             settled=number < len(job.rounds) - 1,
+            given_up=known.given_up,
         )
+        if now == known:
+            now.since = known.since
+        # As for whoever waits for the job: calls that were killed, or that the backend has ended, never report.
+        now.given_up = now.stopped and (without_runner or time.monotonic() - now.since > STOP_GRACE)
         have = {part.key for part in self._parts.values()}
         wanted += [(number, key) for key in current_parts(keys) if key not in have and key not in self._damaged]
         self._rounds[number] = now
@@ -290,7 +301,7 @@ class JobView:
         """
         number = len(job.rounds) - 1
         known = self._rounds[number]
-        if known.plan is None or known.ended >= job.rounds[-1].calls:
+        if known.plan is None or known.given_up or known.ended >= job.rounds[-1].calls:
             return
         told = {index for part in parts if part.round == number for index in part.header.index} if number else set()
         since: dict[int, float] = {}  # when the last item of a call ended, since which its next one runs

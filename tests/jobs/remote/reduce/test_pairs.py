@@ -64,6 +64,11 @@ def test_what_is_no_pairs_is_refused(returned: Any, problem: str, combine: Any) 
         emit(lambda: returned, combine)
 
 
+def test_a_combine_function_that_returns_a_generator_is_told_to_return_a_list() -> None:
+    with pytest.raises(TypeError, match=r"combine_function has returned a generator for the key 'a'.*return list"):
+        emit(lambda: [("a", 1), ("a", 2)], lambda key, values: (value for value in values))
+
+
 @pytest.mark.parametrize("returned", [{float("nan"): 1}, [(float("nan"), 1)]])
 def test_a_key_that_is_not_equal_to_itself_is_refused(returned: Any) -> None:
     with pytest.raises(ValueError, match="nan can't be a key"):

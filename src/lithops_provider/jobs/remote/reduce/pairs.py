@@ -1,8 +1,12 @@
-"""The pairs of key and value that a map's function gives, checked, and combined if the user wants that."""
+"""
+The pairs of key and value that a map's function gives, checked, and combined if the user wants that. It runs around the
+map's function; shuffle.py and runs.py read what it leaves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from .keys import stable_hash
@@ -41,7 +45,24 @@ def emit(
 
 def combined(combine: Callable[..., Any], key: Any, values: list[Any]) -> Any:
     """Returns what the values of a key combine to. A single one is left as it is."""
-    return values[0] if len(values) == 1 else combine(key, Values.of(values))
+    return values[0] if len(values) == 1 else checked_result(combine(key, Values.of(values)), "combine_function", key)
+
+
+def checked_result(value: Any, function: str, key: Any) -> Any:
+    """
+    Returns what a function has returned for a key.
+
+    :param value: what it has returned
+    :param function: which function it is, for the message
+    :param key: the key
+    :raises TypeError: it is a generator
+    """
+    if isinstance(value, GeneratorType):
+        raise TypeError(
+            f"{function} has returned a generator for the key {repr(key)[:100]}, whose items can't leave the process "
+            "it runs in; return list(...) of it instead"
+        )
+    return value
 
 
 def group_into(groups: dict[Any, list[Any]], pairs: Iterable[tuple[Any, Any]]) -> int:

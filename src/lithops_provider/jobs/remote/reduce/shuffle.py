@@ -21,7 +21,7 @@ from ..shipped_modules import load_result
 from ..sources import StoredObject
 from . import runs
 from .keys import HASHES
-from .pairs import pairs_of
+from .pairs import checked_result, pairs_of
 from .runs import Entry, Grouper, RunFile, blocks_of
 from .spans import read_sized
 from .stored import AllValues, StoredPairs
@@ -73,7 +73,7 @@ def _entries(
         if combine is None or len(values) == 1:
             yield number, key, values.chunks()
         else:
-            yield number, key, [[combine(key, values)]]
+            yield number, key, [[checked_result(combine(key, values), "combine_function", key)]]
 
 
 def reduce_keys(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> list[list[Any]]:
@@ -93,7 +93,7 @@ def reduce_keys(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> l
     for _, key, values in _grouped(args[key_at]):
         arguments[key_at], arguments[values_at] = key, values
         try:
-            results.append([key, function(*arguments, **kwargs)])
+            results.append([key, checked_result(function(*arguments, **kwargs), "reduce_function", key)])
         except BaseException as error:
             if not is_skip(error):
                 print(f"the reduce function failed for the key {repr(key)[:200]}")  # noqa: T201 - the item's output
