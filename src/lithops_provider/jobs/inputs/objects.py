@@ -33,8 +33,8 @@ Description = dict[str, Any]
 _S3_BACKENDS = ("minio", "ceph")
 #: Paths that are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
-#: Characters that a path or URL may have; and what none can have. Other halves of characters stand for bytes of names of
-#: files that aren't UTF-8.
+#: Characters that a path or URL may have; and what none can have. Other halves of characters stand for bytes of names
+#: of files that aren't UTF-8.
 _LONGEST_PATH = 16_384
 _NOT_IN_PATHS = re.compile("[\\0\ud800-\udc7f\udd00-\udfff]")
 #: Endings of compressed files. They aren't split, since a piece can't be read without all that is before it.
