@@ -9,10 +9,11 @@ EXECUTOR ?= local
 VENV := .venv/bin
 RESOLVE := $(VENV)/uv pip compile --quiet --upgrade --no-annotate --no-header
 COMPILE := $(RESOLVE) --group dev --group backends --group celery --group more-backends pyproject.toml
+# Of a running Airflow, what is tried on another Python.
+SMOKE := tests/airflow/test_stack.py tests/airflow/test_taskflow.py
 # What is tried on an Airflow that is neither the oldest nor the newest.
-SMALLER := $(wildcard tests/test_*.py) tests/jobs tests/airflow/test_stack.py \
-	tests/airflow/test_taskflow.py tests/airflow/test_cancelling.py tests/airflow/test_page.py \
-	tests/airflow/test_connection_form.py
+SMALLER := $(wildcard tests/test_*.py) tests/jobs $(SMOKE) tests/airflow/test_cancelling.py \
+	tests/airflow/test_page.py tests/airflow/test_connection_form.py
 
 # What make test leaves to make test-all.
 NOT_ALL := -m "not more_backends and not thorough"
@@ -23,7 +24,7 @@ SIDE_BY_SIDE := --numprocesses=2 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-servers install-more-servers demo ui test test-all lint types unit integration celery backends
-.PHONY: typing docs thorough test-matrix airflow-3.1 airflow-3.2 coverage repeat build bench bench-peers constraints clean
+.PHONY: typing docs thorough test-matrix airflow-3.1 airflow-3.2 python-3.13 coverage repeat build bench bench-peers constraints clean
 .NOTPARALLEL:
 
 # Where this is set, Airflow compiles itself anew at every start.
@@ -103,7 +104,7 @@ coverage: install-servers ## what make test reaches of the code, lines and branc
 repeat: ## make test ten times, five of them beside a process that burns all cores; the record is build/repeat.md
 	@$(PYTHON) -m tools.repeat $(ARGS)
 
-test-matrix: airflow-3.1 airflow-3.2 ## unit and integration tests on Airflow 3.1; a smaller part of them on 3.2
+test-matrix: airflow-3.1 airflow-3.2 python-3.13 ## unit and integration tests on Airflow 3.1; some of them on 3.2, and on Python 3.13
 
 airflow-3.1:
 	@$(PYTHON) tools/bootstrap.py --airflow 3.1 --group dev --group backends
@@ -113,6 +114,13 @@ airflow-3.1:
 airflow-3.2:
 	@$(PYTHON) tools/bootstrap.py --airflow 3.2 --group dev --group backends
 	.venv-3.2/bin/python -m pytest -W "ignore:SelectableGroups" $(or $(TESTS),$(SMALLER)) $(ARGS) # OpenTelemetry's of then
+
+# Debian trixie's, where there is none.
+python-3.13:
+	@$(PYTHON) tools/with_python_3_13.py python3.13 tools/bootstrap.py --python 3.13 --group dev --group backends
+	$(PYTHON) tools/with_python_3_13.py .venv-python-3.13/bin/python -m pytest $(NOT_ALL) \
+		$(or $(TESTS),$(UNIT) $(SIDE_BY_SIDE)) $(ARGS)
+	$(if $(TESTS),,$(PYTHON) tools/with_python_3_13.py .venv-python-3.13/bin/python -m pytest $(SMOKE) $(ARGS))
 
 build: install ## build wheel and sdist, and try the wheel in a fresh environment
 	$(VENV)/uv build --quiet --clear --build-constraint constraints.txt
@@ -128,9 +136,10 @@ bench-peers: install ## the same beside Ray and Dask, installed for it
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
 	$(COMPILE) --group celery --group docs --group typing --python-version 3.11 --output-file constraints.txt
 	$(COMPILE) --group celery --group docs --group typing --python-version 3.10 --output-file constraints-3.10.txt
+	$(COMPILE) --group celery --group docs --group typing --python-version 3.13 --output-file constraints-3.13.txt
 	$(call compile_airflow,3.1,2026-03-31)
 	$(call compile_airflow,3.2,2026-05-31)
 
 clean: ## remove .venv and everything that was built or cached
-	rm -rf .venv .venv-* .airflow build dist .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage
+	rm -rf .venv .venv-* .debian-trixie* .airflow build dist .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

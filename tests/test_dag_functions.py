@@ -23,7 +23,7 @@ from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from tests.dag_file import DAG_FILE, FILES
 from tests.fresh import run_after
-from tests.jobs.submit.test_payload import load
+from tests.jobs.dag_modules import load
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any,
         "import pickle, sys\n"
         "sys.path[:0] = {path!r}\n"
         "from pathlib import Path\n"
-        "from tests.jobs.submit.test_payload import load\n"
+        "from tests.jobs.dag_modules import load\n"
         "from lithops_provider.jobs.submit.spec import make_spec\n"
         "from lithops_provider.jobs.binding.function import bind_items\n"
         "dag = load(Path({file!r}), {module!r})\n"

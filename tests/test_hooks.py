@@ -1,40 +1,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from airflow.sdk._shared.secrets_masker import redact, reset_secrets_masker
+from airflow.sdk._shared.secrets_masker import redact
 
-from lithops_provider.connection import check
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.errors import ConfigurationError
 from tests.airflow_version import AIRFLOW
+from tests.connections import make_connection, surroundings
 from tests.fresh import run_after_airflow
 
+__all__ = ["surroundings"]  # a fixture
 
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    yield
-    reset_secrets_masker()
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 #: Airflow 3.1 takes no connection from the environment whose extra can't be read.
 NO_JSON = (
     "its extra must be a JSON object, but is no JSON" if AIRFLOW >= (3, 2) else "the environment variable AIRFLOW_CONN_"
 )
-
-
-def make_connection(monkeypatch: pytest.MonkeyPatch, conn_id: str, extra: Any, **fields: Any) -> None:
-    value = json.dumps({"conn_type": "lithops", "extra": extra, **fields})
-    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
 
 
 # -- which configuration ---------------------------------------------------------------------------------------
@@ -204,31 +193,6 @@ def test_the_test_runs_a_function_if_the_connection_says_so(monkeypatch: pytest.
     assert message == "field 'test' of its extra must be one of storage, function, got 'everything'"
 
 
-def test_the_test_leaves_nothing_behind() -> None:
-    from lithops.constants import LITHOPS_TEMP_DIR
-
-    LithopsHook().test_connection()
-
-    assert list(Path(LITHOPS_TEMP_DIR).rglob("*airflow-test*")) == []
-
-
-def test_the_test_runs_another_interpreter(tmp_path: Path) -> None:
-    other = tmp_path / "python-other"
-    other.symlink_to(sys.executable)
-    version = ".".join(map(str, sys.version_info[:3]))
-
-    works, message = LithopsHook(runtime=str(other)).test_connection()
-    assert (works, f"with Python {version} ({other})" in message) == (True, True)
-
-    works, message = LithopsHook(runtime=str(tmp_path / "none")).test_connection()
-    assert not works
-    assert message.startswith(f"localhost.runtime '{tmp_path / 'none'}' can't be run: ")
-
-
-def test_the_test_names_a_container_image() -> None:
-    assert "in the container image 'me/image'" in LithopsHook(runtime="me/image").test_connection()[1]
-
-
 @pytest.mark.parametrize(
     ("extra", "expected"),
     [
@@ -243,35 +207,6 @@ def test_the_test_says_what_is_wrong(extra: Any, expected: str, monkeypatch: pyt
 
     assert not works
     assert message.startswith(expected)
-
-
-def swift(url: str) -> dict[str, Any]:
-    """The only storage that needs neither a library nor a real server to fail in an interesting way."""
-    keys = {"user_id": "u", "project_id": "p", "region": "r", "storage_bucket": "b"}
-    return {"lithops": {"storage": "swift"}, "swift": {"auth_url": url, "password": "swift-secret", **keys}}
-
-
-def test_the_test_of_a_storage_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        make_connection(monkeypatch, "other", swift(f"http://127.0.0.1:{unused.getsockname()[1]}/swift-secret"))
-        works, message = LithopsHook("other").test_connection()
-
-    assert not works
-    assert message.startswith("storage 'swift' failed: ")
-    assert "Connection refused" in message
-    assert "check the section 'swift' of the configuration" in message
-    assert "***" in message
-    assert "swift-secret" not in message
-
-
-def test_the_test_of_a_storage_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "_TEST_TIMEOUT", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        make_connection(monkeypatch, "other", swift(f"http://127.0.0.1:{silent.getsockname()[1]}"))
-        works, message = LithopsHook("other").test_connection()
-
-    assert (works, message[:51]) == (False, "storage 'swift' did not answer within 0.5 s; check ")
 
 
 def test_the_test_never_raises() -> None:

@@ -1,4 +1,7 @@
-"""The layout that docs/architecture.md describes: no import circle, no crowded folder, no long file."""
+"""
+The layout that docs/architecture.md describes: no import circle, no crowded folder, no long file, and tests that mirror
+the modules.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,54 @@ import ast
 import functools
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 PACKAGE = "lithops_provider"
 SOURCE = Path(__file__).resolve().parent.parent / "src" / PACKAGE
 FILES = sorted(SOURCE.rglob("*.py"))
 
+TESTS = SOURCE.parent.parent / "tests"
+
 MOST_ENTRIES = 20
 MOST_LINES = 400
+
+#: Modules that nothing can be tested of, or whose tests are elsewhere. Those that only say what a package is for aren't
+#: listed.
+WITHOUT_TESTS = {
+    "connection/settings.py": "a value",
+    "executors/__init__.py": "exports",
+    "executors/reports.py": "values",
+    "jobs/__init__.py": "exports, lazily: tests/test_public_names.py",
+    "jobs/config/names.py": "constants",
+    "jobs/remote/reduce/stored.py": "values",
+    "operators/__init__.py": "exports",
+    "report/xcoms.py": "constants",
+}
+#: Test modules that mirror no module. Those of tests/airflow and tests/backends need an Airflow or servers, and test
+#: the package as a whole.
+OF_NO_MODULE = {
+    "jobs/adapter/test_standalone.py": "why Lithops's standalone backends aren't supported",
+    "jobs/remote/test_airflow_exceptions.py": "of items.py, which has many tests: exceptions of Airflow",
+    "jobs/remote/test_batch_storage.py": "of batch.py, which has many tests: a storage that fails",
+    "jobs/remote/test_damaged_parts.py": "of parts.py, which has many tests: what somebody has changed",
+    "jobs/remote/test_forks.py": "of items.py, which has many tests: functions that fork",
+    "jobs/remote/test_item_failures.py": "of items.py, which has many tests: texts of failures",
+    "jobs/remote/test_leftovers.py": "of isolation.py, which has many tests: what functions leave running",
+    "jobs/remote/test_output_texts.py": "of output.py, which has many tests: texts that can't be shown as they are",
+    "jobs/test_disks.py": "a disk that is full or read-only, from the job to its retry",
+    "jobs/test_functions.py": "functions of every kind, from the binding to the result",
+    "jobs/test_torn_objects.py": "objects that are cut off, for whoever reads them",
+    "operators/test_cache.py": "cached results, for all operators",
+    "test_backends_page.py": "docs/backends.md",
+    "test_conftest.py": "tests/conftest.py",
+    "test_dag_functions.py": "functions of DAG files, from the pickling to the result",
+    "test_docs.py": "the documentation",
+    "test_first_look.py": "tools/first_look.py",
+    "test_guides.py": "the programs of docs/guides",
+    "test_layout.py": "this",
+    "test_project.py": "pyproject.toml, Makefile and workflows",
+    "test_public_names.py": "the names that users import",
+}
 
 
 def name_of(path: Path) -> str:
@@ -91,3 +134,49 @@ def test_no_file_is_too_long() -> None:
     }
     assert len(counts) > len(MODULES)
     assert {name: count for name, count in counts.items() if count > MOST_LINES} == {}
+
+
+def mirrored(module: str) -> str:
+    """
+    Returns where the tests of a module are, below tests/; those of an ``__init__.py`` are in ``test_init.py``.
+
+    :param module: path of its file in the package
+    """
+    path = PurePosixPath(module)
+    return str(path.with_name(f"test_{path.stem.strip('_')}.py"))
+
+
+def only_says_what_it_is_for(path: Path) -> bool:
+    """Tells whether a module has a docstring, or constants, and nothing else."""
+    return all(isinstance(node, (ast.Expr, ast.Assign)) for node in ast.parse(path.read_text()).body)
+
+
+def test_each_module_has_its_tests_where_the_tree_of_tests_mirrors_it() -> None:
+    modules = {str(path.relative_to(SOURCE)) for path in FILES}
+    silent = {str(path.relative_to(SOURCE)) for path in FILES if only_says_what_it_is_for(path)}
+    tested = {name for name in modules if (TESTS / mirrored(name)).exists()}
+
+    assert sorted(modules - tested - silent - WITHOUT_TESTS.keys()) == []
+    assert sorted(WITHOUT_TESTS.keys() & tested) == []
+    assert sorted(WITHOUT_TESTS.keys() - modules) == []
+
+
+def test_modules_without_tests_have_no_functions() -> None:
+    exempt = [name for name, reason in WITHOUT_TESTS.items() if "tests/" not in reason]
+    functions = {
+        f"{name}: {node.name}"
+        for name in exempt
+        for node in ast.walk(ast.parse((SOURCE / name).read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert functions == set()
+
+
+def test_each_test_module_mirrors_a_module_or_says_what_it_is_about() -> None:
+    elsewhere = ("airflow", "backends")
+    found = {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")}
+    found = {name for name in found if name.partition("/")[0] not in elsewhere}
+    mirrors = {mirrored(str(path.relative_to(SOURCE))) for path in FILES}
+
+    assert sorted(found - mirrors - OF_NO_MODULE.keys()) == []
+    assert sorted(OF_NO_MODULE.keys() - found) == []

@@ -3,10 +3,11 @@ Install the project and its tools into ``.venv``; do nothing if that was done an
 
 Needs nothing but Python and its standard library, and still parses on old ones, to say what it needs.
 
-    python3 tools/bootstrap.py [--group dev] [--group peers] [--airflow 3.1] [--first-look]
+    python3 tools/bootstrap.py [--group dev] [--group peers] [--airflow 3.1] [--python 3.13] [--first-look]
 
 With ``--first-look``, a first job is run as soon as what it needs is installed, long before Airflow is.
 With ``--airflow``, an older Airflow, into ``.venv-3.1``, with the versions of ``constraints-airflow-3.1.txt``.
+With ``--python``, for that Python, which has to be on the PATH, into ``.venv-python-3.13``.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-CONSTRAINTS_3_10 = ROOT / "constraints-3.10.txt"  # some of the others' newest releases need Python 3.11
+"""For each Python that has no ``constraints-<version>.txt``: some releases need another one."""
 SUPPORTED = ((3, 10), (3, 13))
 """The first and the last version of Python that the project supports."""
 
@@ -35,10 +36,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", action="append", default=[], help="a dependency group of pyproject.toml")
     parser.add_argument("--airflow", help="an older Airflow, as 3.1, in a virtual environment of its own")
+    parser.add_argument("--python", help="another Python, as 3.13, in a virtual environment of its own")
     parser.add_argument("--first-look", action="store_true", help="run a first job, before Airflow is installed")
     options = parser.parse_args()
     groups, airflow = options.group, options.airflow
-    venv = ROOT / (".venv-" + airflow if airflow else ".venv")
+    other = f"python-{options.python}" if options.python else airflow
+    venv = ROOT / (f".venv-{other}" if other else ".venv")
     stamp = venv / "installed.sha256"
     made_from = [ROOT / "pyproject.toml", *sorted(ROOT.glob("constraints*.txt"))]
     wanted = fingerprint(made_from, groups)
@@ -47,7 +50,7 @@ def main():
         if options.first_look:
             first_look(interpreter)
         return
-    python = find_python()
+    python = find_python(options.python)
     if python != sys.executable:
         os.execv(python, [python, *sys.argv])
     say(f"Installing into {venv.name} with {python}. The first time takes a minute or two.")
@@ -94,9 +97,15 @@ def fingerprint(made_from, groups):
     return digest.hexdigest()
 
 
-def find_python():
-    """Return a Python of a version that the project supports: this one, or the newest on the PATH."""
+def find_python(version=None):
+    """
+    Return a Python of a version that the project supports: this one, or the newest on the PATH.
+
+    :param version: the only one that will do, as 3.13
+    """
     first, last = SUPPORTED
+    if version:
+        first = last = tuple(int(part) for part in version.split("."))
     if first <= sys.version_info[:2] <= last:
         return sys.executable
     for minor in range(last[1], first[1] - 1, -1):
@@ -104,8 +113,8 @@ def find_python():
         if found and subprocess.run([found, "-c", ""], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return found
     sys.exit(
-        f"This is Python {sys.version.split()[0]}, and there is no other one on the PATH. The project needs "
-        f"Python {first[0]}.{first[1]} to {last[0]}.{last[1]}."
+        f"This is Python {sys.version.split()[0]}, and there is no other one on the PATH. "
+        f"Python {first[0]}.{first[1]} to {last[0]}.{last[1]} is needed."
     )
 
 
@@ -170,8 +179,10 @@ def choose_constraints(interpreter):
 
     :param interpreter: that of the virtual environment
     """
-    is_3_10 = subprocess.run([str(interpreter), "-c", "import sys; sys.exit(sys.version_info >= (3, 11))"], check=False)
-    return CONSTRAINTS if is_3_10.returncode else CONSTRAINTS_3_10
+    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([str(interpreter), "-c", program], capture_output=True, text=True, check=True)
+    own = ROOT / f"constraints-{done.stdout.strip()}.txt"
+    return own if own.exists() else CONSTRAINTS
 
 
 def find_uv(venv, constraints):

@@ -1,4 +1,7 @@
-"""What Airflow asks the package about itself. Every process of Airflow imports it: keep it light."""
+"""
+What Airflow asks the package about itself: its hook, executor, decorators, settings and the form of its connection.
+Every process of Airflow imports this module, so it must import nothing slow.
+"""
 
 from __future__ import annotations
 

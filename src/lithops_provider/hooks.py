@@ -1,4 +1,7 @@
-"""The hook: what a connection of type ``lithops`` is good for."""
+"""
+The hook: the configuration of a connection of type ``lithops``, and what can be done by it with a job's value.
+Operators, the sensor, the trigger and users' own tasks call it.
+"""
 
 from __future__ import annotations
 
@@ -189,7 +192,8 @@ class LithopsHook(BaseHook):
 
     def check_job(self, job: Mapping[str, Any], *, min_success_ratio: float = 1.0) -> None:
         """
-        Judges a job that is over as `gather_job` does, but leaves its results in storage.
+        Checks that enough items of a job that is over have succeeded, as `gather_job` does, but leaves its results in
+        storage.
 
         :param job: its value
         :param min_success_ratio: share of items that have to have succeeded

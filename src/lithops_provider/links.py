@@ -1,4 +1,7 @@
-"""The extra link from a task to the page of its job."""
+"""
+The extra link from a task to the page of its job. `report/jobs.py` pushes its address when a job is sent; Airflow's web
+interface shows it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Airflow's processes load this plugin when they start, the API server among them."""
+"""
+The plugin that all of Airflow's processes load when they start: it has Airflow hide Lithops's credentials, gives the
+API server the page, and registers the listener.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sensor that waits for a job that another task has sent."""
+"""
+The sensor that waits for a job that another task has sent, in the worker or by the trigger, and returns its results or
+its value.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
+from lithops_provider.connection.settings import DEFAULT_CONN_ID
 from lithops_provider.task.bad_input import failing_on_bad_input
 
 if TYPE_CHECKING:
@@ -45,7 +49,7 @@ class LithopsJobSensor(BaseSensorOperator):
         self,
         *,
         job: Any,
-        lithops_conn_id: str = "lithops_default",
+        lithops_conn_id: str = DEFAULT_CONN_ID,
         lithops_config: Mapping[str, Any] | None = None,
         get_result: bool = False,
         min_success_ratio: float = 1.0,
@@ -121,9 +125,9 @@ class LithopsJobSensor(BaseSensorOperator):
         from lithops_provider.jobs.errors import ItemsFailedError
         from lithops_provider.task.xcom import check_pushable
 
-        judge = self._hook().gather_job if self.get_result else self._hook().check_job
+        gather = self._hook().gather_job if self.get_result else self._hook().check_job
         try:
-            results = judge(self.job, min_success_ratio=self.min_success_ratio)
+            results = gather(self.job, min_success_ratio=self.min_success_ratio)
         except ItemsFailedError as error:
             self._sum_up(context, error)
             raise

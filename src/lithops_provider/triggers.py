@@ -1,4 +1,7 @@
-"""The trigger that waits for a job: it lists the job's objects now and then, and reads none of them."""
+"""
+The trigger that waits for a job in Airflow's triggerer: it lists the job's objects now and then, and reads none of
+them. Operators and the sensor are deferred to it; the listener reads the job of one whose task a user ends.
+"""
 
 from __future__ import annotations
 

@@ -168,13 +168,6 @@ def test_a_job_whose_own_scheduler_is_alive_is_forgotten_once_it_is_over(
     wait_until(lambda: not taker.watcher._jobs, lambda: "The job is still followed.")
 
 
-def test_a_damaged_record_is_left_alone(client: LithopsClient) -> None:
-    key = f"{PREFIX}0123456789abcdef-0.json"
-    client.put(key, b'{"job": {"lithops_job": 1}, "ids": []}')
-    assert read_records(client) == []
-    client.delete(client.bucket, [key])
-
-
 def instance(one: Workload) -> Any:
     return SimpleNamespace(id=one.id, key=one.key, **one.key._asdict())
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
-import pytest
 from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors.records import PREFIX, JobRecord, read_records
 from lithops_provider.jobs import LithopsClient
-from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.follow.processes import runner_pids
 from tests.executors.conftest import Threads
 from tests.executors.workloads import TOKEN, workload
@@ -69,25 +66,6 @@ def test_calls_whose_runner_is_killed_fail_at_once(threads: Threads, client: Lit
     assert_nothing_is_left(client, record)
 
 
-def test_what_cannot_be_sent_fails_and_the_sender_goes_on(threads: Threads, client: LithopsClient) -> None:
-    down = [True]
-
-    def connect(settings: Any) -> LithopsClient:
-        if down.pop() if down else False:
-            raise StorageUnavailableError("it is down")
-        return client
-
-    sender = threads.sender_with(connect)
-    first, second = workload(f"ok {TOKEN}"), workload("ok", "second")
-    sender.send(first)
-    failed = threads.wait_for_end(first)[first]
-    assert failed.state == TaskInstanceState.FAILED
-    assert failed.info == "it could not be sent with Lithops: StorageUnavailableError: it is down"
-    sender.send(second)
-    assert threads.wait_for_end(second)[second].state == TaskInstanceState.SUCCESS
-    sender.stop(60)
-
-
 def test_a_call_is_not_awaited_for_longer_than_its_backend_lets_it_run(
     threads: Threads, client: LithopsClient, faas: FaasMaker, tmp_path: Path
 ) -> None:
@@ -102,11 +80,3 @@ def test_a_call_is_not_awaited_for_longer_than_its_backend_lets_it_run(
     threads.wait_for_end(held)
     sender.stop(60)
     assert_nothing_is_left(client, record)
-
-
-@pytest.mark.parametrize("broken", [{}, {"job": 1, "ids": []}, {"job": {"lithops_job": 1}, "ids": []}])
-def test_a_record_that_somebody_has_changed_is_refused(broken: dict[str, Any]) -> None:
-    from lithops_provider.jobs.errors import InvalidInputError
-
-    with pytest.raises(InvalidInputError):
-        JobRecord.from_json(broken)

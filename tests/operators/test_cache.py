@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
 from tests.operators.rows import remainders, row, sum_and_count, total
-from tests.task.test_bad_input import Instance
+from tests.task.instances import Instance
 
 
 def run(operator: LithopsMapOperator) -> tuple[Any, dict[str, Any]]:

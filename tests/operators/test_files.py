@@ -20,7 +20,7 @@ from lithops_provider.jobs.errors import ItemsFailedError
 from lithops_provider.jobs.outputs import files
 from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
 from tests.operators.rows import not_json, remainders, row, rows, sum_and_count, total
-from tests.task.test_bad_input import Instance
+from tests.task.instances import Instance
 
 
 class Prefix:

@@ -2,5 +2,6 @@
 
 from tests.jobs.conftest import client, run_map
 from tests.jobs.warm import warm_runners
+from tests.status.database import database, jobs
 
-__all__ = ["client", "run_map", "warm_runners"]
+__all__ = ["client", "database", "jobs", "run_map", "warm_runners"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -14,15 +12,8 @@ from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.status.records import TaskKey
 from lithops_provider.status.storage import check_owned
-from lithops_provider.task.owner import is_try_of, owner_of
 from tests.jobs.elsewhere import elsewhere
-
-KEY = TaskKey("dag", "run", "group.task", 3)
-
-
-def try_of(key: TaskKey, number: int = 1) -> str:
-    names: dict[str, Any] = vars(key)
-    return owner_of(SimpleNamespace(**names, id=f"id-{number}", try_number=number))
+from tests.status.instances import KEY, try_of
 
 
 @pytest.fixture
@@ -74,8 +65,3 @@ def test_objects_without_an_owner_are_nobodys(client: LithopsClient, job: Lithop
     check_owned(client, job, KEY)
     with pytest.raises(InvalidInputError, match="nothing in storage says"):
         check_owned(client, replace(job, items=50_000_000), KEY)
-
-
-@pytest.mark.parametrize("owner", ["", "5", "null", "{}", "[]", "[[]]", "not json", '"dag"'])
-def test_what_is_no_owner_is_nobody(owner: str) -> None:
-    assert not is_try_of(owner, KEY)

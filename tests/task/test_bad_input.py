@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError
 from lithops_provider.operators import LithopsMapOperator
-from lithops_provider.task.arguments import ALIASES
 from tests.airflow.dags.seed_bad_rows import BAD
 from tests.jobs.failures import fail_for_good
-
-
-class Instance:
-    """A task instance as far as a task that isn't deferred needs one."""
-
-    id, try_number, dag_id, run_id, task_id, map_index = "01990000-0000-7000-8000-000000000000", 1, "d", "r", "t", -1
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, str] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = json.dumps(value)
+from tests.task.instances import Instance
 
 
 def raises(kind: str) -> str:
@@ -62,64 +47,3 @@ def test_bad_input(name: str) -> None:
     assert isinstance(raised.value.__cause__, InvalidInputError)
     assert [part for part in bad.says if part not in str(raised.value)] == []
     assert instance.pushed == {}
-
-
-def test_every_alias_is_tried_beside_its_canonical_name() -> None:
-    pairs = {(alias, name) for name, aliases in ALIASES.items() for alias in aliases}
-    tried = {pair for pair in pairs if any(set(pair) <= set(bad.given) for bad in BAD.values())}
-    assert tried == pairs
-
-
-OPTIONS: list[tuple[str, dict[str, Any], str]] = [
-    ("workers", {"workers": 0}, "workers must be an int, at least 1; got 0"),
-    ("max_concurrency", {"max_concurrency": 0}, "max_concurrency must be an int, at least 1; got 0"),
-    (
-        "invoke_pool_threads",
-        {"invoke_pool_threads": "two"},
-        "invoke_pool_threads must be an int, at least 1; got 'two'",
-    ),
-    ("job_timeout", {"job_timeout": -1}, "job_timeout must be a number, greater than 0; got -1"),
-    ("poll_interval", {"poll_interval": 0}, "poll_interval must be a number, greater than 0; got 0"),
-    ("runtime_memory", {"runtime_memory": "much"}, "runtime_memory must be an int, greater than 0; got 'much'"),
-    ("max_runtime_memory", {"max_runtime_memory": 0}, "max_runtime_memory must be an int, greater than 0; got 0"),
-    ("batch_size", {"batch_size": 1.5}, 'batch_size must be "auto" or a number of items, at least 1; got 1.5'),
-    ("batch_size", {"batch_size": True}, 'batch_size must be "auto" or a number of items, at least 1; got True'),
-    ("timeout", {"timeout": "soon"}, "timeout must be a number, greater than 0; got 'soon'"),
-    ("item_retries", {"item_retries": 1.5}, "item_retries must be an int, at least 0; got 1.5"),
-    ("extra_env", {"extra_env": ["A=1"]}, "extra_env must be a dict, got list"),
-    ("extra_env", {"extra_env": {"A": None}}, "extra_env['A'] is None; leave it out, or give an empty str"),
-    ("extra_env", {"extra_env": {"A=B": 1}}, "'A=B' can't be the name of an environment variable"),
-    ("include_modules", {"include_modules": "numpy"}, "include_modules must be a list of names of modules"),
-    *[
-        ("requirements", {"requirements": value}, "requirements must be a list of str as pip takes them")
-        for value in ("pandas", [], [1], ["--index-url=elsewhere"], ["a\n--pre"], [" "], {"pandas": 2})
-    ],
-    ("exclude_modules", {"exclude_modules": [1]}, "exclude_modules must be a list of names of modules"),
-    (
-        "rabbitmq",
-        {"rabbitmq_monitor": True, "monitoring": "redis"},
-        "rabbitmq_monitor and monitoring='redis' contradict",
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "given", "says"), OPTIONS, ids=[f"{row[0]}-{row[1]}" for row in OPTIONS])
-def test_bad_option(name: str, given: dict[str, Any], says: str) -> None:
-    """Without a task: they are read in the same place as those above."""
-    operator = LithopsMapOperator(task_id="map", map_function=abs, map_iterdata=[1], **given)
-    with pytest.raises(InvalidInputError) as raised:
-        [operator.settings(), operator.options("map"), operator.hook_arguments()]
-    assert says in str(raised.value)
-
-
-@pytest.mark.parametrize("name", ["min_success_ratio", "item_retries"])
-def test_none_where_there_is_a_default(name: str) -> None:
-    """A template may well give it: it is either an error or the default."""
-    default = LithopsMapOperator(task_id="map", map_function=abs, map_iterdata=[1]).settings()
-    given: dict[str, Any] = {name: None}
-    try:
-        settings = LithopsMapOperator(task_id="map", map_function=abs, map_iterdata=[1], **given).settings()
-    except InvalidInputError as error:
-        assert name in str(error)  # noqa: PT017 - not having raised is as good
-    else:
-        assert settings == default

@@ -18,11 +18,8 @@ from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
-from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
-from lithops_provider.jobs.submit import spec as spec_module
-from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 from lithops_provider.jobs.submit.send import new_job
-from lithops_provider.jobs.submit.spec import JobSpec, make_spec, same_items
+from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
 from lithops_provider.task.owner import owner_of
 from tests.programs import run_python
@@ -178,29 +175,6 @@ def test_a_retry_under_another_hash_seed_finds_the_job(
 
     assert state.find("map", client, now) == job
     assert "has changed" not in caplog.text
-
-
-def test_what_cannot_be_told_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def undigestible(blob: bytes) -> str:
-        raise UndigestibleError("no")
-
-    monkeypatch.setattr(spec_module, "digest_pickle", undigestible)
-    spec = spec_of([1], y=1)
-
-    assert spec.digests == spec.digests
-    assert [record.getMessage() for record in caplog.records] == [
-        "Whether first, or what it shares among its items, have changed can be told by their bytes only: no; no"
-    ]
-
-
-def stored(blob: bytes) -> ItemBlocks:
-    return ItemBlocks([pack_block(PICKLED, [blob])])
-
-
-def test_items_that_cannot_be_told_apart_are_taken_for_others(caplog: pytest.LogCaptureFixture) -> None:
-    assert same_items(stored(b"same, but no pickle"), stored(b"same, but no pickle"))
-    assert not same_items(stored(b"no pickle"), stored(b"no pickle, either"))
-    assert caplog.text.count("can't be told") == 1
 
 
 def test_a_job_whose_data_is_gone_is_sent_afresh(

@@ -3,104 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from airflow.api_fastapi.common.db.common import _get_session
-from airflow.api_fastapi.core_api import security
-from airflow.models.dag import DagModel
-from fastapi.testclient import TestClient
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.status.records import TaskRecord
-from lithops_provider.status.storage import check_owned
-from lithops_provider.ui import app, auth, requests, view_cache
-from tests.jobs.conftest import client
 from tests.jobs.elsewhere import elsewhere
-from tests.status.test_storage import KEY, try_of
-
-__all__ = ["client"]  # a fixture
-
-#: What the page sends with each request that does something.
-PAGE = {"X-Lithops-Action": "page"}
-
-
-class User:
-    """Somebody who is logged in."""
-
-    def get_name(self) -> str:
-        return "ann"
-
-
-class Server:
-    """
-    The page's server, whose database knows one task and takes what is written to Airflow's audit log.
-
-    :param monkeypatch: changes what the server looks up
-    :param record: the task
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, record: TaskRecord) -> None:
-        self.record = record
-        #: What the user may do with task instances.
-        self.methods = {"GET", "PUT", "DELETE"}
-        self.logs: list[Any] = []
-        for module in (security, auth):
-            monkeypatch.setattr(module, "get_auth_manager", lambda: self)
-        monkeypatch.setattr(DagModel, "get_team_name", lambda dag_id: None, raising=False)
-        monkeypatch.setattr(requests, "find_task", lambda session, key: self.record if key == KEY else None)
-        monkeypatch.setattr(requests, "views", view_cache.JobViews())
-        made = app.create_app.__wrapped__()
-        made.dependency_overrides[_get_session] = lambda: self
-        made.dependency_overrides[security.get_user] = User
-        self.http = TestClient(made)
-
-    def is_authorized_dag(self, *, method: str, **kwargs: Any) -> bool:
-        return method in self.methods
-
-    def add(self, entry: Any) -> None:
-        self.logs.append(entry)
-
-    def commit(self) -> None:
-        """There is nothing to commit to."""
-
-    def post(self, action: str, headers: dict[str, str] | None = None, **changed: Any) -> Any:
-        asked = {
-            "run_id": KEY.run_id,
-            "task_id": KEY.task_id,
-            "map_index": KEY.map_index,
-            "job": self.record.jobs["map"].executor_id,
-            **changed,
-        }
-        return self.http.post(
-            f"/api/dags/{KEY.dag_id}/{action}", params=asked, headers=PAGE if headers is None else headers
-        )
-
-
-@pytest.fixture
-def job(client: LithopsClient) -> LithopsJob:
-    """A job that a task on another machine has sent, and that runs."""
-    job = elsewhere(client, items=4)
-    client.put(job.plan_key(), b"{}")
-    set_owner(client, job, try_of(KEY))
-    return job
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, client: LithopsClient, job: LithopsJob) -> Server:
-    def open_job(key: Any, value: LithopsJob) -> LithopsClient:
-        check_owned(client, value, key)
-        return client
-
-    monkeypatch.setattr(view_cache, "open_job", open_job)
-    record = TaskRecord(KEY, "failed", 1, None, None, None, {"map": job})
-    return Server(monkeypatch, record)
-
-
-def stopped(client: LithopsClient, job: LithopsJob) -> bool:
-    return client.get(job.bucket, job.stop_key()) is not None
+from tests.status.instances import KEY, try_of
+from tests.ui.server import Server, stopped
 
 
 def test_a_job_is_stopped_and_airflow_notes_who_did_it(server: Server, client: LithopsClient, job: LithopsJob) -> None:
@@ -124,36 +35,6 @@ def test_data_is_deleted_and_airflow_notes_who_did_it(server: Server, client: Li
     assert client.keys(job.bucket, job.round_prefix()) == []
     assert [log.event for log in server.logs] == ["lithops_clean_job"]
     assert "is gone" in server.post("clean").json()["detail"]
-
-
-@pytest.mark.parametrize("action", ["stop", "clean"])
-def test_who_may_only_look_is_refused_and_noted(
-    server: Server, client: LithopsClient, job: LithopsJob, action: str
-) -> None:
-    server.methods = {"GET"}
-
-    assert server.post(action).status_code == 403
-    assert not stopped(client, job)
-    assert client.get(job.bucket, job.plan_key()) is not None
-    assert len(server.logs) == 1
-
-
-def test_who_may_change_tasks_may_not_delete_data_for_it(server: Server) -> None:
-    server.methods = {"GET", "PUT"}
-
-    assert server.post("clean").status_code == 403
-    assert server.post("stop").status_code == 200
-
-
-@pytest.mark.parametrize("headers", [{}, {"X-Lithops-Action": "x"}, {"Content-Type": "text/plain"}], ids=str)
-@pytest.mark.parametrize("action", ["stop", "clean"])
-def test_another_site_cannot_have_a_browser_ask(
-    server: Server, client: LithopsClient, job: LithopsJob, action: str, headers: dict[str, str]
-) -> None:
-    answer = server.post(action, headers)
-
-    assert (answer.status_code, "X-Lithops-Action" in answer.json()["detail"]) == (403, True)
-    assert not stopped(client, job)
 
 
 @pytest.mark.parametrize("action", ["stop", "clean"])

@@ -19,6 +19,8 @@ from airflow.cli.cli_config import (
     positive_int,
 )
 
+from lithops_provider.connection.settings import DEFAULT_CONN_ID
+
 _JOB = Arg(("job",), metavar="JOB", help="Executor id of the job, or as much of its beginning as no other job has")
 _INDEX = Arg(("index",), metavar="ITEM", help="Index of the item", type=positive_int(allow_zero=True))
 _DAG = Arg(("-d", "--dag-id"), help="Only jobs of this DAG")
@@ -38,7 +40,7 @@ _SORT = Arg(
 )
 _DESCENDING = Arg(("--descending",), help="The other way round", action="store_true")
 _CLEANED = Arg(("job",), metavar="JOB", nargs="?", help="Executor id of the job, or its beginning")
-_CONN_ID = Arg(("--conn-id",), help="With --older-than: the connection", default="lithops_default")
+_CONN_ID = Arg(("--conn-id",), help="With --older-than: the connection", default=DEFAULT_CONN_ID)
 
 
 def _positive_days(text: str) -> float:
@@ -57,7 +59,7 @@ _OLDER_THAN = Arg(
     help="Instead of one job, all jobs in the bucket of a connection that were sent more than so many days ago",
     type=_positive_days,
 )
-_CACHE_CONN_ID = Arg(("--conn-id",), help="The connection whose bucket is meant", default="lithops_default")
+_CACHE_CONN_ID = Arg(("--conn-id",), help="The connection whose bucket is meant", default=DEFAULT_CONN_ID)
 _OLD_CACHE = Arg(
     ("--older-than",),
     metavar="DAYS",
@@ -68,7 +70,7 @@ _OLD_CACHE = Arg(
 
 _RUNTIME = Arg(("runtime",), metavar="RUNTIME", nargs="?", help="Its name; the configured one by default")
 _OF_RUNTIME = Arg(("runtime",), metavar="RUNTIME", help="Its name")
-_RUNTIME_CONN_ID = Arg(("--conn-id",), help="The connection of the backend", default="lithops_default")
+_RUNTIME_CONN_ID = Arg(("--conn-id",), help="The connection of the backend", default=DEFAULT_CONN_ID)
 _MEMORY = Arg(("--memory",), metavar="MB", help="Its memory", type=positive_int(allow_zero=False))
 _TIMEOUT = Arg(("--timeout",), metavar="SECONDS", help="What a call has", type=positive_int(allow_zero=False))
 _WAIT = Arg(

@@ -1,4 +1,7 @@
-"""Finds the job that somebody names on the command line, and looks at it."""
+"""
+Finds the job that somebody names on the command line, among those that tasks have published, and looks at it. The
+commands of commands.py that are about one job call it.
+"""
 
 from __future__ import annotations
 

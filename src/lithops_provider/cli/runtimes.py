@@ -1,4 +1,7 @@
-"""The functions behind ``airflow lithops runtimes ...``, which definition.py names."""
+"""
+The functions behind ``airflow lithops runtimes ...``, which definition.py names. What they do with the runtimes of a
+backend is in `jobs/adapter/deployments.py`, and what they find out about one in `connection/probe.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the functions behind ``airflow lithops ...`` have in common: how they begin, fail and ask."""
+"""
+What the functions behind ``airflow lithops ...`` have in common: how they begin, fail and ask. commands.py and
+runtimes.py put their functions into it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The test of a connection, which the hook offers to Airflow's web interface."""
+"""
+The test of a connection, which `LithopsHook.test_connection` offers to Airflow's web interface and command line: it
+writes, reads and deletes an object, and runs a function if the connection says so.
+"""
 
 from __future__ import annotations
 

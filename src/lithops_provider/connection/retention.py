@@ -1,4 +1,7 @@
-"""For how long jobs' data is kept that no task deletes: ``[lithops] retention``."""
+"""
+For how long jobs' data is kept that no task deletes: ``[lithops] retention`` of Airflow's configuration. The hook
+cleans by it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a task says about its Lithops configuration: the connection, and what holds over it."""
+"""
+What a task says about its Lithops configuration: the connection, and what holds over it. Operators make it, and the
+hook, the trigger, the executor and the servers connect by it.
+"""
 
 from __future__ import annotations
 

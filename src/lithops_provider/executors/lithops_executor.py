@@ -1,6 +1,6 @@
 """
-The executor, as Airflow's scheduler sees it. What takes time is left to threads: sender.py, watcher.py and
-adoption.py.
+The executor, as Airflow's scheduler sees it: the scheduler's loop calls its methods, which must not wait. What takes
+time is left to threads: sender.py, watcher.py and adoption.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What the executor's threads tell the scheduler's loop, which alone may call the methods of Airflow's executors."""
+"""
+What the executor's threads tell the scheduler's loop, which alone may call the methods of Airflow's executors:
+sender.py, watcher.py and adoption.py append reports, and lithops_executor.py takes them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sends workloads as jobs, in a thread, so that the scheduler's loop never waits for a backend or a storage."""
+"""
+Sends workloads as jobs, in a thread, so that the scheduler's loop never waits for a backend or a storage.
+lithops_executor.py has a `Sender` for each set of options that tasks ask for.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Adds to the log of a task what only the executor knows: why the call that ran it has failed."""
+"""
+Adds to the log of a task what only the executor knows: why the call that ran it has failed. lithops_executor.py has a
+thread do it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Follows the jobs of the executor, in a thread, and cleans up behind them."""
+"""
+Follows the jobs of the executor, in a thread, and cleans up behind them. sender.py gives it the jobs that it has sent,
+and adoption.py those of schedulers that have died.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +159,7 @@ class Watcher:
         try:
             watched.follower.poll()
             for number in list(watched.workloads):
-                self._judge(watched, number)
+                self._report_call(watched, number)
             if watched.follower.over:
                 self._finish(watched)
         except LithopsJobError as error:
@@ -173,7 +176,7 @@ class Watcher:
             if watched in self._jobs:
                 self._jobs.remove(watched)
 
-    def _judge(self, watched: WatchedJob, number: int) -> None:
+    def _report_call(self, watched: WatchedJob, number: int) -> None:
         """Reports what a listing says of a call, if that is anything new."""
         state = watched.follower.calls.get(call_id(number))
         workload = watched.workloads.get(number)

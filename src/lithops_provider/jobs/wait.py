@@ -76,7 +76,7 @@ def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio:
     """
     outcomes = _read_outcomes(client, job, results=True)
     results = load_all_results(outcomes, job.items)
-    _judge(client, job, outcomes, min_success_ratio)
+    _check_enough(client, job, outcomes, min_success_ratio)
     return results
 
 
@@ -85,7 +85,7 @@ def check_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: 
     Checks that enough items of a job succeeded, without reading its results: they may be large, or of classes that this
     process can't import. It has the parameters of `gather_results`, and raises the same errors.
     """
-    _judge(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
+    _check_enough(client, job, _read_outcomes(client, job, results=False), min_success_ratio)
 
 
 def iter_results(
@@ -219,7 +219,8 @@ def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> 
     return outcomes
 
 
-def _judge(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_success_ratio: float) -> None:
+def _check_enough(client: LithopsClient, job: LithopsJob, outcomes: Outcomes, min_success_ratio: float) -> None:
+    """Raises if more items have failed than ``min_success_ratio`` allows."""
     failed = outcomes.failed
     if not too_many(len(failed), job.items, min_success_ratio):
         return

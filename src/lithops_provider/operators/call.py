@@ -1,4 +1,7 @@
-"""The operator of a single call: what it binds, and what it returns."""
+"""
+The operator of a single call: what it binds, and what it returns. `task/run.py` runs it by the methods that
+`task/parameters.py` documents.
+"""
 
 from __future__ import annotations
 

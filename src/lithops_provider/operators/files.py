@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.client import LithopsClient
+    from lithops_provider.jobs.inputs.reduce import SpecialItem
     from lithops_provider.jobs.job import LithopsJob
-    from lithops_provider.jobs.outputs.files import SpecialItem
     from lithops_provider.jobs.outputs.manifest import Written
     from lithops_provider.task.handover import Handover
     from lithops_provider.task.phases import Phase

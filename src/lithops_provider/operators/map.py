@@ -1,4 +1,7 @@
-"""The operator of a map: what its items are, and how they are bound."""
+"""
+The operator of a map: what its items are, and how they are bound. `task/run.py` runs it by the methods that
+`task/parameters.py` documents.
+"""
 
 from __future__ import annotations
 

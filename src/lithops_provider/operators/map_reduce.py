@@ -1,4 +1,7 @@
-"""The operator of a map-reduce: the phases that follow the map, what each binds, and what the last returns."""
+"""
+The operator of a map-reduce: the phases that follow the map, what each binds, and what the last returns. `task/run.py`
+runs it by the methods that `task/parameters.py` documents.
+"""
 
 from __future__ import annotations
 

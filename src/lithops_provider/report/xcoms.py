@@ -1,4 +1,7 @@
-"""The keys of the XComs that a task of this provider pushes beside its result."""
+"""
+The keys of the XComs that a task of this provider pushes beside its result. The modules of this folder push them;
+`status/records.py` reads them.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """
 The list of recent jobs: those of all DAGs that somebody may read, filtered and sorted. It comes from Airflow's
-database: what has become of a job is in its summary; how far one is that still runs, the page looks up.
+database: what has become of a job is in its summary; how far one is that still runs, the page looks up. `ui/app.py` and
+`cli/commands.py` show it.
 """
 
 from __future__ import annotations

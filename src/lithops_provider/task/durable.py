@@ -1,4 +1,7 @@
-"""Remembers a task's jobs in Airflow's task state store, so that a later try goes on where one was cut off."""
+"""
+Remembers a task's jobs in Airflow's task state store, so that a later try goes on where one was cut off. `task/run.py`
+asks it before it sends a job, records each round with it, and has it forget the jobs at the end.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Wraps generators that are arguments of operators, so that Airflow stores the same text for them in each parse."""
+"""
+Wraps generators that are arguments of operators, so that Airflow stores the same text for them in each parse.
+`LithopsMapOperator` and the operator behind its decorator wrap their items in it.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
-from lithops_provider.connection.settings import ConnectionSettings
+from lithops_provider.connection.settings import DEFAULT_CONN_ID, ConnectionSettings
 from lithops_provider.links import LithopsJobLink
 from lithops_provider.task import arguments
 
@@ -107,7 +107,7 @@ class LithopsParameters(BaseOperator):
     def __init__(
         self,
         *,
-        lithops_conn_id: str = "lithops_default",
+        lithops_conn_id: str = DEFAULT_CONN_ID,
         lithops_config: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
         backend: str | None = None,
@@ -299,7 +299,7 @@ class LithopsParameters(BaseOperator):
 
     def settings(self) -> dict[str, Any]:
         """
-        Returns how the job is to be waited for and judged.
+        Returns how the job is to be waited for, and what it has to come to.
 
         :raises InvalidInputError: a parameter is wrong
         """

@@ -1,6 +1,7 @@
 """
-One try of a task: for each phase it sends a job, waits for it or defers the task, and judges the outcome. `execute` and
-the other methods that Airflow calls of an operator (`task/operator.py`) work through a `TaskRun`.
+One try of a task: for each phase it sends a job, waits for it or defers the task, and decides whether enough of it has
+succeeded. `execute` and the other methods that Airflow calls of an operator (`task/operator.py`) work through a
+`TaskRun`.
 """
 
 from __future__ import annotations
@@ -209,12 +210,12 @@ class TaskRun:
         return self._conclude(run, phase)
 
     def _conclude(self, run: JobRun, phase: Phase) -> Any:
-        """Judges a phase that is over, and goes on to the next."""
+        """Decides whether a phase that is over has succeeded, and goes on to the next."""
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results() if run.read_results else []
         log_output(self.log, run.printed())
-        self._sum_up(run, phase, error := self._judge(run, phase))
+        self._sum_up(run, phase, error := self._failure_of(run, phase))
         if error is not None:
             raise error
         if not last:
@@ -254,7 +255,7 @@ class TaskRun:
         except LithopsJobError:  # what came of it is known
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
-    def _judge(self, run: JobRun, phase: Phase) -> ItemsFailedError | None:
+    def _failure_of(self, run: JobRun, phase: Phase) -> ItemsFailedError | None:
         """Returns what the task fails with if too many items have failed, and tells of those that have."""
         from lithops_provider.jobs.gather.failures import failure_message, too_many
 

@@ -1,4 +1,7 @@
-"""Who may see and do what: Airflow's own login, and its own rights on the DAG."""
+"""
+Who may see and do what on the page: Airflow's own login, and its own rights on the DAG. The routes of app.py and
+actions.py depend on it.
+"""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,7 @@
-"""What a request of the page is about: the task instance that it names, and views of jobs."""
+"""
+What a request of the page is about: the task instance that it names, and views of jobs. The routes of app.py and
+actions.py get both from here.
+"""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
 

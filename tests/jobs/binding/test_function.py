@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import re
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
@@ -141,7 +142,7 @@ def test_functions_of_all_kinds_are_bound(function: Callable[..., Any], item: An
         (add, 1, {"x": 2}, "multiple values for argument 'x'"),
         (add, {"x": 1, "y": 2}, {"y": 3}, "'y'"),
         (add, {"x": 1}, [2], "multiple values for argument 'x'"),
-        (positional_only, {"x": 1, "y": 2}, None, "positional only"),
+        (positional_only, {"x": 1, "y": 2}, None, "positional only, but|missing a required positional-only"),
         (keyword_only, (1, 2), None, "positional arg"),
         (functools.partial(add, 1, 2), 3, None, "too many positional arguments"),
         (Adder(1), (1, 2), None, "too many positional arguments"),
@@ -154,7 +155,7 @@ def test_what_does_not_fit_is_an_error_that_names_function_item_and_parameter(
         list(bind_items(function, [item], extra)[1])
 
     message = str(caught.value)
-    assert complaint in message
+    assert re.search(complaint, message)  # Python 3.13 has other words for some
     assert f"item 0, {item!r}," in message
     assert function_name(function) in message
 

@@ -15,11 +15,10 @@ from lithops_provider.jobs import LithopsJob, Options, ReduceByKey, clean_job, g
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.remote.reduce import runs
 from lithops_provider.jobs.run import JobRun
 from tests.jobs.batches import BatchRunner
 from tests.jobs.by_key import died, letters, sorted_values, total, with_all_keys
-from tests.jobs.by_key_here import by_key_here, run_map, run_reduce, run_shuffle, store_job
+from tests.jobs.by_key_here import by_key_here, run_map, run_shuffle, store_job
 from tests.jobs.conftest import POLL, finished
 
 
@@ -52,42 +51,6 @@ def test_keys_of_mixed_kinds_meet_as_in_a_dict(client: LithopsClient) -> None:
     assert first == second  # in an order that doesn't depend on how the work was divided
 
 
-@pytest.mark.parametrize("combine", [None, total], ids=["as they are", "combined"])
-@pytest.mark.parametrize("budget", [20_000, runs.BUDGET], ids=["on disk", "in memory"])
-def test_a_hot_key_and_many_others(client: LithopsClient, monkeypatch: Any, budget: int, combine: Any) -> None:
-    monkeypatch.setattr(runs, "BUDGET", budget)
-
-    def many(start: int) -> Iterator[tuple[Any, int]]:
-        for number in range(start, start + 5_000):
-            yield "hot", number
-            yield number % 3_000, 1
-
-    def twice(key: Any, values: Any) -> tuple[int, int]:
-        return sum(values), sum(values)  # which can be gone over again
-
-    found = by_key_here(client, ReduceByKey(twice, combine=combine, reducers=3), many, [0, 5_000, 10_000])
-
-    expected: dict[Any, int] = {"hot": sum(range(15_000)), **dict.fromkeys(range(3_000), 5)}
-    assert dict(found) == {key: (value, value) for key, value in expected.items()}
-    assert len(found) == len(expected)
-
-
-def skip() -> None:
-    raise type("AirflowSkipException", (Exception,), {"__module__": "airflow.exceptions"})
-
-
-def test_the_reduce_may_skip_keys_and_there_may_be_nothing(client: LithopsClient) -> None:
-    def but_a(key: str, values: Any) -> int:
-        if key == "a":
-            skip()
-        return len(values)
-
-    reduction = ReduceByKey(but_a)
-    skipped = store_job(client, [{"a": 1}, None, {"b": 1, "d": 1}, [("b", 1)]])  # None is what skipped items have
-    assert run_reduce(client, reduction, run_shuffle(client, reduction, skipped)) == [["b", 2], ["d", 1]]
-    assert by_key_here(client, reduction, list, ["", ""]) == []
-
-
 def test_each_reducer_reads_its_own_range(client: LithopsClient, monkeypatch: Any) -> None:
     def many(start: int) -> list[tuple[int, bytes]]:
         return [(start + number, bytes(300)) for number in range(3_000)]
@@ -111,28 +74,6 @@ def test_each_reducer_reads_its_own_range(client: LithopsClient, monkeypatch: An
         assert key.startswith(f"lithops.jobs/{job.executor_id}/")  # so that cleaning the map cleans it
     clean_job(client, job)
     assert [key for key in stored if client.get(client.bucket, key) is not None] == []
-
-
-def test_a_reduce_that_fails_says_for_which_key(client: LithopsClient, capsys: pytest.CaptureFixture[str]) -> None:
-    def fails(key: str, values: Any) -> int:
-        return 1 // (key != "b")
-
-    with pytest.raises(ZeroDivisionError):
-        by_key_here(client, ReduceByKey(fails, reducers=1), letters, ["ab"])
-
-    assert capsys.readouterr().out == "the reduce function failed for the key 'b'\n"
-
-
-@pytest.mark.parametrize("which", ["reduce_function", "combine_function"])
-def test_a_generator_for_a_key_is_an_error_that_says_whose_it_is(client: LithopsClient, which: str) -> None:
-    def later(key: Any, values: Any) -> Any:
-        return (value for value in values)
-
-    reduction = ReduceByKey(later) if which == "reduce_function" else ReduceByKey(total, combine=later)
-    mapped = store_job(client, [[("a", 1)], [("a", 2)]])
-
-    with pytest.raises(TypeError, match=rf"{which} has returned a generator for the key 'a'.*return list"):
-        run_reduce(client, reduction, run_shuffle(client, reduction, mapped))
 
 
 @pytest.mark.parametrize(

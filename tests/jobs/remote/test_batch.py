@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,19 +135,6 @@ def test_a_failure_is_blamed_on_its_item_alone(
     assert tally.read() == ["a", "b", failure.replace(" ", "_"), "c"]
 
 
-@pytest.mark.parametrize("failure", [name for name in IN_THE_FUNCTION if "timeout" in name])
-def test_the_only_item_of_a_batch_is_held_to_its_timeout(
-    batch: BatchRunner, tally: Tally, monkeypatch: pytest.MonkeyPatch, failure: str
-) -> None:
-    monkeypatch.setattr(module, "_GRACE", 0.3)
-
-    done = batch(fail_as_told, [failure], {"tally": tally.path}, timeout=TIMEOUT)
-
-    assert list(done.failures()) == [0]
-    assert done.failures()[0]["type"] == "TimeoutError"
-    assert BLAMED[failure][1] in done.failures()[0]["message"]
-
-
 def test_failures_side_by_side_are_each_blamed(batch: BatchRunner, tally: Tally) -> None:
     items = ["kill", "segfault", "a", "os._exit", "value", "kill"]
 
@@ -201,63 +186,6 @@ def test_what_a_dead_item_printed_is_kept(batch: BatchRunner) -> None:
     assert "item 1 speaks" in done.outcomes[0].output
     assert "item 2 speaks" in done.outcomes[1].output
     assert "item 2" not in done.outcomes[0].output
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_function_that_cannot_be_loaded_fails_all_items(batch: BatchRunner, count: int) -> None:
-    done = batch(double, range(count), raw=b"cno_such_module\nf\n.")
-
-    assert len(done.failures()) == count
-    for failure in done.failures().values():
-        assert failure["type"] == "ModuleNotFoundError"
-        assert "can't be loaded in the runtime" in failure["message"]
-        assert "no_such_module" in failure["message"]
-
-
-class _Loading:
-    """Runs something when it is unpickled."""
-
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        self.reduced = function, args
-
-    def __reduce__(self) -> Any:
-        return self.reduced
-
-
-def _mark_and_die(tally: str) -> None:
-    leave_mark(tally, "loaded")
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _mark_and_sleep(tally: str) -> None:
-    leave_mark(tally, "loaded")
-    time.sleep(600)
-
-
-def test_a_function_that_kills_its_process_when_it_is_loaded_is_not_loaded_for_each_item(
-    batch: BatchRunner, tally: Tally
-) -> None:
-    done = batch(double, range(50), raw=pickle.dumps(_Loading(_mark_and_die, tally.path)))
-
-    assert len(done.failures()) == 50
-    assert tally.read() == ["loaded"]
-    assert done.failures()[49]["type"] == "ProcessDiedError"
-    assert "loaded" in done.failures()[49]["message"]
-    assert "SIGKILL" in done.failures()[49]["message"]
-
-
-def test_a_function_that_takes_for_ever_to_load_is_given_up_once(
-    batch: BatchRunner, tally: Tally, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_LOAD_TIMEOUT", 0.5)
-    monkeypatch.setattr(module, "_GRACE", 0.2)
-
-    done = batch(double, range(50), timeout=0.4, raw=pickle.dumps(_Loading(_mark_and_sleep, tally.path)))
-
-    assert len(done.failures()) == 50
-    assert tally.read() == ["loaded"]
-    assert done.failures()[49]["type"] == "TimeoutError"
-    assert "load" in done.failures()[49]["message"]
 
 
 # -- time is up, or somebody stops it --------------------------------------------------------------------------

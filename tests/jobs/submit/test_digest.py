@@ -15,7 +15,6 @@ from lithops_provider.jobs.remote.frames import NAMED, ONE, PICKLED, SEVERAL, It
 from lithops_provider.jobs.submit import digest as digest_module
 from lithops_provider.jobs.submit import pickle_reader
 from lithops_provider.jobs.submit.digest import digest_items, digest_pickle
-from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 from tests.programs import run_python
 
 #: Values of every kind that is pickled in another way by another process, as a program that prints their digests.
@@ -197,22 +196,6 @@ def test_many_functions_that_all_call_one_another_are_digested_in_good_time() ->
     source = "".join(f"def {name}(n):\n    return [{', '.join(names)}][n](n - 1)\n" for name in names)
 
     assert digest(from_source(source, names[0])) != digest(from_source(source, names[1]))
-
-
-class Dangerous:
-    def __reduce__(self) -> Any:
-        return pytest.fail, ("it was called",)
-
-
-def test_nothing_that_a_pickle_names_is_called_or_imported() -> None:
-    assert digest_pickle(pickle.dumps(Dangerous()))
-    assert digest_pickle(b"cno_such_module\nthing\n.")
-
-
-@pytest.mark.parametrize("blob", [b"", b"no pickle", pickle.dumps([1, {2}])[:-4]])
-def test_what_is_no_pickle_is_an_error(blob: bytes) -> None:
-    with pytest.raises(UndigestibleError):
-        digest_pickle(blob)
 
 
 # -- plain data ------------------------------------------------------------------------------------------------------

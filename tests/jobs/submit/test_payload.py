@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 import threading
-import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -22,98 +19,8 @@ from lithops_provider.jobs.submit.payload import dump_function, underlying_funct
 from lithops_provider.jobs.submit.spec import make_spec
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import MapStarter
-from tests.jobs.dag_modules import in_a_fresh_process, load
-
-DAG_FILE = """
-import functools
-import logging
-import threading
-from dataclasses import dataclass
-
-log = logging.getLogger(__name__)
-FACTOR = 10
-lock = threading.Lock()
-loads = []
-
-@dataclass
-class Point:
-    x: int
-
-    def scaled(self):
-        return Point(helper(self.x))
-
-class Base:
-    def run(self, x):
-        return x * FACTOR
-
-class Derived(Base):
-    pass
-
-class Adder:
-    def __init__(self, y):
-        self.y = y
-
-    def __call__(self, x):
-        return helper(x) + self.y
-
-    def method(self, x):
-        return helper(x) + self.y
-
-def helper(x):
-    return x * FACTOR
-
-def scale(x):
-    log.info("scaling")
-    return helper(x)
-
-def add(x, y):
-    return helper(x) + y
-
-def make_point(x):
-    return Point(x).scaled()
-
-def takes_point(point):
-    return point.x
-
-shorthand = lambda x: helper(x)
-
-@functools.lru_cache(maxsize=None)
-def model(name):
-    loads.append(name)
-    return {"name": name, "loads": len(loads)}
-
-def predict(x):
-    return model("m")["loads"]
-
-@functools.lru_cache
-def cached(x):
-    return helper(x)
-
-def locks(x):
-    with lock:
-        return x
-
-def calls_what_locks(x):
-    return locks(x)
-
-def fails(x):
-    raise ValueError(f"no {x}")
-
-class Locking:
-    def __call__(self, x):
-        with lock:
-            return x
-"""
-
-
-@pytest.fixture(params=["unusual_prefix_1234_dag", "made_by_hand"])
-def dag(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    name = f"{request.param}_{uuid.uuid4().hex[:6]}"
-    path = tmp_path / f"{name}.py"
-    path.write_text(DAG_FILE)
-    yield load(path, name)
-    del sys.modules[name]
-
+from tests.jobs.dag_modules import in_a_fresh_process
+from tests.jobs.submit.conftest import DAG_FILE
 
 # -- functions that a fresh process can't import ---------------------------------------------------------------
 
@@ -185,51 +92,6 @@ def test_functions_that_can_be_imported_go_by_reference() -> None:
 
 
 # -- what can't be shipped -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        (lambda dag: dag.locks, "locks"),
-        (lambda dag: dag.calls_what_locks, "calls_what_locks"),
-        (lambda dag: dag.Locking(), "Locking"),
-        (lambda dag: functools.partial(dag.locks), "locks"),
-    ],
-    ids=["function", "helper", "callable object", "partial"],
-)
-def test_a_lock_in_its_globals_is_named(dag: Any, make: Callable[[Any], Any], name: str) -> None:
-    with pytest.raises(
-        NotPortableError, match=rf"the function {name} can't be shipped: .*'lock', of type _thread.lock"
-    ):
-        dump_function(bind_function(make(dag)))
-
-
-def test_a_lock_in_its_closure_is_named() -> None:
-    guard = threading.Lock()
-
-    def f(x: int) -> int:
-        with guard:
-            return x
-
-    with pytest.raises(NotPortableError, match=r"the function f can't be shipped: .*'guard', of type _thread.lock"):
-        dump_function(bind_function(f))
-
-
-def test_a_lock_in_the_shared_arguments_is_named() -> None:
-    with pytest.raises(NotPortableError, match="extra_args 'y', of type lock, can't be pickled"):
-        dump_function(bind_function(lambda x, y: x, {"y": threading.Lock()}))
-    with pytest.raises(NotPortableError, match="extra_args 0, of type lock, can't be pickled"):
-        dump_function(bind_function(lambda x, y: x, [threading.Lock()]))
-
-
-@pytest.mark.parametrize(
-    "function",
-    [functools.partial(max, key=threading.Lock()), lambda x, y=threading.Lock(): x],  # noqa: B008
-    ids=["partial", "default"],
-)
-def test_a_lock_anywhere_else_is_an_error_that_says_so(function: Any) -> None:
-    with pytest.raises(NotPortableError, match=r"can't be shipped: .*lock"):
-        dump_function(bind_function(function))
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------

@@ -17,11 +17,10 @@ import pytest
 from lithops_provider.jobs.adapter import invokers
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import InvalidInputError, SubmitError
+from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
-from lithops_provider.jobs.submit.plan import load_items, load_plan
 from lithops_provider.jobs.submit.send import new_job, submit_round
 from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec
 from lithops_provider.jobs.wait import wait_for_job
@@ -93,17 +92,6 @@ def test_nothing_is_sent_if_the_value_cannot_be_recorded(client: LithopsClient) 
     assert client.keys(client.bucket, f"{jobs[0].round_prefix()}/") == []
 
 
-def test_what_was_sent_can_be_read_again(client: LithopsClient, start_map: MapStarter) -> None:
-    run = start_map(abs, [-5, -6, -7, -8, -9], batch_size=2)
-    plan, items = load_plan(client, run.job), load_items(client, run.job)
-    run.finish()
-
-    assert plan is not None
-    assert [list(piece) for piece in plan] == [[0], [1, 2], [3, 4]]
-    assert items is not None
-    assert [items.item(index) for index in range(5)] == [((value,), {}, None) for value in (-5, -6, -7, -8, -9)]
-
-
 def test_items_and_plan_are_stored_at_the_same_time(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
     both, put = threading.Barrier(2), client.storage.put_object
 
@@ -115,13 +103,6 @@ def test_items_and_plan_are_stored_at_the_same_time(client: LithopsClient, monke
     monkeypatch.setattr(client.storage, "put_object", put_object)
 
     assert finished(client, *bind_items(abs, [-5])).results() == [5]
-
-
-def test_of_a_job_that_was_never_sent_there_is_nothing_to_read(client: LithopsClient) -> None:
-    job = new_job(client, spec_of(abs, [1]))
-
-    assert load_items(client, job) is None
-    assert load_plan(client, job.with_round(1, 1)) is None
 
 
 # -- what is left as it was ------------------------------------------------------------------------------------
@@ -167,23 +148,6 @@ def test_the_file_that_holds_the_configuration_is_for_its_owner_only(start_map: 
 
 
 # -- options ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"batch_size": 0}, "batch_size must be"),
-        ({"batch_size": "many"}, "batch_size must be"),
-        ({"timeout": 0}, "timeout must be a positive number of seconds, got 0"),
-        ({"timeout": -1}, "timeout must be a positive number of seconds"),
-        ({"timeout": True}, "timeout must be a positive number of seconds"),
-        ({"timeout": "5"}, "timeout must be a positive number of seconds"),
-        ({"runtime_memory": 0}, "runtime_memory must be a positive number of MB, got 0"),
-    ],
-)
-def test_wrong_options_are_errors_before_anything_is_sent(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(InvalidInputError, match=complaint):
-        spec_of(abs, [1], **options)
 
 
 def test_environment_variables_reach_the_functions(run_map: MapStarter) -> None:

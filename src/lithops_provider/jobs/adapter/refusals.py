@@ -1,4 +1,8 @@
-"""Says of which backend it is when a cloud's client refuses credentials: each has errors of its own for that."""
+"""
+Says of which backend it is when a cloud's client refuses credentials, and which right is missing if the cloud names it:
+each client has errors of its own for that. `LithopsClient`, send.py and the commands for runtimes call backends within
+it.
+"""
 
 from __future__ import annotations
 

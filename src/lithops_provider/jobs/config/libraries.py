@@ -1,4 +1,7 @@
-"""Says what installs the libraries of a backend, for the errors about one that is missing."""
+"""
+Says what installs the libraries of a backend, for the errors about one that is missing. `LithopsClient`, complete.py
+and `inputs/objects.py` call it when an import has failed.
+"""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Follower:
         else:
             self.delay = min(self.delay * _GROWTH, self.poll_interval * _SLOWEST)
         self.delay = max(self.delay, (now - begin) / _DUTY)
-        self._judge(progress, now, gone)
+        self._decide_whether_over(progress, now, gone)
         return progress
 
     def _runner_is_gone(self, now: float) -> bool:
@@ -178,7 +178,8 @@ class Follower:
             ended=sum(state.ended for state in states),
         )
 
-    def _judge(self, progress: Progress, now: float, gone: bool) -> None:
+    def _decide_whether_over(self, progress: Progress, now: float, gone: bool) -> None:
+        """Sets whether the round is over, and how it ended if its calls can't report any more."""
         if progress.ended >= progress.calls:
             self.over = True
             return

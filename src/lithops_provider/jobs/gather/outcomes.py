@@ -24,12 +24,11 @@ from lithops_provider.jobs.remote.keys import BEGUN, STATUS, call_id
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.remote.parts import DamagedPartError
-from lithops_provider.jobs.remote.results import current_parts, read_outcomes
+from lithops_provider.jobs.remote.results import READERS, current_parts, read_outcomes
 
 logger = logging.getLogger(__name__)
 
 _LOG_TAIL = 2_000
-_READERS = 16
 #: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
 _FUNCTION_LOG = "---------------------- FUNCTION LOG ----------------------"
 
@@ -90,7 +89,7 @@ def _read_headers(client: LithopsClient, bucket: str, keys: list[str], damaged: 
             damaged.append(key)
             return None
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for part in pool.map(read, keys):
             if part is not None:
                 outcomes.add_part(part)

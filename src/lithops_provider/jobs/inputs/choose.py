@@ -1,4 +1,7 @@
-"""Chooses how results are reduced, by the parameters of `LithopsMapReduceOperator`."""
+"""
+Chooses how results are reduced, by the parameters of `LithopsMapReduceOperator`. The operator and the hook call it
+before they reduce, and the decorator when the DAG file is parsed.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from lithops_provider.jobs.submit.plan import load_plan
 SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
 
 #: Stands for the number of a call where a round doesn't have the item.
-_NONE = -1
+NO_CALL = -1
 
 
 def bind_reduce(reduce_function: Callable[..., Any] | WithDefaults, extra_args: Any = None) -> Binding:
@@ -51,7 +51,7 @@ def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int
     items: list[SpecialItem] = []
     for end, count in zip(accumulate(chunks), chunks, strict=True):
         # The plan says which calls have an object's items, so that each reducer only reads what these have stored.
-        calls = [None if found is None else sorted({*found[end - count : end]} - {_NONE}) for found in calls_of]
+        calls = [None if found is None else sorted({*found[end - count : end]} - {NO_CALL}) for found in calls_of]
         only = {"first": end - count, "last": end - 1, "calls": calls}
         items.append(((), {}, {"results": [(0, [{**reference, **only}], False)]}))
     return items
@@ -62,7 +62,7 @@ def calls_of_items(client: LithopsClient, mapped: LithopsJob, number: int) -> ar
     plan = load_plan(client, mapped, number)
     if plan is None:
         return None
-    found = array("l", [_NONE]) * mapped.items
+    found = array("l", [NO_CALL]) * mapped.items
     for call, indices in enumerate(plan):
         for index in indices:
             found[index] = call

@@ -16,7 +16,7 @@ from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableEr
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.parts import DamagedPartError, Header
-from lithops_provider.jobs.remote.results import current_parts
+from lithops_provider.jobs.remote.results import READERS, current_parts
 from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.wait import look_at_job, wait_for_job
 
@@ -30,7 +30,6 @@ UPSTREAM_FAILURES = ("omit", "propagate")
 
 #: Bytes of neighbouring results that a function reads in one request, so that small ones don't take one each.
 _WINDOW = 256 << 10
-_READERS = 16
 _NO_OUTCOME = {"type": "CallLostError", "message": "it has no outcome"}
 
 
@@ -196,7 +195,7 @@ def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[A
                 "has sent it"
             ) from error
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         headers = pool.map(read, keys)
         for key, header in zip(keys, headers, strict=True):
             for index, where in _results(key, header) if header is not None else ():

@@ -1,4 +1,7 @@
-"""Makes the items of a level of a tree of reduces: each names some of the results of the level before."""
+"""
+Makes the items of a level of a tree of reduces: each names some of the results of the level before. `TreeReduce` of
+reductions.py calls it.
+"""
 
 from __future__ import annotations
 

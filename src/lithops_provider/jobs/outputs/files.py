@@ -9,26 +9,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from lithops_provider.jobs.binding.function import Binding, bind_function
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.gather.headers import read_header
-from lithops_provider.jobs.inputs.reduce import calls_of_items
+from lithops_provider.jobs.inputs.reduce import NO_CALL, SpecialItem, calls_of_items
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.outputs.target import SUFFIXES, Target
 from lithops_provider.jobs.outputs.writer import write_file
 from lithops_provider.jobs.remote.parts import DamagedPartError
-from lithops_provider.jobs.remote.results import current_parts
-
-#: Positional arguments, keyword arguments, and what `jobs.remote.injection.Injection` adds to them.
-SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
+from lithops_provider.jobs.remote.results import READERS, current_parts
 
 #: Bytes of pickled results after which another file begins. What a call holds of them is several times as much.
 FILE_SIZE = 16 << 20
-_READERS = 16
-#: Stands for the number of a call where a round doesn't have the item.
-_NONE = -1
 
 
 def bind_files() -> Binding:
@@ -52,7 +45,7 @@ def file_items(
     items: list[SpecialItem] = []
     for number, (first, stop) in enumerate(_cut(_sizes(client, job))):
         # The plan says which calls have these items, so that each file only needs what these have stored.
-        calls = [None if found is None else sorted({*found[first:stop]} - {_NONE}) for found in calls_of]
+        calls = [None if found is None else sorted({*found[first:stop]} - {NO_CALL}) for found in calls_of]
         spec = {
             "bucket": target.bucket,
             "key": target.key(f"part-{number:05d}.{SUFFIXES[results_format]}"),
@@ -81,7 +74,7 @@ def _sizes(client: LithopsClient, job: LithopsJob) -> array[int]:
             return []
         return [] if header is None else [*zip(header.index, header.size, strict=True)]
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for found in pool.map(read, keys):
             for index, size in found:
                 sizes[index] = max(sizes[index], size)

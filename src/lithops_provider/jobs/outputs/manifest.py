@@ -1,6 +1,6 @@
 """
 What is known of the files once all are written: their columns, which have to be the same in each, and the manifest,
-which is written last.
+which is written last. `operators/files.py` calls it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.inputs.reduce import SpecialItem
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.outputs import target as place
-from lithops_provider.jobs.outputs.files import SpecialItem
 from lithops_provider.jobs.outputs.target import Target
 
 #: What `lithops_provider.jobs.outputs.writer.write_file` returns of a file.

@@ -1,4 +1,7 @@
-"""Arguments that a function gets beside the user's: Lithops's reserved names, objects, results of another job."""
+"""
+Arguments that a function gets beside the user's: Lithops's reserved names, objects, results of another job. items.py
+fills them in before each item.
+"""
 
 from __future__ import annotations
 

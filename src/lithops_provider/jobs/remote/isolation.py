@@ -1,6 +1,6 @@
 """
-What a process that runs items has for itself, so that it shares nothing with the other processes of its call by
-which one could overwrite what another has made, and leaves nothing behind that runs.
+What a process that runs items has for itself, so that it shares nothing with the other processes of its call by which
+one could overwrite what another has made, and leaves nothing behind that runs. batch.py and item_process.py call it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A process that runs items, seen from its parent, which alone decides what is believed of it."""
+"""
+A process that runs items, seen from its parent, which alone decides what is believed of it. batch.py starts one after
+another for a call; what happens within it is in items.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where the outcomes of a job lie in storage, and how they are read from there."""
+"""
+Where the outcomes of a job lie in storage, and how they are read from there, in functions as well as in the processes
+that follow and gather the job.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any
 from . import parts
 from .outcomes import Outcomes, Part
 
-_READERS = 16
+#: Objects of a job that are read at a time, by whoever reads many: functions and the processes that gather.
+READERS = 16
 
 
 def current_parts(keys: list[str]) -> list[str]:
@@ -50,7 +54,7 @@ def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str]
             damaged.append(key)
             return None
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for part in pool.map(read, sorted(keys)):
             if part is not None:
                 outcomes.add_part(part)

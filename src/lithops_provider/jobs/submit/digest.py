@@ -34,9 +34,10 @@ _SHORT = 64
 _AT_ONCE = 500
 #: More than any place in a list.
 _NOWHERE = sys.maxsize
-#: How Airflow begins the name of a DAG file's module, and the digest of the file's path that follows.
-_DAG_MODULE = "unusual_prefix_"
-_DAG_MODULE_HASH = re.compile(f"^{_DAG_MODULE}[0-9a-f]{{40}}_")
+#: How Airflow begins the name of a DAG file's module (airflow.sdk, `get_unique_dag_module_name`), and the digest of the
+#: file's path that follows.
+DAG_MODULE_PREFIX = "unusual_prefix_"
+_DAG_MODULE_HASH = re.compile(f"^{DAG_MODULE_PREFIX}[0-9a-f]{{40}}_")
 
 
 def digest_pickle(blob: bytes) -> str:
@@ -204,8 +205,8 @@ def _parts_of(value: Built) -> list[Any]:
 def _digest_leaf(value: Any) -> bytes:
     if type(value) not in _LEAVES:
         raise UndigestibleError(f"{type(value)}")  # its text may hold its place in memory
-    if isinstance(value, str) and value.startswith(_DAG_MODULE):
-        value = type(value)(_DAG_MODULE_HASH.sub(_DAG_MODULE, value))
+    if isinstance(value, str) and value.startswith(DAG_MODULE_PREFIX):
+        value = type(value)(_DAG_MODULE_HASH.sub(DAG_MODULE_PREFIX, value))
     text = bytes(value) if isinstance(value, (bytes, bytearray)) else repr(value).encode()
     kind = type(value).__name__.encode()
     return kind + b" " + text if len(text) < _SHORT else _hash(kind, [text])
@@ -216,7 +217,7 @@ def _text(values: list[Any] | tuple[Any, ...]) -> bytes | None:
     if not _PLAIN_LEAVES.issuperset(map(type, values)):
         return None
     text = repr(values)
-    return None if _DAG_MODULE in text else text.encode()
+    return None if DAG_MODULE_PREFIX in text else text.encode()
 
 
 def _records(values: list[Any] | tuple[Any, ...]) -> list[bytes] | None:

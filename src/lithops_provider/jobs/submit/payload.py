@@ -1,4 +1,7 @@
-"""Pickles functions so that they arrive: by value whatever the functions' side can't import. items.py does items."""
+"""
+Pickles functions so that they arrive: by value whatever the functions' side can't import. spec.py calls it; items.py
+pickles the items.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,12 @@ from lithops_provider.jobs.binding import drivers
 from lithops_provider.jobs.binding.function import Binding
 from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.submit import rebuilt
+from lithops_provider.jobs.submit.digest import DAG_MODULE_PREFIX
 from lithops_provider.jobs.submit.pickler import JobPickler, NeededModules, NotInRuntimeError, Shipped
 from lithops_provider.jobs.submit.unpicklable import find_culprit
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.remote.items import CallSettings
-
-#: What Airflow calls the module of a DAG file (airflow.sdk, `get_unique_dag_module_name`).
-_DAG_MODULE_PREFIX = "unusual_prefix_"
 
 _OWN_PACKAGE = __name__.partition(".")[0]
 #: Modules of this package of which functions and items bring what they need.
@@ -120,7 +121,7 @@ def modules_of(function: Callable[..., Any]) -> list[ModuleType]:
         for entry in (given, type(given), type(getattr(given, "__self__", None)), *underlying_functions(given))
     }
     names |= {
-        *(name for name in sys.modules if name.startswith(_DAG_MODULE_PREFIX)),
+        *(name for name in sys.modules if name.startswith(DAG_MODULE_PREFIX)),
     }
     modules = (sys.modules.get(name) for name in names if name is not None)
     return [*_BROUGHT, *(module for module in modules if module is not None and not _importable(module))]

@@ -1,4 +1,7 @@
-"""Takes apart objects of functools for the pickler: cloudpickle can't, since they hold a lock or weak references."""
+"""
+Takes apart objects of functools for pickler.py: cloudpickle can't, since they hold a lock or weak references.
+rebuilt.py puts them together again where the functions run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sends a round of items, so that nothing of this process is needed any more when it returns."""
+"""
+Sends a round of items, so that nothing of this process is needed any more when it returns. `JobRun` and the executor's
+sender call it.
+"""
 
 from __future__ import annotations
 

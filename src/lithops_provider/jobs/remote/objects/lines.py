@@ -1,4 +1,7 @@
-"""A chunk of an object as lines of text, decompressed and decoded; and as values of JSON lines."""
+"""
+A chunk of an object as lines of text, decompressed and decoded; and as values of JSON lines. `obj.lines()` and
+`obj.json_lines()` of chunks.py are made of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The pairs of key and value that a map's function gives, checked, and combined if the user wants that."""
+"""
+The pairs of key and value that a map's function gives, checked, and combined if the user wants that. It runs around the
+map's function; shuffle.py and runs.py read what it leaves.
+"""
 
 from __future__ import annotations
 

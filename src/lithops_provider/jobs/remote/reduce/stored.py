@@ -1,4 +1,7 @@
-"""What a shuffle and a reduce by key get as arguments: pairs that lie in storage, and a place for a key's values."""
+"""
+What a shuffle and a reduce by key get as arguments: pairs that lie in storage, and a place for a key's values.
+injection.py fills them in, and shuffle.py reads them.
+"""
 
 from __future__ import annotations
 

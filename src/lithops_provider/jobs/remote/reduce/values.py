@@ -14,15 +14,13 @@ from .. import frames
 from ..class_pickles import load
 from ..keys import call_id, job_prefix
 from ..parts import decode_header
-from ..results import current_parts
+from ..results import READERS, current_parts
 from ..shipped_modules import load_result
 from ..sources import ObjectChangedError, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: Objects that are read at a time. So many times the largest of the following numbers is held of pickled results.
-_READERS = 16
 #: Bytes of a part that are read first: the whole header, as a rule, and with it small results.
 _HEAD = 256 << 10
 #: Bytes of results that are read at once.
@@ -51,7 +49,7 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
     def read(key: str) -> tuple[dict[int, Any], list[int]]:
         return _read_part(storage, bucket, key, lambda index: index >= first and (last is None or index <= last))
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         keys = current_parts(_keys(storage, reference, pool))
         # In the order of the keys: of two results of an item the earlier counts, as for whoever gathers the job.
         for found, cut_off in pool.map(read, sorted(keys)):

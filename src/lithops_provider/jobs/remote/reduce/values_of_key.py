@@ -1,4 +1,7 @@
-"""The values of one key, as functions get them, in memory or on disk."""
+"""
+The values of one key, as the user's function gets them, in memory or on disk. pairs.py and runs.py make them while they
+go over keys.
+"""
 
 from __future__ import annotations
 

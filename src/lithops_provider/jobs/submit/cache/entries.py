@@ -17,6 +17,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.keys import FUNCTION, JOBS_PREFIX
 from lithops_provider.jobs.remote.outcomes import Part
+from lithops_provider.jobs.remote.results import READERS
 from lithops_provider.jobs.submit.cache.digests import SIZE
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ CACHE_PREFIX = f"{JOBS_PREFIX}/cache"
 NOT_CACHED = bytes(SIZE)
 _VERSION = 1
 _ENTRY = re.compile(rf"({re.escape(CACHE_PREFIX)}/([0-9a-f]{{32}})/([0-9]{{13}})-[0-9a-f]{{16}}-0)/")
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def read_indexes(client: LithopsClient, entries: Iterable[CacheEntry]) -> Iterat
             return None
 
     listed = list(entries)
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for entry, index in zip(listed, pool.map(read, listed), strict=True):
             if index is not None:
                 yield entry, index
