@@ -28,6 +28,14 @@ OPTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("extra_env", {"extra_env": ["A=1"]}, "extra_env must be a dict, got list"),
     ("extra_env", {"extra_env": {"A": None}}, "extra_env['A'] is None; leave it out, or give an empty str"),
     ("extra_env", {"extra_env": {"A=B": 1}}, "'A=B' can't be the name of an environment variable"),
+    ("extra_env", {"extra_env": {"A\0": "b"}}, r"'A\x00' can't be the name of an environment variable"),
+    ("extra_env", {"extra_env": {"A": "b\0"}}, "extra_env['A'] has characters that no environment variable can have"),
+    ("extra_env", {"extra_env": {"A": "\ud800"}}, "extra_env['A'] has characters that no environment variable"),
+    ("timeout", {"timeout": 10**400}, "timeout must be a number, greater than 0, at most 1e+09; got 1000"),
+    ("timeout", {"timeout": 2e9}, "timeout must be a number, greater than 0, at most 1e+09; got 2000000000.0"),
+    ("job_timeout", {"job_timeout": "inf"}, "job_timeout must be a number, greater than 0, at most 1e+09; got 'inf'"),
+    ("poll_interval", {"poll_interval": 10**400}, "poll_interval must be a number, greater than 0, at most 1e+09"),
+    ("runtime_memory", {"runtime_memory": 10**400}, "runtime_memory must be an int, greater than 0, at most 9.0"),
     ("include_modules", {"include_modules": "numpy"}, "include_modules must be a list of names of modules"),
     *[
         ("requirements", {"requirements": value}, "requirements must be a list of str as pip takes them")
@@ -42,7 +50,7 @@ OPTIONS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "given", "says"), OPTIONS, ids=[f"{row[0]}-{row[1]}" for row in OPTIONS])
+@pytest.mark.parametrize(("name", "given", "says"), OPTIONS, ids=[f"{row[0]}-{row[1]}"[:80] for row in OPTIONS])
 def test_bad_option(name: str, given: dict[str, Any], says: str) -> None:
     """Without a task: they are read in the same place as those above."""
     operator = LithopsMapOperator(task_id="map", map_function=abs, map_iterdata=[1], **given)

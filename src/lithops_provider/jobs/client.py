@@ -161,7 +161,7 @@ class LithopsClient:
             return None
         try:
             found = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter if it is nested very deeply
             found = None
         if isinstance(found, dict):
             return found

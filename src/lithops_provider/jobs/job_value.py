@@ -26,7 +26,8 @@ _BUCKET = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f]{1,255}")
 _MOST_ITEMS = 50_000_000
 #: Seconds since the epoch that a job may have been sent at, at most: the year 9999, what a datetime can hold.
 _LAST_TIME = 253_402_300_799.0
-_MOST_SECONDS = 1e9
+#: Seconds that a timeout may have.
+MOST_SECONDS = 1e9
 #: Characters that the fields a newer release has added to a value may have as JSON.
 _MOST_UNKNOWN = 64_000
 
@@ -147,7 +148,7 @@ _JOB: dict[str, _Check] = {
         "the name of a bucket",
     ),
     "runtime": (_is_text(4_096), "the name of a runtime"),
-    "timeout": (_is_number(_MOST_SECONDS), "a number of seconds"),
+    "timeout": (_is_number(MOST_SECONDS), f"a number of seconds up to {MOST_SECONDS:g}"),
     "host": (_is_text(255), "the name of a machine"),
     "created": _TIME,
 }

@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.job_value import MOST_SECONDS
+from lithops_provider.jobs.text import short_repr
 
+#: The largest whole number that all on the way of a job's settings can hold, JSON in a browser included.
+_MOST_WHOLE = 1 << 53
 #: Names that the original plugin and its examples used, and the canonical name of each.
 ALIASES: dict[str, tuple[str, ...]] = {
     "extra_args": ("extra_params",),
@@ -106,7 +110,7 @@ def number(
     :param whole: whether it must be an int
     :param least: the smallest it may be
     :param above: what it must be greater than
-    :param most: the greatest it may be
+    :param most: the greatest it may be; None for what a job's value can hold: a billion, or 2**53 if it is whole
     :returns: None for None
     :raises InvalidInputError: it is something else
     """
@@ -121,12 +125,13 @@ def number(
     kind = (int,) if whole else (int, float)
     fits = isinstance(read, kind) and not isinstance(read, bool)
     fits = fits and (least is None or read >= least) and (above is None or read > above)
-    if not fits or (most is not None and read > most):
+    limit = most if most is not None else _MOST_WHOLE if whole else MOST_SECONDS
+    if not fits or read > limit:
         wanted = ["an int" if whole else "a number"]
         wanted += [f"at least {least:g}"] if least is not None else []
         wanted += [f"greater than {above:g}"] if above is not None else []
-        wanted += [f"at most {most:g}"] if most is not None else []
-        raise InvalidInputError(f"{name} must be {', '.join(wanted)}; got {value!r}")
+        wanted += [f"at most {limit:g}"] if most is not None or (fits and read > limit) else []
+        raise InvalidInputError(f"{name} must be {', '.join(wanted)}; got {short_repr(value)}")
     return read
 
 
@@ -142,11 +147,24 @@ def environment(extra_env: Any) -> dict[str, str]:
     if not isinstance(extra_env, Mapping):
         raise InvalidInputError(f"extra_env must be a dict, got {type(extra_env).__name__}: {extra_env!r:.100}")
     for name, value in extra_env.items():
-        if not isinstance(name, str) or not name or "=" in name:
-            raise InvalidInputError(f"extra_env: {name!r} can't be the name of an environment variable")
+        if not isinstance(name, str) or not name or "=" in name or not _fits_environment(name):
+            raise InvalidInputError(f"extra_env: {name!r:.100} can't be the name of an environment variable")
         if value is None:
             raise InvalidInputError(f"extra_env[{name!r}] is None; leave it out, or give an empty str")
+        if not _fits_environment(str(value)):
+            raise InvalidInputError(
+                f"extra_env[{name!r:.100}] has characters that no environment variable can have: NUL, or halves of "
+                "characters"
+            )
     return {name: str(value) for name, value in extra_env.items()}
+
+
+def _fits_environment(text: str) -> bool:
+    """Tells whether a process can be started with a text in its environment: a call with another never reports."""
+    try:
+        return b"\0" not in text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def module_names(name: str, value: Any) -> list[str] | None:

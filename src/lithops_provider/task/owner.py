@@ -27,7 +27,7 @@ def is_try_of(owner: str, key: Any) -> bool:
     """
     try:
         names = json.loads(owner)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter if it is nested very deeply
         return False
     return isinstance(names, list) and names[:4] == [key.dag_id, key.run_id, key.task_id, _map_index(key)]
 

@@ -21,7 +21,11 @@ def test_the_last_one_is_the_owner(client: LithopsClient) -> None:
     assert not is_owner(client, job, "first")
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"5", b'{"owner": 5, "items": 1}', b'{"owner": "a"}', b"\xff"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b"5", b'{"owner": 5, "items": 1}', b'{"owner": "a"}', b"\xff", b"[" * 200_000],
+    ids=range(8),
+)
 def test_a_torn_object_is_none(client: LithopsClient, data: bytes) -> None:
     job = elsewhere(client)
     client.put(job.owner_key, data)

@@ -112,7 +112,9 @@ def test_what_a_function_has_made_up_in_the_previous_format_is_refused(changed: 
         decode_header(frames.pack([json.dumps({**PREVIOUS, **changed}).encode()]))
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe", b"[]", b"3", b"", b"\x02", b"\x02" + bytes(8), b"{"])
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe", b"[]", b"3", b"", b"\x02", b"\x02" + bytes(8), b"{", b'{"a":' + b"[" * 200_000], ids=range(8)
+)
 def test_what_is_no_head_is_refused(data: bytes) -> None:
     with pytest.raises(DamagedPartError):
         decode_header(frames.pack([data]))

@@ -1,6 +1,9 @@
-"""A round's plan and items are read as they were stored."""
+"""A round's plan and items are read as they were stored, and nothing else is taken for them."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import pytest
 
@@ -41,3 +44,39 @@ def test_items_that_are_damaged_count_as_missing(client: LithopsClient, caplog: 
 
     assert load_items(client, job) is None
     assert "is damaged, and is taken to be missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        None,
+        {"first": 0, "stop": 3},
+        ["012"],
+        [3],
+        [[3]],
+        [[-1]],
+        [[True]],
+        [[0.0]],
+        [[[0]]],
+        [{"first": 0}],
+        [{"first": 0, "stop": 10**18}],
+        [{"first": -1, "stop": 2}],
+        [{"first": 2, "stop": 1}, {"first": 0, "stop": "3"}],
+        [[0, 1, 2], [0]],
+        [{"first": 0, "stop": 3}] * 1000,
+    ],
+    ids=lambda calls: ascii(calls)[:40],
+)
+def test_what_no_sender_has_written_is_no_plan(client: LithopsClient, calls: Any) -> None:
+    """Who may write to the bucket could have the server of the page go over any number of items."""
+    job = make_job(items=3, bucket=client.bucket)
+    client.put(job.plan_key(), json.dumps({"submitted": 0, "calls": calls}).encode())
+
+    assert load_plan(client, job) is None
+
+
+def test_json_that_is_nested_very_deeply_is_no_plan(client: LithopsClient) -> None:
+    job = make_job(items=3, bucket=client.bucket)
+    client.put(job.plan_key(), b'{"calls":' + b"[" * 200_000)
+
+    assert load_plan(client, job) is None

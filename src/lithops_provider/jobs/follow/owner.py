@@ -49,7 +49,7 @@ def read_owner(client: LithopsClient, job: LithopsJob) -> OwnerRecord | None:
     data = client.get(job.bucket, job.owner_key)
     try:
         known = json.loads(data or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter if it is nested very deeply
         return None
     if not isinstance(known, dict) or type(known.get("owner")) is not str or type(known.get("items")) is not int:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,10 @@ Description = dict[str, Any]
 _S3_BACKENDS = ("minio", "ceph")
 #: Paths that are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
+#: Characters that a path or URL may have; and what none can have. Other halves of characters stand for bytes of names
+#: of files that aren't UTF-8.
+_LONGEST_PATH = 16_384
+_NOT_IN_PATHS = re.compile("[\\0\ud800-\udc7f\udd00-\udfff]")
 #: Endings of compressed files. They aren't split, since a piece can't be read without all that is before it.
 _COMPRESSED = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
 _KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
@@ -168,6 +173,11 @@ def _as_path(value: Any, where: str) -> str:
 
 def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> list[Description]:
     """Returns the objects that a path stands for, in the order of their keys."""
+    if len(path) > _LONGEST_PATH or _NOT_IN_PATHS.search(path):
+        raise InvalidInputError(
+            f"{where}: {short_repr(path)} is no path of an object: it has more than {_LONGEST_PATH:,} characters, or "
+            "NUL or halves of characters in it"
+        )
     if path.startswith(("http://", "https://")):
         found = [_url(path, where)]
     elif path.startswith("/"):

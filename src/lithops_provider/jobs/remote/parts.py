@@ -73,6 +73,12 @@ def parse_part_name(file_name: str) -> PartName | None:
     return PartName(*(int(number) for number in numbers))
 
 
+#: What comes of reading the head of a part that isn't one. JSON that is nested very deeply is a RecursionError.
+_DAMAGED = (
+    ValueError, KeyError, TypeError, AttributeError, OverflowError, StopIteration, IndexError, RecursionError
+)  # fmt: skip
+
+
 class DamagedPartError(ValueError):
     """An object isn't a whole part: it was cut off, or never was one. What it would have held counts as missing."""
 
@@ -142,7 +148,7 @@ def decode_header(data: bytes | memoryview) -> Header:
         start, end = next(frames.spans(view[: frames.first_end(bytes(view[:8]))]))
         header = (_decode_previous if view[start] == _PREVIOUS else _decode)(view[start:end], end)
         _check(header)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, StopIteration, IndexError) as error:
+    except _DAMAGED as error:
         raise DamagedPartError(f"the header of a part is damaged: {error!r}") from error
     return header
 

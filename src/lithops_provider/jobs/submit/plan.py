@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
@@ -42,7 +43,7 @@ def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
 def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
     """
     Returns the items of each call of a round, or None if its plan isn't there: its submission ended before it was
-    stored, or the data was deleted.
+    stored, or the data was deleted. One that no sender has written counts as missing, too: servers read it.
 
     :param client: where the job runs
     :param job: its value
@@ -52,7 +53,31 @@ def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[
     pieces = None if plan is None else plan.get("calls")
     if not isinstance(pieces, list):
         return None
-    return [range(piece["first"], piece["stop"]) if isinstance(piece, dict) else piece for piece in pieces]
+    try:
+        calls = [_items_of(piece, job.items) for piece in pieces]
+    except (ValueError, KeyError, TypeError):
+        calls = None
+    if calls is None or sum(map(len, calls)) > job.items:
+        logger.warning("%s is damaged, and is taken to be missing", job.plan_key(number))
+        return None
+    return calls
+
+
+def _items_of(piece: Any, count: int) -> Sequence[int]:
+    """
+    Returns the indices of a call's items.
+
+    :param piece: from `_compact`, as it was read
+    :param count: number of items of the job
+    :raises ValueError: it isn't what `_compact` returns
+    """
+    found = [piece["first"], piece["stop"]] if isinstance(piece, dict) else piece
+    most = count if isinstance(piece, dict) else count - 1
+    if not isinstance(found, list) or not {int}.issuperset(map(type, found)):
+        raise ValueError("no indices")
+    if found and not 0 <= min(found) <= max(found) <= most:
+        raise ValueError("indices of other items")
+    return range(*found) if isinstance(piece, dict) else found
 
 
 def load_memory(client: LithopsClient, job: LithopsJob) -> int | None:

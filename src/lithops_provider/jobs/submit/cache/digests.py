@@ -65,7 +65,8 @@ def digest_with_items(spec: JobSpec, function: str) -> str:
 def _digest_texts(texts: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(b"%d:" % len(text.encode()) + text.encode())
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(data) + data)
     return digest.hexdigest()[:32]
 
 
