@@ -15,6 +15,7 @@ import pytest
 from tests.backends import aws_batch, aws_lambda, seaweedfs
 from tests.backends.aliyun import Aliyun
 from tests.backends.aws_batch import Moto
+from tests.backends.azure import Azure
 from tests.backends.azurite import Azurite
 from tests.backends.gcp_storage_emulator import GcpStorageEmulator
 from tests.backends.image import NOT_NEEDED
@@ -64,6 +65,8 @@ class Servers:
             return SingularityWorker(folder, self.get(RabbitMQ))
         if kind is Moto:
             return Moto(folder, self.get(Podman))
+        if kind is Azure:
+            return Azure(folder, self.get(Azurite))
         return kind(folder)
 
     def get(self, kind: type[S]) -> S:
@@ -259,6 +262,8 @@ BACKENDS = {
     "gcp_functions": _stand_in("gcp_functions", Google, more=True),
     "oracle_f": _stand_in("oracle_f", Oracle, more=True),
     "aliyun_fc": _stand_in("aliyun_fc", Aliyun, more=True),
+    "azure_functions": _stand_in("azure_functions", Azure, more=True),
+    "azure_containers": _stand_in("azure_containers", Azure, more=True),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},
         needs=(Ministack, Redis),

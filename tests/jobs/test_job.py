@@ -46,6 +46,14 @@ def test_a_new_job_says_where_it_will_be_and_that_nothing_was_sent(client: Litho
     assert job.rounds == ()
 
 
+@pytest.mark.parametrize("timeout", [2_000_000_000, "2000000000"])
+def test_a_job_whose_value_nobody_could_read_is_refused_before_anything_is_sent(timeout: Any) -> None:
+    client = LithopsClient(resolve_config({"lithops": {"execution_timeout": timeout}}))
+
+    with pytest.raises(InvalidInputError, match=r"can't be sent: timeout must be a number of seconds up to 1e\+09"):
+        new(client)
+
+
 @pytest.mark.parametrize(("kind", "letter"), [("call", "A"), ("map", "M"), ("reduce", "R")])
 def test_rounds_have_ids_of_their_own_which_sort_as_they_were_sent(kind: Any, letter: str) -> None:
     job = LithopsJob.from_dict({**JOB.to_dict(), "kind": kind})

@@ -88,6 +88,19 @@ def test_what_somebody_has_made_up_is_no_summary(database: Database) -> None:
     assert rows[1].summaries == {"map": {"slowest": []}}
 
 
+def test_a_task_with_more_jobs_than_one_can_have_is_not_looked_at(jobs: Database) -> None:
+    (value,) = list_tasks(jobs.session, DAGS, Listing(search="parse"))[0][0].record.jobs.values()
+    same = {"dag_id": "etl", "run_id": "forged", "task_id": "many", "map_index": -1}
+    jobs.rows += 1
+    jobs.add_task(same, "success")
+    jobs.push(same, JOB_KEY, {"jobs": {f"reduce-{number}": value.to_dict() for number in range(101)}})
+
+    row = list_tasks(jobs.session, DAGS, Listing())[0][0]
+
+    assert (row.record.key.task_id, row.record.jobs) == ("many", {})
+    assert row.record.problem == "the XCom lithops_job names 101 jobs, more than a task has"
+
+
 def test_the_xcoms_of_another_dag_say_nothing_of_a_job(jobs: Database) -> None:
     """Whoever may write those of one DAG could have the list show anything of a job that many people look at."""
     job = list_tasks(jobs.session, DAGS, Listing(search="parse"))[0][0]

@@ -148,7 +148,7 @@ _JOB: dict[str, _Check] = {
         "the name of a bucket",
     ),
     "runtime": (_is_text(4_096), "the name of a runtime"),
-    "timeout": (_is_number(MOST_SECONDS), "a number of seconds"),
+    "timeout": (_is_number(MOST_SECONDS), f"a number of seconds up to {MOST_SECONDS:g}"),
     "host": (_is_text(255), "the name of a machine"),
     "created": _TIME,
 }

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Summaries to read of a run's tasks that name the job: several tasks may have waited for it, and one's is enough.
 _MOST_SUMMARIES = 5
+#: Jobs of a task: a reduce in a tree of two results at a time has one for each of some 26 levels.
+_MOST_JOBS = 100
 #: DAGs to choose from.
 _MOST_DAGS = 1_000
 #: States in which a task waits for its jobs.
@@ -286,6 +288,8 @@ def _read(value: Any) -> dict[str, LithopsJob]:
         return {}
     if not isinstance(value, dict) or not isinstance(value.get("jobs"), dict):
         raise InvalidInputError(f"the XCom {JOB_KEY} isn't what a task publishes")
+    if len(value["jobs"]) > _MOST_JOBS:  # each is looked at in storage
+        raise InvalidInputError(f"the XCom {JOB_KEY} names {len(value['jobs'])} jobs, more than a task has")
     jobs = {}
     for phase, entry in value["jobs"].items():
         job = LithopsJob.from_dict(entry)

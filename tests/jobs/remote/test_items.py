@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import ctypes
 import logging
 import os
@@ -226,7 +227,8 @@ def test_a_subprocess_left_behind_does_not_hold_up_the_batch(batch: BatchRunner,
         assert done.results() == {0: 0, 1: 1}
     finally:
         for pid in tally.read():
-            os.kill(int(pid), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may have been ended with the call
+                os.kill(int(pid), signal.SIGKILL)
 
 
 @EITHER_WAY

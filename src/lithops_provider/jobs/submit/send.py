@@ -18,6 +18,7 @@ from lithops_provider.jobs.adapter.refusals import explain_refusals
 from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
@@ -60,8 +61,9 @@ def new_job(client: LithopsClient, spec: JobSpec) -> LithopsJob:
 
     :param client: where it is to run
     :param spec: what it is to do
+    :raises InvalidInputError: other processes would refuse the value, for too many items or a timeout that is too long
     """
-    return LithopsJob(
+    job = LithopsJob(
         executor_id=LithopsJob.new_executor_id(),
         kind=spec.kind,
         function="".join(char if char.isprintable() else "?" for char in spec.name[:_MAX_NAME]),
@@ -74,6 +76,11 @@ def new_job(client: LithopsClient, spec: JobSpec) -> LithopsJob:
         host=socket.gethostname(),
         created=round(time.time(), 3),
     )
+    try:
+        LithopsJob.from_dict(job.to_dict())
+    except InvalidInputError as error:
+        raise InvalidInputError(f"the job can't be sent: {str(error).partition(': ')[2]}") from None
+    return job
 
 
 def submit_round(
