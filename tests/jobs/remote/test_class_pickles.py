@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import abc
+import enum
 import pickle
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import pytest
 
@@ -14,6 +17,8 @@ from lithops_provider.jobs.remote.shipped_modules import dump_by_value
 from lithops_provider.jobs.submit.digest import digest_items
 from lithops_provider.jobs.submit.items import dump_items
 from tests.programs import run_python
+
+T = TypeVar("T")
 
 
 class Counted:
@@ -164,3 +169,54 @@ def test_a_class_in_a_circle_with_another_arrives() -> None:
     assert type(first).other is type(second)
     assert type(second).other is type(second)
     assert issubclass(type(second), type(first))
+
+
+def kinds() -> list[Any]:
+    """Returns an instance of a class of every kind, and what it is equal to."""
+
+    class Color(enum.Enum):
+        RED = 1
+
+    class Level(enum.IntFlag):
+        LOW = 1
+        HIGH = 2
+
+    class Pair(NamedTuple):
+        x: int
+
+    @dataclass(frozen=True, slots=True)
+    class Slotted:
+        x: int
+
+    class Meta(abc.ABCMeta):
+        pass
+
+    class Abstract(metaclass=Meta):
+        @abc.abstractmethod
+        def get(self) -> int: ...
+
+    class Concrete(Abstract, Generic[T]):
+        def get(self) -> int:
+            return len(super().__class__.__name__)
+
+        def __eq__(self, other: Any) -> bool:
+            return isinstance(other, Concrete)
+
+    class Words(dict[str, int]):
+        pass
+
+    class WrongError(ValueError):
+        def __eq__(self, other: Any) -> bool:
+            return isinstance(other, WrongError) and self.args == other.args
+
+    return [Color.RED, Level.LOW | Level.HIGH, Pair(1), Slotted(2), Concrete(), Words(a=1), WrongError("no")]
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_instances_of_classes_of_every_kind_arrive_as_they_were(place: int) -> None:
+    value = kinds()[place]
+    dumped = dump_items(*bind_items(lambda x: x, [[value, type(value)]] * 2))
+
+    for loaded in (*(load(item)[0][0] for _, item in dumped), load(dump_by_value([value, type(value)]))):
+        assert loaded == [value, type(value)]
+        assert type(loaded[0]) is loaded[1] is type(value)
