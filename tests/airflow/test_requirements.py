@@ -64,6 +64,7 @@ def test_a_list_is_installed_once(run: DagRun, airflow: AirflowStack) -> None:
 def test_a_task_without_requirements_has_nothing_of_the_others(run: DagRun) -> None:
     assert run.task("without")["state"] == "failed"
     assert "tiny_thing is not in the runtime" in run.log("without")
+    assert "in `requirements`" in run.log("without")
 
 
 def test_what_can_not_be_installed_is_said_by_uv(run: DagRun) -> None:

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.runtime_check import check_runtime
 from lithops_provider.jobs.submit.spec import JobSpec, Options, make_spec
 from tests.jobs import process_faas
-from tests.jobs.conftest import FaasMaker
+from tests.jobs.conftest import FaasMaker, finished
 from tests.jobs.dag_modules import load
 
 #: A DAG file, and the packages beside it. Of the packages that come with Airflow, greenlet can't be imported without
@@ -122,8 +123,24 @@ def test_what_every_call_would_miss_is_an_error(
     with pytest.raises(UnfitRuntimeError) as raised:
         check(name, **options)
 
-    for part in (f"{name} imports", *reasons, "The runtime has", "Build a runtime with", "check_runtime=False"):
+    for part in (
+        f"{name} imports",
+        *reasons,
+        "The runtime has",
+        "Build a runtime with",
+        "runtimes build",
+        "check_runtime=False",
+    ):
         assert part in str(raised.value)
+
+
+def test_on_this_machine_requirements_are_a_remedy(
+    client: LithopsClient, packaged: Callable[[str], ModuleType]
+) -> None:
+    module = packaged("def square(x):\n    return x * x\n")
+
+    with pytest.raises(UnfitRuntimeError, match=r"Install travels for that Python, or name .* in `requirements`"):
+        finished(client, *bind_items(module.square, [1]), exclude_modules=["travels"])
 
 
 def test_items_need_modules_too(check: Callable[..., JobSpec], dag: Any) -> None:

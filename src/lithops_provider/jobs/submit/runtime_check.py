@@ -93,9 +93,9 @@ def _what_to_do(missing: dict[str, str], runtime: RuntimeMetadata) -> str:
     shown = sorted(name for name in runtime.modules - sys.stdlib_module_names if not name.startswith("_"))
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     if runtime.backend == "localhost":
-        to_do = f"Install {', '.join(missing)} for that Python"
+        to_do = f"Install {', '.join(missing)} for that Python, or name what has it in `requirements`"
     else:
-        to_do = f"Build a runtime with {', '.join(missing)} (`lithops runtime build --help`) and name it in `runtime`"
+        to_do = f"Build a runtime with {', '.join(missing)} (`airflow lithops runtimes build`) and name it in `runtime`"
     return (
         f"The runtime has {', '.join(shown[:_SHOWN])}{more}. {to_do}. If it is found there all the same, set "
         "check_runtime=False"
