@@ -35,13 +35,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs import LithopsClient
 
 #: What tasks import, which takes seconds: on this machine it is imported once, and each task is forked.
-_PRELOADED = (
-    "airflow.executors.base_executor",
-    "airflow.executors.workloads",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-    "airflow.providers.standard.operators.python",
-)
+_PRELOADED = ("lithops_provider.executors.preloaded",)
 #: Seconds that the end of the scheduler waits for each of its threads.
 _TO_END = 30.0
 
