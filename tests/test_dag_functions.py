@@ -19,6 +19,7 @@ from lithops.job.serialize import create_module_data, write_module_data  # noqa:
 from lithops_provider.jobs.adapter.modules import module_paths
 from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.errors import NotPortableError
+from lithops_provider.jobs.submit.bootstrap import remote_code
 from lithops_provider.jobs.submit.payload import dump_function, dump_wrapper
 from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from tests.dag_file import DAG_FILE, FILES
@@ -155,7 +156,7 @@ def test_a_class_is_the_same_for_functions_sent_by_different_processes(dag: Any,
 def test_the_payload_is_small_and_carries_no_airflow(dag: Any) -> None:
     for function in (dag.helper, dag.factorial, dag.uses_all, dag.calls_decorated, dag.by_method):
         spec = spec_of(function, 1)
-        assert len(dump_wrapper(spec.function, {})) < 90_000
+        assert len(dump_wrapper(spec.function, {})) - len(remote_code()) < 10_000
         assert not {name for name in spec.modules if name.partition(".")[0] in ("airflow", "lithops_provider")}
 
 

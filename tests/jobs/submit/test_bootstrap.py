@@ -28,7 +28,8 @@ from tests.programs import run_python
 def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in() -> None:
     wrapper = dump_wrapper(dump_function(bind_function(lambda x: x + 1)), {})
 
-    assert len(wrapper) < 86_000
+    # What is beside our own code, whose compressed size depends on the machine's zlib and Python.
+    assert len(wrapper) - len(bootstrap.remote_code()) < 10_000
     checkout = str(Path(__file__).parents[3]).encode()  # code knows its files, whose folder may have the name in it
     assert b"airflow" not in wrapper.replace(checkout, b"")
     modules = marshal.loads(zlib.decompress(bootstrap.remote_code()))
