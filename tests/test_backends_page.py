@@ -10,7 +10,8 @@ import pytest
 from lithops_provider.jobs.config.resolve import compute_backends, monitoring_backends, storage_backends
 from tests.backends.backends import BACKENDS
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "backends.md").read_text()
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "backends.md").read_text()
 ROW = re.compile(r"^\| `(\w+)` \| (for real|emulator|stand-in|not tried) \|", re.MULTILINE)
 
 
@@ -47,3 +48,24 @@ def test_it_names_every_backend_of_lithops(title: str, names: list[str]) -> None
 def test_it_says_tried_of_exactly_those_that_tests_run_on(title: str, key: str) -> None:
     everywhere = {"Compute": "localhost", "Storage": "localhost", "Monitoring": "storage"}[title]
     assert tried(title) == names_used(key) | {everywhere}
+
+
+def test_the_readme_says_how_those_were_tried_that_it_names() -> None:
+    found = table("Compute")
+    kinds = {kind: {name for name, how in found.items() if how == kind} for kind in found.values()}
+    assert kinds["for real"] == {"localhost", "singularity"}
+    assert kinds["emulator"] == {"aws_lambda", "aws_batch"}
+    assert kinds["not tried"] == {"aws_ec2", "azure_vms", "gcp_compute_engine", "ibm_vpc", "vm"}
+    said = " ".join((ROOT / "README.md").read_text().split())
+    assert (
+        "Localhost and Singularity were tried for real, AWS Lambda and AWS Batch on emulators, the others on small "
+        "stand-ins of this project's tests, and virtual machines not at all" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("guide", "backend"), [("aws-in-production", "aws_lambda"), ("google-cloud", "gcp_cloudrun"), ("kubernetes", "k8s")]
+)
+def test_a_guide_says_how_its_backend_was_tried(guide: str, backend: str) -> None:
+    text = (ROOT / "docs" / "guides" / f"{guide}.md").read_text()
+    assert table("Compute")[backend] in text.partition("**Tried:**")[2].partition("**Not tried")[0]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lithops_provider.jobs.view.prices import PRICES
+from tests.jobs.web_server import serve
 from tests.test_docs import PYTHON, Snippet, run, snippets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +74,15 @@ def test_a_thumbnail_is_stored_where_its_key_says() -> None:
     key = recipe("cookbook.md", "thumbnails")["thumbnail"].function(given, given, 256)
     assert key == "thumbnails/256/a.png"
     assert Image.open(io.BytesIO(given.stored["photos", key])).size == (256, 192)
+
+
+def test_an_api_is_asked_for_each_city_and_what_it_refuses_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = recipe("cookbook.md", "weather_api")["fetch"].function
+    with serve({"/weather?city=S%C3%A3o%20Paulo": b'{"degrees": 21}'}) as server:
+        monkeypatch.setenv("WEATHER_API", f"{server.url}/weather")
+        assert fetch("São Paulo", pause=0.0) == {"degrees": 21}
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            fetch("Atlantis", pause=0.0)
 
 
 def test_the_plugin_s_results_are_what_its_guide_says() -> None:

@@ -1,28 +1,42 @@
-"""A headless Chromium that looks at the tests' Airflow. The browser comes from the system: Debian's package."""
+"""
+A headless Chromium that looks at the tests' Airflow, and at the page of a job in it. The browser comes from the system:
+Debian's package.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, ViewportSize, expect, sync_playwright
 
+from tools.airflow_api import DagRun
+from tools.airflow_stack import AirflowStack
 from tools.waiting import HANGS
 
 #: Names under which distributions install it.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+#: Pixels of a window, unless a test changes it.
+SIZE: ViewportSize = {"width": 1360, "height": 900}
 
 #: Milliseconds that the browser waits for what should be there.
 PATIENCE = HANGS * 1000
 expect.set_options(timeout=PATIENCE)
 
 
+def find_browser() -> str | None:
+    """Where a browser is installed; None if there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser; tests that need one are skipped where there is none."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = find_browser()
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (apt-get install chromium)")
     with sync_playwright() as playwright:
@@ -41,9 +55,7 @@ def window(browser: Browser, url: str, *, dark: bool = False, token: str | None 
     :param dark: whether the user's system is dark
     :param token: to be logged in with; else Airflow logs in whoever comes
     """
-    context = browser.new_context(
-        base_url=url, viewport={"width": 1360, "height": 900}, color_scheme="dark" if dark else "light"
-    )
+    context = browser.new_context(base_url=url, viewport=SIZE, color_scheme="dark" if dark else "light")
     context.set_default_timeout(PATIENCE)
     if token is not None:
         context.add_cookies([{"name": "_token", "value": token, "url": url}])
@@ -53,3 +65,26 @@ def window(browser: Browser, url: str, *, dark: bool = False, token: str | None 
     yield page
     context.close()
     assert not errors, f"scripts failed: {errors}"
+
+
+def address(run: DagRun, task_id: str) -> str:
+    """Where Airflow has the page of a task's job."""
+    return f"/dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/{task_id}/plugin/lithops"
+
+
+def inner(page: Page) -> FrameLocator:
+    """What is in the frame of the page."""
+    return page.frame_locator("iframe[title='Lithops job']")
+
+
+@contextmanager
+def job_page(
+    browser: Browser, airflow: AirflowStack, run: DagRun, task_id: str, *, dark: bool = False
+) -> Iterator[tuple[Page, FrameLocator]]:
+    """The page of a task's job, once it shows items."""
+    # Logged in beforehand: Airflow 3.1 leads who comes without a login to its front page.
+    with window(browser, airflow.url, dark=dark, token=airflow.api.token) as page:
+        page.goto(address(run, task_id))
+        frame = inner(page)
+        expect(frame.get_by_role("button", name="Show item 0", exact=True)).to_be_visible()
+        yield page, frame

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
+from tests.airflow.browser import address, inner, job_page
 from tests.airflow_version import needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
@@ -64,6 +67,32 @@ def test_cached_results_are_written_as_files_and_the_event_of_the_outlet_says_wh
     found = airflow.api.get("/assets/events", source_dag_id="cached", source_run_id=runs[1].run_id)
     (event,) = found["asset_events"]
     assert event["extra"]["lithops_results"] == runs[1].xcom("rows")
+
+
+def test_the_page_says_what_was_cached_and_compares_the_runs(
+    airflow: AirflowStack, browser: Browser, runs: tuple[DagRun, DagRun]
+) -> None:
+    first, second = runs
+    with job_page(browser, airflow, second, "numbers") as (page, frame):
+        tile = frame.locator(".tile").filter(has_text="From the cache")
+        expect(tile.locator("dd")).to_have_text("18of 20 items")
+        rounds = frame.get_by_role("region", name="Rounds").get_by_role("rowheader")
+        expect(rounds).to_have_text(["0from the cache", "1"])
+
+        comparison = frame.get_by_role("region", name="Comparison")
+        comparison.get_by_text("Compare with another run of this task").click()
+        comparison.get_by_role("combobox", name="Run to compare with").select_option(first.run_id)
+        expect(page).to_have_url(re.compile("#compare="))
+        page.reload()  # as somebody does who was sent the address
+        for name, cells in {"Items": ["20", "18", "+11.1 %"], "From the cache": ["18", "0", "more"]}.items():
+            row = comparison.get_by_role("row").filter(has=frame.get_by_role("rowheader", name=name, exact=True))
+            expect(row.get_by_role("cell")).to_have_text(cells)
+        for name in ("Took", "Compute time", "Slowest item", "Peak memory"):
+            expect(comparison.get_by_role("rowheader", name=name, exact=True)).to_be_visible()
+
+        page.goto(address(second, "squares"))  # whose data is deleted: the summary knows it
+        summary = inner(page).get_by_role("region", name="Summary")
+        expect(summary.locator(".tile").filter(has_text="From the cache").locator("dd")).to_have_text("20of 20 items")
 
 
 @needs_airflow("3.2", "commands of providers")

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.airflow.browser import window
+from tests.airflow.browser import SIZE, address, inner, job_page, window
 from tests.airflow.guarded import Guarded
+from tests.airflow.test_page import MOST
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
-
-
-def address(run: DagRun) -> str:
-    """Where Airflow has the page of a run's only task."""
-    task = run.dag_id.removeprefix("page_")
-    return f"/dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/{task}/plugin/lithops"
-
-
-def inner(page: Page) -> FrameLocator:
-    """What is in the frame of the page."""
-    return page.frame_locator("iframe[title='Lithops job']")
-
-
-@contextmanager
-def job_page(
-    browser: Browser, airflow: AirflowStack, run: DagRun, *, dark: bool = False
-) -> Iterator[tuple[Page, FrameLocator]]:
-    """The page of a run's job, once it shows items."""
-    # Logged in beforehand: Airflow 3.1 leads who comes without a login to its front page.
-    with window(browser, airflow.url, dark=dark, token=airflow.api.token) as page:
-        page.goto(address(run))
-        frame = inner(page)
-        expect(frame.get_by_role("button", name="Show item 0", exact=True)).to_be_visible()
-        yield page, frame
 
 
 def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
@@ -47,7 +21,7 @@ def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Br
     run = airflow.api.trigger("page_runs", {"gate": str(gate)})
     try:
         run.wait_for_task("runs", "deferred")
-        with job_page(browser, airflow, run) as (_, frame):
+        with job_page(browser, airflow, run, "runs") as (_, frame):
             bar = frame.get_by_role("progressbar")
             expect(bar).to_have_attribute("aria-valuenow", "10")
             expect(frame.get_by_role("heading", name="wait_for", exact=True)).to_be_visible()
@@ -69,7 +43,7 @@ def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Br
 def test_a_failed_job_is_searched_and_its_output_is_text(
     airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]
 ) -> None:
-    with job_page(browser, airflow, ended["page_fails"]) as (page, frame):
+    with job_page(browser, airflow, ended["page_fails"], "fails") as (page, frame):
         expect(frame.locator(".heading .badge").first).to_have_text("failed")
         expect(frame.get_by_role("img", name=re.compile("Timeline of 7 calls"))).to_be_visible()
         expect(frame.get_by_role("img", name=re.compile("Histogram of durations"))).to_be_visible()
@@ -120,7 +94,7 @@ def test_a_job_is_stopped_and_what_failed_is_run_again(airflow: AirflowStack, br
     run = airflow.api.trigger("page_runs", {"gate": str(gate)})
     try:
         run.wait_for_task("runs", "deferred")
-        with job_page(browser, airflow, run) as (_, frame):
+        with job_page(browser, airflow, run, "runs") as (_, frame):
             frame.get_by_role("button", name="Stop the job").click()
             dialog = frame.get_by_role("dialog", name="Stop the job?")
             dialog.get_by_role("button", name="Cancel").click()
@@ -145,7 +119,7 @@ def test_a_job_is_stopped_and_what_failed_is_run_again(airflow: AirflowStack, br
 
 @pytest.mark.thorough
 def test_100_000_items_in_the_dark(airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]) -> None:
-    with job_page(browser, airflow, ended["page_many"], dark=True) as (page, frame):
+    with job_page(browser, airflow, ended["page_many"], "many", dark=True) as (page, frame):
         expect(frame.get_by_role("progressbar")).to_have_attribute(
             "aria-valuetext", "100,000 of 100,000 items done, 20 failed"
         )
@@ -163,8 +137,27 @@ def test_100_000_items_in_the_dark(airflow: AirflowStack, browser: Browser, ende
         expect(frame.locator("html")).to_have_attribute("data-theme", "light")
 
 
+@pytest.mark.thorough
+def test_1_000_000_items_are_shown_and_refreshed_by_small_answers(airflow: AirflowStack, browser: Browser) -> None:
+    run = airflow.api.trigger("page_million").wait()
+    with job_page(browser, airflow, run, "million") as (page, frame):
+        expect(frame.get_by_role("progressbar")).to_have_attribute(
+            "aria-valuetext", "1,000,000 of 1,000,000 items done, 200 failed"
+        )
+        expect(frame.get_by_role("heading", name=re.compile("KeyError . 200"))).to_be_visible()
+        frame.get_by_role("columnheader", name="Duration").get_by_role("button").click()
+        expect(frame.get_by_role("columnheader", name="Duration")).to_have_attribute("aria-sort", "descending")
+        frame.get_by_role("button", name="failed 200").click()
+        expect(frame.locator(".pager span")).to_have_text("1 to 20 of 200")
+        sizes = page.frames[1].evaluate(
+            "performance.getEntriesByType('resource').filter(entry => entry.name.includes('/lithops/api/'))"
+            ".map(entry => entry.decodedBodySize)"
+        )
+        assert 0 < max(sizes) <= MOST
+
+
 def test_keys_are_enough(airflow: AirflowStack, browser: Browser, ended: dict[str, DagRun]) -> None:
-    with job_page(browser, airflow, ended["page_fails"]) as (page, frame):
+    with job_page(browser, airflow, ended["page_fails"], "fails") as (page, frame):
         header = frame.get_by_role("columnheader", name="Duration")
         header.get_by_role("button").focus()
         page.keyboard.press("Enter")
@@ -196,16 +189,25 @@ def test_the_navigation_lists_jobs_and_leads_to_them(
         row = frame.get_by_role("row").filter(has_text=ended["page_many"].run_id)
         expect(row).to_contain_text("100,000 of 100,000")
         expect(row.locator("td[data-label=Failed]")).to_have_text("20")
+        page.set_viewport_size({"width": 390, "height": 844})  # a phone's
+        line = frame.locator("tbody tr").filter(has_text=ended["page_many"].run_id)
+        for label in ("Task's state", "Items done", "Failed", "Took"):
+            cell = line.locator(f'td[data-label="{label}"]')
+            cell.scroll_into_view_if_needed()
+            expect(cell).to_be_in_viewport(ratio=1)
+        page.set_viewport_size(SIZE)
         row.get_by_role("link", name="many").click()
         page.wait_for_url(re.compile(r"/dags/page_many/runs/.*/tasks/many/plugin/lithops$"))
         expect(inner(page).get_by_role("heading", name="fail_rarely", exact=True)).to_be_visible()
+        expect(inner(page).get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100000")
+        expect(inner(page).get_by_role("button", name="Show item 0", exact=True)).to_be_in_viewport()
         inner(page).get_by_role("link", name="All jobs").click()
         page.wait_for_url(re.compile(r"/plugin/lithops-jobs$"))
 
 
 def test_an_expired_login_is_told(guarded: Guarded, browser: Browser, ended: dict[str, DagRun]) -> None:
     with window(browser, guarded.url, token=guarded.token()) as page:
-        page.goto(address(ended["page_fails"]))
+        page.goto(address(ended["page_fails"], "fails"))
         frame = inner(page)
         expect(frame.get_by_role("progressbar")).to_be_visible()
         expired = guarded.token(age=60)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
 
+from tests.airflow.browser import job_page
 from tests.airflow_version import AIRFLOW
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
@@ -45,3 +48,14 @@ def test_a_reduce_by_key_has_a_shuffle_between(run: DagRun) -> None:
     assert run.xcom("letters") == [["a", 7], ["b", 2], ["c", 1], ["n", 4], ["s", 1]]
     assert list(run.xcom("letters", key="lithops_job")["jobs"]) == ["map", "shuffle", "reduce"]
     assert set(run.xcom("letters", key="lithops_summary")) == {"map", "shuffle", "reduce"}
+
+
+def test_the_page_shows_each_phase(airflow: AirflowStack, browser: Browser, started: dict[str, DagRun]) -> None:
+    with job_page(browser, airflow, started["sync"].wait(), "tree") as (page, frame):
+        phases = frame.get_by_role("group", name="Phases of the task")
+        expect(phases.get_by_role("button")).to_have_text(["map", "reduce-1", "reduce-2", "reduce"])
+        expect(phases.get_by_role("button", pressed=True)).to_have_text("reduce")
+        expect(frame.locator(".pager span")).to_have_text("1 to 1 of 1")
+        phases.get_by_role("button", name="map", exact=True).click()
+        expect(frame.locator(".pager span")).to_have_text("1 to 20 of 30")
+        expect(page).to_have_url(re.compile("#phase=map$"))

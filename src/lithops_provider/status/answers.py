@@ -199,6 +199,7 @@ def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[st
                 "done": entry.done,
                 "failed": entry.failed,
                 "stopped": entry.stopped,
+                "cached": entry.cached,
             }
             for entry in snapshot.rounds
         ],

@@ -1,4 +1,4 @@
-"""Jobs for the page to show: one that fails, one that runs until it is let go, one with 100,000 items."""
+"""Jobs for the page to show: one that fails, one that runs until it is let go, and ones with very many items."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ with DAG("page_runs", schedule=None):
         deferrable=True,
     )
 
-with DAG("page_many", schedule=None):
-    LithopsMapOperator(
-        task_id="many",
-        map_function=fail_rarely,
-        map_iterdata=range(100_000),
-        min_success_ratio=0.9,
-        get_result=False,
-    )
+for name, items in (("many", 100_000), ("million", 1_000_000)):
+    with DAG(f"page_{name}", schedule=None):
+        LithopsMapOperator(
+            task_id=name,
+            map_function=fail_rarely,
+            map_iterdata=range(items),
+            min_success_ratio=0.9,
+            get_result=False,
+        )

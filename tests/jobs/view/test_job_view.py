@@ -104,6 +104,19 @@ def test_rounds(client: LithopsClient, start_map: MapStarter) -> None:
     assert seen.counts["failed"] == 3
 
 
+def test_results_out_of_the_cache_are_a_round_of_their_own(client: LithopsClient, run_map: MapStarter) -> None:
+    def triple(x: int) -> int:
+        return 3 * x
+
+    run_map(triple, range(3), cache=True)
+    job = run_map(triple, range(5), cache=True).job
+
+    seen = look(JobView(job, lambda: client), job)
+
+    assert [entry.cached for entry in seen.rounds] == [True, False]
+    assert seen.counts == {"waiting": 0, "running": 0, "succeeded": 5, "failed": 0}
+
+
 def test_a_stopped_job_is_cancelled_though_its_calls_were_killed(
     client: LithopsClient, start_map: MapStarter, tmp_path: Path
 ) -> None:

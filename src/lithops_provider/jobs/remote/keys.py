@@ -12,13 +12,15 @@ JOBS_PREFIX = "lithops.jobs"
 OWNER = "owner"
 CHUNKS = "chunks"
 
-#: Of a round: its items, which call has which of them, the mark that all calls were sent, the mark that stops them, and
-#: the failures, if a task has stored some. Lithops names the function with its modules.
+#: Of a round: its items, which call has which of them, the mark that all calls were sent, the mark that stops them, the
+#: failures, if a task has stored some, and the mark that its results are out of the cache. Lithops names the function
+#: with its modules.
 ITEMS = "items"
 PLAN = "plan"
 SENT = "sent"
 STOP = "stop"
 FAILURES = "failures.json"
+CACHED = "cached"
 FUNCTION = "func.pickle"
 
 #: Of a call: the mark that it leaves before it runs its first item, the end of the names of its parts, and what

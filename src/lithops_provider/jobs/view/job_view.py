@@ -21,7 +21,7 @@ from lithops_provider.jobs.follow.follower import STOP_GRACE, CallState, read_ca
 from lithops_provider.jobs.follow.processes import runner_is_gone
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.keys import SENT, STOP, STOP_ALL, call_id
+from lithops_provider.jobs.remote.keys import CACHED, SENT, STOP, STOP_ALL, call_id
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.plan import load_plan
@@ -48,6 +48,7 @@ class RoundView:
     :param plan: the items of each call; None until the plan was read
     :param sent: whether all of its calls were sent
     :param stopped: whether somebody has stopped it
+    :param cached: whether its results are out of the cache, so that nothing was run for them
     :param objects: how many objects it has in storage
     :param settled: whether nothing of it can change any more
     :param deleted: whether its data was seen, and has been deleted since
@@ -59,6 +60,7 @@ class RoundView:
     plan: list[Sequence[int]] | None = None
     sent: bool = False
     stopped: bool = False
+    cached: bool = False
     objects: int = 0
     settled: bool = False
     deleted: bool = False
@@ -245,6 +247,7 @@ class JobView:
             plan=known.plan or load_plan(client, job, number),
             sent=SENT in names,
             stopped=known.stopped or (STOP in names and client.get(job.bucket, job.stop_key(number)) == STOP_ALL),
+            cached=CACHED in names,
             objects=len(keys),
             settled=number < len(job.rounds) - 1,
             given_up=known.given_up,

@@ -9,6 +9,7 @@ const longest = (summary) => summary.slowest?.[0]?.[1];
 const ROWS = [
   ["Items", (summary) => summary.items, count, null],
   ["Failed", (summary) => summary.failed, count, true],
+  ["From the cache", (summary) => summary.cached ?? 0, count, null],
   ["Without an outcome", (summary) => summary.unfinished ?? 0, count, true],
   ["Sent again", (summary) => summary.retried ?? 0, count, true],
   ["Calls", (summary) => summary.calls, count, null],

@@ -54,6 +54,7 @@ export function tiles({ job, progress, summary }) {
   const entries = [
     ["Items done", count(done), `${share} % of ${count(job.items)}`],
     ["Failed", count(counts.failed), null, counts.failed ? "failed" : ""],
+    rounds[0].cached && ["From the cache", count(job.rounds[0].items), `of ${count(job.items)} items`],
     !progress.over && ["Running", count(counts.running), `in ${count(last.calls - last.ended)} of ${count(sent.calls)} calls`],
     ["Rate", progress.rate === null ? "–" : `${about(progress.rate)}/s`, progress.over ? "over all" : "lately"],
     progress.over
@@ -84,7 +85,7 @@ export function summaryCard(summary, known, open) {
   const entries = [
     !known && ["Items succeeded", count(summary.succeeded ?? 0), `of ${count(summary.items ?? 0)}`],
     !known && summary.failed > 0 && ["Failed", count(summary.failed), null, "failed"],
-    summary.cached > 0 && ["From the cache", count(summary.cached), `of ${count(summary.items ?? 0)} items`],
+    !known && summary.cached > 0 && ["From the cache", count(summary.cached), `of ${count(summary.items ?? 0)} items`],
     summary.unfinished > 0 && ["Unfinished", count(summary.unfinished), "without an outcome"],
     !known && ["Took", duration(wall), "until its results were gathered"],
     compute !== undefined && ["Compute time", duration(compute), atOnce >= 1.5 ? `${about(atOnce)} at once on average` : "of all tries"],
@@ -144,7 +145,7 @@ export function roundsTable(job, progress) {
       count(seen.done ?? 0),
       count(seen.failed ?? 0),
     ];
-    return h("tr", {}, h("th", { scope: "row", title: `In Lithops's logs: job ${round.job_id}` }, `${number}`), cells.map((cell) => h("td", {}, cell)));
+    return h("tr", {}, h("th", { scope: "row", title: `In Lithops's logs: job ${round.job_id}` }, `${number}`, seen.cached && h("small", {}, "from the cache")), cells.map((cell) => h("td", {}, cell)));
   });
   return h(
     "section",

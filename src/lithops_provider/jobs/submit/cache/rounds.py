@@ -17,7 +17,7 @@ from typing import NamedTuple
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
-from lithops_provider.jobs.remote.keys import FUNCTION, STATUS, call_id
+from lithops_provider.jobs.remote.keys import CACHED, FUNCTION, STATUS, call_id
 from lithops_provider.jobs.remote.outcomes import Part
 from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder, PartName, part_key
 from lithops_provider.jobs.remote.reports import Block
@@ -81,7 +81,7 @@ def count_cached(client: LithopsClient, job: LithopsJob) -> int:
     :param client: where it ran
     :param job: its value, of a job with ``cache``
     """
-    if not job.rounds or client.get(job.bucket, f"{job.round_prefix(0)}/cached") is None:
+    if not job.rounds or client.get(job.bucket, f"{job.round_prefix(0)}/{CACHED}") is None:
         return 0
     return job.rounds[0].items
 
@@ -180,7 +180,7 @@ def _find(
 
 
 def _copy_modules(client: LithopsClient, entry: CacheEntry, job: LithopsJob) -> None:
-    client.put(f"{job.round_prefix()}/cached", b"")
+    client.put(f"{job.round_prefix()}/{CACHED}", b"")
     data = client.get(client.bucket, entry.modules_key, large=True)
     if data is not None:
         client.put(f"{job.round_prefix()}/{FUNCTION}", data)
