@@ -89,7 +89,7 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         assert sorted(json.loads(line)["index"] for line in lines) == list(range(3, 60, 7))
 
 
-def test_a_job_is_stopped_and_what_failed_is_run_again(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
+def test_a_job_is_stopped_run_again_and_deleted(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     run = airflow.api.trigger("page_runs", {"gate": str(gate)})
     try:
@@ -108,13 +108,17 @@ def test_a_job_is_stopped_and_what_failed_is_run_again(airflow: AirflowStack, br
             again = frame.get_by_role("dialog", name="Run failed items again?")
             again.get_by_role("button", name="Run failed items again").click()
             expect(frame.locator(".heading .badge").nth(1)).to_have_text("success")
+            frame.get_by_role("button", name="Delete its data").click()
+            delete = frame.get_by_role("dialog", name="Delete its data?")
+            delete.get_by_role("button", name="Delete its data").click()
+            expect(frame.get_by_text("The job's data has been deleted")).to_be_visible()
     finally:
         gate.touch()
         run.wait(check=False)
     logs = airflow.api.get("/eventLogs", dag_id="page_runs", run_id=run.run_id, limit=1000)["event_logs"]
     events = [entry["event"] for entry in logs if entry["owner"]]
-    assert events.count("lithops_stop_job") == 1
-    assert events.count("post_clear_task_instances") == 1
+    acted = ("lithops_stop_job", "post_clear_task_instances", "lithops_clean_job")
+    assert [events.count(event) for event in acted] == [1, 1, 1]
 
 
 @pytest.mark.thorough
@@ -210,6 +214,8 @@ def test_an_expired_login_is_told(guarded: Guarded, browser: Browser, ended: dic
         page.goto(address(ended["page_fails"], "fails"))
         frame = inner(page)
         expect(frame.get_by_role("progressbar")).to_be_visible()
+        expect(frame.get_by_role("button", name="failed 9")).to_be_visible()
+        expect(frame.get_by_role("group", name="Actions").get_by_role("button")).to_have_count(0)  # of a viewer
         expired = guarded.token(age=60)
         page.context.add_cookies([{"name": "_token", "value": expired, "url": guarded.url}])
         frame.get_by_role("button", name="failed 9").click()

@@ -58,4 +58,8 @@ def test_the_page_shows_each_phase(airflow: AirflowStack, browser: Browser, star
         expect(frame.locator(".pager span")).to_have_text("1 to 1 of 1")
         phases.get_by_role("button", name="map", exact=True).click()
         expect(frame.locator(".pager span")).to_have_text("1 to 20 of 30")
-        expect(page).to_have_url(re.compile("#phase=map$"))
+        frame.get_by_role("button", name="Next", exact=True).click()
+        expect(page).to_have_url(re.compile("#phase=map&first=20$"))
+        page.reload()  # as somebody does who was sent the address
+        expect(frame.locator(".pager span")).to_have_text("21 to 30 of 30")
+        expect(phases.get_by_role("button", pressed=True)).to_have_text("map")
