@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.remote.parts import Header
+from lithops_provider.jobs.remote.parts import Header, PartBuilder, decode_header
 from lithops_provider.jobs.view.item_table import RUNNING, STATES, WAITING, ItemTable, Part, shorten
 
 
@@ -126,3 +126,22 @@ def test_items_that_follow_each_other_are_taken_in_at_once_and_others_one_by_one
     assert [row["attempts"] for row in rows] == [1, 2, 2, 1, 0, 1, 0]
     assert [(row["round"], row["call"]) for row in rows[:4]] == [(0, 0), (1, 0), (0, 0), (0, 1)]
     assert [row["failure"] for row in rows] == ["", "", "", "ValueError: worse", "", "", ""]
+
+
+@pytest.mark.parametrize(("indices", "at_once"), [([2, 3, 4], True), ([2, 4], False)])
+def test_a_part_as_calls_write_it_is_taken_in_by_columns_if_its_items_follow_each_other(
+    indices: list[int], at_once: bool
+) -> None:
+    """Else the table of a million items takes a second at each look."""
+    builder = PartBuilder()
+    for index in indices[:-1]:
+        builder.add_success(index, 1000.0, 0.5, 1 << 20, b"result")
+    builder.add_failure(indices[-1], 1000.5, 0.25, 1 << 20, {"type": "ValueError", "message": "bad", "traceback": ""})
+    stored = Part.of(0, 1, "key", decode_header(builder.encode()))
+    table = ItemTable(5, [])
+
+    assert table._take_at_once(stored) == at_once
+    rows = [ItemTable(5, [stored]).row(index) for index in indices]
+    assert [row["state"] for row in rows] == ["succeeded"] * (len(indices) - 1) + ["failed"]
+    assert [(row["started"], row["seconds"]) for row in rows[-2:]] == [(1000.0, 0.5), (1000.5, 0.25)]
+    assert {(row["round"], row["call"], row["attempts"], row["peak_memory"]) for row in rows} == {(0, 1, 1, 1 << 20)}

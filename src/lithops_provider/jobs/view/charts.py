@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, compress
 from operator import add, gt
 from typing import Any
@@ -146,10 +146,8 @@ def _cells(headers: Sequence[Header], begin: float, width: float, calls: int) ->
     failed = bytearray(_COLUMNS)
     for header in headers:
         _add_busy(busy, header, begin, width)
-        if header.failures:
-            for index, started, seconds in zip(header.index, header.started, header.seconds, strict=True):
-                if index in header.failures:
-                    failed[_column(started + seconds, begin, width)] = 1
+        for row in _failed_rows(header):
+            failed[_column(header.started[row] + header.seconds[row], begin, width)] = 1
     text = []
     for column in range(_COLUMNS):
         share = busy[column] / (calls * width)
@@ -159,6 +157,13 @@ def _cells(headers: Sequence[Header], begin: float, width: float, calls: int) ->
             level = min(max(int(share * 10 + 1e-6), 0), 9)
             text.append(chr((ord("A") if failed[column] else ord("0")) + level))
     return "".join(text)
+
+
+def _failed_rows(header: Header) -> Iterable[int]:
+    """Returns where in the columns of a part the items are that failed; of a range, without a look at each of them."""
+    if isinstance(header.index, range):
+        return [header.index.index(index) for index in header.failures if index in header.index]
+    return (row for row, index in enumerate(header.index) if index in header.failures)
 
 
 def _add_busy(busy: list[float], header: Header, begin: float, width: float) -> None:

@@ -116,13 +116,13 @@ class ItemTable:
             return True
         first = header.index[0]
         rows = slice(first, first + count)
-        if header.index != array("q", range(first, first + count)) or any(self.state[rows]):
+        if not _follow_each_other(header.index) or any(self.state[rows]):
             return False
         self.state[rows] = bytes([SUCCEEDED]) * count
         self.attempts[rows] = array("H", [1]) * count
         self.round[rows] = array("H", [part.round]) * count
         self.call[rows] = array("l", [part.call]) * count
-        self.started[rows], self.seconds[rows] = header.started, header.seconds
+        self.started[rows], self.seconds[rows] = array("d", header.started), array("d", header.seconds)
         self.peak_memory[rows] = header.peak_memory
         for index, failure in header.failures.items():
             if first <= index < first + count:
@@ -223,3 +223,9 @@ class ItemTable:
                 if self.state[index] == FAILED
             )
         return self._groups
+
+
+def _follow_each_other(indices: Sequence[int]) -> bool:
+    """Tells whether each of some indices, which are a range or an array, is the one before it and one."""
+    wanted = range(indices[0], indices[0] + len(indices))
+    return indices == (wanted if isinstance(indices, range) else array("q", wanted))
