@@ -317,8 +317,8 @@ class TaskRun:
 
     def _client(self) -> LithopsClient:
         from lithops_provider.hooks import LithopsHook
+        from lithops_provider.jobs.adapter.requirements.use import use_requirements
         from lithops_provider.jobs.client import LithopsClient
-        from lithops_provider.jobs.config.environments import use_requirements
 
         config = LithopsHook.from_settings(self.connection).get_config()
         if requirements := self.settings["requirements"]:
