@@ -14,8 +14,8 @@ import pytest
 
 from lithops_provider.cli import runtimes
 from lithops_provider.hooks import LithopsHook
-from lithops_provider.jobs.adapter.requirements import layers, uv
-from lithops_provider.jobs.adapter.requirements.use import use_requirements
+from lithops_provider.jobs.adapter.runtimes import layers, uv
+from lithops_provider.jobs.adapter.runtimes.requirements import use_requirements
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UnfitRuntimeError
@@ -26,7 +26,7 @@ from tests.backends.ministack import Ministack
 from tests.backends.test_backends import done
 from tests.cli.test_runtimes import arguments
 from tests.conftest import CALLERS_ENV
-from tests.jobs.adapter.requirements.wheels import build
+from tests.jobs.adapter.runtimes.wheels import build
 
 pytestmark = [
     pytest.mark.thorough,

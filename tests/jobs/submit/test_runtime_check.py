@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.requirements.layers import default_runtime
-from lithops_provider.jobs.adapter.runtimes import read_metadata
+from lithops_provider.jobs.adapter.runtimes.layers import default_runtime
+from lithops_provider.jobs.adapter.runtimes.metadata import read_metadata
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UnfitRuntimeError

@@ -21,15 +21,14 @@ from lithops_provider.jobs.errors import SubmitError
 _TO_START = 300.0
 
 #: Source of the process. Lines that it reads are names of job files; for each it forks a runner, which leads a session,
-#: and answers by its process id. It ends when whoever started it has ended. The title of a runner is what
-#: follow/processes.py recognises runners by: they have no command line of their own, so the answer waits for the title.
-#: setproctitle comes with Airflow. What was imported stays frozen in runners, too: a collection that looks through it
-#: would copy its memory into each process.
+#: and answers by its process id once that can be found as the job's runner. It ends when whoever started it has ended.
+#: What was imported stays frozen in runners, too: a collection that looks through it would copy its memory into each
+#: process.
 _SERVER = """
 import contextlib, gc, importlib, os, signal, sys
-from setproctitle import setproctitle
 
 {prepare}
+from lithops_provider.jobs.adapter.prepared_runner import become_runner
 
 def serve(main):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -60,12 +59,9 @@ def run(main, answers, file, sign):
     try:
         os.setsid()
         answers.close()
-        with open(os.devnull) as nothing:
-            os.dup2(nothing.fileno(), 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        setproctitle(f"lithops runner {{file}}")
+        become_runner(file)
         os.close(sign)
-        sys.argv = ["runner", "run_job", file]
         main()
         code = 0
     except SystemExit as error:

@@ -15,8 +15,8 @@ import sys
 from importlib.machinery import ModuleSpec
 
 from lithops_provider.jobs.adapter.modules import excluded, included
-from lithops_provider.jobs.adapter.requirements.layers import default_runtime
-from lithops_provider.jobs.adapter.runtimes import RuntimeMetadata, read_metadata, reread_metadata
+from lithops_provider.jobs.adapter.runtimes.layers import default_runtime
+from lithops_provider.jobs.adapter.runtimes.metadata import RuntimeMetadata, read_metadata, reread_metadata
 from lithops_provider.jobs.adapter.source_only import needs_compiled_parts
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UnfitRuntimeError

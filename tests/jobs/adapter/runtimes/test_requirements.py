@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.requirements.layers import default_runtime, runtime_with
-from lithops_provider.jobs.adapter.requirements.use import use_requirements
+from lithops_provider.jobs.adapter.runtimes.layers import default_runtime, runtime_with
+from lithops_provider.jobs.adapter.runtimes.requirements import use_requirements
 from lithops_provider.jobs.errors import InvalidInputError
 
 

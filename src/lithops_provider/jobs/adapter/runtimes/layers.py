@@ -1,7 +1,7 @@
 """
-Makes layers for AWS Lambda with what functions require. use.py names a runtime in the configuration that is Lithops's
-default one with requirements. compute.py calls `use_layer`, so that Lithops's backend deploys that runtime as it does
-its default, with a layer that is made here.
+Makes layers for AWS Lambda with what functions require. requirements.py names a runtime in the configuration that is
+Lithops's default one with requirements. compute.py calls `use_layer`, so that Lithops's backend deploys that runtime as
+it does its default, with a layer that is made here.
 
 Lithops makes the layer of its default runtime by a function in the cloud, which needs a way to PyPI, has two minutes,
 and can't be told what to install. `uv` does it on the worker, with the worker's settings for package indexes.
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lithops_provider.jobs.adapter.requirements.uv import run_uv
+from lithops_provider.jobs.adapter.runtimes.uv import run_uv
 from lithops_provider.jobs.errors import InvalidInputError
 
 logger = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.requirements.environments import find_or_make_environment
-from lithops_provider.jobs.adapter.requirements.use import use_requirements
+from lithops_provider.jobs.adapter.runtimes.environments import find_or_make_environment
+from lithops_provider.jobs.adapter.runtimes.requirements import use_requirements
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import SubmitError
-from tests.jobs.adapter.requirements.wheels import build
+from tests.jobs.adapter.runtimes.wheels import build
 from tests.jobs.conftest import finished
 
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from lithops_provider.jobs.adapter.requirements import uv
-from lithops_provider.jobs.adapter.requirements.uv import run_uv
+from lithops_provider.jobs.adapter.runtimes import uv
+from lithops_provider.jobs.adapter.runtimes.uv import run_uv
 from lithops_provider.jobs.errors import ConfigurationError, SubmitError
 
 

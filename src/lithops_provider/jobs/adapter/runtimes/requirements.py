@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from lithops_provider.jobs.adapter.requirements.environments import find_or_make_environment
-from lithops_provider.jobs.adapter.requirements.layers import REQUIREMENTS, default_runtime, runtime_with
+from lithops_provider.jobs.adapter.runtimes.environments import find_or_make_environment
+from lithops_provider.jobs.adapter.runtimes.layers import REQUIREMENTS, default_runtime, runtime_with
 from lithops_provider.jobs.errors import InvalidInputError
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.requirements import layers
-from lithops_provider.jobs.adapter.requirements.layers import REQUIREMENTS, default_runtime, runtime_with, use_layer
+from lithops_provider.jobs.adapter.runtimes import layers
+from lithops_provider.jobs.adapter.runtimes.layers import REQUIREMENTS, default_runtime, runtime_with, use_layer
 from lithops_provider.jobs.errors import InvalidInputError, SubmitError
-from tests.jobs.adapter.requirements.wheels import build
+from tests.jobs.adapter.runtimes.wheels import build
 from tests.jobs.adapter.workarounds.sources import source_of
 
 #: As the module of Lithops's backend has it; nothing, so that no package index is needed.

@@ -1,6 +1,6 @@
 """
-Makes and keeps the Python environments of localhost's functions that have requirements of their own. use.py calls
-`find_or_make_environment`.
+Makes and keeps the Python environments of localhost's functions that have requirements of their own.
+requirements.py calls `find_or_make_environment`.
 
 An environment has the worker's Python, and what was installed into it comes first; all that the worker has comes after
 it, Lithops and the clients of storages among it.
@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lithops_provider.jobs.adapter.private_folder import make_private
-from lithops_provider.jobs.adapter.requirements.uv import run_uv
+from lithops_provider.jobs.adapter.runtimes.uv import run_uv
 
 logger = logging.getLogger(__name__)
 
