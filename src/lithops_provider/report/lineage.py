@@ -141,7 +141,7 @@ def files_dataset(files: Mapping[str, Any], config: Callable[[], Mapping[str, An
         schema_dataset.SchemaDatasetFacetFields(name=column, type=kind)
         for column, kind in (files["columns"] or {}).items()
     ]
-    facets = {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
+    facets: dict[str, Any] = {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
     return Dataset(namespace=space, name=name, facets=facets)
 
 
