@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Seconds without another workload after which no more are waited for: the scheduler hands over at once what is ready.
+_PAUSE = 0.05
+
 #: Takes a job that was sent, a client that nobody else uses, and the workloads by the numbers of their calls.
 Watch = Callable[["LithopsJob", "LithopsClient", Mapping[int, Workload]], None]
 #: Opens the backends of a configuration.
@@ -93,12 +96,12 @@ class Sender:
                 return
 
     def _gather(self, first: Workload) -> tuple[list[Workload], bool]:
-        """Returns what comes within a moment, and whether nothing will come any more."""
+        """Returns what comes without a pause, and whether nothing will come any more."""
         workloads = [first]
         end = time.monotonic() + self.settings.gather_seconds
         while len(workloads) < MOST_CALLS:
             try:
-                found = self._waiting.get(timeout=max(0.0, end - time.monotonic()))
+                found = self._waiting.get(timeout=min(_PAUSE, max(0.0, end - time.monotonic())))
             except queue.Empty:
                 break
             if found is None:

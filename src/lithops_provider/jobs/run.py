@@ -231,9 +231,13 @@ class JobRun:
         except LithopsJobError:
             logger.warning("The results of job %s could not be cached", self.job.executor_id, exc_info=True)
 
-    def results(self) -> list[Any]:
-        """Returns the results in the order of the items, None where one failed. To be called after `finish`."""
-        return load_all_results(self.outcomes, self.job.items)
+    def results(self, keep: bool = True) -> list[Any]:
+        """
+        Returns the results in the order of the items, None where one failed. To be called after `finish`.
+
+        :param keep: whether what was read from the storage is kept, so that this can be called again
+        """
+        return load_all_results(self.outcomes, self.job.items, keep)
 
     def failures(self) -> list[Failure]:
         """Returns the failures, in the order of the items. To be called after `results`, which may find more."""
@@ -346,6 +350,8 @@ def reduce_job(
     while phase != REDUCE:
         phase = reduction.next_phase(phase, job)
         spec = make_spec("reduce", reduction.bind(phase), reduction.items(client, phase, job), options)
+        if not spec.items:  # as of a reduce by key without a single pair
+            return reduction.result([])
         run = JobRun(client, spec, **settings)
         run.submit()
         run.finish()

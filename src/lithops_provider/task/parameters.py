@@ -252,6 +252,10 @@ class LithopsParameters(BaseOperator):
         """Returns the paths of objects that items name, and the values of jobs whose results are read."""
         return [], []
 
+    def _lineage_files(self) -> Mapping[str, Any] | None:
+        """Returns what the task returns of the files that it has written its results into; None if it hasn't yet."""
+        return None
+
     # Arguments
 
     def connection(self) -> ConnectionSettings:

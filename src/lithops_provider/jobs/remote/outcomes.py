@@ -120,6 +120,11 @@ class Part:
         ends = self._header.ends()
         return map(self._view.__getitem__, map(slice, map(sub, ends, self._header.size), ends))
 
+    def forget_results(self) -> None:
+        """Lets go of the results, as if they had not been read."""
+        self._header = self._ends = None
+        self._view = memoryview(b"")
+
     def __getitem__(self, row: int) -> Outcome:
         index = self.index[row]
         failure, output, header = self.failures.get(index), self.output.get(index, ""), self._header
@@ -226,13 +231,20 @@ class Outcomes(Mapping[int, Outcome]):
         found = {index for part in self._parts for index in part.output}
         return (outcome for index in sorted(found) if (outcome := self[index]).output)
 
-    def results(self) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
-        """Yields the pickled results of all items that succeeded, of many at a time: the items, and their results."""
+    def results(self, keep: bool = True) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
+        """
+        Yields the pickled results of all items that succeeded, of many at a time: the items, and their results.
+
+        :param keep: whether they are kept for another time. Without, those that were yielded are forgotten with the
+            next step, as far as no item of their part has failed
+        """
         whole = {number for first, last, number in self._runs if not self._overlaps_places(first, last)}
         for number, part in enumerate(self._parts):
             if number in whole:
                 if part.was_read:
                     yield part.index, part.pickled()
+                    if not keep:
+                        part.forget_results()
                 continue
             outcomes = [part[row] for row, item in enumerate(part.index) if self._place(item) == (number, row)]
             found = {outcome.item: outcome.result for outcome in outcomes if outcome.result is not None}
