@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lithops_provider.jobs.client import LithopsClient
@@ -22,13 +23,19 @@ Written = Mapping[str, Any]
 
 #: The type of a column that is None in each row of a file, as Arrow names it.
 _NULL = "null"
+#: Types of which nothing is known but that they have something in them, such as that of lists that are all empty.
+_OPEN = re.compile(r": null\b")
+_DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)")
+#: Digits of a decimal at most.
+_MOST_DIGITS = 38
 #: Types of which a column may have both, and the one that holds both.
 _WIDER = {frozenset({"int64", "double"}): "double", frozenset({"date32[day]", "timestamp[us]"}): "timestamp[us]"}
 
 
 def common_columns(written: Sequence[Written]) -> dict[str, tuple[str, str]]:
     """
-    Returns the columns of all files together: the name of the type of each, and its schema as Arrow writes it.
+    Returns the columns of all files together: the name of the type of each, and its schema as Arrow writes it, or that
+    name again where no file has the type.
 
     :param written: of each file
     :raises InvalidInputError: a column has types that no single one can hold
@@ -44,15 +51,27 @@ def common_columns(written: Sequence[Written]) -> dict[str, tuple[str, str]]:
 
 def _common(name: str, kinds: dict[str, str], first: Mapping[tuple[str, str], str]) -> tuple[str, str]:
     known = {kind: schema for kind, schema in kinds.items() if kind != _NULL} or kinds
-    wider = _WIDER.get(frozenset(known))
+    known = {kind: schema for kind, schema in known.items() if _OPEN.search(kind) is None} or known
+    wider = _WIDER.get(frozenset(known)) or _wider_decimal(known)
     if wider is not None:
-        known = {wider: known[wider]}
+        known = {wider: known.get(wider, wider)}
     if len(known) > 1:
         places = " and ".join(f"{kind} in {first[name, kind]}" for kind in sorted(known))
         raise InvalidInputError(
             f"results_format: the column {name!r} is {places}; have the function return values of one type for it"
         )
     return next(iter(known.items()))
+
+
+def _wider_decimal(kinds: Iterable[str]) -> str | None:
+    """Returns the decimal that holds others: each file has that of its own longest values. None if there is none."""
+    found = [_DECIMAL.fullmatch(kind) for kind in kinds]
+    sizes = [(int(match[1]), int(match[2])) for match in found if match is not None]
+    if len(sizes) < len(found):
+        return None
+    scale = max(scale for _, scale in sizes)
+    digits = max(digits - scale for digits, scale in sizes) + scale
+    return f"decimal128({digits}, {scale})" if digits <= _MOST_DIGITS else None
 
 
 def rewritten_items(
@@ -88,6 +107,7 @@ def replaced(written: Sequence[Written], anew: Sequence[Written]) -> list[Writte
 def complete(
     client: LithopsClient,
     target: Target,
+    writer: str,
     mapped: LithopsJob | None,
     written: Sequence[Written],
     *,
@@ -99,11 +119,13 @@ def complete(
 
     :param client: its storage
     :param target: where the files are
+    :param writer: executor id of the job whose results they hold
     :param mapped: the job of the map; None if it had no items
     :param written: of each file
     :param results_format: their format
     :param overwrite: whether to delete everything else under the prefix
     :returns: what the task returns: where the manifest is, and its counts
+    :raises PrefixTakenError: another run has begun to write there
     """
     files = [file for entry in written for file in entry["files"]]
     failed = _store_failures(client, target, mapped)
@@ -127,7 +149,7 @@ def complete(
         "files": files,
     }
     names = {file["name"] for file in files} | ({place.FAILURES} if failed else set())
-    place.finish(client, target, json.dumps(manifest, indent=1).encode(), names, overwrite=overwrite)
+    place.finish(client, target, writer, json.dumps(manifest, indent=1).encode(), names, overwrite=overwrite)
     return {
         "path": target.path,
         "manifest": f"{target.path}{place.MANIFEST}",

@@ -13,6 +13,7 @@ import functools
 import importlib
 import io
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,7 +37,7 @@ def write_file(results: list[tuple[int, Any]], spec: dict[str, Any], storage: An
 
     :param results: index of the item and result
     :param spec: ``bucket``, ``key``, ``format``; ``pairs``: whether results are lists of pairs of key and value;
-        ``types``: for Parquet, the schema of each column, or None to see it from the values
+        ``types``: for Parquet, the schema of each column or the name of its decimal, or None to see it from the values
     :param storage: a Lithops Storage
     :returns: ``files``, of each its ``name``, ``rows`` and ``bytes``; ``columns``: the type of each by name, with its
         schema as Arrow writes it, or None where the format has none. Without rows there is no file
@@ -182,7 +183,7 @@ def _parquet(rows: list[Row], types: dict[str, str] | None) -> tuple[bytes, Colu
     arrays = []
     for name in names:
         values = [_arrow(row.get(name)) for row in dicts]
-        wanted = None if types is None else _schema(types[name]).field(0).type
+        wanted = None if types is None else _type_of(types[name])
         convert = functools.partial(pyarrow.array, type=wanted)
         try:
             arrays.append(convert(values))
@@ -209,9 +210,12 @@ def _as_text(schema: Any) -> str:
     return base64.b64encode(schema.serialize()).decode()
 
 
-def _schema(text: str) -> Any:
+def _type_of(text: str) -> Any:
+    """Returns the type of a column: of its schema, or the decimal that the text is the name of."""
     pyarrow = _import("pyarrow")
-    return pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(text)))
+    if (decimal := re.fullmatch(r"decimal128\((\d+), (\d+)\)", text)) is not None:
+        return pyarrow.decimal128(int(decimal[1]), int(decimal[2]))
+    return pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(text))).field(0).type
 
 
 def _arrow(value: Any) -> Any:
