@@ -1,1 +1,1 @@
-"""What Lithops's serverless backends do wrong, worked round. Each has a test that tells when a release mends it."""
+"""What Lithops's backends do wrong, worked round. Each has a test that tells when a release mends it."""
