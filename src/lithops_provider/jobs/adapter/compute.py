@@ -1,7 +1,7 @@
 """
-The compute backend of a configuration, to which `LithopsClient.compute` gives calls. This folder holds everything that
-is used of Lithops beyond its documented interface; tests/jobs/adapter/test_compute.py fails when a release of Lithops
-changes any of it.
+The compute backend of a configuration, which `LithopsClient.compute` opens, and to which submit/send.py gives calls.
+This folder holds everything that is used of Lithops beyond its documented interface; tests/jobs/adapter/test_compute.py
+fails when a release of Lithops changes any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
 starts threads that the end of an Airflow task cuts off, and sets up logging. The classes that it is made of are used
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: processes without work.
 _LOCAL_CALLS_PER_PROCESS = 4
 
-#: Backends beside services for functions that start a call again whose process has died.
+#: Backends that start a call again whose process has died, beside those that are services for functions.
 _REPEATING_BACKENDS = ("code_engine",)
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
@@ -202,7 +202,7 @@ class Compute:
         Returns how many seconds the backend lets a call run.
 
         :param wanted: seconds that the items of a call may need together
-        :param job_id: for Lithops's log
+        :param job_id: the job id that Lithops's log shows
         :param runtime_memory: MB, or None for the configured
         """
         job = SimpleNamespace(execution_timeout=wanted)

@@ -1,9 +1,9 @@
 """
-Makes and keeps the Python environments of localhost's functions that have requirements of their own, with `uv`. A task
-that has ``requirements`` calls `use_requirements`.
+Makes and keeps Python environments, with `uv`, for functions on localhost that have requirements of their own. A task
+with ``requirements`` calls `use_requirements`.
 
-An environment has the worker's Python, and what was installed into it comes first; all that the worker has comes after
-it, Lithops and the clients of storages among it.
+An environment has the worker's Python. A module is looked for among what was installed into the environment first, and
+then among all that the worker has, such as Lithops and the clients of storages.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _TO_INSTALL = 900.0
 _SHOWN = 2000
 #: Names of folders that packages are installed into.
 _PACKAGES = ("site-packages", "dist-packages")
-#: In an environment, once it is complete.
+#: Name of the file that an environment has once it is complete.
 _STAMP = "complete"
 
 
 def use_requirements(config: dict[str, Any], requirements: Sequence[str]) -> None:
     """
-    Has functions on localhost run in an environment with requirements, which is made if there is none yet.
+    Makes functions on localhost run in an environment with requirements. The environment is made if it doesn't exist.
 
     :param config: complete configuration, which is changed
     :param requirements: as `pip` takes them, such as "pandas==2.3.*"
@@ -96,7 +96,7 @@ def _make(folder: Path, interpreter: Path, requirements: Sequence[str], worker: 
 
 
 def _run(command: list[str]) -> None:
-    """Runs `uv`, without what the shell has in mind for another environment."""
+    """Runs `uv`, without the variables that name another environment of Python."""
     env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=_TO_INSTALL)
