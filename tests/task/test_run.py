@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from lithops_provider.jobs.adapter.prepared_runner import PreparedRunner
 from lithops_provider.jobs.follow.states import RunState
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
 from lithops_provider.task.handover import Deferred, Handover
 from tests.jobs.made import make_job
+from tests.task.instances import Instance
 
 
 def double(x: int) -> int:
@@ -61,3 +64,18 @@ def test_requirements_beside_a_runtime_are_refused_before_anything_is_sent() -> 
         AirflowFailException, match="requirements can't be installed into the runtime '/usr/bin/python3'"
     ):
         operator.execute({"ti": ti})
+
+
+def test_the_runner_of_the_first_job_has_started_before_the_job_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, started = PreparedRunner.run, []
+
+    def noted(runner: PreparedRunner, *arguments: Any) -> Any:
+        started.append(run(runner, *arguments))
+        return started[-1]
+
+    monkeypatch.setattr(PreparedRunner, "run", noted)
+    monkeypatch.setenv("SOMETHING_NEW", "so that the runner isn't one that was forked for the tests")
+    operator = LithopsMapOperator(task_id="task", map_function=os.getsid, map_iterdata=[0])
+
+    assert operator.execute({"ti": Instance()}) == [started[0].pid]  # type: ignore[typeddict-item]
+    assert started[0].wait(60) == 0

@@ -80,8 +80,10 @@ class TaskRun:
 
     def execute(self) -> Any:
         """Runs all phases, from the beginning or from where an earlier try of the task was cut off."""
-        with self._ending_stopped():
-            return self._start_phase(self._client(), self.operator.phases[0])
+        from lithops_provider.jobs.adapter.compute import runner_prepared
+
+        with self._ending_stopped(), runner_prepared(config := self._config()):
+            return self._start_phase(self._client(config), self.operator.phases[0])
 
     def resume(self, event: Mapping[str, Any]) -> Any:
         """
@@ -314,15 +316,19 @@ class TaskRun:
         given = without_credentials(self.connection.lithops_config, self.connection.lithops_conn_id)
         return {"arguments": dict(self.connection.arguments), "lithops_config": given, "first_look": defer_at_least()}
 
-    def _client(self) -> LithopsClient:
+    def _config(self) -> dict[str, Any]:
         from lithops_provider.hooks import LithopsHook
-        from lithops_provider.jobs.client import LithopsClient
         from lithops_provider.jobs.config.environments import use_requirements
 
         config = LithopsHook.from_settings(self.connection).get_config()
         if requirements := self.settings.requirements:
             use_requirements(config, requirements)
-        return LithopsClient(config)
+        return config
+
+    def _client(self, config: dict[str, Any] | None = None) -> LithopsClient:
+        from lithops_provider.jobs.client import LithopsClient
+
+        return LithopsClient(config or self._config())
 
     def _run(self, client: LithopsClient, phase: Phase, spec: JobSpec) -> JobRun:
         from lithops_provider.jobs.run import JobRun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from lithops_provider.jobs.adapter.compute import runner_prepared
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
@@ -83,12 +85,20 @@ def loaded(x):
 """
 
 
+@pytest.mark.parametrize("prepared", [False, True])
 @pytest.mark.parametrize(("use", "found"), [("", ["lithops"]), ("import numpy", ["numpy", "lithops"])])
 def test_a_runner_imports_numpy_beforehand_only_for_functions_that_may_use_it(
-    use: str, found: list[str], run_map: MapStarter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    use: str,
+    found: list[str],
+    prepared: bool,
+    client: LithopsClient,
+    run_map: MapStarter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "dag.py").write_text(_LOADED.format(use=use))
     monkeypatch.setenv("SOMETHING_NEW", "so that the runner isn't one that was forked for the tests")
     name = f"unusual_prefix_{tmp_path.name}"
 
-    assert run_map(load(tmp_path / "dag.py", name).loaded, [0]).results() == [found]
+    with runner_prepared(client.config) if prepared else contextlib.nullcontext():
+        assert run_map(load(tmp_path / "dag.py", name).loaded, [0]).results() == [found]

@@ -104,6 +104,22 @@ def test_polls_become_rarer_while_nothing_changes(client: LithopsClient) -> None
 # -- ends ------------------------------------------------------------------------------------------------------
 
 
+def test_a_young_round_is_looked_at_more_often_where_that_costs_no_request(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = Follower(client, elsewhere(client, calls=1), 100.0)
+    follower.poll()
+
+    assert follower.soon < follower.delay == pytest.approx(120.0)
+    follower._begin -= 500.0
+    assert follower.soon == pytest.approx(50.0, rel=0.5)
+    follower._begin -= 10_000.0
+    assert follower.soon == follower.delay
+    follower._begin = time.monotonic()
+    monkeypatch.setattr(LithopsClient, "storage_backend", "aws_s3")
+    assert follower.soon == follower.delay
+
+
 def test_calls_that_have_stored_everything_need_not_report_their_end(
     client: LithopsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

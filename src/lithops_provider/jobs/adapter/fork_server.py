@@ -21,15 +21,14 @@ from lithops_provider.jobs.errors import SubmitError
 _TO_START = 300.0
 
 #: Source of the process. Each line that it reads is the name of a job file. For each it forks a runner, which leads a
-#: session, and answers with the runner's process id. It ends when the process that started it has ended.
-#: A runner has no command line of its own, so follow/processes.py recognises it by its title, and the answer is given
-#: only once the title is set; setproctitle comes with Airflow. What was imported is frozen: a garbage collection that
-#: looks through it in a runner would copy its memory into that process.
+#: session, and answers with the runner's process id once that can be found as the job's runner. It ends when the
+#: process that started it has ended. What was imported is frozen: a garbage collection that looks through it in a runner would
+#: copy its memory into that process.
 _SERVER = """
 import contextlib, gc, importlib, os, signal, sys
-from setproctitle import setproctitle
 
 {prepare}
+from lithops_provider.jobs.adapter.prepared_runner import become_runner
 
 def serve(main):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -60,12 +59,9 @@ def run(main, answers, file, sign):
     try:
         os.setsid()
         answers.close()
-        with open(os.devnull) as nothing:
-            os.dup2(nothing.fileno(), 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        setproctitle(f"lithops runner {{file}}")
+        become_runner(file)
         os.close(sign)
-        sys.argv = ["runner", "run_job", file]
         main()
         code = 0
     except SystemExit as error:

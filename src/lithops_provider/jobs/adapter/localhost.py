@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from lithops.localhost.v1 import localhost as v1
 
 from lithops_provider.jobs.adapter.environment import environment_of_functions
 from lithops_provider.jobs.adapter.fork_server import ForkServer
+from lithops_provider.jobs.adapter.prepared_runner import PreparedRunner, keep_prepared, take_prepared
 from lithops_provider.jobs.adapter.private_folder import lithops_folder, make_private_file
 from lithops_provider.jobs.errors import SubmitError
 
@@ -50,6 +51,8 @@ LocalhostStorageBackend.put_object = put_whole_file
 utils.write_module_data = write_modules
 """
 _RUNNER = f"{_PREPARE}main()\n"
+#: What `_PREPARE` hides from functions that import nothing but Python's own modules.
+_FOR_PACKAGES = ["numpy"]
 
 #: Runners that this process has started. One that has ended stays in the process table until its exit code is asked
 #: for, which happens when the next one starts.
@@ -97,9 +100,7 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _runners[:] = [known for known in _runners if known.poll() is None]
-        _runners.append(runner)
-        return runner
+        return _keep(runner)
 
 
 class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc]
@@ -121,7 +122,7 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
 
     def _command(self, *arguments: str) -> list[str]:
         if self._own_interpreter:
-            hidden = [] if self.imports_packages else ["numpy"]
+            hidden = [] if self.imports_packages else _FOR_PACKAGES
             return [self.runtime_name, "-c", _RUNNER.format(storage=self._storage, hidden=hidden), *arguments]
         self._ensure_runner()
         return [self.runtime_name, v1.RUNNER_FILE, *arguments]
@@ -134,6 +135,10 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
         if self.fork_server is not None and self._own_interpreter:
             prepare = _PREPARE.format(storage=self._storage, hidden=[])
             return self.fork_server.start_runner(prepare, job_filename, _runner_log())
+        if self._own_interpreter and (prepared := take_prepared()) is not None:
+            prepare = _PREPARE.format(storage=self._storage, hidden=_FOR_PACKAGES)
+            if (runner := prepared.run(prepare, job_filename, self.imports_packages)) is not None:
+                return _keep(runner)
         return self._start_job_process(job_key, self._command("run_job", job_filename))
 
 
@@ -167,6 +172,25 @@ class DetachedLocalhostHandler(LocalhostHandlerV1):  # type: ignore[misc]
 
     def invoke(self, job_payload: dict[str, Any]) -> None:
         self.env.run_job(job_payload["job_key"], self.env.prepare_job_file(job_payload))
+
+
+def prepare_runner(config: Mapping[str, Any]) -> None:
+    """
+    Starts a runner that waits for the first job that this process sends. Does nothing with a runtime other than this
+    process's own interpreter.
+
+    :param config: complete configuration
+    """
+    if config["localhost"]["runtime"] == sys.executable:
+        prepare = _PREPARE.format(storage=config["lithops"]["storage"], hidden=_FOR_PACKAGES)
+        keep_prepared(PreparedRunner(prepare, _runner_log()))
+
+
+def _keep(runner: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """Notes a runner that this process has started, so that its exit code is asked for when it has ended."""
+    _runners[:] = [known for known in _runners if known.poll() is None]
+    _runners.append(runner)
+    return runner
 
 
 def _runner_log() -> str:

@@ -36,6 +36,9 @@ _SILENCE = 2.0
 #: While nothing changes the delay grows by _GROWTH, up to _SLOWEST intervals, so an end is noticed within two.
 _GROWTH = 1.2
 _SLOWEST = 1.8
+#: Seconds before the second poll if polls cost little, and the share of a round's age by which later polls are delayed.
+_FIRST_DELAY = 0.01
+_YOUNG = 0.1
 #: Seconds of a single sleep. A signal's handler doesn't end a sleep of Python's; so `pause` sleeps in short pieces, and
 #: looks in between whether the handler wants it to end.
 _NAP = 0.2
@@ -159,6 +162,18 @@ class Follower:
         self._decide_whether_over(progress, now, gone)
         return progress
 
+    @property
+    def soon(self) -> float:
+        """
+        Seconds to wait before the next poll, for a process that follows this job alone. That is less than `delay` while
+        the round is young, if a poll only reads a folder of this machine, so that the end of a short job is noticed
+        soon.
+        """
+        if self.client.storage_backend != "localhost":
+            return self.delay
+        age = time.monotonic() - self._begin
+        return min(self.delay, max(_FIRST_DELAY, age * _YOUNG))
+
     def _runner_is_gone(self, now: float) -> bool:
         """Tells whether the process of a localhost job is gone; only looks for it after `_SILENCE` without a change."""
         return now - self._changed > _SILENCE and runner_is_gone(self.job)
@@ -243,6 +258,6 @@ def follow(
             raise JobTimeoutError(
                 f"the job was not done within its job_timeout: {progress.done} of {progress.total} items are"
             )
-        pause(follower.delay, stopped)
+        pause(follower.soon, stopped)
         if stopped():
             return progress

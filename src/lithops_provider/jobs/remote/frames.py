@@ -19,81 +19,77 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypedDict
 
     class CallItems(TypedDict):
-        """
-        Which items a call has: their indices, and where they lie in the items' object, by the numbers of the first and
-        the last byte.
-        """
+        """Which items a call has."""
 
         call_id: str
         indices: Sequence[int]
+        #: Numbers of the first and the last byte of the items in the items' object.
         span: tuple[int, int]
 
     class ObjectChunk(TypedDict, total=False):
-        """
-        A chunk of an object that becomes an ``obj``: its ``backend``; ``bucket`` and ``key``, or ``path`` or ``url``;
-        the ``size`` of the object; where the chunk begins and ends in it; its number, from 1, and how many there are;
-        and the text that ends lines, or None. The sender also has ``whole``, whether only the whole can be read;
-        ``version`` is there for the cache.
-        """
+        """A chunk of an object, which becomes an ``obj``."""
 
         backend: str
+        #: Bucket and key, or a path of the machine, or a URL.
         bucket: str
         key: str
         path: str
         url: str
+        #: Bytes of the object.
         size: int
+        #: For the cache: changes when the object is written anew.
         version: str | None
+        #: Whether the object can only be read as a whole. Not sent.
         whole: bool
+        #: Where the chunk begins and ends in the object; its number, from 1; and how many chunks there are.
         start: int
         end: int
         part: int
         total_parts: int
+        #: The text that ends lines; None if chunks aren't cut at line ends.
         newline: str | None
 
     class Reference(TypedDict, total=False):
-        """
-        Results of another job. Either all those of ``executor_id`` and ``job_ids``, or of these the ones from item
-        ``first`` to item ``last``; ``calls`` then has, for each job id, the numbers of the calls that have them, or
-        None if that isn't known; with ``indexed``, each result comes with its item's index. Or ``spans``: pairs of a
-        part's key, and where results begin and end in it.
-        """
+        """Results of another job."""
 
         bucket: str
+        #: Which job.
         executor_id: str
         job_ids: list[str]
+        #: Only the results from one item to another; and for each job id the numbers of the calls that have these, or
+        #: None if that isn't known.
         first: int
         last: int
         calls: list[list[int] | None]
+        #: Whether each result is to come with its item's index.
         indexed: bool
+        #: In the place of all these: keys of parts, and where in each the results begin and end.
         spans: list[tuple[str, list[tuple[int, int]]]]
 
     class PairsPlace(TypedDict, total=False):
-        """
-        Where pairs lie that a shuffle or a reduce by key reads. A shuffle has the ``spans`` of the map's results, the
-        ``prefix`` under which it stores pairs, and into how many ``partitions`` it divides them; a reduce has
-        ``segments``: keys of objects, and where in each its pairs begin and end. ``modules`` is the prefix of a round
-        of the map, whose modules the pairs may need.
-        """
+        """Where pairs lie that a shuffle or a reduce by key reads."""
 
         bucket: str
+        #: Prefix of a round of the map, whose modules the pairs may need.
         modules: str
+        #: For a shuffle: where the map's results are, under which prefix to store pairs, and in how many ranges.
         spans: list[tuple[str, list[tuple[int, int]]]]
         prefix: str
         partitions: int
+        #: For a reduce: keys of objects, and where in each its pairs begin and end.
         segments: list[tuple[str, int, int]]
 
     class Special(TypedDict, total=False):
-        """
-        What is to be filled in among an item's arguments where the function runs. ``object``: a parameter, and the
-        chunk for it. ``results``: positions or parameters, with the references of the results for each, and whether it
-        gets the only result or the list of them. ``result``: one result that becomes the item: a parameter or None, the
-        item's index, bucket, key, the bytes to read at once, and those of the result. ``failed``: why there is no such
-        result. ``stored``: pairs by key.
-        """
+        """What is to be filled in among an item's arguments where the function runs."""
 
+        #: A parameter, and the chunk for it.
         object: tuple[str, ObjectChunk]
+        #: Positions or parameters; for each the results, and whether it gets the only one or the list of them.
         results: list[tuple[int | str, list[Reference], bool]]
+        #: One result that becomes the item: a parameter or None, the item's index, bucket, key, the bytes to read at
+        #: once, and those of the result.
         result: tuple[Any, ...]
+        #: Why there is no such result.
         failed: str
         stored: PairsPlace
 
