@@ -22,8 +22,8 @@ _TO_START = 300.0
 
 #: Source of the process. Each line that it reads is the name of a job file. For each it forks a runner, which leads a
 #: session, and answers with the runner's process id once that can be found as the job's runner. It ends when the
-#: process that started it has ended. What was imported is frozen: a garbage collection that looks through it in a runner would
-#: copy its memory into that process.
+#: process that started it has ended. What was imported is frozen: a garbage collection that looks through it in a
+#: runner would copy its memory into that process.
 _SERVER = """
 import contextlib, gc, importlib, os, signal, sys
 
