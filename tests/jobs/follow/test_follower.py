@@ -17,7 +17,7 @@ from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError, StorageUnavailableError
 from lithops_provider.jobs.follow import follower as module
-from lithops_provider.jobs.follow import processes as liveness
+from lithops_provider.jobs.follow import processes
 from lithops_provider.jobs.follow.follower import Follower, Progress, follow, read_calls
 from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
 from lithops_provider.jobs.follow.states import RoundEnd
@@ -372,7 +372,7 @@ def test_a_job_is_not_taken_for_dead_because_of_an_earlier_look(
     client: LithopsClient, start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One look at the process table serves all jobs for a while: not those that were sent after it."""
-    monkeypatch.setattr(liveness, "_FRESH", 30.0)
+    monkeypatch.setattr(processes, "_FRESH", 30.0)
     runner_pids(elsewhere(client))
     run = start_map(lambda x: time.sleep(600), [1])
 

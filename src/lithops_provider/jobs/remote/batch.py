@@ -68,13 +68,13 @@ def run_batch(call: CallItems, storage: Any, function: bytes, settings: CallSett
             extra_get_args={"Range": f"bytes={first}-{last}"},
         )
         if batch.cancelled(begun=False):
-            return batch.summary()
+            return batch.counts()
         if settings["marked"]:
             batch.begin()
         items = frames.ItemBlocks(frames.unpack(reading.result()), call["indices"])
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
-    return batch.summary()
+    return batch.counts()
 
 
 class Batch:
@@ -109,7 +109,7 @@ class Batch:
         self._next_look = begin + settings["flush"]
         self._output_left = settings["output_limit"] * 16
 
-    def summary(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Returns what `run_batch` returns."""
         return {"done": self.done, "failed": self.failed, "left": self.total - self.done}
 
