@@ -119,7 +119,7 @@ def fill_references(
     :raises UpstreamFailedError: items failed
     """
     args, kwargs, *more = item
-    special: Special = {**more[0]} if more and more[0] else {}
+    special: Special = more[0].copy() if more and more[0] else {}
     found = [(place, value) for place, value in (*enumerate(args), *kwargs.items()) if is_reference(value)]
     if not found:
         return (args, kwargs, special or None)
