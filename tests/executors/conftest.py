@@ -33,10 +33,12 @@ class Threads:
         self.watcher = Watcher(self.reports, SETTINGS.poll_interval)
         self.sender = self.sender_with()
 
-    def sender_with(self, connect: Callable[[Any], LithopsClient] | None = None) -> Sender:
+    def sender_with(
+        self, connect: Callable[[Any], LithopsClient] | None = None, settings: ExecutorSettings = SETTINGS
+    ) -> Sender:
         """A sender whose configuration comes from elsewhere."""
         opens = connect or (lambda settings: LithopsClient(resolve_config(arguments={"workers": 4})))
-        return Sender(SETTINGS, CallOptions(), opens, self.watcher.watch, self.reports, "http://localhost/")
+        return Sender(settings, CallOptions(), opens, self.watcher.watch, self.reports, "http://localhost/")
 
     def wait_for_end(self, *workloads: Workload) -> dict[Workload, Report]:
         """The last report of each."""

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Seconds without another workload after which the sender waits no longer, since the scheduler hands over at once what is
+#: ready.
+_PAUSE = 0.05
+
 #: Takes a job that was sent, a client that nobody else uses, and the workloads by the numbers of their calls.
 Watch = Callable[["LithopsJob", "LithopsClient", Mapping[int, Workload]], None]
 #: Opens the backends of a configuration.
@@ -93,12 +97,12 @@ class Sender:
                 return
 
     def _gather(self, first: Workload) -> tuple[list[Workload], bool]:
-        """Returns the workloads that arrive within ``gather_seconds``, and whether `stop` was called meanwhile."""
+        """Returns the workloads that arrive without a pause, and whether `stop` was called meanwhile."""
         workloads = [first]
         end = time.monotonic() + self.settings.gather_seconds
         while len(workloads) < MOST_CALLS:
             try:
-                found = self._waiting.get(timeout=max(0.0, end - time.monotonic()))
+                found = self._waiting.get(timeout=min(_PAUSE, max(0.0, end - time.monotonic())))
             except queue.Empty:
                 break
             if found is None:

@@ -69,7 +69,7 @@ class ExecutorSettings:
 
     :param lithops_conn_id: the connection
     :param options: how calls run, unless a task's ``executor_config`` says otherwise
-    :param gather_seconds: for how long tasks are gathered that go as one job
+    :param gather_seconds: for how long at most tasks are gathered that go as one job
     :param poll_interval: seconds between looks at a job; None for what suits the backend
     :param server: address of the Execution API as functions reach it; None for Airflow's own setting
     """

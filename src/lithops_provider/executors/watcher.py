@@ -167,7 +167,7 @@ class Watcher:
         except Exception:
             logger.exception("Looking at job %s of the executor failed", watched.job.executor_id)
         idle = watched.foreign and not watched.workloads
-        watched.due = time.monotonic() + (_FOREIGN_INTERVAL if idle else watched.follower.delay)
+        watched.due = time.monotonic() + (_FOREIGN_INTERVAL if idle else watched.follower.soon)
         if idle and not has_record(watched.client, watched.job):
             self._drop(watched)  # its own scheduler has cleaned up
 

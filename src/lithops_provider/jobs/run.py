@@ -232,9 +232,13 @@ class JobRun:
         except LithopsJobError:
             logger.warning("The results of job %s could not be cached", self.job.executor_id, exc_info=True)
 
-    def results(self) -> list[Any]:
-        """Returns the results in the order of the items, with None for one that failed. Call it after `finish`."""
-        return load_all_results(self.outcomes, self.job.items)
+    def results(self, keep: bool = True) -> list[Any]:
+        """
+        Returns the results in the order of the items, with None for one that failed. Call it after `finish`.
+
+        :param keep: whether what was read from the storage is kept, so that this can be called again
+        """
+        return load_all_results(self.outcomes, self.job.items, keep)
 
     def failures(self) -> list[Failure]:
         """Returns the failures in the order of the items. Call it after `results`, which may find more."""

@@ -214,7 +214,7 @@ class TaskRun:
         """Decides whether a phase that is over has succeeded, and starts the next; returns what the task returns."""
         operator = self.operator
         last = phase == operator.phases[-1]
-        results = run.results() if run.read_results else []
+        results = run.results(keep=False) if run.read_results else []
         log_output(self.log, run.printed())
         self._sum_up(run, phase, error := self._failure_of(run, phase))
         if error is not None:

@@ -153,3 +153,18 @@ def test_of_a_part_whose_results_were_not_read_failures_and_output_are_there() -
     assert [list(found) for found, _ in outcomes.results()] == [[]]
     assert [(list(index), list(seconds), peak) for index, seconds, peak in outcomes.columns()] == [([0, 1], [2, 2], 3)]
     assert outcomes.ended() == 3.0
+
+
+def test_results_that_are_not_kept_are_forgotten_and_nothing_else_is() -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(part({0: b"zero", 1: b"one"}, item_1="said"))
+    outcomes.add_part(part({2: b"two", 3: None}))
+    taken = [bytes(one) for _, ones in outcomes.results(keep=False) for one in ones]
+
+    assert taken == [b"zero", b"one", b"two"]
+    assert outcomes[1] == Outcome(1, None, None, 0.0, 0.0, 0, "said")
+    assert outcomes[3].failure == FAILURE
+    assert (len(outcomes), outcomes.failed, outcomes.succeeded) == (4, [3], 3)
+    columns = [(list(index), list(seconds)) for index, seconds, _ in outcomes.columns()]
+    assert columns == [([0, 1], [2, 2]), ([2, 3], [2, 2])]
+    assert outcomes.ended() == 3.0

@@ -165,9 +165,9 @@ class Follower:
     @property
     def soon(self) -> float:
         """
-        Seconds to wait before the next poll, for a process that follows this job alone. That is less than `delay` while
-        the round is young, if a poll only reads a folder of this machine, so that the end of a short job is noticed
-        soon.
+        Seconds to wait before the next poll, for a thread or process that does nothing but wait for jobs. That is less
+        than `delay` while the round is young, if a poll only reads a folder of this machine, so that the end of a short
+        job is noticed soon.
         """
         if self.client.storage_backend != "localhost":
             return self.delay

@@ -137,17 +137,18 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
     return results, broken
 
 
-def load_all_results(outcomes: Outcomes, items: int) -> list[Any]:
+def load_all_results(outcomes: Outcomes, items: int, keep: bool = True) -> list[Any]:
     """
     Unpickles the results of a whole job. In ``outcomes``, items whose results can't be unpickled become failed ones.
 
     :param outcomes: the outcomes of all its items
     :param items: how many items it has
+    :param keep: see `Outcomes.results`
     :returns: the results, with None for an item that failed
     """
     results: list[Any] = [None] * items
     broken: list[Outcome] = []
-    for indices, blobs in outcomes.results():
+    for indices, blobs in outcomes.results(keep):
         values, failures = _load_each(blobs, len(indices))
         if isinstance(indices, range):
             results[indices.start : indices.stop] = values

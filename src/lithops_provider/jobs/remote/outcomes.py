@@ -125,6 +125,11 @@ class Part:
         ends = self._header.ends()
         return map(self._view.__getitem__, map(slice, map(sub, ends, self._header.size), ends))
 
+    def forget_results(self) -> None:
+        """Lets go of the results, as if they had not been read."""
+        self._header = self._ends = None
+        self._view = memoryview(b"")
+
     def __getitem__(self, row: int) -> Outcome:
         index = self.index[row]
         failure, output, header = self.failures.get(index), self.output.get(index, ""), self._header
@@ -231,13 +236,20 @@ class Outcomes(Mapping[int, Outcome]):
         found = {index for part in self._parts for index in part.output}
         return (outcome for index in sorted(found) if (outcome := self[index]).output)
 
-    def results(self) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
-        """Yields, for each part, the items that succeeded, and their pickled results."""
+    def results(self, keep: bool = True) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
+        """
+        Yields, for each part, the items that succeeded, and their pickled results.
+
+        :param keep: whether the results are kept, so that this can be called again. If not, those of a part without
+            failures are dropped when the next part is asked for
+        """
         whole = {number for first, last, number in self._runs if not self._overlaps_places(first, last)}
         for number, part in enumerate(self._parts):
             if number in whole:
                 if part.was_read:
                     yield part.index, part.pickled()
+                    if not keep:
+                        part.forget_results()
                 continue
             outcomes = [part[row] for row, item in enumerate(part.index) if self._place(item) == (number, row)]
             found = {outcome.item: outcome.result for outcome in outcomes if outcome.result is not None}
