@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds without another workload after which the sender waits no longer, since the scheduler hands over at once what is
-#: ready.
+#: Seconds without another workload after which the sender waits no longer, since the scheduler hands over at once what
+#: is ready.
 _PAUSE = 0.05
 
 #: Takes a job that was sent, a client that nobody else uses, and the workloads by the numbers of their calls.
