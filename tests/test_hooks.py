@@ -10,10 +10,11 @@ import pytest
 from airflow.sdk._shared.secrets_masker import redact
 
 from lithops_provider.hooks import LithopsHook
-from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider.jobs.errors import ConfigurationError, InvalidInputError
 from tests.airflow_version import AIRFLOW
 from tests.connections import make_connection, surroundings
 from tests.fresh import run_after_airflow
+from tests.jobs.by_key_here import store_job
 
 __all__ = ["surroundings"]  # a fixture
 
@@ -217,6 +218,22 @@ def test_the_test_never_raises() -> None:
         "runtime_timeout, workers, max_workers, worker_processes, remote_invoker, invoke_pool_threads. "
         "Other settings of a backend go into its section of lithops_config",
     )
+
+
+# -- jobs that are over ----------------------------------------------------------------------------------------
+
+
+def test_results_that_are_in_storage_are_reduced() -> None:
+    hook = LithopsHook()
+    job = store_job(hook.get_client(), [{"a": 1}, {"a": 2}]).to_dict()
+
+    assert hook.reduce_job(job, max_of_key, reduce_by_key=True, reducers=1) == [["a", 2]]
+    with pytest.raises(InvalidInputError, match="reduce_fan_in must be at least 2, got 1"):
+        hook.reduce_job(job, max, reduce_fan_in=1)
+
+
+def max_of_key(key: str, values: Any) -> int:
+    return max(values)
 
 
 # -- Airflow ---------------------------------------------------------------------------------------------------

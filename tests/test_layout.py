@@ -35,7 +35,7 @@ WITHOUT_TESTS = {
 #: Test modules that mirror no module. Those of tests/airflow and tests/backends need an Airflow or servers, and test
 #: the package as a whole.
 OF_NO_MODULE = {
-    "jobs/adapter/test_standalone.py": "why Lithops's standalone backends aren't supported",
+    "jobs/adapter/test_standalone.py": "of compute.py: Lithops's standalone backends",
     "jobs/remote/test_airflow_exceptions.py": "of items.py, which has many tests: exceptions of Airflow",
     "jobs/remote/test_batch_storage.py": "of batch.py, which has many tests: a storage that fails",
     "jobs/remote/test_damaged_parts.py": "of parts.py, which has many tests: what somebody has changed",

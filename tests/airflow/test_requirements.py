@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from tests.jobs.config.test_environments import build
+from tests.jobs.adapter.runtimes.wheels import build
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 

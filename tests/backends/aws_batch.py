@@ -8,7 +8,6 @@ jobs of an array which of them they are, so there is one job with all calls.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,19 +15,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import requests
 
+from tests.backends.moto_server import ACCOUNT, Moto
 from tests.backends.podman import IMAGE, Podman
-from tests.backends.server import Server, free_ports
 
-REGION = "us-east-1"
 _RUNTIME = "lithops-tests:1"
-_ACCOUNT, _USER = "123456789012", "AIDATEST"
 
 
-class Moto(Server):
+class Batch(Moto):
     """
-    Takes any credentials.
+    AWS Batch.
 
     :param folder: where it keeps its log
     :param podman: runs its containers
@@ -37,11 +33,6 @@ class Moto(Server):
     def __init__(self, folder: Path, podman: Podman) -> None:
         super().__init__(folder)
         self.podman = podman
-        (self.port,) = free_ports(1)
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-
-    def command(self) -> list[str | Path]:
-        return [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
 
     def environment(self) -> Mapping[str, str]:
         return {
@@ -51,15 +42,10 @@ class Moto(Server):
             "PATH": os.defpath,
         }
 
-    def answers(self) -> bool:
-        return requests.get(f"{self.endpoint}/moto-api/", timeout=5).status_code == 200
-
     def config(self) -> dict[str, Any]:
-        """Return the sections of a configuration."""
-        keys = {"access_key_id": "AKIAMOTO", "secret_access_key": "s3cret-of-moto"}
-        role = f"arn:aws:iam::{_ACCOUNT}:role/lithops"
+        role = f"arn:aws:iam::{ACCOUNT}:role/lithops"
         return {
-            "aws": {"region": REGION, "account_id": _ACCOUNT, "user_id": _USER, **keys},
+            **super().config(),
             "aws_batch": {
                 **{"execution_role": role, "job_role": role, "service_role": role},
                 **{"runtime": _RUNTIME, "subnets": [], "security_groups": []},
@@ -68,7 +54,7 @@ class Moto(Server):
         }
 
 
-def prepare_client(server: Moto, patch: pytest.MonkeyPatch) -> None:
+def prepare_client(server: Batch, patch: pytest.MonkeyPatch) -> None:
     """
     Make Lithops's client of Batch in this process find what an account has, and look more often.
 

@@ -31,7 +31,7 @@ _VERSIONS = 4
 
 #: In the process that runs functions: they can import neither this project nor Airflow. Python runs a file of this name
 #: at its start.
-_SITECUSTOMIZE = """
+SITECUSTOMIZE = """
 import sys
 
 class Refuse:
@@ -45,7 +45,7 @@ sys.meta_path.insert(0, Refuse())
 
 def config(server: Ministack) -> dict[str, Any]:
     """Return the sections of a configuration."""
-    (server.folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
+    (server.folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
     return {
         "aws": server.config(),
         "aws_lambda": {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.backends.azurite import ACCOUNT, ACCOUNT_KEY, Azurite
 from tests.backends.standin import StandIn
@@ -62,3 +65,31 @@ class Azure(StandIn):
 
     def other_credentials(self) -> dict[str, Any]:
         return {"azure_storage": {"storage_account_key": "czNjcmV0LW9mLXNvbWVib2R5"}}
+
+
+class AzureWeb(Azure):
+    """Azure, with function apps that requests trigger. Anybody may send those, and `az` has credentials of its own."""
+
+    anybody_calls = True
+    anybody_deploys = True
+
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment(), "STANDIN_TRIGGER": "https"}
+
+    def config(self) -> dict[str, Any]:
+        found = super().config()
+        return {**found, "azure_functions": {**found["azure_functions"], "trigger": "https"}}
+
+    def prepare_client(self, patch: pytest.MonkeyPatch) -> None:
+        """
+        Makes this process find the function apps here, whose addresses Lithops knows by heart.
+
+        :param patch: undoes it
+        """
+        connect = socket.create_connection
+
+        def connect_here(address: tuple[str, int], *options: Any, **more: Any) -> socket.socket:
+            is_app = address[0].endswith(".azurewebsites.net")
+            return connect(("127.0.0.1", self.port) if is_app else address, *options, **more)
+
+        patch.setattr(socket, "create_connection", connect_here)

@@ -6,19 +6,21 @@ import base64
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.backends import aws_batch, aws_lambda, seaweedfs
+from tests.backends import aws_batch, aws_ec2, aws_lambda, seaweedfs
 from tests.backends.aliyun import Aliyun
-from tests.backends.aws_batch import Moto
-from tests.backends.azure import Azure
+from tests.backends.aws_batch import Batch
+from tests.backends.aws_ec2 import Ec2
+from tests.backends.azure import Azure, AzureWeb
 from tests.backends.azurite import Azurite
 from tests.backends.gcp_storage_emulator import GcpStorageEmulator
 from tests.backends.image import NOT_NEEDED
+from tests.backends.machine import Machine
 from tests.backends.ministack import Ministack
 from tests.backends.oracle import Oracle
 from tests.backends.podman import IMAGE, Podman
@@ -63,10 +65,12 @@ class Servers:
         folder = self._folder / kind.__name__
         if kind is SingularityWorker:
             return SingularityWorker(folder, self.get(RabbitMQ))
-        if kind is Moto:
-            return Moto(folder, self.get(Podman))
-        if kind is Azure:
-            return Azure(folder, self.get(Azurite))
+        if kind is Batch:
+            return Batch(folder, self.get(Podman))
+        if kind is Machine:
+            return Machine(folder, self.get(SeaweedFS))
+        if issubclass(kind, Azure):
+            return kind(folder, self.get(Azurite))
         return kind(folder)
 
     def get(self, kind: type[S]) -> S:
@@ -237,12 +241,12 @@ BACKENDS = {
     "aws_batch": Backend(
         uses={"backend": "aws_batch", "storage": "minio", "monitoring": "storage", "exclude_modules": NOT_NEEDED},
         needs=(Podman, SeaweedFS),
-        sections=lambda servers: {**_minio(servers), **servers.get(Moto).config()},
+        sections=lambda servers: {**_minio(servers), **servers.get(Batch).config()},
         wrong={"minio": _WRONG_SECRET},
         refusal="403",
-        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Moto).endpoint},
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Batch).endpoint},
         more=True,
-        prepare=lambda servers, patch: aws_batch.prepare_client(servers.get(Moto), patch),
+        prepare=lambda servers, patch: aws_batch.prepare_client(servers.get(Batch), patch),
     ),
     "aws_lambda": Backend(
         uses={"backend": "aws_lambda", "storage": "minio", "monitoring": "storage"},
@@ -252,6 +256,25 @@ BACKENDS = {
         refusal="403",
         env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ministack).endpoint},
         prepare=lambda servers, patch: aws_lambda.prepare_client(servers.get(Ministack), patch),
+    ),
+    "aws_ec2": Backend(
+        uses={"backend": "aws_ec2", "storage": "minio", "monitoring": "storage"},
+        needs=(Machine, Ec2, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), **aws_ec2.config(servers.get(Ec2), servers.get(Machine))},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        env=lambda servers: {"AWS_ENDPOINT_URL": servers.get(Ec2).endpoint},
+        more=True,
+        prepare=lambda servers, patch: servers.get(Machine).prepare_client(patch),
+    ),
+    "vm": Backend(
+        uses={"backend": "vm", "storage": "minio", "monitoring": "storage"},
+        needs=(Machine, SeaweedFS),
+        sections=lambda servers: {**_minio(servers), "vm": servers.get(Machine).config()},
+        wrong={"minio": _WRONG_SECRET},
+        refusal="403",
+        more=True,
+        prepare=lambda servers, patch: servers.get(Machine).prepare_client(patch),
     ),
     "openwhisk": _stand_in("openwhisk", OpenWhisk),
     "knative": _stand_in("knative", Knative, more=True),
@@ -263,6 +286,10 @@ BACKENDS = {
     "oracle_f": _stand_in("oracle_f", Oracle, more=True),
     "aliyun_fc": _stand_in("aliyun_fc", Aliyun, more=True),
     "azure_functions": _stand_in("azure_functions", Azure, more=True),
+    "azure_functions_https": replace(
+        _stand_in("azure_functions", AzureWeb, more=True),
+        prepare=lambda servers, patch: servers.get(AzureWeb).prepare_client(patch),
+    ),
     "azure_containers": _stand_in("azure_containers", Azure, more=True),
     "aws_sqs": Backend(
         uses={"backend": "localhost", "storage": "redis", "monitoring": "aws_sqs"},

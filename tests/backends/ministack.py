@@ -1,4 +1,4 @@
-"""Ministack, an emulator of AWS, of which SQS and Lambda are used."""
+"""Ministack, an emulator of AWS, of which SQS, Lambda and, for what Lambda takes from there, S3 are used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Ministack(Server):
         return {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "SERVICES": "sqs,lambda,sts,ecr",
+            "SERVICES": "sqs,lambda,sts,ecr,s3",
             "HOME": str(self.folder),
             # What it runs functions with looks for AWS here, too.
             "AWS_ENDPOINT_URL": self.endpoint,

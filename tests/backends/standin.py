@@ -35,6 +35,8 @@ class StandIn(Server):
     other_memory: ClassVar[int] = 512
     #: Whether whoever reaches it can invoke what is deployed there.
     anybody_calls: ClassVar[bool] = False
+    #: Whether nothing in a configuration says who may deploy.
+    anybody_deploys: ClassVar[bool] = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -178,7 +178,11 @@ def test_what_is_no_plain_function_is_refused(decorator: Any, function: Any, mes
             lambda: lithops_map(scale).override(batchsize=1),
             r"@task.lithops_map .*'batchsize'; did you mean 'batch_size'",
         ),
-        (lambda: lithops_task(reduce_function=sum), r"^@task.lithops takes no parameter 'reduce_function'$"),
+        (
+            lambda: lithops_task(reduce_function=sum),
+            r"^@task.lithops takes no parameter 'reduce_function'; @task.lithops_map_reduce does$",
+        ),
+        (lambda: lithops_task(cache=True), r"^@task.lithops takes no parameter 'cache'; @task.lithops_map does$"),
         (
             lambda: lithops_task(data={"x": 1}),
             r"no parameter 'data': the function is the decorated one, and its arguments are given in the call: "

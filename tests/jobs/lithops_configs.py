@@ -61,7 +61,7 @@ COMPUTE: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "k8s": ("minio", MINIO),
     "knative": ("minio", MINIO),
     "singularity": ("minio", {**MINIO, "rabbitmq": {"amqp_url": "amqp://u:p@127.0.0.1"}}),
-    "vm": ("minio", {**MINIO, "vm": {"ip_address": "127.0.0.1", "ssh_username": "u"}, "standalone": {}}),
+    "vm": ("minio", {**MINIO, "vm": {"ip_address": "127.0.0.1", "ssh_username": "u"}}),
 }
 #: The same for each storage, with functions on localhost.
 STORAGE: dict[str, dict[str, dict[str, Any]]] = {

@@ -14,6 +14,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.submit.cache.entries import CacheEntry
 from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
 from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import leave_mark
@@ -187,13 +188,16 @@ def test_a_job_elsewhere_is_cleaned(faas: FaasMaker) -> None:
 
 def test_old_jobs_of_ours_can_be_cleaned_by_age(client: LithopsClient, run_map: MapStarter) -> None:
     client.put("lithops.jobs/0123ab-0-M000/00000/status.json", b"of Lithops itself")
+    client.put(cached := CacheEntry.new("0" * 32, LithopsJob.new_executor_id()).index_key, b"")
     job = run_map(abs, [1]).job
     wait_for(lambda: runner_pids(job) == [])
     clean_older_than(client, 3600)
     assert client.keys(job.bucket, f"{job.round_prefix()}/") != []
+    assert client.get(client.bucket, cached) is not None
 
     assert clean_older_than(client, -1) >= 1
 
+    assert client.get(client.bucket, cached) is None
     assert client.keys(job.bucket, f"{job.round_prefix()}/") == []
     assert client.get(client.bucket, "lithops.jobs/0123ab-0-M000/00000/status.json") is not None
     assert [path for path in traces(job) if not Path(path).is_dir()] == []

@@ -45,6 +45,13 @@ def test_it_returns_the_result() -> None:
     assert task.execute({"ti": Instance()}) == 8  # type: ignore[typeddict-item]
 
 
+@pytest.mark.parametrize("name", ["cache", "cache_version", "cache_expiration", "results_to"])
+def test_what_only_maps_have_is_refused(name: str) -> None:
+    """A call of which the result is to be cached is a map of one item."""
+    with pytest.raises(TypeError, match=rf"(?s)Invalid arguments were passed to LithopsCallAsyncOperator.*'{name}': 1"):
+        LithopsCallAsyncOperator(task_id="t", func=join, **{name: 1})
+
+
 def test_an_object_as_argument_is_what_it_reads() -> None:
     def size(obj: Any) -> int:
         return len(obj)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pandas  # noqa: TID253 - only DAG files have to be fast to import
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -18,9 +20,13 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import ItemsFailedError
 from lithops_provider.jobs.outputs import files
+from lithops_provider.jobs.remote.reduce.keys import HASHES, stable_hash
 from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
+from tests.jobs.by_key_here import store_job
+from tests.jobs.elsewhere import end
+from tests.jobs.failures import Tally, leave_mark
 from tests.operators.rows import not_json, remainders, row, rows, sum_and_count, total
-from tests.task.instances import Instance
+from tests.task.instances import Instance, execute_dying_in_each_phase
 
 
 class Prefix:
@@ -51,6 +57,11 @@ def prefix() -> Iterator[Prefix]:
 
 def execute(operator: LithopsMapOperator, **context: Any) -> Any:
     return operator.execute({"ti": Instance(), **context})  # type: ignore[typeddict-item]
+
+
+def from_duckdb(paths: list[str], query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as database:
+        return list(database.execute(query, [paths]).fetchall())
 
 
 def test_results_are_files_with_a_manifest_and_a_second_run_replaces_the_first(
@@ -109,6 +120,7 @@ def test_parquet_files_have_the_same_columns_so_that_they_are_one_table(
     table = pandas.read_parquet(paths)
     assert table["x"].tolist() == [1, 4]
     assert table["half"].isna().tolist() == [True, False]
+    assert from_duckdb(paths, "SELECT x, half FROM read_parquet($1) ORDER BY x") == [(1, None), (4, 2.0)]
 
 
 def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
@@ -130,6 +142,7 @@ def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
     assert pandas.read_csv(f"{prefix.folder}part-00000.csv")["x"].tolist() == [0, 1, 2]
     # Those who look for lineage are told by the functions themselves where they have written.
     assert (prefix.client.bucket, prefix.name.rstrip("/")) in task._task_run.written
+    assert task._lineage_files() == found
 
 
 def test_the_page_shows_what_a_task_returns(prefix: Prefix) -> None:
@@ -185,6 +198,59 @@ def test_of_a_reduce_by_key_each_key_is_a_row(prefix: Prefix) -> None:
         ["by three: 2", 2, 1],
         ["by two: 0", 6, 2],
         ["by two: 1", 4, 2],
+    ]
+
+
+def test_a_worker_that_dies_in_each_phase_leaves_it_to_the_next_try(
+    prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a reduce by key into two files, of which the first has to be written anew, as it has no number in "half"."""
+    monkeypatch.setattr(files, "FILE_SIZE", 1)
+    tally = Tally(tmp_path / "tally")
+    low = next(key for key in itertools.count() if stable_hash(key) < HASHES // 2)
+    high = next(key for key in itertools.count() if stable_hash(key) >= HASHES // 2)
+
+    def by_range(x: int) -> dict[int, int]:
+        leave_mark(tally.path, str(x))
+        return {low: x, high: x}
+
+    def half(key: int, values: Any) -> dict[str, float | None]:
+        return {"half": None if key == low else sum(values) / 2}
+
+    task = LithopsMapReduceOperator(
+        task_id="t",
+        map_function=by_range,
+        map_iterdata=[1, 2, 4],
+        reduce_function=half,
+        reduce_by_key=True,
+        reducers=2,
+        results_to=prefix.path,
+        results_format="parquet",
+        poll_interval=0.05,
+    )
+
+    told, died = execute_dying_in_each_phase(task, monkeypatch)
+
+    assert died == ["map", "shuffle", "reduce", "write", "rewrite"]
+    assert sorted(tally.read()) == ["1", "2", "4"]
+    assert (told["files"], told["rows"], told["columns"]) == (2, 2, {"key": "int64", "half": "double"})
+    assert prefix.names() == ["_SUCCESS", "manifest.json", "part-00000.parquet", "part-00001.parquet"]
+    paths = [f"{prefix.folder}part-{number:05d}.parquet" for number in range(2)]
+    assert pandas.concat(map(pandas.read_parquet, paths))["half"].tolist()[1:] == [3.5]
+    assert from_duckdb(paths, "SELECT half FROM read_parquet($1) ORDER BY half") == [(3.5,), (None,)]
+
+
+def test_results_of_an_earlier_task_are_written_by_reference(prefix: Prefix) -> None:
+    job = store_job(prefix.client, [1, 4])
+    end(prefix.client, job, 0)
+    task = LithopsMapOperator(
+        task_id="t", map_function=row, map_iterdata=job.to_dict(), results_to=prefix.path, poll_interval=0.05
+    )
+
+    assert execute(task)["rows"] == 2
+    assert [json.loads(line) for line in prefix.read("part-00000.jsonl").splitlines()] == [
+        {"x": 1, "half": None},
+        {"x": 4, "half": 2.0},
     ]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.operators import LithopsMapReduceOperator
+from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
 from lithops_provider.operators.files import FILE_PHASES
 from lithops_provider.task.handover import Handover
+from tests.jobs.failures import Tally, leave_mark
 from tests.jobs.made import make_job
-from tests.task.instances import Instance
+from tests.operators.rows import remainders, sum_and_count
+from tests.task.instances import Instance, execute_dying_in_each_phase
 
 
 def total(key: Any, values: Any = ()) -> int:
@@ -81,3 +84,57 @@ def test_without_items_the_reduce_gets_an_empty_list() -> None:
 
     assert task._reduce_items(task._reduction(), client, "reduce", Handover()) == [(([],), {})]
     assert task._result([0]) == 0
+
+
+def test_a_worker_that_dies_in_each_level_of_a_tree_leaves_it_to_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped, reduced = (Tally(tmp_path / name) for name in ("mapped", "reduced"))
+
+    def mark(x: int) -> int:
+        leave_mark(mapped.path, str(x))
+        return x
+
+    def add(numbers: list[int]) -> int:
+        leave_mark(reduced.path, "+".join(map(str, numbers)))
+        return sum(numbers)
+
+    task = LithopsMapReduceOperator(
+        task_id="t",
+        map_function=mark,
+        map_iterdata=range(4),
+        reduce_function=add,
+        reduce_fan_in=2,
+        poll_interval=0.05,
+    )
+
+    result, died = execute_dying_in_each_phase(task, monkeypatch)
+
+    assert result == 6
+    assert died == ["map", "reduce-1", "reduce"]
+    assert sorted(mapped.read()) == ["0", "1", "2", "3"]
+    assert sorted(reduced.read()) == ["0+1", "1+5", "2+3"]
+
+
+def test_what_a_reduce_by_key_leaves_in_storage_is_a_list_of_each_call() -> None:
+    task = LithopsMapReduceOperator(
+        task_id="t",
+        map_function=remainders,
+        map_iterdata=[1, 2],
+        reduce_function=sum_and_count,
+        reduce_by_key=True,
+        reducers=1,
+        get_result=False,
+        poll_interval=0.05,
+    )
+    value = task.execute({"ti": Instance()})  # type: ignore[typeddict-item]
+    following = LithopsMapOperator(task_id="u", map_function=lambda pairs: dict(pairs), map_iterdata=value)
+
+    assert following.execute({"ti": Instance()}) == [  # type: ignore[typeddict-item]
+        {
+            "by three: 1": {"sum": 1, "count": 1},
+            "by three: 2": {"sum": 2, "count": 1},
+            "by two: 0": {"sum": 2, "count": 1},
+            "by two: 1": {"sum": 1, "count": 1},
+        }
+    ]

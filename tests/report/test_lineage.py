@@ -131,6 +131,22 @@ def test_what_functions_have_written_is_told_by_prefix() -> None:
     assert names(found.outputs) == [("s3://out", "a/b"), ("s3://out", "/")]
 
 
+def test_files_of_results_are_a_dataset_with_their_columns() -> None:
+    operator = LithopsMapOperator(task_id="t", map_function=abs, map_iterdata=[1], results_to="s3://out/a/b/")
+    assert extracted(operator, TaskInstanceState.RUNNING).outputs == []
+
+    operator._told_files = {"path": "s3://out/a/b/", "columns": {"x": "int64", "half": "double"}}
+    found = extracted(operator, TaskInstanceState.SUCCESS, job(), [("out", "a/b"), ("out", "more")])
+
+    assert names(found.outputs) == [("s3://out", "more"), ("s3://out", "a/b")]  # the functions' own word for it is less
+    schema = found.outputs[-1].facets["schema"]
+    assert [(field.name, field.type) for field in schema.fields] == [("x", "int64"), ("half", "double")]
+
+    operator._told_files = {"path": "s3://out/a/b/", "columns": None}
+    (dataset,) = extracted(operator, TaskInstanceState.SUCCESS, job()).outputs
+    assert (dataset.name, dataset.facets) == ("a/b", {})
+
+
 def test_results_on_this_machine_are_files() -> None:
     operator = LithopsMapOperator(task_id="t", map_function=abs, map_iterdata=[1], async_invoke=True)
     ((space, name),) = names(extracted(operator, TaskInstanceState.SUCCESS, job(storage="localhost")).outputs)

@@ -120,12 +120,12 @@ def test_failures_are_told_even_when_their_data_is_gone(client: LithopsClient, r
 
 def test_a_summary_is_what_a_task_pushes(client: LithopsClient, failed: JobRun) -> None:
     price = Price(currency="EUR", region="here", gb_second=0.001)
-    found = summarize(client, failed.job, tally_of(failed.outcomes), {"localhost": price})
+    found = summarize(client, failed.job, tally_of(failed.outcomes), {"localhost": price}, cached=2)
     shown = answers.summary({**found, "gb_seconds": 1.5, "cost": {"estimate": 0.5, "currency": "EUR", "region": "x"}})
 
     assert shown is not None
-    assert {name: shown[name] for name in ("succeeded", "failed", "gb_seconds")} == {
-        **{"succeeded": 7, "failed": 3, "gb_seconds": 1.5}
+    assert {name: shown[name] for name in ("succeeded", "failed", "cached", "gb_seconds")} == {
+        **{"succeeded": 7, "failed": 3, "cached": 2, "gb_seconds": 1.5}
     }
     assert shown["slowest"] == found["slowest"]
     assert shown["cost"] == {"estimate": 0.5, "currency": "EUR", "region": "x"}

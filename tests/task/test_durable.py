@@ -23,24 +23,9 @@ from lithops_provider.jobs.submit.spec import JobSpec, make_spec
 from lithops_provider.task.durable import KEY, UNREADABLE_KEY, DurableState
 from lithops_provider.task.owner import owner_of
 from tests.programs import run_python
+from tests.task.instances import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Store:
-    """What Airflow's task state store does, without Airflow."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        return self.values.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = value
-
-    def delete(self, key: str) -> None:
-        self.values.pop(key, None)
 
 
 def first(x: Any, y: int = 0) -> Any:

@@ -1,6 +1,6 @@
 """
 The functions behind ``airflow lithops runtimes ...``, which definition.py names. What they do with the runtimes of a
-backend is in `jobs/adapter/deployments.py`, and what they find out about one in `connection/probe.py`.
+backend is in `jobs/adapter/runtimes/deployments.py`, and what they find out about one in `connection/probe.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Any
 from lithops_provider.cli.output import plain_text, show_fields, show_rows
 from lithops_provider.cli.wrappers import command, confirm, noted
 from lithops_provider.connection.settings import ConnectionSettings
-from lithops_provider.jobs.adapter.deployments import build_runtime, delete_runtimes, deploy_runtime, list_runtimes
 from lithops_provider.jobs.adapter.refusals import explain_refusals
-from lithops_provider.jobs.adapter.runtimes import RuntimeMetadata, read_metadata
+from lithops_provider.jobs.adapter.runtimes.deployments import (
+    build_runtime,
+    delete_runtimes,
+    deploy_runtime,
+    list_runtimes,
+)
+from lithops_provider.jobs.adapter.runtimes.metadata import RuntimeMetadata, read_metadata
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.status.storage import connect
 

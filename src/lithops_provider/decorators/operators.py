@@ -138,9 +138,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
                     f"{cls.custom_operator_name} takes no parameter {name!r}: the function is the decorated one, and "
                     f"its arguments are given in the call: {cls.example(function)}"
                 )
-            close = difflib.get_close_matches(name, allowed, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InvalidInputError(f"{cls.custom_operator_name} takes no parameter {name!r}{hint}")
+            raise InvalidInputError(f"{cls.custom_operator_name} takes no parameter {name!r}{_hint(name, allowed)}")
 
     @classmethod
     def example(cls, function: str) -> str:
@@ -199,6 +197,15 @@ class LithopsDecoratedOperator(DecoratedOperator):
             given = self.given(function, list(self.op_args), self.op_kwargs)
             check_names(self.custom_operator_name, function, given)  # of a mapped task, it is known only now
             setattr(self, self.function_parameter, with_values(function, context, given))
+
+
+def _hint(name: str, allowed: Collection[str]) -> str:
+    """Says which other decorator has a parameter, or which of this one's may have been meant."""
+    for other in (LithopsMapDecoratedOperator, LithopsMapReduceDecoratedOperator):
+        if name in other.decorator_parameters():
+            return f"; {other.custom_operator_name} does"
+    close = difflib.get_close_matches(name, allowed, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class LithopsCallDecoratedOperator(LithopsDecoratedOperator, LithopsCallAsyncOperator):

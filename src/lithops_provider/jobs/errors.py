@@ -14,6 +14,7 @@ What can go wrong with a job: the exceptions that `jobs/` raises, for every othe
     ├── UpstreamFailedError       items of a job whose results are wanted have failed
     ├── JobTimeoutError           the job passed its own deadline (also a TimeoutError)
     ├── JobCancelledError         somebody cancelled the job
+    ├── PrefixTakenError          another run has written files where this one did
     └── StorageUnavailableError   the storage did not answer, or lost the job's data
         └── StorageRefusedError   it did not take the credentials, or its disk is full or read-only
 """
@@ -103,6 +104,10 @@ class JobTimeoutError(LithopsJobError, TimeoutError):
 
 class JobCancelledError(LithopsJobError):
     """The job was cancelled while its results were waited for."""
+
+
+class PrefixTakenError(LithopsJobError):
+    """Another run has begun to write files under the prefix of ``results_to`` while this one did."""
 
 
 class StorageUnavailableError(LithopsJobError):

@@ -351,6 +351,8 @@ def reduce_job(
     while phase != REDUCE:
         phase = reduction.next_phase(phase, job)
         spec = make_spec("reduce", reduction.bind(phase), reduction.items(client, phase, job), options)
+        if not spec.items:  # as of a reduce by key without a single pair
+            return reduction.result([])
         run = JobRun(client, spec, **settings)
         run.submit()
         run.finish()

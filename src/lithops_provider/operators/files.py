@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.jobs.outputs.writer import Written
     from lithops_provider.jobs.remote.frames import Arguments
     from lithops_provider.task.handover import Handover
@@ -76,15 +75,17 @@ class ResultFiles:
         """
         from lithops_provider.jobs.outputs.files import file_items
         from lithops_provider.jobs.outputs.manifest import common_columns, rewritten_items
-        from lithops_provider.jobs.outputs.target import begin, parse_target
+        from lithops_provider.jobs.outputs.target import begin, held, parse_target
 
         job = handover.jobs.get(self.last)
         if job is None:  # there were no items
             return []
         target = parse_target(client, self.results_to)
         if phase == "write":
-            begin(client, target, job.executor_id, overwrite=self.overwrite)
-        items = file_items(client, job, target, self.results_format, pairs=self.pairs)
+            attempt = begin(client, target, job.executor_id, overwrite=self.overwrite)
+        else:
+            attempt = held(client, target, job.executor_id)
+        items = file_items(client, job, target, self.results_format, pairs=self.pairs, attempt=attempt)
         if phase == "write":
             return items
         written = self._written(client, handover)
@@ -102,17 +103,20 @@ class ResultFiles:
         :param rewritten: the results of the phase ``rewrite``
         :returns: what the task returns
         """
+        from lithops_provider.jobs.job import LithopsJob
         from lithops_provider.jobs.outputs.manifest import complete, replaced
         from lithops_provider.jobs.outputs.target import begin, parse_target
 
         target = parse_target(client, self.results_to)
-        job: LithopsJob | None = handover.jobs.get("map")
+        reduced = handover.jobs.get(self.last)
+        writer = LithopsJob.new_executor_id() if reduced is None else reduced.executor_id
         if "write" not in handover.jobs:
-            begin(client, target, "", overwrite=self.overwrite)
+            begin(client, target, writer, overwrite=self.overwrite)
         result = complete(
             client,
             target,
-            job,
+            writer,
+            handover.jobs.get("map"),
             replaced(self._written(client, handover), rewritten),
             results_format=self.results_format,
             overwrite=self.overwrite,

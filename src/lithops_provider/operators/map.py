@@ -58,6 +58,7 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     phases: tuple[Phase, ...] = ("map",)
     _iterdata_given = False
+    _told_files: Mapping[str, Any] | None = None
     template_fields: Sequence[str] = (
         "map_iterdata",
         "iterdata_from_task",
@@ -264,7 +265,8 @@ class LithopsMapOperator(LithopsBaseOperator):
         files = self._files()
         if files is None:
             return super()._finish(context, client, handover, results, nothing=nothing)
-        return files.complete(context, client, handover, results)
+        self._told_files = files.complete(context, client, handover, results)
+        return self._told_files
 
     def _iterdata(self, context: Context, *, paths: bool) -> tuple[Any, str | None]:
         from_task = arguments.resolve(self, "iterdata_from_task")
@@ -319,6 +321,9 @@ class LithopsMapOperator(LithopsBaseOperator):
         if isinstance(iterdata, (str, list, tuple)) and self._bind_function("map").takes_object:
             return object_paths(self._mapped(), iterdata), []
         return [], []
+
+    def _lineage_files(self) -> Mapping[str, Any] | None:
+        return self._told_files
 
     def _backend_arguments(self) -> dict[str, Any]:
         return {

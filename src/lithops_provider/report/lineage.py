@@ -15,7 +15,7 @@ import attr
 from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
 from openlineage.client.event_v2 import Dataset
-from openlineage.client.facet_v2 import JobFacet, RunFacet, source_code_location_job
+from openlineage.client.facet_v2 import JobFacet, RunFacet, schema_dataset, source_code_location_job
 
 from lithops_provider.jobs.config.names import S3_COMPATIBLE
 from lithops_provider.jobs.remote.keys import JOBS_PREFIX
@@ -68,6 +68,7 @@ def lineage(
     job: LithopsJob | None,
     results_stay: bool,
     written: Iterable[Sequence[str]] = (),
+    files: Mapping[str, Any] | None = None,
 ) -> OperatorLineage[Any, Any]:
     """
     Returns the lineage of a task: objects that it reads and writes, results that it reads or leaves in storage,
@@ -82,6 +83,7 @@ def lineage(
     :param job: its last job; None if it hasn't sent one
     :param results_stay: whether that job's results are left in storage
     :param written: bucket and prefix of each place where its functions have written objects
+    :param files: what the task returns of the files that hold its results; None if there are none
     """
     from lithops_provider.jobs.job import LithopsJob
 
@@ -96,6 +98,9 @@ def lineage(
         if results_stay:
             outputs.append(job_dataset(job, config))
         outputs += object_datasets((f"{job.storage}://{bucket}/{prefix}" for bucket, prefix in written), config)
+    if files is not None:
+        told = files_dataset(files, config)
+        outputs = [one for one in outputs if (one.namespace, one.name) != (told.namespace, told.name)] + [told]
     return OperatorLineage(inputs=inputs, outputs=outputs, run_facets=run_facets, job_facets=_function_facets(function))
 
 
@@ -123,6 +128,22 @@ def job_dataset(job: LithopsJob, config: Callable[[], Mapping[str, Any]]) -> Dat
     """
     space, name = _located(job.storage, job.bucket, f"{JOBS_PREFIX}/{job.executor_id}", config)
     return Dataset(namespace=space, name=name)
+
+
+def files_dataset(files: Mapping[str, Any], config: Callable[[], Mapping[str, Any]]) -> Dataset:
+    """
+    Returns where the files of results lie, with their columns if the format has any.
+
+    :param files: what `lithops_provider.jobs.outputs.manifest.complete` has returned
+    :param config: returns the Lithops configuration, if the path doesn't name a storage backend
+    """
+    space, name = _name(files["path"], config)
+    fields = [
+        schema_dataset.SchemaDatasetFacetFields(name=column, type=kind)
+        for column, kind in (files["columns"] or {}).items()
+    ]
+    facets: dict[str, Any] = {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
+    return Dataset(namespace=space, name=name, facets=facets)
 
 
 def _name(path: str, config: Callable[[], Mapping[str, Any]]) -> tuple[str, str]:

@@ -102,4 +102,5 @@ class LithopsBaseOperator(LithopsParameters):
             job=job,
             results_stay=settings.async_invoke or not settings.get_result,
             written=written,
+            files=self._lineage_files(),
         )

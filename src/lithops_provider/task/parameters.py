@@ -59,7 +59,7 @@ class LithopsParameters(BaseOperator):
     :param monitoring: how the functions report: Lithops's name of a monitoring backend
     :param rabbitmq_monitor: True is the same as ``monitoring="rabbitmq"``
     :param runtime: name of the runtime
-    :param requirements: packages that the functions need, as `pip` takes them; on localhost only
+    :param requirements: packages that the functions need, as `pip` takes them; on localhost and AWS Lambda
     :param workers: how many functions run at once, at most
     :param runtime_memory: MB; None for the configured, which is 256 on most serverless backends
     :param timeout: seconds that an item has; None for the configured ``execution_timeout``
@@ -263,6 +263,10 @@ class LithopsParameters(BaseOperator):
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
         """Returns the paths of objects that items name, and the values of jobs whose results are read."""
         return [], []
+
+    def _lineage_files(self) -> Mapping[str, Any] | None:
+        """Returns what the task returns of the files that it has written its results into; None if it hasn't yet."""
+        return None
 
     # Arguments
 

@@ -318,7 +318,7 @@ class TaskRun:
 
     def _config(self) -> dict[str, Any]:
         from lithops_provider.hooks import LithopsHook
-        from lithops_provider.jobs.config.environments import use_requirements
+        from lithops_provider.jobs.adapter.runtimes.requirements import use_requirements
 
         config = LithopsHook.from_settings(self.connection).get_config()
         if requirements := self.settings.requirements:

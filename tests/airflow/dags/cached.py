@@ -37,6 +37,7 @@ with DAG("cached", schedule=None, default_args={"poll_interval": 0.2}):
     @task.lithops_map(
         cache=True,
         cache_version=f"{{{{ {CONF}['version'] }}}}",
+        deferrable=True,
         results_to=f"{{{{ {CONF}['results'] }}}}",
         results_format="csv",
         outlets=[Asset("s3://tests/cached/")],

@@ -1,6 +1,6 @@
 """
-Azure: what its program ``az`` does for Lithops, function apps that a queue triggers, and container apps. The queues are
-those of Azurite. Function apps' archives are not looked at: Lithops's own entry point is run.
+Azure: what its program ``az`` does for Lithops, function apps that a queue or requests trigger, and container apps. The
+queues are those of Azurite. Function apps' archives are not looked at: Lithops's own entry point is run.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _INSTANCES = 4
 _TRIES = 5
 #: Seconds that a call of a function app has, and a container app's replica until it is started anew.
 _LONGEST, _REPLICA = 600, 3600
+#: Whether requests trigger function apps, and not a queue: that is said in the archive, which isn't looked at.
+_ARE_REQUESTED = os.environ.get("STANDIN_TRIGGER") == "https"
 #: Seconds between two looks at a queue.
 _INTERVAL = 0.5
 
@@ -41,6 +43,8 @@ class Azure(Functions):
 
     def handle_request(self, path: list[str], query: dict[str, str], content: Any) -> tuple[int, Any]:
         """Answers with what the command prints."""
+        if path == ["api", "lithops_handler"]:
+            return self._call(f"functionapp-{self.host.partition('.')[0]}", content)
         assert path == ["az"], path
         kind, *command = itertools.takewhile(lambda word: not word.startswith("-"), content)
         options = {name: value for name, value in itertools.pairwise(content) if name.startswith("-")}
@@ -72,8 +76,18 @@ class Azure(Functions):
             app |= {"name": options["--name"], "tags": options["tags"], "megabytes": int(options["--instance-memory"])}
             start = _start_functions
         stop(self.folder_of(name))
-        self.afterwards = functools.partial(start, self.folder_of(name), app)
+        if kind == "containerapp" or not _ARE_REQUESTED:
+            self.afterwards = functools.partial(start, self.folder_of(name), app)
         return self.keep(name, app)
+
+    def _call(self, name: str, content: Any) -> tuple[int, bytes]:
+        """Calls a function app that requests trigger."""
+        call = functools.partial(_call_main_http, json.dumps(content).encode())
+        megabytes = self.function(name)["megabytes"]
+        status, found = self.invoke(
+            name, call, seconds=_LONGEST, megabytes=megabytes, header="invocation-id", waits=True
+        )
+        return status, str(found).encode()
 
 
 def _tags(words: list[str]) -> dict[str, str]:
@@ -157,6 +171,15 @@ def _call_main(identifier: str, content: str) -> list[str]:
     message = azure.functions.QueueMessage(id=identifier, body=base64.b64decode(content))
     main_queue(message, SimpleNamespace(set=sent.append))
     return sent
+
+
+def _call_main_http(body: bytes, identifier: str) -> str:
+    """Calls the function's entry point for requests, as Azure's host does, and returns its answer."""
+    import azure.functions
+    from lithops.serverless.backends.azure_functions.entry_point import main_http
+
+    request = azure.functions.HttpRequest(method="POST", url="/api/lithops_handler", body=body)
+    return str(main_http(request, SimpleNamespace(invocation_id=identifier)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.adapter import invokers
-from lithops_provider.jobs.adapter.runtimes import read_metadata
+from lithops_provider.jobs.adapter.runtimes.metadata import read_metadata
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.job import LithopsJob

@@ -1,32 +1,33 @@
-"""What is broken in Lithops's standalone backends, so that docs/backends.md says it can't be used."""
+"""What is different with Lithops's standalone backends, by which functions run on machines."""
 
 from __future__ import annotations
 
-import re
+from types import SimpleNamespace
+from typing import Any
 
-from tests.jobs.adapter.workarounds.sources import source_of
+import pytest
 
-
-def test_lithops_still_can_not_install_itself_on_a_vm() -> None:
-    """When this fails, a release has mended it: try the backend, and correct docs/backends.md."""
-    from lithops.standalone.backends.vm.vm import VMBackend, VMInstance
-
-    source = source_of("lithops.standalone.standalone")
-    setup = source[source.index("def _setup_master_service(") :]
-    backend = VMBackend({"ip_address": "127.0.0.9"}, "consume")
-    backend.init()
-    asked = set(re.findall(r"self\.backend\.master\.(\w+)", setup))
-    missing = {name for name in asked if not hasattr(backend.master, name)}
-
-    assert isinstance(backend.master, VMInstance)
-    assert missing == {"name", "delete_on_dismantle", "home_dir"}
-    assert "self.backend.cache_dir" in setup
-    assert not hasattr(backend, "cache_dir")
+from lithops_provider.jobs.adapter.compute import Compute
 
 
-def test_lithops_still_reads_another_user_than_it_demands() -> None:
-    """When this fails, docs/backends.md need not tell users to set both."""
-    from lithops.standalone.backends.vm import config
+@pytest.mark.parametrize(
+    ("processes", "exec_mode", "workers", "calls"),
+    [
+        (4, "consume", 1, 4),
+        ("AUTO", "consume", 1, 16),  # nobody knows how many; with a single call, they would be idle
+        ("AUTO", "reuse", 100, 100),
+    ],
+)
+def test_a_machine_gets_calls_for_processes_whose_number_is_not_known(
+    processes: Any, exec_mode: str, workers: int, calls: int
+) -> None:
+    compute: Any = Compute.__new__(Compute)
+    compute.backend, compute.mode = "aws_ec2", "standalone"
+    compute.config = {
+        "lithops": {"chunksize": 0},
+        "aws_ec2": {"worker_processes": processes},
+        "standalone": {"exec_mode": exec_mode},
+    }
+    compute.invoker = SimpleNamespace(max_workers=workers)
 
-    assert "ssh_username" in config.REQ_PARAMETERS
-    assert "self.config.get('ssh_user', 'root')" in source_of("lithops.standalone.backends.vm.vm")
+    assert compute.capacity() == calls

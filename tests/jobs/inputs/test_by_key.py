@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +20,9 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.run import JobRun
 from tests.jobs.batches import BatchRunner
 from tests.jobs.by_key import died, letters, sorted_values, total, with_all_keys
-from tests.jobs.by_key_here import by_key_here, run_map, run_shuffle, store_job
+from tests.jobs.by_key_here import by_key_here, run_map, run_reduce, run_shuffle, store_job
 from tests.jobs.conftest import POLL, finished
+from tests.jobs.elsewhere import sent, store
 
 
 def mapped(client: LithopsClient, reduction: ReduceByKey, function: Any, items: Any, **options: Any) -> LithopsJob:
@@ -76,6 +79,31 @@ def test_each_reducer_reads_its_own_range(client: LithopsClient, monkeypatch: An
     assert [key for key in stored if client.get(client.bucket, key) is not None] == []
 
 
+@pytest.mark.parametrize(("words", "expected"), [(["the quick brown fox"], 3), (["aaa", "a"], 1)])
+def test_by_itself_there_are_as_many_reducers_as_the_backend_takes_calls_at_once(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: int
+) -> None:
+    monkeypatch.setattr(client.compute, "capacity", lambda: 3)
+    reduction = ReduceByKey(total)
+
+    shuffled = run_shuffle(client, reduction, run_map(client, reduction, letters, words))
+
+    assert len(reduction.items(client, "reduce", shuffled)) == expected  # at most one for each key
+
+
+@pytest.mark.parametrize("combine", [None, total], ids=["as they are", "combined"])
+def test_pairs_of_items_that_failed_do_not_count(client: LithopsClient, combine: Any) -> None:
+    job = sent(client, items=4, calls=1)
+    store(client, job, 0, {0: [("a", 1), ("a", 1)], 1: "why it failed", 2: {"a": 1, "b": 2}, 3: None})
+    reduction = ReduceByKey(total, combine=combine)
+
+    assert run_reduce(client, reduction, run_shuffle(client, reduction, job)) == [["a", 3], ["b", 2]]
+
+
+def test_without_a_single_pair_there_is_nothing_to_reduce(client: LithopsClient) -> None:
+    assert reduce_job(client, store_job(client, [[], {}, None]), ReduceByKey(total), poll_interval=POLL) == []
+
+
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
@@ -118,6 +146,22 @@ def test_more_arguments_of_a_reduce_and_what_lithops_fills_in(client: LithopsCli
     assert reduction.result([reduced.results()[0]]) == [["a", ("localhost", "a", 1021, 0)]]
 
 
+def test_an_item_whose_pairs_cannot_be_combined_or_pickled_fails_alone(batch: BatchRunner) -> None:
+    def pairs(number: int) -> list[tuple[Any, int]]:
+        return [[("a", 1), ("b", 2)], [("a", 1), ("a", 0)], [(threading.Lock(), 1)]][number]
+
+    def divide(key: str, values: Any) -> float:
+        one, other = values
+        return float(one / other)
+
+    done = batch(bound=bind_items(ReduceByKey(total, combine=divide).map_function(pairs), range(3)))
+
+    assert done.results() == {0: {"a": 1, "b": 2}}
+    failures = done.failures()
+    assert (failures[1]["type"], failures[2]["type"]) == ("ZeroDivisionError", "TypeError")
+    assert re.search("the result, of type dict, can't be pickled: .*lock", failures[2]["message"])
+
+
 def test_what_is_no_pairs_fails_the_item(batch: BatchRunner) -> None:
     reduction = ReduceByKey(total)
 
@@ -130,21 +174,34 @@ def test_what_is_no_pairs_fails_the_item(batch: BatchRunner) -> None:
 
 @pytest.mark.parametrize(
     "moments",
-    [[7], pytest.param([1, 5, 9, 14, 18, 23, 27, 31, 34, 38], marks=pytest.mark.thorough)],
+    [
+        {"map": [7]},
+        pytest.param({"map": [1, 5, 9, 14, 18], "shuffle": [1, 3], "reduce": [1, 2, 4]}, marks=pytest.mark.thorough),
+    ],
     ids=["one moment", "ten moments"],
 )
-def test_calls_that_die_and_run_again_count_once(client: LithopsClient, tmp_path: Path, moments: list[int]) -> None:
-    path = str(tmp_path / "moments")
+def test_calls_that_die_and_run_again_count_once(
+    client: LithopsClient, tmp_path: Path, moments: dict[str, list[int]]
+) -> None:
+    """At moments of each phase, the first of which is number 1: the whole call is killed."""
+    folder = str(tmp_path)
+
+    def may_die(phase: str) -> None:
+        died(f"{folder}/{phase}", moments.get(phase, []))
 
     def numbers(number: int) -> list[tuple[int, int]]:
-        died(path, moments)
+        may_die("map")
         return [(number % 3, number), (number % 3, 1_000)]
 
-    def add(key: int, values: Any) -> int:
-        died(path, moments)
+    def combine(key: int, values: Any) -> int:
+        may_die("map" if len(values) == 2 else "shuffle")  # there are the values of five items
         return sum(values)
 
-    reduction = ReduceByKey(add, reducers=2, combine=add if len(moments) > 1 else None)
+    def add(key: int, values: Any) -> int:
+        may_die("reduce")
+        return sum(values)
+
+    reduction = ReduceByKey(add, reducers=2, combine=combine if len(moments) > 1 else None)
     spec = make_spec("map", *bind_items(reduction.map_function(numbers), range(15)), Options(max_concurrency=2))
     run = JobRun(client, spec, poll_interval=POLL, item_retries=10)
     run.submit()
@@ -153,4 +210,26 @@ def test_calls_that_die_and_run_again_count_once(client: LithopsClient, tmp_path
     found = reduce_job(client, run.job, reduction, poll_interval=POLL, item_retries=10)
 
     assert found == [[key, sum(number + 1_000 for number in range(15) if number % 3 == key)] for key in range(3)]
-    assert len(Path(path).read_text().split()) > max(moments)
+    for phase, deadly in moments.items():
+        assert len(Path(folder, phase).read_text().split()) > max(deadly)
+
+
+@pytest.mark.thorough
+def test_a_million_keys_beside_a_hot_one_need_little_memory(client: LithopsClient) -> None:
+    def many(start: int) -> Iterator[tuple[Any, int]]:
+        for number in range(start, start + 50_000):
+            yield number, 1
+            yield "hot", number
+
+    def add(key: Any, values: Any) -> Any:
+        import resource
+
+        added = sum(values)
+        return (added, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) if key == "hot" else added
+
+    found = dict(by_key(client, ReduceByKey(add, reducers=4), many, range(0, 1_000_000, 50_000)))
+
+    hot, peak = found.pop("hot")
+    assert hot == sum(range(1_000_000))
+    assert found == dict.fromkeys(range(1_000_000), 1)
+    assert peak < 300_000_000

@@ -11,8 +11,11 @@ from lithops_provider.jobs.inputs.reductions import TreeReduce
 from lithops_provider.jobs.inputs.tree import tree_items
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.reduce.spans import read_sized
+from lithops_provider.jobs.submit.plan import store_plan
+from lithops_provider.jobs.wait import gather_results
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import finished
+from tests.jobs.elsewhere import sent, store
 from tests.jobs.standins import CountingStorage
 
 #: Bytes of a result, of which the map has 30 in each of its two calls, so that each reads a range of many.
@@ -70,6 +73,18 @@ def test_levels_follow_until_one_result_is_left(client: LithopsClient, batch: Ba
     assert done.failures() == {}
     assert reduction.result([done.results()[0][0]]) == [number for number in range(60) if number != 7]
     assert phases == [("reduce-1", 15), ("reduce-2", 4), ("reduce", 1)]
+
+
+def test_of_an_item_that_ran_twice_the_result_counts_that_whoever_gathers_the_job_gets(client: LithopsClient) -> None:
+    job = sent(client, items=1, calls=1)
+    store(client, job, 0, {0: ["first"]})
+    later = job.with_round(1, 1)
+    store_plan(client, later, [[0]], None)
+    store(client, later, 0, {0: ["second"]})
+
+    (item,) = tree_items(client, later, 2)
+
+    assert read(client.storage, item) == gather_results(client, later) == [["first"]]
 
 
 def test_if_everything_failed_the_function_gets_an_empty_list(client: LithopsClient, storage: CountingStorage) -> None:

@@ -25,11 +25,25 @@ def test_a_column_has_the_type_that_holds_all() -> None:
     assert types(written(0, a="null"), written(1, a="string")) == {"a": "string"}
     assert types(written(0, a="int64"), written(1, a="double"), written(2, a="null")) == {"a": "double"}
     assert types(written(0, a="null"), written(1, a="null")) == {"a": "null"}
+    assert types(written(0, a="list<item: null>"), written(1, a="list<item: string>")) == {"a": "list<item: string>"}
+    assert types(written(0, a="null"), written(1, a="list<item: null>")) == {"a": "list<item: null>"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "wider"),
+    [(("(3, 2)", "(5, 3)"), "(5, 3)"), (("(5, 0)", "(3, 3)"), "(8, 3)"), (("(38, 0)", "(38, 0)"), "(38, 0)")],
+)
+def test_decimals_are_as_long_as_those_of_all_files(kinds: tuple[str, str], wider: str) -> None:
+    files = [written(number, a=f"decimal128{kind}") for number, kind in enumerate(kinds)]
+
+    assert types(*files) == {"a": f"decimal128{wider}"}
 
 
 def test_types_that_nothing_holds_are_an_error_that_names_the_files() -> None:
     with pytest.raises(InvalidInputError, match="'a' is int64 in part-00000 and string in part-00001"):
         types(written(0, a="int64"), written(1, a="string"), written(2, a="string"))
+    with pytest.raises(InvalidInputError, match=r"decimal128\(38, 0\) in part-00000 and decimal128\(38, 38\)"):
+        types(written(0, a="decimal128(38, 0)"), written(1, a="decimal128(38, 38)"))
 
 
 def test_files_with_other_columns_are_written_anew() -> None:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, PrefixTakenError, StorageUnavailableError
 from lithops_provider.jobs.outputs import target as module
-from lithops_provider.jobs.outputs.target import Target, begin, check_free, finish, parse_target, put
+from lithops_provider.jobs.outputs.target import Target, begin, check_free, finish, held, parse_target, put
+from tests.jobs.standins import FailingStorage
+
+MANIFEST = json.dumps({module.MARK: module.VERSION}).encode()
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def test_what_is_not_ours_is_refused_unless_it_may_be_replaced(client: LithopsCl
 
     begin(client, target, "job", overwrite=True)
     put(client, target, "part-00000.csv", b"a\n")
-    finish(client, target, json.dumps({module.MARK: module.VERSION}).encode(), {"part-00000.csv"}, overwrite=True)
+    finish(client, target, "job", MANIFEST, {"part-00000.csv"}, overwrite=True)
     assert names(client, target) == ["_SUCCESS", "manifest.json", "part-00000.csv"]
 
 
@@ -87,13 +90,7 @@ def test_there_is_no_success_while_a_second_run_replaces_the_first(client: Litho
     begin(client, target, "job", overwrite=False)
     for name in ("part-00000.csv", "part-00001.csv", "failures.json"):
         put(client, target, name, b"old")
-    finish(
-        client,
-        target,
-        json.dumps({module.MARK: module.VERSION}).encode(),
-        {"part-00000.csv", "part-00001.csv", "failures.json"},
-        overwrite=False,
-    )
+    finish(client, target, "job", MANIFEST, {"part-00000.csv", "part-00001.csv", "failures.json"}, overwrite=False)
     put(client, target, "notes.txt", b"of somebody who reads them")
 
     begin(client, target, "next", overwrite=False)
@@ -101,5 +98,79 @@ def test_there_is_no_success_while_a_second_run_replaces_the_first(client: Litho
 
     begin(client, target, "next again", overwrite=False)  # the task was retried: there is no manifest, but it's ours
     put(client, target, "part-00000.csv", b"new")
-    finish(client, target, json.dumps({module.MARK: module.VERSION}).encode(), {"part-00000.csv"}, overwrite=False)
+    finish(client, target, "next again", MANIFEST, {"part-00000.csv"}, overwrite=False)
     assert names(client, target) == ["_SUCCESS", "manifest.json", "notes.txt", "part-00000.csv"]
+
+
+def write(client: LithopsClient, target: Target, job: str, parts: int) -> None:
+    """Writes files as a task does, each of which holds the name of the job."""
+    begin(client, target, job, overwrite=False)
+    written = {f"part-{number:05d}.csv" for number in range(parts)}
+    for name in sorted(written):
+        put(client, target, name, job.encode())
+    finish(client, target, job, MANIFEST, written, overwrite=False)
+
+
+def is_of_one_run(client: LithopsClient, target: Target) -> bool:
+    """Tells whether there are the files of one run, and all of them, if anything says that they are complete."""
+    found = names(client, target)
+    parts = [client.get(target.bucket, target.key(name)) for name in found if name.startswith("part-")]
+    return not {"_SUCCESS", "manifest.json"} & {*found} or parts in ([b"first"] * 3, [b"second"] * 2)
+
+
+def test_whenever_a_run_dies_readers_take_all_of_one_run_or_nothing(client: LithopsClient, target: Target) -> None:
+    reader, real, died, mixed = LithopsClient(client.config), client.storage, 0, []
+    client.patience = 0.0
+    over = False
+    while not over:
+        write(client, target, "first", 3)
+        left = died
+
+        def dies(name: str, key: str) -> bool:
+            nonlocal left
+            if not is_of_one_run(reader, target):
+                mixed.append((name, key))
+            left -= name in ("put_object", "delete_object", "delete_objects")
+            return left < 0
+
+        client._internal_storage.storage = FailingStorage(real, dies)
+        try:
+            write(client, target, "second", 2)
+            over = True
+        except StorageUnavailableError:
+            died += 1
+        client._internal_storage.storage = real
+        write(client, target, "second", 2)  # the task is retried, if it wasn't done
+        assert names(client, target) == ["_SUCCESS", "manifest.json", "part-00000.csv", "part-00001.csv"]
+    assert mixed == []
+    assert died > 5  # at the mark, both signs, two files, the file that is left over, both signs again
+
+
+def test_of_two_runs_at_once_neither_says_that_its_files_are_complete(client: LithopsClient, target: Target) -> None:
+    begin(client, target, "first", overwrite=False)
+    begin(client, target, "second", overwrite=False)
+    put(client, target, "part-00000.csv", b"of either")
+
+    for job in ("first", "second"):
+        with pytest.raises(PrefixTakenError, match=r"another run has begun to write under .*max_active_runs=1"):
+            finish(client, target, job, MANIFEST, {"part-00000.csv"}, overwrite=False)
+        assert names(client, target) == ["_WRITING", "part-00000.csv"]
+
+
+def test_files_that_may_have_been_written_over_are_not_complete_any_more(client: LithopsClient, target: Target) -> None:
+    begin(client, target, "first", overwrite=False)
+    write(client, target, "second", 2)
+
+    with pytest.raises(PrefixTakenError):
+        held(client, target, "first")
+
+    assert names(client, target) == ["_WRITING", "part-00000.csv", "part-00001.csv"]
+
+
+def test_a_retry_goes_on_unless_another_job_had_the_prefix(client: LithopsClient, target: Target) -> None:
+    first, again = (begin(client, target, "first", overwrite=False) for _ in range(2))
+    assert first == again == held(client, target, "first")
+
+    begin(client, target, "second", overwrite=False)
+
+    assert begin(client, target, "first", overwrite=False) != first

@@ -99,6 +99,14 @@ def test_a_file_is_written_with_the_columns_of_all_files() -> None:
     assert pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist() == [{"a": 1.0, "b": None}]
 
 
+def test_a_decimal_is_written_as_that_of_all_files() -> None:
+    found, objects = write([{"a": decimal.Decimal("1.1")}, {"a": None}], "parquet", types={"a": "decimal128(8, 3)"})
+
+    assert found["columns"]["a"][0] == "decimal128(8, 3)"
+    (data,) = objects.values()
+    assert pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist() == [{"a": decimal.Decimal("1.100")}, {"a": None}]
+
+
 def test_a_data_frame_gives_its_rows_and_nan_is_nothing() -> None:
     frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, float("nan")], "c": pandas.array([pandas.NA, "x"])})
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.runtimes import read_metadata
+from lithops_provider.jobs.adapter.runtimes.layers import default_runtime
+from lithops_provider.jobs.adapter.runtimes.metadata import read_metadata
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UnfitRuntimeError
@@ -141,6 +142,16 @@ def test_on_this_machine_requirements_are_a_remedy(
 
     with pytest.raises(UnfitRuntimeError, match=r"Install travels for that Python, or name .* in `requirements`"):
         finished(client, *bind_items(module.square, [1]), exclude_modules=["travels"])
+
+
+def test_for_the_default_runtime_of_aws_lambda_requirements_are_a_remedy(
+    check: Callable[..., JobSpec], runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime.client.compute, "backend", "aws_lambda")
+    monkeypatch.setattr(runtime.client.compute, "runtime", default_runtime())
+
+    with pytest.raises(UnfitRuntimeError, match=r"Name what has no_such_package in `requirements`, or build a runtime"):
+        check("imports_missing")
 
 
 def test_items_need_modules_too(check: Callable[..., JobSpec], dag: Any) -> None:

@@ -22,11 +22,14 @@ from lithops_provider.jobs.adapter.modules import excluded, included, module_pat
 from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.prepared_runner import discard_prepared
 from lithops_provider.jobs.adapter.queues import make_queue
+from lithops_provider.jobs.adapter.runtimes.layers import use_layer
 from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.adapter.workarounds.answers import report_answers
 from lithops_provider.jobs.adapter.workarounds.archives import use_own_archive
 from lithops_provider.jobs.adapter.workarounds.google import mend_tokens
 from lithops_provider.jobs.adapter.workarounds.ibm import share_no_tokens
+from lithops_provider.jobs.adapter.workarounds.ssh import say_refusals
+from lithops_provider.jobs.adapter.workarounds.vm import mend_vm
 from lithops_provider.jobs.errors import SubmitError
 from lithops_provider.jobs.remote.keys import FUNCTION, job_prefix
 
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
 #: Calls to plan for each process of the localhost backend. With only one each, a slow call would leave the other
 #: processes without work.
 _LOCAL_CALLS_PER_PROCESS = 4
+
+#: Calls to plan for a machine that runs as many at once as it has cores, which isn't known here. Those that find no
+#: free process wait in its queue.
+_PROCESSES_OF_A_MACHINE = 16
 
 #: Backends that start a call again whose process has died, beside those that are services for functions.
 _REPEATING_BACKENDS = ("code_engine",)
@@ -140,9 +147,12 @@ class Compute:
             share_no_tokens(self.backend)
             handler = ServerlessHandler(lithops_config.extract_serverless_config(self.config), self.internal_storage)
             mend_tokens(self.backend, handler.backend)
+            if self.backend == "aws_lambda":
+                use_layer(handler.backend)
             return handler
         from lithops.standalone import StandaloneHandler
 
+        mend_vm(self.backend)
         return StandaloneHandler(lithops_config.extract_standalone_config(self.config))
 
     def _make_invoker(self) -> Any:
@@ -150,7 +160,10 @@ class Compute:
 
         invoker = DetachedFaaSInvoker if self.is_faas else DetachedBatchInvoker
         executor_id = "0000000000000000-0"  # never used: each job has its own
-        return invoker(self.config, executor_id, self.internal_storage, self.handler, None)
+        made = invoker(self.config, executor_id, self.internal_storage, self.handler, None)
+        if self.mode == "standalone":
+            say_refusals(self.handler)
+        return made
 
     @property
     def is_faas(self) -> bool:
@@ -166,11 +179,18 @@ class Compute:
 
     def capacity(self) -> int:
         """Returns how many calls the backend takes at once."""
-        processes = self.config[self.backend].get("worker_processes")
-        processes = processes if isinstance(processes, int) else 1  # standalone backends say "AUTO"
+        processes = self._worker_processes()
         if self.mode == "localhost":
             return processes * _LOCAL_CALLS_PER_PROCESS
         return max(1, int(self.invoker.max_workers or 1) * max(processes, self.config["lithops"]["chunksize"] or 1))
+
+    def _worker_processes(self) -> int:
+        """Returns how many calls a worker runs at once, as far as that is known: standalone backends say "AUTO"."""
+        processes = self.config[self.backend].get("worker_processes")
+        if isinstance(processes, int):
+            return processes
+        is_one_machine = self.mode == "standalone" and self.config["standalone"]["exec_mode"] == "consume"
+        return _PROCESSES_OF_A_MACHINE if is_one_machine else 1
 
     def submit(self, batch: CallBatch) -> None:
         """

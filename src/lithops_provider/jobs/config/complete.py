@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lithops_provider.jobs.adapter.workarounds.vm import with_vm_defaults
 from lithops_provider.jobs.config.libraries import missing_library
 from lithops_provider.jobs.errors import ConfigurationError
 
@@ -26,6 +27,7 @@ def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     from lithops.config import default_config
 
     backend = config["lithops"]["backend"]
+    config = with_vm_defaults(config)
     try:
         complete: dict[str, Any] = default_config(config_data=config)
     except ImportError as error:

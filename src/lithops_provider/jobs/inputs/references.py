@@ -179,9 +179,28 @@ def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[A
 
     :param client: where the job is
     :param job: its value; it has to be over
-    :raises UpstreamFailedError: a part can't be read
+    :raises UpstreamFailedError: a part is damaged, and an item has no outcome elsewhere
     """
     found: list[tuple[tuple[Any, ...], ItemFailure | None]] = [((), _NO_OUTCOME)] * job.items
+    damaged: list[str] = []
+    for key, header in _read_headers(client, job, damaged):
+        for index, where in _results(key, header):
+            if found[index][1] is not None:  # of two results the first counts, as for whoever gathers the job
+                found[index] = (where, None if where else header.failures[index])
+    if damaged and any(failure is _NO_OUTCOME for _, failure in found):  # else what these have held was run again
+        raise UpstreamFailedError(
+            f"results of the upstream job {job.executor_id} can't be read, {damaged[0]}; clear the task that has sent "
+            "it"
+        )
+    return found
+
+
+def _read_headers(client: LithopsClient, job: LithopsJob, damaged: list[str]) -> Iterator[tuple[str, Header]]:
+    """
+    Yields the keys and the headers of a job's parts, those of later rounds later.
+
+    :param damaged: takes the keys of parts that aren't whole, each with what is wrong with it
+    """
     keys = [
         key
         for number in range(len(job.rounds))
@@ -192,19 +211,13 @@ def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[A
         try:
             return read_header(client, job.bucket, key, job.items)
         except DamagedPartError as error:
-            raise UpstreamFailedError(
-                f"results of the upstream job {job.executor_id} can't be read, {key}: {error}; clear the task that "
-                "has sent it"
-            ) from error
+            damaged.append(f"{key}: {error}")
+            return None
 
     with ThreadPoolExecutor(READERS) as pool:
-        headers = pool.map(read, keys)
-        for key, header in zip(keys, headers, strict=True):
-            for index, where in _results(key, header) if header is not None else ():
-                failure = None if where else (header.failures[index] if header is not None else None)
-                if where or found[index][1] is not None:
-                    found[index] = (where, failure)
-    return found
+        for key, header in zip(keys, pool.map(read, keys), strict=True):
+            if header is not None:
+                yield key, header
 
 
 def _results(key: str, header: Header) -> Iterator[tuple[int, tuple[Any, ...]]]:

@@ -35,7 +35,7 @@ def bind_files() -> Binding:
 
 
 def file_items(
-    client: LithopsClient, job: LithopsJob, target: Target, results_format: str, *, pairs: bool
+    client: LithopsClient, job: LithopsJob, target: Target, results_format: str, *, pairs: bool, attempt: str
 ) -> list[Arguments]:
     """
     Returns an item for each file.
@@ -45,6 +45,8 @@ def file_items(
     :param target: where to write them
     :param results_format: one of `lithops_provider.jobs.outputs.target.FORMATS`
     :param pairs: whether the results are lists of pairs of a key and what was reduced under it
+    :param attempt: from `lithops_provider.jobs.outputs.target.begin`. As a part of the items it has a retry of the task
+        write all of them again if that is needed
     """
     calls_of = [calls_of_items(client, job, number) for number in range(len(job.rounds))]
     items: list[Arguments] = []
@@ -57,6 +59,7 @@ def file_items(
             "format": results_format,
             "pairs": pairs,
             "types": None,
+            "attempt": attempt,
         }
         only: Reference = {"first": first, "last": stop - 1, "calls": calls, "indexed": True}
         items.append(((), {"spec": spec}, {"results": [(0, [{**job.reference(), **only}], False)]}))

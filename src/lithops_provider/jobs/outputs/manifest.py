@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.client import LithopsClient
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 #: The type of a column that is None in each row of a file, as Arrow names it.
 _NULL = "null"
+#: Matches types of which it is only known that they have something in them, such as that of lists that are all empty.
+_OPEN = re.compile(r": null\b")
+_DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)")
+#: Digits that a decimal may have at most.
+_MOST_DIGITS = 38
 #: Pairs of types that a column may have in different files, and the type that holds the values of both.
 _WIDER = {frozenset({"int64", "double"}): "double", frozenset({"date32[day]", "timestamp[us]"}): "timestamp[us]"}
 
@@ -30,7 +36,7 @@ _WIDER = {frozenset({"int64", "double"}): "double", frozenset({"date32[day]", "t
 def common_columns(written: Sequence[Written]) -> dict[str, tuple[str, str]]:
     """
     Returns the columns of all files together: by the name of the column its type's name, and its schema as Arrow
-    writes it.
+    writes it, or that name again if no file has the type.
 
     :param written: what was returned for each file
     :raises InvalidInputError: a column has types that no single one can hold
@@ -46,15 +52,27 @@ def common_columns(written: Sequence[Written]) -> dict[str, tuple[str, str]]:
 
 def _common(name: str, kinds: dict[str, str], first: Mapping[tuple[str, str], str]) -> tuple[str, str]:
     known = {kind: schema for kind, schema in kinds.items() if kind != _NULL} or kinds
-    wider = _WIDER.get(frozenset(known))
+    known = {kind: schema for kind, schema in known.items() if _OPEN.search(kind) is None} or known
+    wider = _WIDER.get(frozenset(known)) or _wider_decimal(known)
     if wider is not None:
-        known = {wider: known[wider]}
+        known = {wider: known.get(wider, wider)}
     if len(known) > 1:
         places = " and ".join(f"{kind} in {first[name, kind]}" for kind in sorted(known))
         raise InvalidInputError(
             f"results_format: the column {name!r} is {places}; have the function return values of one type for it"
         )
     return next(iter(known.items()))
+
+
+def _wider_decimal(kinds: Iterable[str]) -> str | None:
+    """Returns the decimal that holds others: each file has that of its own longest values. None if there is none."""
+    found = [_DECIMAL.fullmatch(kind) for kind in kinds]
+    sizes = [(int(match[1]), int(match[2])) for match in found if match is not None]
+    if len(sizes) < len(found):
+        return None
+    scale = max(scale for _, scale in sizes)
+    digits = max(digits - scale for digits, scale in sizes) + scale
+    return f"decimal128({digits}, {scale})" if digits <= _MOST_DIGITS else None
 
 
 def rewritten_items(
@@ -90,6 +108,7 @@ def replaced(written: Sequence[Written], anew: Sequence[Written]) -> list[Writte
 def complete(
     client: LithopsClient,
     target: Target,
+    writer: str,
     mapped: LithopsJob | None,
     written: Sequence[Written],
     *,
@@ -101,11 +120,13 @@ def complete(
 
     :param client: the client of the storage
     :param target: where the files are
+    :param writer: executor id of the job whose results they hold
     :param mapped: the job of the map; None if it had no items
     :param written: what was returned for each file
     :param results_format: their format
     :param overwrite: whether to delete everything else under the prefix
     :returns: what the task returns: where the manifest is, and its counts
+    :raises PrefixTakenError: another run has begun to write there
     """
     files = [file for entry in written for file in entry["files"]]
     failed = _store_failures(client, target, mapped)
@@ -129,7 +150,7 @@ def complete(
         "files": files,
     }
     names = {file["name"] for file in files} | ({place.FAILURES} if failed else set())
-    place.finish(client, target, json.dumps(manifest, indent=1).encode(), names, overwrite=overwrite)
+    place.finish(client, target, writer, json.dumps(manifest, indent=1).encode(), names, overwrite=overwrite)
     return {
         "path": target.path,
         "manifest": f"{target.path}{place.MANIFEST}",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.names import S3_COMPATIBLE
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, PrefixTakenError
 from lithops_provider.jobs.remote.keys import JOBS_PREFIX
 from lithops_provider.jobs.text import short_repr
 
@@ -153,31 +154,74 @@ def _is_our_name(target: Target, key: str) -> bool:
     return _OURS.fullmatch(key.removeprefix(target.prefix)) is not None
 
 
-def begin(client: LithopsClient, target: Target, job: str, *, overwrite: bool) -> None:
+def begin(client: LithopsClient, target: Target, job: str, *, overwrite: bool) -> str:
     """
     Prepares the prefix before the first file of a job is written: from now on until `finish`, there is no ``_SUCCESS``
     and no manifest.
 
     :param client: the client of the storage
     :param target: the prefix
-    :param job: executor id of the job
+    :param job: executor id of the job whose results are written
     :param overwrite: see `check_free`
+    :returns: which attempt to write them this is. It is the same for a task that is retried, so that it goes on with
+        what it has written, unless another job has had the prefix meanwhile: then all has to be written again
     """
     keys = check_free(client, target, overwrite=overwrite)
-    put(client, target, WRITING, json.dumps({MARK: VERSION, "job": job}).encode())
+    attempt = _attempt_of(client, target, job)
+    if attempt is None:
+        attempt = _take(client, target, job)
     client.delete(target.bucket, [key for key in map(target.key, (SUCCESS, MANIFEST)) if key in keys])
+    return attempt
 
 
-def finish(client: LithopsClient, target: Target, manifest: bytes, names: set[str], *, overwrite: bool) -> None:
+def held(client: LithopsClient, target: Target, job: str) -> str:
+    """
+    Checks that no other job has taken the prefix since `begin`, and returns what that has returned.
+
+    :param client: its storage
+    :param target: the prefix
+    :param job: executor id of the job whose results are written
+    :raises PrefixTakenError: one has. Files may be of either then, so ``_SUCCESS`` goes, and the other will not have it
+    """
+    attempt = _attempt_of(client, target, job)
+    if attempt is not None:
+        return attempt
+    _take(client, target, "")
+    client.delete(target.bucket, [target.key(name) for name in (SUCCESS, MANIFEST)])
+    raise PrefixTakenError(
+        f"results_to: another run has begun to write under {target.path} while this one did, so files there may be of "
+        "either, and there is no _SUCCESS. Give each run a prefix of its own, as with {{ run_id }}, or have one wait "
+        "for the other (max_active_runs=1), and clear the tasks of both"
+    )
+
+
+def _take(client: LithopsClient, target: Target, job: str) -> str:
+    attempt = uuid.uuid4().hex
+    put(client, target, WRITING, json.dumps({MARK: VERSION, "job": job, "attempt": attempt}).encode())
+    return attempt
+
+
+def _attempt_of(client: LithopsClient, target: Target, job: str) -> str | None:
+    """Returns which attempt of a job has the prefix; None if no job has it, or another one."""
+    writing = client.get_json(target.bucket, target.key(WRITING)) or {}
+    return str(writing.get("attempt")) if job and writing.get("job") == job else None
+
+
+def finish(
+    client: LithopsClient, target: Target, job: str, manifest: bytes, names: set[str], *, overwrite: bool
+) -> None:
     """
     Deletes what earlier runs have left, and then writes the manifest and ``_SUCCESS``.
 
     :param client: the client of the storage
     :param target: the prefix
+    :param job: executor id of the job whose results were written
     :param manifest: the content of the manifest
     :param names: the names of the files that stay
     :param overwrite: whether to delete everything else under the prefix, and not only objects with names of ours
+    :raises PrefixTakenError: another job has taken the prefix since `begin`
     """
+    held(client, target, job)
     keys = client.keys(target.bucket, target.prefix)
     stay = {target.key(name) for name in (*names, WRITING)}
     client.delete(target.bucket, [key for key in keys if key not in stay and (overwrite or _is_our_name(target, key))])

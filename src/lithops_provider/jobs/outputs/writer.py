@@ -13,6 +13,7 @@ import functools
 import importlib
 import io
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     class FileSpec(TypedDict):
         """
-        A file to write: its place and format; whether results are lists of pairs of key and value; and for Parquet the
-        schema of each column, as Arrow writes it, or None to derive it from the values.
+        A file to write: its place and format; whether results are lists of pairs of key and value; for Parquet the
+        schema of each column, as Arrow writes it, or the name of its decimal, or None to derive it from the values; and
+        which attempt to write the files this is.
         """
 
         bucket: str
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         format: str
         pairs: bool
         types: dict[str, str] | None
+        attempt: str
 
     class WrittenFile(TypedDict):
         """A file that was written, or with the format ``bytes`` an object: its name, its rows and its bytes."""
@@ -213,7 +216,7 @@ def _parquet(rows: list[Row], types: dict[str, str] | None) -> tuple[bytes, Colu
     arrays = []
     for name in names:
         values = [_arrow(row.get(name)) for row in dicts]
-        wanted = None if types is None else _schema(types[name]).field(0).type
+        wanted = None if types is None else _type_of(types[name])
         convert = functools.partial(pyarrow.array, type=wanted)
         try:
             arrays.append(convert(values))
@@ -243,9 +246,12 @@ def _as_text(schema: Any) -> str:
     return base64.b64encode(schema.serialize()).decode()
 
 
-def _schema(text: str) -> Any:
+def _type_of(text: str) -> Any:
+    """Returns the type of a column: of its schema, or the decimal that the text is the name of."""
     pyarrow = _import("pyarrow")
-    return pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(text)))
+    if (decimal := re.fullmatch(r"decimal128\((\d+), (\d+)\)", text)) is not None:
+        return pyarrow.decimal128(int(decimal[1]), int(decimal[2]))
+    return pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(text))).field(0).type
 
 
 def _arrow(value: Any) -> Any:

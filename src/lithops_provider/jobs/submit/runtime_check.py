@@ -15,7 +15,8 @@ import sys
 from importlib.machinery import ModuleSpec
 
 from lithops_provider.jobs.adapter.modules import excluded, included
-from lithops_provider.jobs.adapter.runtimes import RuntimeMetadata, read_metadata, reread_metadata
+from lithops_provider.jobs.adapter.runtimes.layers import default_runtime
+from lithops_provider.jobs.adapter.runtimes.metadata import RuntimeMetadata, read_metadata, reread_metadata
 from lithops_provider.jobs.adapter.source_only import needs_compiled_parts
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import UnfitRuntimeError
@@ -93,10 +94,14 @@ def _problem(client: LithopsClient, spec: JobSpec, runtime: RuntimeMetadata) -> 
 def _what_to_do(missing: dict[str, str], runtime: RuntimeMetadata) -> str:
     shown = sorted(name for name in runtime.modules - sys.stdlib_module_names if not name.startswith("_"))
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    names = ", ".join(missing)
+    build = f"uild a runtime with {names} (`airflow lithops runtimes build`) and name it in `runtime`"
     if runtime.backend == "localhost":
-        to_do = f"Install {', '.join(missing)} for that Python, or name what has it in `requirements`"
+        to_do = f"Install {names} for that Python, or name what has it in `requirements`"
+    elif runtime.backend == "aws_lambda" and runtime.name.startswith(default_runtime()):
+        to_do = f"Name what has {names} in `requirements`, or b{build}"
     else:
-        to_do = f"Build a runtime with {', '.join(missing)} (`airflow lithops runtimes build`) and name it in `runtime`"
+        to_do = f"B{build}"
     return (
         f"The runtime has {', '.join(shown[:_SHOWN])}{more}. {to_do}. If it is found there all the same, set "
         "check_runtime=False"

@@ -10,6 +10,7 @@ import pytest
 from lithops_provider.jobs import ReduceByKey
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote.reduce import runs
+from lithops_provider.jobs.remote.reduce.shuffle import in_order
 from tests.jobs.by_key import letters, total
 from tests.jobs.by_key_here import by_key_here, run_reduce, run_shuffle, store_job
 
@@ -50,6 +51,21 @@ def test_the_reduce_may_skip_keys_and_there_may_be_nothing(client: LithopsClient
     assert by_key_here(client, reduction, list, ["", ""]) == []
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([3, 1, 2], [1, 2, 3]),
+        ([(2, "a"), (1, "b")], [(1, "b"), (2, "a")]),
+        ([1, 3, 2, "x"], [1, 3, 2, "x"]),  # which a sort that fails in the end would have begun to put in order
+        ([2, 1, None], [2, 1, None]),
+        ([frozenset([2]), frozenset([1]), frozenset()], [frozenset([2]), frozenset([1]), frozenset()]),
+    ],
+    ids=["numbers", "tuples", "mixed kinds", "None", "sets"],
+)
+def test_keys_are_sorted_or_stay_as_they_are(keys: list[Any], expected: list[Any]) -> None:
+    assert in_order([[key, 0] for key in keys]) == [[key, 0] for key in expected]
+
+
 def test_a_reduce_that_fails_says_for_which_key(client: LithopsClient, capsys: pytest.CaptureFixture[str]) -> None:
     def fails(key: str, values: Any) -> int:
         return 1 // (key != "b")
@@ -58,6 +74,19 @@ def test_a_reduce_that_fails_says_for_which_key(client: LithopsClient, capsys: p
         by_key_here(client, ReduceByKey(fails, reducers=1), letters, ["ab"])
 
     assert capsys.readouterr().out == "the reduce function failed for the key 'b'\n"
+
+
+def test_so_does_a_combine_function_wherever_it_fails(
+    client: LithopsClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(key: str, values: Any) -> int:
+        return 1 // (key != "b")
+
+    reduction = ReduceByKey(total, combine=fails)
+    for results in ([[("a", 1), ("a", 1), ("b", 1)], [("b", 1)]], [[("b", 1), ("b", 1)]]):
+        with pytest.raises(ZeroDivisionError):
+            run_shuffle(client, reduction, store_job(client, results))
+        assert capsys.readouterr().out == "the combine function failed for the key 'b'\n"
 
 
 @pytest.mark.parametrize("which", ["reduce_function", "combine_function"])

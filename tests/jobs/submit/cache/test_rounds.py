@@ -186,13 +186,17 @@ def test_two_runs_at_once_do_not_lose_each_others_entries(client: LithopsClient,
     assert cached_run(client, squares(tally), range(6)).cached == 6
 
 
-def test_what_cannot_be_digested_is_an_error_before_anything_is_sent(client: LithopsClient) -> None:
+@pytest.mark.parametrize("where", ["items", "function", "shared arguments"])
+def test_what_cannot_be_digested_is_an_error_before_anything_is_sent(client: LithopsClient, where: str) -> None:
     deep: list[Any] = []
     for _ in range(400):
         deep = [deep]
-    run = cached_run(client, lambda x: 1, [(deep,)], submit=False)
+    function = (lambda x, y: deep) if where == "function" else (lambda x, y: 1)
+    items = [(deep,)] if where == "items" else [1]
+    shared = {"y": deep if where == "shared arguments" else 1}
+    run = run_of(client, *bind_items(function, items, shared), submit=False)
 
-    with pytest.raises(InvalidInputError, match="cache=True: whether the items of"):
+    with pytest.raises(InvalidInputError, match=r"cache=True: whether .* the same as in an earlier run can't be told"):
         run.submit()
     assert not run.job.rounds
 
@@ -205,3 +209,29 @@ def test_the_sweep_removes_old_entries_and_no_other(client: LithopsClient, tally
     assert clear_cache(client, 3_600) == 0
     assert clear_cache(client) == 1
     assert client.keys(client.bucket, f"{CACHE_PREFIX}/") == []
+
+
+@pytest.mark.thorough
+def test_the_second_day_of_ten_thousand_objects_runs_the_hundred_that_are_new(
+    client: LithopsClient, tally: Tally
+) -> None:
+    path, prefix = tally.path, "cache-days/"
+
+    def size(obj: Any) -> int:
+        leave_mark(path, obj.key)
+        return len(obj.data_stream.read())
+
+    def day(numbers: range, data: bytes) -> JobRun:
+        for number in numbers:
+            client.put(f"{prefix}{number:05d}", data)
+        binding, items, _ = bind_objects(client, size, f"{client.bucket}/{prefix}", versions=True)
+        return run_of(client, binding, items)
+
+    first = day(range(9_950), b"a")
+    second = day(range(9_900, 10_000), b"bb")  # of which 50 are changed
+    client.delete(client.bucket, client.keys(client.bucket, prefix))
+
+    assert first.results() == [1] * 9_950
+    assert second.results() == [1] * 9_900 + [2] * 100
+    assert (first.cached, second.cached) == (0, 9_900)
+    assert sorted(tally.read()[9_950:]) == [f"{prefix}{number:05d}" for number in range(9_900, 10_000)]

@@ -45,7 +45,20 @@ def emit(
 
 def combined(combine: Callable[..., Any], key: Any, values: list[Any]) -> Any:
     """Combines the values of a key into one. A single value is left as it is."""
-    return values[0] if len(values) == 1 else checked_result(combine(key, Values.of(values)), "combine_function", key)
+    return values[0] if len(values) == 1 else call_combine(combine, key, Values.of(values))
+
+
+def call_combine(combine: Callable[..., Any], key: Any, values: Values) -> Any:
+    """
+    Calls the user's ``combine_function``. If it fails, the item's output says for which key.
+
+    :raises TypeError: it has returned a generator
+    """
+    try:
+        return checked_result(combine(key, values), "combine_function", key)
+    except BaseException:
+        print(f"the combine function failed for the key {repr(key)[:200]}")  # noqa: T201 - the item's output
+        raise
 
 
 def checked_result(value: Any, function: str, key: Any) -> Any:

@@ -21,7 +21,7 @@ from ..shipped_modules import load_result
 from ..sources import StoredObject
 from . import runs
 from .keys import HASHES
-from .pairs import checked_result, pairs_of
+from .pairs import call_combine, checked_result, pairs_of
 from .runs import Entry, Grouper, RunFile, blocks_of
 from .spans import read_sized
 from .stored import AllValues, StoredPairs
@@ -83,7 +83,7 @@ def _entries(
         if combine is None or len(values) == 1:
             yield number, key, values.chunks()
         else:
-            yield number, key, [[checked_result(combine(key, values), "combine_function", key)]]
+            yield number, key, [[call_combine(combine, key, values)]]
 
 
 def reduce_keys(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> list[list[Any]]:
@@ -111,13 +111,13 @@ def reduce_keys(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> l
 
 
 def in_order(results: list[list[Any]]) -> list[list[Any]]:
-    """Sorts pairs by their keys. If these can't be compared with each other, the pairs stay in their order."""
+    """Returns pairs sorted by their keys; in the order they have, if the keys can't be compared with each other."""
+    if any(isinstance(key, frozenset) for key, _ in results):  # which compare as subsets
+        return results
     try:
-        if not any(isinstance(key, frozenset) for key, _ in results):  # of two frozensets, often neither is less
-            results.sort(key=operator.itemgetter(0))
+        return sorted(results, key=operator.itemgetter(0))  # a new list: a sort in place that fails leaves half of it
     except TypeError:
-        pass
-    return results
+        return results
 
 
 def _grouped(stored: StoredPairs) -> Iterator[tuple[int, Any, Any]]:

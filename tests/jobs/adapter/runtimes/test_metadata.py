@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.jobs.adapter.runtimes import read_metadata, reread_metadata
+from lithops_provider.jobs.adapter.runtimes.metadata import read_metadata, reread_metadata
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import compute_backends, resolve_config
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.deployments import delete_runtimes, deploy_runtime, list_runtimes
+from lithops_provider.jobs.adapter.runtimes.deployments import delete_runtimes, deploy_runtime, list_runtimes
 from lithops_provider.jobs.errors import InvalidInputError
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lithops_provider.jobs.adapter.runtimes import RuntimeMetadata, as_metadata
+from lithops_provider.jobs.adapter.runtimes.metadata import RuntimeMetadata, as_metadata
 from lithops_provider.jobs.errors import InvalidInputError
 
 if TYPE_CHECKING:
