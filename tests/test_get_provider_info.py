@@ -16,6 +16,7 @@ from lithops_provider.get_provider_info import get_provider_info
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.binding.items import MAX_ITEMS
 from lithops_provider.jobs.config.resolve import compute_backends, storage_backends
+from lithops_provider.task import deferral, xcom
 from tests.airflow_version import needs_airflow
 from tests.programs import run_python
 
@@ -128,4 +129,7 @@ def test_airflow_knows_the_settings() -> None:
     options = get_provider_info()["config"]["lithops"]["options"]
 
     assert options["max_items"]["default"] == str(MAX_ITEMS)
+    assert options["max_xcom_size"]["default"] == str(xcom._MAX_SIZE)
+    assert float(options["defer_after"]["default"]) == deferral._DEFER_AFTER
+    assert float(options["defer_at_least"]["default"]) == deferral._DEFER_AT_LEAST
     assert set(options) == {"max_xcom_size", "max_items", "defer_after", "defer_at_least", "retention", "prices"}

@@ -46,8 +46,8 @@ _STORAGES = [
     "aliyun_oss",
     "oracle_oss",
 ]
-#: What lithops_provider.connection.check can try.
-_TESTS = ["storage", "function"]
+#: What a test of the connection can try, see lithops_provider.connection.check. The first is the default.
+TESTS = ["storage", "function"]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -237,7 +237,7 @@ def _connection_fields() -> dict[str, Any]:
         (
             "test",
             "What a test tries",
-            {"type": text, "enum": _TESTS},
+            {"type": text, "enum": TESTS},
             "The storage alone if empty. A function costs what a call costs, and may be deployed for it.",
         ),
     ]

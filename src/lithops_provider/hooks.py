@@ -36,8 +36,8 @@ __all__ = ["LithopsHook"]
 
 class LithopsHook(BaseHook):
     """
-    Gives the Lithops configuration that a connection holds, under the settings of a task, and does with jobs what can
-    be done from outside: wait for one, gather, cancel and clean it.
+    Returns the Lithops configuration that a connection holds, with a task's settings over it, and works on jobs that
+    were sent before, by their values: waits for one, gathers its results, cancels it, deletes its data.
 
     :param lithops_conn_id: the connection. ``lithops_default`` may be missing: then Lithops's own
         configuration files apply, and without these, localhost
@@ -65,9 +65,9 @@ class LithopsHook(BaseHook):
     @classmethod
     def from_settings(cls, settings: ConnectionSettings) -> LithopsHook:
         """
-        Returns the hook of a task, a trigger or a job that was published.
+        Returns the hook for settings. Tasks, triggers and Airflow's servers make theirs so.
 
-        :param settings: what it says about its configuration
+        :param settings: the connection, and what is set over it
         """
         return cls(settings.lithops_conn_id, settings.lithops_config, **settings.arguments)
 
@@ -126,7 +126,7 @@ class LithopsHook(BaseHook):
             return False, message
 
     def get_client(self) -> LithopsClient:
-        """Returns what talks to the backends of the configuration."""
+        """Returns the client, which talks to the compute backend and to the storage of the configuration."""
         from lithops_provider.jobs.client import LithopsClient
 
         return LithopsClient(self.get_config())
@@ -140,7 +140,7 @@ class LithopsHook(BaseHook):
         :param job: its value, as an operator with ``async_invoke=True`` returns it
         :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
         :param timeout: seconds to wait at most
-        :raises JobTimeoutError: it isn't over by then; it goes on
+        :raises JobTimeoutError: the job isn't over by then; it goes on
         """
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.wait import wait_for_job
@@ -149,11 +149,11 @@ class LithopsHook(BaseHook):
 
     def gather_job(self, job: Mapping[str, Any], *, min_success_ratio: float = 1.0) -> list[Any]:
         """
-        Returns the results of a job that is over, in the order of its items, None where one failed.
+        Returns the results of a job that is over, in the order of its items, with None for an item that failed.
 
         :param job: its value
         :param min_success_ratio: share of items that have to have succeeded
-        :raises ItemsFailedError: fewer have
+        :raises ItemsFailedError: fewer items have succeeded
         :raises StorageUnavailableError: the job's data is gone
         """
         from lithops_provider.jobs import LithopsJob
@@ -170,12 +170,12 @@ class LithopsHook(BaseHook):
         timeout: float | None = None,
     ) -> Iterator[tuple[int, Any]]:
         """
-        Yields the index and the result of each item as calls store them, until the job is over; each once, in no order.
-        Only a few parts of the results are held at a time.
+        Yields the index and the result of each item as calls store them, until the job is over. Each item is yielded
+        once; the order is that in which they arrive. Only a few parts of the results are in memory at a time.
 
         :param job: its value, as an operator with ``async_invoke=True`` returns it
-        :param throw_except: whether the first item that failed ends it with an error; if not, a
-            `lithops_provider.jobs.errors.Failure` is yielded in the place of its result
+        :param throw_except: whether the first item that failed ends the iteration with an error; if not, a
+            `lithops_provider.jobs.errors.Failure` is yielded in the place of the item's result
         :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
         :param timeout: seconds to wait at most for the job to be over
         :raises ItemsFailedError: an item failed, or never ran
@@ -197,7 +197,7 @@ class LithopsHook(BaseHook):
 
         :param job: its value
         :param min_success_ratio: share of items that have to have succeeded
-        :raises ItemsFailedError: fewer have
+        :raises ItemsFailedError: fewer items have succeeded
         :raises StorageUnavailableError: the job's data is gone
         """
         from lithops_provider.jobs import LithopsJob
@@ -209,12 +209,12 @@ class LithopsHook(BaseHook):
         self, job: Mapping[str, Any], reduce_function: Callable[..., Any], extra_args: Any = None, **parameters: Any
     ) -> Any:
         """
-        Reduces the results of a job that is over, and returns what that comes to.
+        Reduces the results of a job that is over, by a job of its own, and returns the result of that.
 
         :param job: its value
         :param reduce_function: its first parameter gets the list of results; with ``reduce_by_key``, its first two a
             key and its values
-        :param extra_args: more arguments for it
+        :param extra_args: more arguments for ``reduce_function``
         :param parameters: ``reduce_fan_in``, ``reduce_by_key``, ``reducers``, ``combine_function``, see
             `LithopsMapReduceOperator`
         :raises ItemsFailedError: a call of the function failed
@@ -229,10 +229,10 @@ class LithopsHook(BaseHook):
     def load_item(self, job: Mapping[str, Any], index: int) -> functools.partial[Any]:
         """
         Returns the function of a job with the arguments that an item had, to be called here, in a debugger for
-        instance. It unpickles what the job was sent.
+        instance. This unpickles what was stored when the job was sent.
 
         :param job: its value
-        :param index: the item
+        :param index: the item's index
         :raises StorageUnavailableError: the job's data is gone
         """
         from lithops_provider.jobs import LithopsJob
@@ -268,8 +268,8 @@ class LithopsHook(BaseHook):
         Deletes the data of all jobs of this package in the bucket that were sent before some time, and cached results
         that were made before it.
 
-        :param age: how long ago; None for ``[lithops] retention``, without which nothing is deleted
-        :returns: how many jobs there were
+        :param age: how long ago that was at least; None for ``[lithops] retention``, without which nothing is deleted
+        :returns: the data of how many jobs was deleted
         """
         from lithops_provider.jobs.clean import clean_older_than
 
@@ -282,8 +282,8 @@ class LithopsHook(BaseHook):
         """
         Deletes the results that ``cache=True`` has put into the bucket.
 
-        :param age: how old they are at the least; None for all
-        :returns: how many runs had left some
+        :param age: how old a result must be at least to be deleted; None deletes all
+        :returns: the results of how many runs of tasks were deleted
         """
         from lithops_provider.jobs.submit.cache.entries import clear_cache
 
@@ -341,6 +341,7 @@ class LithopsHook(BaseHook):
             )
 
     def _given(self, connection: Connection | None) -> dict[str, dict[str, Any]]:
+        """Returns the connection's configuration, which is empty for one that doesn't exist."""
         return connection_config(connection) if connection else {}
 
     def _secrets(self, given: Mapping[str, Any]) -> list[str]:

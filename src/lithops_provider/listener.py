@@ -1,8 +1,9 @@
 """
-Stops the job of a deferred task that a user ends, and sums it up: Airflow's API server tells its listeners.
+Stops the job of a deferred task that a user ends in Airflow's web interface or REST API, and publishes the job's
+summary. Airflow's API server calls the functions with ``@hookimpl`` when the state of a task or of a run changes.
 
-The trigger's `on_kill` does the same. But Airflow calls that from 3.3 on, and only in a triggerer that has the trigger
-by then: not in the second or two before one takes it, and not while none runs.
+The trigger's `on_kill` stops the job, too. But Airflow calls `on_kill` only from 3.3 on, and only in a triggerer that
+runs the trigger: not in the second or two before a triggerer takes it, and not while no triggerer runs.
 """
 
 from __future__ import annotations
@@ -56,13 +57,16 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 
 def _ended(previous_state: Any, task_instance: TaskInstance) -> None:
-    # Only the API server names no state before; what it has is a row of the database.
+    # Only the API server passes no previous state; its task instance is a row of the database, with a trigger's id.
     if previous_state is None and getattr(task_instance, "trigger_id", None) is not None:
         _stop_after_commit(task_instance)
 
 
 def _run_ended(dag_run: DagRun, msg: str) -> None:
-    """Goes through a run's tasks: before Airflow 3.3 the API server tells of the run alone, without a message."""
+    """
+    Stops the jobs of a run's deferred tasks. Before Airflow 3.3, the API server calls the listener for the run that a
+    user ends, with an empty message, and not for its tasks.
+    """
     if msg:
         return
     from airflow.models.taskinstance import TaskInstance
@@ -81,7 +85,7 @@ def _run_ended(dag_run: DagRun, msg: str) -> None:
 
 @dataclass(frozen=True)
 class _EndedTask:
-    """A task instance as far as summing its job up needs one."""
+    """The task instance that `sum_up` gets: it has the key of one, and pushes XComs from the API server."""
 
     dag_id: str
     run_id: str
@@ -89,7 +93,10 @@ class _EndedTask:
     map_index: int
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Stores an XCom as the server does that tasks send theirs to; before Airflow 3.2 `XComModel.set` doesn't."""
+        """
+        Stores an XCom as Airflow's API server stores those that tasks send to it. `XComModel.set` would serialize the
+        value once more before Airflow 3.2.
+        """
         from airflow.models.dagrun import DagRun
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
@@ -101,7 +108,7 @@ class _EndedTask:
 
 
 def _stop_after_commit(task_instance: TaskInstance) -> None:
-    """Has the job stopped as soon as the end of its task is in the database, beside the user's request."""
+    """Has a thread stop the task's job once the end of the task is committed, so the user's request doesn't wait."""
     from sqlalchemy import event
 
     trigger = task_instance.trigger
@@ -124,7 +131,7 @@ def _session(row: Any) -> Session:
 
 def _stop(task: _EndedTask, kwargs: dict[str, Any]) -> None:
     """
-    Stops the job that a trigger waits for, and sums it up.
+    Stops the job that a trigger waits for, and publishes its summary.
 
     :param task: the task whose trigger it is
     :param kwargs: the trigger's arguments

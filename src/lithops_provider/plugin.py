@@ -19,7 +19,8 @@ PREFIX = "lithops"
 
 def hide_credentials() -> None:
     """
-    Makes Airflow hide credentials that Lithops knows and Airflow doesn't, such as ``storage_account_key``.
+    Makes Airflow hide the values of keys that are credentials to Lithops, and that Airflow doesn't know as such:
+    ``storage_account_key``, for instance.
 
     Airflow hides values by the names of their keys, in REST answers about connections and in rendered fields.
     ``[core] sensitive_var_conn_names`` could add names, but a package can't set it. Airflow has two maskers,

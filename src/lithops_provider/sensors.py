@@ -113,7 +113,15 @@ class LithopsJobSensor(BaseSensorOperator):
         return PokeReturnValue(over, self._result(context) if over else None)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Goes on after the trigger has seen the job's end."""
+        """
+        Goes on after the trigger has seen the job's end. Its name is stored with deferred tasks, so it stays, see
+        `LithopsBaseOperator.resume`.
+
+        :param context: Airflow's context of the task
+        :param event: the event of the trigger
+        :returns: the job's results, or its value
+        :raises LithopsJobError: waiting for the job has failed
+        """
         from lithops_provider.jobs.errors import LithopsJobError
 
         if event["status"] != "over":
@@ -140,7 +148,7 @@ class LithopsJobSensor(BaseSensorOperator):
         return result
 
     def _sum_up(self, context: Context, error: ItemsFailedError | None) -> None:
-        """Sums up the job: the task that has sent it was over before it."""
+        """Publishes the job's summary. The task that sent the job couldn't: it was over before the job was."""
         from lithops_provider.jobs import LithopsJob
         from lithops_provider.jobs.errors import LithopsJobError
         from lithops_provider.jobs.gather.tally import read_tally

@@ -36,6 +36,7 @@ _LONGEST_DELAY = 30.0
 #: Seconds over which the first looks are spread, for each trigger that waits.
 _SPREAD = 0.01
 
+#: How many triggers wait in this process.
 _waiting = 0
 _pool = ThreadPoolExecutor(_POLL_THREADS, thread_name_prefix="lithops-poll")
 #: One client for all triggers with the same connection and settings.
@@ -73,9 +74,9 @@ class LithopsJobTrigger(BaseTrigger):
     :param arguments: settings over the connection's, without credentials, see `LithopsHook`
     :param lithops_config: Lithops configuration over the connection's, without credentials
     :param deadline: seconds since the epoch at which to stop waiting
-    :param owner: who waits, see `lithops_provider.jobs.follow.owner.set_owner`; None for somebody who only looks on,
-        and stops nothing when killed
-    :param state: comes back with the event
+    :param owner: who waits, see `lithops_provider.jobs.follow.owner.set_owner`; None for somebody who only
+        watches the job, and stops nothing when killed
+    :param state: JSON that the task needs when it goes on; it comes back in the event as it is
     :param interrupted: see `lithops_provider.jobs.follow.follower.Follower`
     :param first_look: seconds to the first look, before which there is no event, see
         `lithops_provider.task.deferral`
@@ -128,14 +129,15 @@ class LithopsJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Yields one event: ``status`` is ``over``, ``timeout`` or ``error``; ``lost`` says why calls that never
-        reported are given up, ``dead`` whether they can't report any more, ``message`` what the error is, ``state`` is
-        what the trigger was given.
+        Yields one event. Its ``status`` is ``over``, ``timeout`` or ``error``; ``lost`` says why calls that never
+        reported are given up, ``dead`` whether these can't report any more, and ``message`` what the error is;
+        ``state`` is the argument of the trigger.
         """
         from lithops_provider.jobs.follow.follower import Follower
         from lithops_provider.jobs.job import LithopsJob
 
-        await asyncio.sleep(self.first_look)  # from now on: the deferral was before this in any case
+        # Counted from here, not from the deferral: that was before the triggerer got the trigger in any case.
+        await asyncio.sleep(self.first_look)
         try:
             job = LithopsJob.from_dict(self.job)
             client = await self._opened(job)
@@ -162,7 +164,8 @@ class LithopsJobTrigger(BaseTrigger):
             except StorageRefusedError:
                 if reopened:
                     raise
-                follower.client = await self._client(stale=follower.client)  # keys are changed now and then
+                # The credentials may have been changed in the connection since the client was made.
+                follower.client = await self._client(stale=follower.client)
                 reopened = True
                 continue
             except Exception as error:
@@ -176,8 +179,8 @@ class LithopsJobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """
-        Stops the job when a user ended the deferred task: marked it, or cleared it. Airflow 3.3 calls this; it does
-        not when a triggerer restarts. The next try may wait for the job by now: then it goes on.
+        Stops the job when a user has ended the deferred task, by marking or clearing it. Airflow calls this from 3.3
+        on, and not when a triggerer restarts. If the task's next try waits for the job by now, the job goes on.
         """
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.job import LithopsJob
@@ -239,9 +242,9 @@ class LithopsJobTrigger(BaseTrigger):
 
 class _Outage:
     """
-    A time in which the storage fails.
+    Keeps count of how long the storage has failed, if it has.
 
-    :param log: is told once, when it begins
+    :param log: gets a warning when an outage begins
     """
 
     def __init__(self, log: Any) -> None:
@@ -250,10 +253,10 @@ class _Outage:
 
     def failed(self, what: str, error: Exception) -> None:
         """
-        Takes note of a request that has failed.
+        Notes that a request has failed.
 
-        :param what: what was asked for, in words
-        :param error: how it failed, which is raised if requests have failed for too long
+        :param what: what the request was for, in words
+        :param error: how it failed; it is raised if all requests have failed for `_STORAGE_PATIENCE`
         """
         now = time.monotonic()
         if self._since is None:
@@ -263,7 +266,7 @@ class _Outage:
             raise error
 
     def end(self) -> None:
-        """Takes note of an answer."""
+        """Notes that the storage has answered."""
         self._since = None
 
 
@@ -273,6 +276,7 @@ def _failed(task: asyncio.Task[LithopsClient]) -> bool:
 
 @contextlib.contextmanager
 def _counted() -> Iterator[None]:
+    """Counts a trigger among those that wait."""
     global _waiting
     _waiting += 1
     try:

@@ -12,17 +12,12 @@ from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.status.records import TaskKey
 from lithops_provider.status.storage import check_owned
-from tests.jobs.elsewhere import elsewhere
-from tests.status.instances import KEY, try_of
+from tests.status.instances import KEY, sent_by_a_try, try_of
 
 
 @pytest.fixture
 def job(client: LithopsClient) -> LithopsJob:
-    """A job that a task has sent."""
-    job = elsewhere(client, items=4)
-    client.put(job.plan_key(), b"{}")
-    set_owner(client, job, try_of(KEY))
-    return job
+    return sent_by_a_try(client)
 
 
 def test_it_is_its_tasks_in_every_try(client: LithopsClient, job: LithopsJob) -> None:

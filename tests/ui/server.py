@@ -11,13 +11,11 @@ from airflow.models.dag import DagModel
 from fastapi.testclient import TestClient
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.status.records import TaskRecord
 from lithops_provider.status.storage import check_owned
 from lithops_provider.ui import app, auth, requests, view_cache
-from tests.jobs.elsewhere import elsewhere
-from tests.status.instances import KEY, try_of
+from tests.status.instances import KEY, sent_by_a_try
 from tools.waiting import HANGS
 
 #: What the page sends with each request that does something.
@@ -86,11 +84,7 @@ class Server:
 
 @pytest.fixture
 def job(client: LithopsClient) -> LithopsJob:
-    """A job that a task on another machine has sent, and that runs."""
-    job = elsewhere(client, items=4)
-    client.put(job.plan_key(), b"{}")
-    set_owner(client, job, try_of(KEY))
-    return job
+    return sent_by_a_try(client)
 
 
 @pytest.fixture

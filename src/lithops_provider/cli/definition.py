@@ -1,6 +1,6 @@
 """
 Defines the commands and arguments of ``airflow lithops``. Every start of Airflow's command line imports this module, so
-it must import nothing slow; commands.py is only loaded when a command runs.
+it must import nothing slow; commands.py and runtimes.py are only loaded when one of their commands runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-Finds the job that somebody names on the command line, among those that tasks have published, and looks at it. The
-commands of commands.py that are about one job call it.
+Finds the job that somebody names on the command line, among those that tasks have published as XComs, and reads its
+state. The commands of commands.py that are about one job call this.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class FoundJob:
 
     :param record: the task instance
     :param phase: the job's phase in it
-    :param shown: the XCom ``lithops_failures``
-    :param summary: the job's, if a task has waited for its end
+    :param shown: the XCom ``lithops_failures`` of the task instance
+    :param summary: the summary of the job, if a task has waited for its end
     """
 
     record: TaskRecord
@@ -62,8 +62,9 @@ class FoundJob:
 
     def look(self) -> tuple[JobView, Snapshot]:
         """
-        Reads all that there is to be known of the job's items.
+        Reads the state of all items of the job from the storage.
 
+        :returns: the view, and its last snapshot
         :raises StorageUnavailableError: the storage does not answer
         """
         view = JobView(self.job, self.client)
@@ -105,7 +106,10 @@ def find_job(named: str) -> FoundJob:
 
 
 def _of_its_task(found: list[FoundJob]) -> FoundJob:
-    """Returns the one of several tasks' records that has sent the job: anybody may copy a value into an XCom."""
+    """
+    Returns the entry of the task that has sent the job. Others have the job's value in their XComs as well, since any
+    task may push it; for these `FoundJob.client` raises an error.
+    """
     error: LithopsJobError | None = None
     for entry in found:
         try:

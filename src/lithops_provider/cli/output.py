@@ -28,7 +28,7 @@ def show_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
     """
     Prints rows.
 
-    :param rows: with the same columns
+    :param rows: the rows, all with the same columns
     :param output: ``table``, ``plain``, or ``json`` or ``yaml``, which keep numbers as numbers
     """
     console = AirflowConsole()
@@ -42,9 +42,9 @@ def show_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
 
 def show_fields(fields: dict[str, Any], output: str) -> None:
     """
-    Prints a thing, in tables a line for each of its fields.
+    Prints the fields of one thing; in a table, each has a line.
 
-    :param fields: by name
+    :param fields: values by names
     :param output: see `show_rows`
     """
     if output in ("json", "yaml"):
@@ -54,7 +54,7 @@ def show_fields(fields: dict[str, Any], output: str) -> None:
 
 
 def plain_text(text: str) -> str:
-    """Returns a text without what would steer a terminal."""
+    """Returns a text without the control characters that would steer a terminal."""
     return _CONTROL.sub("", text)
 
 

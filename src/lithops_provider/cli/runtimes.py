@@ -40,7 +40,7 @@ def list_(args: Namespace) -> None:
 
 @command
 def show_(args: Namespace) -> None:
-    """Shows what a runtime has, as Lithops remembers it; one that it doesn't know is deployed."""
+    """Shows what a runtime has, from Lithops's own record of it. A runtime without a record is deployed."""
     client = _client(args, args.runtime)
     with explain_refusals(client.backend):
         runtime = read_metadata(client.compute, args.memory)
@@ -88,19 +88,19 @@ def delete_(args: Namespace) -> None:
 
 @command
 def check_(args: Namespace) -> None:
-    """Runs a function in a runtime, which tells what there is."""
+    """Runs a function in a runtime, and shows what the function finds there."""
     from lithops_provider.connection.probe import probe_runtime
 
     client = _client(args, args.runtime)
     found = probe_runtime(client, args.memory, args.wait)
-    packages = found.pop("packages")
+    fields = dataclasses.asdict(found)
     if args.output in ("json", "yaml"):
-        show_fields({**found, "packages": packages}, args.output)
+        show_fields(fields, args.output)
         return
-    shown = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))
-    show_fields({**found, "packages": shown}, args.output)
-    if found["problems"]:
-        raise SystemExit(plain_text("; ".join(found["problems"])))
+    shown = ", ".join(f"{name} {version}" for name, version in sorted(found.packages.items()))
+    show_fields({**fields, "packages": shown}, args.output)
+    if found.problems:
+        raise SystemExit(plain_text("; ".join(found.problems)))
 
 
 def _client(args: Namespace, runtime: str | None) -> LithopsClient:

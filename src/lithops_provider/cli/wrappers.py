@@ -1,6 +1,6 @@
 """
-What the functions behind ``airflow lithops ...`` have in common: how they begin, fail and ask. commands.py and
-runtimes.py put their functions into it.
+What the functions behind ``airflow lithops ...`` have in common: how they begin, how they fail, and how they ask for
+confirmation. commands.py and runtimes.py decorate their functions with it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 def command(function: Command) -> Command:
     """
-    Ends a command with one line where its input or a backend is at fault.
+    Decorates the function of a command: where its input or a backend is at fault, the command ends with one line
+    instead of a traceback.
 
-    :param function: the command's
+    :param function: the command's function
     """
 
     @functools.wraps(function)
@@ -42,9 +43,9 @@ def command(function: Command) -> Command:
 
 def noted(function: Command) -> Command:
     """
-    Has Airflow note in its audit log who did it.
+    Decorates the function of a command that changes something: Airflow notes in its audit log who ran it.
 
-    :param function: the command's
+    :param function: the command's function
     """
     wrapped: Command = cli_utils.action_cli(function)
     return wrapped
@@ -52,10 +53,10 @@ def noted(function: Command) -> Command:
 
 def confirm(args: Namespace, question: str) -> None:
     """
-    Ends the command unless its user wants it.
+    Asks the user for confirmation, and ends the command if it isn't given. With ``--yes``, nothing is asked.
 
-    :param args: of the command
-    :param question: what is asked
+    :param args: the command's arguments
+    :param question: the question
     """
     if args.yes:
         return

@@ -48,17 +48,18 @@ def check_function(client: LithopsClient) -> str:
     """
     Runs a function on the backend of a connection. The runtime is deployed if need be, which takes minutes on some.
 
-    :param client: of the connection
+    :param client: the client of the connection
     :returns: what was found, for users
-    :raises LithopsJobError: it couldn't be run; the message says why, and which right is missing if the cloud does
-    :raises RuntimeError: it ran where jobs can't
+    :raises LithopsJobError: the function couldn't be run; the message says why, and names the missing right if the
+        cloud does
+    :raises RuntimeError: the function ran, but jobs can't run there; the message says why
     """
     found = probe_runtime(client, wait=_FUNCTION_TIMEOUT)
-    if found["problems"]:
-        raise RuntimeError("; ".join(found["problems"]))
+    if found.problems:
+        raise RuntimeError("; ".join(found.problems))
     return (
-        f". A function ran in {found['runtime']!r} with Python {found['python']}, Lithops {found['lithops']} and "
-        f"{len(found['packages'])} packages, and has read and written the bucket ({found['seconds']:.2f} s)"
+        f". A function ran in {found.runtime!r} with Python {found.python}, Lithops {found.lithops} and "
+        f"{len(found.packages)} packages, and has read and written the bucket ({found.seconds:.2f} s)"
     )
 
 

@@ -1,7 +1,7 @@
 """
 Reads the Lithops configuration out of an Airflow connection of type ``lithops``.
 
-A connection says it in any of three ways, or in several that don't contradict each other:
+A connection may give the configuration in any of three ways, or in several that don't contradict each other:
 
 - nested: the extra holds Lithops's own sections, ``{"lithops": {"backend": "k8s"}, "minio": {...}}``;
 - flat: the extra holds the fields of the form, ``{"backend": "k8s", "storage": "minio"}``;
@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lithops_provider.get_provider_info import TESTS
 from lithops_provider.jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 #: Flat fields that go into the section ``lithops``, and into that of the compute backend.
 _LITHOPS_FIELDS = ("backend", "storage", "mode", "monitoring")
 _BACKEND_FIELDS = ("runtime", "runtime_memory", "runtime_timeout", "max_workers", "execution_role")
-#: The flat field that says what a test of the connection tries, and what it may be; the first is the default.
+#: The flat field that says what a test of the connection tries.
 _TEST_FIELD = "test"
-_TESTS = ("storage", "function")
 
 
 class StorageFields(NamedTuple):
@@ -73,7 +73,7 @@ def connection_config(connection: Connection) -> dict[str, dict[str, Any]]:
     """
     Returns the Lithops configuration that a connection holds, section by section; empty if it holds none.
 
-    :param connection: of type ``lithops``
+    :param connection: a connection of type ``lithops``
     :raises ConfigurationError: it is malformed, or says two different things about the same setting
     """
     return _Reader(connection).read()
@@ -83,13 +83,18 @@ def what_to_test(connection: Connection) -> str:
     """
     Returns what a test of a connection is to try: "storage", or "function", which tries both.
 
-    :param connection: of type ``lithops``
+    :param connection: a connection of type ``lithops``
     :raises ConfigurationError: the field says something else
     """
     return _Reader(connection).what_to_test()
 
 
 class _Reader:
+    """
+    Reads one connection. `read` collects the configuration in ``config``, into which `_put` alone writes: it notices
+    where two fields contradict each other.
+    """
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.source = f"connection {connection.conn_id!r}"
@@ -115,10 +120,10 @@ class _Reader:
         return self.config
 
     def what_to_test(self) -> str:
-        chosen = self._extra().get(_TEST_FIELD) or _TESTS[0]
-        if chosen not in _TESTS:
+        chosen = self._extra().get(_TEST_FIELD) or TESTS[0]
+        if chosen not in TESTS:
             raise ConfigurationError(
-                f"{self.source}: field {_TEST_FIELD!r} of its extra must be one of {', '.join(_TESTS)}, got {chosen!r}"
+                f"{self.source}: field {_TEST_FIELD!r} of its extra must be one of {', '.join(TESTS)}, got {chosen!r}"
             )
         return str(chosen)
 

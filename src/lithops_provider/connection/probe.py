@@ -1,7 +1,7 @@
 """
-Runs one function in a runtime, which looks around there: at its versions, its limits, and at the storage, in both
-directions. ``airflow lithops runtimes check`` shows what it finds, and so does the test of a connection. What the
-function finds comes back as JSON: Airflow's servers unpickle nothing.
+Runs one function in a runtime. The function reports the versions and limits that it finds there, and reads and writes
+the storage. ``airflow lithops runtimes check`` shows the report, and so does the test of a connection. It comes back as
+JSON: Airflow's servers unpickle nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,15 +22,49 @@ if TYPE_CHECKING:
 WAIT = 300.0
 
 
-def probe_runtime(client: LithopsClient, runtime_memory: int | None = None, wait: float = WAIT) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RuntimeProbe:
+    """
+    What a function has found in a runtime.
+
+    :param backend: name of the compute backend
+    :param runtime: name of the runtime
+    :param python: version of Python
+    :param lithops: version of Lithops
+    :param platform: operating system and processor
+    :param cpus: how many processors the function may use
+    :param memory: MB that the function may use; None if that isn't known
+    :param region: the cloud's name of its region; None if there is none
+    :param time_limit: seconds that the backend lets a call run
+    :param storage: words for the storage, which the function has read and written
+    :param seconds: how long the call took, its start included
+    :param problems: texts of what would keep jobs from running
+    :param packages: versions of the installed packages
+    """
+
+    backend: str
+    runtime: str
+    python: str
+    lithops: str
+    platform: str
+    cpus: int
+    memory: int | None
+    region: str | None
+    time_limit: int
+    storage: str
+    seconds: float
+    problems: list[str]
+    packages: dict[str, str]
+
+
+def probe_runtime(client: LithopsClient, runtime_memory: int | None = None, wait: float = WAIT) -> RuntimeProbe:
     """
     Runs the function, and returns what it found.
 
-    :param client: where
+    :param client: the client of the backend
     :param runtime_memory: MB; None for the configured
     :param wait: seconds for the call to come back in
-    :returns: what was found by name; ``problems`` are texts of what would keep jobs from running
-    :raises LithopsJobError: it could not be run, or did not come back
+    :raises LithopsJobError: the function could not be run, or did not come back
     """
     from lithops_provider.jobs.binding.function import bind_call
     from lithops_provider.jobs.errors import JobTimeoutError, SubmitError
@@ -61,15 +96,15 @@ def probe_runtime(client: LithopsClient, runtime_memory: int | None = None, wait
     finally:
         client.delete(client.bucket, [f"{key}/here", f"{key}/there"])
     run.clean()
-    return {
-        "backend": client.backend,
-        "runtime": client.compute.runtime,
+    return RuntimeProbe(
+        backend=client.backend,
+        runtime=client.compute.runtime,
+        time_limit=client.compute.call_limit(1 << 30, "probe", runtime_memory),
+        storage=f"functions read and write {client.storage_backend}://{client.bucket}",
+        seconds=round(time.monotonic() - started, 2),
+        problems=_problems(found),
         **found,
-        "time_limit": client.compute.call_limit(1 << 30, "probe", runtime_memory),
-        "storage": f"functions read and write {client.storage_backend}://{client.bucket}",
-        "seconds": round(time.monotonic() - started, 2),
-        "problems": _problems(found),
-    }
+    )
 
 
 def _problems(found: dict[str, Any]) -> list[str]:
@@ -86,7 +121,7 @@ def _problems(found: dict[str, Any]) -> list[str]:
 
 
 def _make_function() -> Callable[..., None]:
-    """Returns the function. It is made here so that it travels by value: a runtime hasn't this package."""
+    """Returns the function. It is made within another so that it is pickled by value: a runtime lacks this package."""
 
     def look_around(storage: Any, key: str, bucket: str) -> None:
         import json

@@ -1,6 +1,6 @@
 """
-For how long jobs' data is kept that no task deletes: ``[lithops] retention`` of Airflow's configuration. The hook
-cleans by it.
+Reads ``[lithops] retention`` of Airflow's configuration: for how long the data of jobs is kept that no task deletes.
+`LithopsHook.clean_older_than` goes by it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from lithops_provider.jobs.errors import ConfigurationError
 
 
 def configured_retention() -> timedelta | None:
-    """Return ``[lithops] retention``, or None if it isn't set: then nothing is ever deleted by its age alone."""
+    """
+    Returns ``[lithops] retention``, or None if it isn't set: then nothing is ever deleted by its age alone.
+
+    :raises ConfigurationError: it is not a number of days above 0
+    """
     given = (conf.get("lithops", "retention", fallback="") or "").strip()
     if not given:
         return None

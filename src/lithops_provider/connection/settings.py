@@ -1,6 +1,6 @@
 """
-What a task says about its Lithops configuration: the connection, and what holds over it. Operators make it, and the
-hook, the trigger, the executor and the servers connect by it.
+What a task says about its Lithops configuration: the connection, and what is set over it. Operators make such settings,
+and the hook, the trigger, the executor and the servers connect by them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ DEFAULT_CONN_ID = "lithops_default"
 @dataclass(frozen=True)
 class ConnectionSettings:
     """
-    A connection, and what a task sets over it. Never made of an XCom, which users may write: it says where the
-    connection's credentials are sent.
+    A connection, and what a task sets over it. They decide to which address the connection's credentials are sent, so
+    they must never be made of an XCom, which users may write.
 
     :param lithops_conn_id: the connection
     :param lithops_config: Lithops configuration over the connection's

@@ -1,6 +1,7 @@
 """
-Gives decorated functions the variables of Airflow's context that they ask for by their parameters' names. Plain data
-travels to where they run; for what can't, it raises an error. The decorators and their operators call it.
+Gives decorated functions the variables of Airflow's context that they ask for by the names of their parameters.
+Variables that are plain data are sent to where the function runs; a function that asks for another one is refused with
+an error. The decorators and their operators call this.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from lithops_provider.jobs.errors import InvalidInputError
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
-#: Plain data that Airflow asks its API server for when it is read: not for functions that only take ``**context``.
+#: Plain data that Airflow gets from its API server when it is read. A function gets it for a parameter of that name,
+#: but not in its ``**context``, which would cost a request for each.
 _ASKED_FOR = frozenset(
     {
         "prev_data_interval_end_success",
@@ -31,7 +33,8 @@ _ASKED_FOR = frozenset(
         "prev_start_date_success",
     }
 )
-#: Variables that are plain data. All others are bound to the worker: they ask Airflow, or hold secrets, when used.
+#: Variables that are plain data. All others work in Airflow's worker only: they send requests to Airflow when they are
+#: used, or hold secrets.
 PLAIN = frozenset(
     {
         *_ASKED_FOR,
@@ -59,7 +62,7 @@ PLAIN = frozenset(
 #: The name that a ``**`` parameter has to have to get the variables. Others are the function's own, which may be
 #: anybody's: `collections.Counter` would count what it gets.
 _KEYWORDS = "context"
-#: What a function gets of the run.
+#: The fields of ``dag_run`` that a function gets.
 _DAG_RUN_FIELDS = (
     "dag_id",
     "run_id",
@@ -77,10 +80,10 @@ _DAG_RUN_FIELDS = (
 
 class Given(NamedTuple):
     """
-    What a call and its items give.
+    The arguments that a call and its items give to a function.
 
-    :param positional: so many positional arguments
-    :param names: names of keyword arguments
+    :param positional: how many are positional
+    :param names: the names of the keyword arguments
     """
 
     positional: int
@@ -89,10 +92,10 @@ class Given(NamedTuple):
 
 def given_to_reduce(extra_args: Mapping[str, Any] | Sequence[Any] | None, *, by_key: bool = False) -> Given:
     """
-    Returns what a reduce function is given: the list of results, or a key and its values; and more arguments.
+    Returns the arguments that a reduce function is given: the list of results, or a key and its values; and more.
 
-    :param extra_args: these
-    :param by_key: whether it gets a key and its values
+    :param extra_args: the arguments beyond these
+    :param by_key: whether the function gets a key and its values
     """
     own = 2 if by_key else 1
     if isinstance(extra_args, Mapping):
@@ -102,12 +105,12 @@ def given_to_reduce(extra_args: Mapping[str, Any] | Sequence[Any] | None, *, by_
 
 def check_names(decorator: str, function: Callable[..., Any], given: Given) -> None:
     """
-    Checks that what a function asks for of Airflow's context can travel to it.
+    Checks that the variables of Airflow's context that a function asks for can be sent to it.
 
     :param decorator: name of the decorator, for messages
-    :param function: the user's
-    :param given: what is given, which wins
-    :raises InvalidInputError: it can't, or the parameter could be meant otherwise
+    :param function: the user's function
+    :param given: the arguments of its call, which win over variables of the context
+    :raises InvalidInputError: a variable can't be sent, or a parameter with the name of one could be meant otherwise
     """
     for parameter in _asked_for(function, given):
         name = f"{decorator}: the parameter {parameter.name!r} of {getattr(unwrap(function), '__name__', function)}"
@@ -126,21 +129,22 @@ def check_names(decorator: str, function: Callable[..., Any], given: Given) -> N
 
 def with_names(function: Callable[..., Any]) -> WithDefaults:
     """
-    Returns a function with None for each variable that it asks for, to check its arguments before there is a run.
+    Returns a function that has None as default for each variable that it asks for. With it, the arguments of a call can
+    be checked when the DAG is parsed, before there is a run.
 
-    :param function: the user's
+    :param function: the user's function
     """
     return WithDefaults(unwrap(function), dict.fromkeys(_names(unwrap(function)) & PLAIN))
 
 
 def with_values(function: Callable[..., Any], context: Context, given: Given) -> WithDefaults:
     """
-    Returns a function with the values of the variables that it asks for.
+    Returns a function that has the values of the variables that it asks for as defaults.
 
-    :param function: the user's
-    :param context: Airflow's
-    :param given: what is given, which wins
-    :raises InvalidInputError: a parameter without a default asks for what this run doesn't have
+    :param function: the user's function
+    :param context: Airflow's context of the running task
+    :param given: the arguments of the call, which win over variables of the context
+    :raises InvalidInputError: a parameter without a default asks for a variable that this run doesn't have
     """
     function = unwrap(function)
     there = {name for name in PLAIN if name in context}
@@ -156,7 +160,7 @@ def with_values(function: Callable[..., Any], context: Context, given: Given) ->
         parameter.kind is parameter.VAR_KEYWORD and parameter.name == _KEYWORDS for parameter in _parameters(function)
     ):
         others = there - _ASKED_FOR - {parameter.name for parameter in _parameters(function)}
-    return WithDefaults(function, {name: _travelling(name, context) for name in sorted(names | others)})
+    return WithDefaults(function, {name: _sendable(name, context) for name in sorted(names | others)})
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
@@ -172,7 +176,10 @@ def _names(function: Callable[..., Any]) -> set[str]:
 
 
 def _fillable(parameter: inspect.Parameter) -> bool:
-    """Tells whether there is no other default. Airflow's own decorators refuse a parameter that has one, too."""
+    """
+    Tells whether a parameter has no default of its own but None. Airflow's own decorators, too, refuse a parameter that
+    is named after a variable and has another default.
+    """
     return parameter.default is None or parameter.default is parameter.empty
 
 
@@ -197,7 +204,7 @@ def _asked_for(function: Callable[..., Any], given: Given) -> list[inspect.Param
     return asked
 
 
-#: What may be wanted of a variable that can't travel.
+#: By variables that can't be sent: an argument for the error's message that gives what may be wanted of them.
 _EXAMPLES = {
     "conn": 'host="{{ conn.my_conn.host }}"',
     "dag": 'dag_id="{{ dag.dag_id }}"',
@@ -213,7 +220,7 @@ def _example(name: str) -> str:
     return _EXAMPLES.get(name, f'value="{{{{ {name} }}}}"')
 
 
-def _travelling(name: str, context: Context) -> Any:
+def _sendable(name: str, context: Context) -> Any:
     value = context[name]  # type: ignore[literal-required]
     if name == "dag_run":
         return SimpleNamespace(
@@ -223,8 +230,8 @@ def _travelling(name: str, context: Context) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value of types that Python has itself: Airflow's and pendulum's need not be where functions run."""
-    # Not `type(value)`: Airflow hands some out as proxies.
+    """Returns a value made of Python's own types, since where functions run, Airflow and pendulum may be missing."""
+    # isinstance and not `type(value)`: Airflow hands out some variables as proxies.
     if isinstance(value, NoneType):
         return None
     if isinstance(value, enum.Enum):

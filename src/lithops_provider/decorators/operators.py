@@ -1,6 +1,6 @@
 """
-The operators behind the decorators, which `decorators/__init__.py` makes tasks of. Their function is the decorated one,
-and their arguments come from its call in the DAG file.
+The operators behind the decorators; `decorators/__init__.py` makes tasks with them. Their function is the decorated
+one, and the function's arguments come from its call in the DAG file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lithops_provider.task.operator import LithopsBaseOperator
     from lithops_provider.task.phases import Phase
 
-#: So many of the items that are known when the DAG is parsed are checked then; all are checked when the task runs.
+#: How many items at most are checked when the DAG is parsed, if they are known by then. When the task runs, all are.
 _CHECKED_ITEMS = 100
 
 
@@ -51,12 +51,12 @@ def _fields(operator: type[LithopsBaseOperator], call_parameters: frozenset[str]
 
 class LithopsDecoratedOperator(DecoratedOperator):
     """
-    What the decorated operators share. Goes before one of the operators among the bases.
+    What the decorated operators share. Their classes name it as a base before the operator that they decorate with.
 
     :param python_callable: the function
     :param op_args: positional arguments of its call; templated
     :param op_kwargs: keyword arguments of its call; templated
-    :param kwargs: see the operator
+    :param kwargs: the operator's other parameters
     :raises InvalidInputError: the call doesn't fit the function
     """
 
@@ -72,7 +72,8 @@ class LithopsDecoratedOperator(DecoratedOperator):
     #: The operator's parameter that is the function, and those that the call gives.
     function_parameter: ClassVar[str] = ""
     call_parameters: ClassVar[frozenset[str]] = frozenset()
-    #: Whether there are generator functions that it can be: whether this one may be, is checked with its parameters.
+    #: Whether the function may be a generator function with some parameters of the decorator. Whether it may be with
+    #: those that were given is checked along with them.
     may_yield: ClassVar[bool] = False
 
     def __init__(
@@ -90,7 +91,8 @@ class LithopsDecoratedOperator(DecoratedOperator):
         if not getattr(self, "_BaseOperator__from_mapped", False):
             check_names(self.custom_operator_name, python_callable, self.given(python_callable, op_args, op_kwargs))
             self.check_call(with_names(python_callable), op_args, op_kwargs)
-        # Airflow would check the arguments against the function as if it were called with them: a map's are items.
+        # Airflow checks the arguments against the function that it gets here, as if that were called with them. For a
+        # map they are the items. So Airflow gets a function that takes anything, and the real one is put in its place.
         super().__init__(
             python_callable=_anything,
             op_args=op_args,
@@ -162,7 +164,7 @@ class LithopsDecoratedOperator(DecoratedOperator):
 
     @classmethod
     def given(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
-        """Returns what a call and its items give the function, as far as it is known by now."""
+        """Returns the arguments that a call and its items give the function, as far as they are known by now."""
         return Given(len(args), kwargs)
 
     def execute(self, context: Context) -> Any:
@@ -176,15 +178,16 @@ class LithopsDecoratedOperator(DecoratedOperator):
         return super().resume(context, event)  # type: ignore[misc]
 
     def get_openlineage_facets_on_start(self) -> Any:
-        """Returns for OpenLineage what the operator does, of the call's arguments."""
+        """Returns the operator's OpenLineage facets, for the arguments of the call."""
         self._take_arguments(None)
         return super().get_openlineage_facets_on_start()  # type: ignore[misc]
 
     def _take_arguments(self, context: Context | None) -> None:
         """
-        Takes over the call's arguments, which are rendered by now, and what the function asks for of the context.
+        Sets the operator's own attributes from the call's arguments, whose templates are rendered by now, and gives the
+        function the variables of the context that it asks for.
 
-        :param context: Airflow's, or None if the function isn't to be called
+        :param context: Airflow's context, or None if the function isn't to be called
         """
         function = getattr(self, self.function_parameter)
         if context is None:
@@ -318,7 +321,7 @@ class LithopsMapDecoratedOperator(LithopsDecoratedOperator, LithopsMapOperator):
 
     @classmethod
     def given(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
-        """Returns what the call gives the function, and the first of the items if that is known by now."""
+        """Returns the arguments that the call and its first item give the function, as far as they are known by now."""
         items = args[0] if args else kwargs.get(cls._bound(function).items_parameter() or "")
         first = items[0] if isinstance(items, (list, tuple)) and items else None
         if isinstance(first, Mapping):
@@ -363,7 +366,7 @@ def _anything(*args: Any, **kwargs: Any) -> None:
 
 
 def _known_later(item: Any) -> bool:
-    """Tells whether an item is another task's output, or a template, of which nobody knows what it will be."""
+    """Tells whether an item is another task's output or a template, so that its value is known only at run time."""
     return hasattr(item, "resolve") or (isinstance(item, str) and "{" in item)
 
 

@@ -1,6 +1,6 @@
 """
-Goes on with tasks whose scheduler has died, in a thread: where their calls are is read from the storage and from
-Airflow's database, and the scheduler's loop waits for neither.
+Takes over the tasks of a scheduler that has died. A thread reads from the storage and from Airflow's database where the
+calls of these tasks are, so that the scheduler's loop waits for neither. The executor makes it and hands it the ids.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Orphan:
     """
     A task whose scheduler has died.
 
-    :param workload: the task
-    :param running: whether it has told Airflow that it runs
+    :param workload: Airflow's workload of the task
+    :param running: whether the task has told Airflow that it runs
     """
 
     workload: Workload
@@ -53,7 +53,7 @@ def load_orphans(make: Callable[[TaskInstance], Any], ids: Sequence[Any]) -> lis
     Reads tasks from Airflow's database, in a session of this thread.
 
     :param make: makes Airflow's workload of a task instance
-    :param ids: of the task instances
+    :param ids: the ids of the task instances
     :returns: those that still wait or run
     """
     wanted = select(TaskInstance).where(TaskInstance.id.in_(ids), TaskInstance.state.in_(State.adoptable_states))
@@ -86,17 +86,18 @@ class Adopter:
 
     def adopt(self, ids: Sequence[Any]) -> None:
         """
-        Has tasks gone on with. Returns at once.
+        Queues tasks to be taken over by the thread, and returns at once.
 
-        :param ids: of the task instances. Without any, only the jobs are found, so that they are cleaned once over
+        :param ids: ids of the task instances. Without any, the thread only finds the jobs that the scheduler has left,
+            and watches them, so that their data is deleted when they are over
         """
         self._waiting.put(ids)
 
     def stop(self, seconds: float) -> None:
         """
-        Leaves off.
+        Stops the thread.
 
-        :param seconds: how long to wait until it has
+        :param seconds: how long to wait at most until it has ended
         """
         self._stopped.set()
         self._waiting.put(None)
@@ -118,7 +119,7 @@ class Adopter:
 
     def _adopt(self, ids: Sequence[Any]) -> None:
         client = self._connect()
-        # Read before the states of tasks: a task that runs, and has no record by now, has no call any more.
+        # The records are read before the states of the tasks. So a task that runs and has no record has no call either.
         records = read_records(client)
         left = {orphan.workload.id: orphan for orphan in self._load(ids)} if ids else {}
         planned = []
@@ -134,7 +135,10 @@ class Adopter:
         self._go_on_without_calls(left.values())
 
     def _go_on_without_calls(self, orphans: Iterable[Orphan]) -> None:
-        """Queues again what was never sent; a task whose call is over, without having said how it ended, has failed."""
+        """
+        Reports what becomes of tasks that are in no job. One that never ran is queued again; one that ran has failed,
+        since its call is over and never said how the task ended.
+        """
         for orphan in orphans:
             if orphan.running:
                 reason = "its call is lost: it was over when another scheduler took over"
@@ -146,8 +150,8 @@ class Adopter:
 
 def _keep_from_beginning(client: LithopsClient, job: LithopsJob) -> bool:
     """
-    Tells whether the scheduler has died while it sent a job. Calls of it that haven't begun are kept from beginning:
-    their tasks are queued again.
+    Tells whether the scheduler died while it was sending a job. If so, calls of the job that haven't begun are kept
+    from beginning, because their tasks are queued again.
     """
     if is_local(job) or client.get(job.bucket, job.sent_key()) is not None:
         return False

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs import LithopsClient
 
-#: What tasks import, which takes seconds: on this machine it is imported once, and each task is forked.
+#: What all tasks import, which takes seconds. For tasks on this machine, one process imports it, and forks each task.
 _PRELOADED = ("lithops_provider.executors.preloaded",)
 #: Seconds that the end of the scheduler waits for each of its threads.
 _TO_END = 30.0
@@ -42,7 +42,7 @@ _TO_END = 30.0
 
 @dataclass(frozen=True)
 class _Parts:
-    """What an executor has from its start to its end."""
+    """What an executor has between `LithopsExecutor.start` and `LithopsExecutor.end`."""
 
     settings: ExecutorSettings
     watcher: Watcher
@@ -52,10 +52,10 @@ class _Parts:
 
 class LithopsExecutor(BaseExecutor):
     """
-    Runs tasks as calls of Lithops, on any of its backends. Everything that becomes ready within a moment goes as one
-    job, with a call for each task.
+    Runs tasks as calls of Lithops, on any of its backends. Tasks that become ready within a moment are sent as one job,
+    with a call for each.
 
-    :param parallelism: tasks in flight at most
+    :param parallelism: how many tasks may be queued or running at a time
     """
 
     # Airflow 3.2 has callbacks, too, but runs them within its own executors alone.
@@ -67,14 +67,14 @@ class LithopsExecutor(BaseExecutor):
     def __init__(self, parallelism: int = PARALLELISM, *args: Any, **kwargs: Any) -> None:
         super().__init__(parallelism, *args, **kwargs)
         self._reports: Reports = Reports()
-        #: The workload that was sent last for each key; what becomes of earlier ones is of no interest any more.
+        #: The workload that was sent last for each key. Reports about earlier ones are dropped.
         self._latest: dict[Any, Workload] = {}
         self._senders: dict[CallOptions, Sender] = {}
         #: Keeps events of tasks alive until the scheduler has stored them. It takes them out of Airflow's own list one
         #: by one, and with SQLAlchemy 2.1 each is gone before it is stored.
         self._events: deque[Any] = deque(maxlen=1_000)
-        #: Whether Airflow is told which call a task has. It writes that into the task's row, which by then may be gone,
-        #: for that of the next try: where rows can't be locked, in SQLite, that ends the scheduler.
+        #: Whether Airflow is told the name of a task's call. It writes the name into the row of the task's try. SQLite
+        #: can't lock that row; where the next try has replaced it meanwhile, the write fails and ends the scheduler.
         self._tells_calls = not conf.get("database", "sql_alchemy_conn", fallback="").startswith("sqlite")
         #: Writes what calls have left into logs of tasks, which may lie on a slow shared folder.
         self._task_logs = ThreadPoolExecutor(1, "lithops-executor-task-logs")
@@ -90,13 +90,13 @@ class LithopsExecutor(BaseExecutor):
         settings = ExecutorSettings.read(lambda name: own.get(SECTION, name, fallback=None))
         watcher = Watcher(self._reports, settings.poll_interval)
         load = partial(load_orphans, self._make_workload)
-        # In the bucket of jobs whose tasks say nothing about their executor.
+        # The records lie in the bucket of the section's own options: those of tasks without an executor_config.
         adopter = Adopter(lambda: _connect(settings.connection(settings.options)), load, watcher, self._reports)
         adopter.adopt(())
         self._parts = _Parts(settings, watcher, adopter, ForkServer(_PRELOADED, environment_of_tasks(os.environ)))
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
-        """Has workloads sent. Returns at once."""
+        """Hands workloads to their senders' threads, and returns at once. Airflow's base class calls it."""
         for given in workload_items:
             workload = Workload.of(given)
             for waiting in ("queued_tasks", "queued_callbacks", "queued_connection_tests"):
@@ -116,7 +116,7 @@ class LithopsExecutor(BaseExecutor):
         return self._parts
 
     def _sender(self, options: CallOptions) -> Sender:
-        """Returns the sender of tasks with these options. Each has a thread: one that is slow holds no other."""
+        """Returns the sender of tasks with these options. Each has its own thread, so a slow one delays no other."""
         if options not in self._senders:
             parts = self._started()
             server = parts.settings.server or _execution_api_server_url(getattr(self, "conf", conf))
@@ -126,7 +126,7 @@ class LithopsExecutor(BaseExecutor):
         return self._senders[options]
 
     def sync(self) -> None:
-        """Takes what the threads have found out since the last time."""
+        """Takes the reports that the threads have made since the last time. The scheduler's loop calls it."""
         for _ in range(len(self._reports)):
             report = self._reports.popleft()
             if isinstance(report, Report):
@@ -145,11 +145,11 @@ class LithopsExecutor(BaseExecutor):
                 self.change_state(key, report.state, report.info, remove_running=False)
             return
         del self._latest[key]
-        # Its supervisor has told the Execution API how a task has ended. To say it here again is late: by then, a
-        # sensor that was rescheduled for a moment is scheduled anew, and the scheduler would fail it as one that has
-        # ended without a word.
-        told = isinstance(key, TaskInstanceKey) and report.state == TaskInstanceState.SUCCESS
-        if report.state is None or told:
+        # The task's supervisor has already told the Execution API how the task ended. Reporting success here as well
+        # would come late: a sensor that was rescheduled for a moment is queued again by then, and the scheduler would
+        # fail it, since to it the executor says that a queued task is over.
+        known = isinstance(key, TaskInstanceKey) and report.state == TaskInstanceState.SUCCESS
+        if report.state is None or known:
             self.running.discard(key)
             return
         if report.info is not None:
@@ -157,13 +157,13 @@ class LithopsExecutor(BaseExecutor):
         self.change_state(key, report.state, report.info)
 
     def _adopt(self, workload: Workload) -> None:
-        """Goes on with a task of another scheduler, unless it was queued here since then."""
+        """Takes over a task of another scheduler, unless it was queued here meanwhile."""
         if workload.key not in self._latest and workload.key not in self.queued_tasks:
             self.running.add(workload.key)
             self._latest[workload.key] = workload
 
     def _queue_again(self, workload: Workload) -> None:
-        """Queues a task of another scheduler of which no call has begun, unless it was queued here since then."""
+        """Queues a task of another scheduler, no call of which has begun, unless it was queued here meanwhile."""
         if self._latest.get(workload.key) is workload:
             del self._latest[workload.key]
             self.running.discard(workload.key)
@@ -171,7 +171,7 @@ class LithopsExecutor(BaseExecutor):
             self.queued_tasks.setdefault(workload.key, workload.given)
 
     def _explain(self, report: Report) -> None:
-        """Says why a call has failed, where people look for it: the scheduler's log, the task's log and its events."""
+        """Writes why a call has failed to where people look for it: the scheduler's log, the task's log and events."""
         said = "\n".join(filter(None, (report.info, report.output)))
         self.log.error("The call of %s has failed: %s", report.workload.key, said)
         if report.workload.log_path is not None:
@@ -185,21 +185,22 @@ class LithopsExecutor(BaseExecutor):
 
     def try_adopt_task_instances(self, tis: Sequence[Any]) -> list[Any]:
         """
-        Goes on with tasks of a scheduler that has died. A thread finds their calls. What was never sent is queued again
-        by this executor: Airflow has nothing to reset.
+        Takes over the tasks of a scheduler that has died. A thread finds their calls; tasks that were never sent are
+        queued again by this executor.
 
         :param tis: the task instances
-        :returns: an empty list: all are taken over
+        :returns: the task instances that Airflow has to reset: none
         """
-        own = {workload.id for workload in self._latest.values()}  # this scheduler's own, which was taken for dead
+        # Airflow may take this very scheduler for dead, and then offers it its own tasks.
+        own = {workload.id for workload in self._latest.values()}
         if orphans := [ti.id for ti in tis if str(ti.id) not in own]:
             self._started().adopter.adopt(orphans)
         return []
 
     def revoke_task(self, *, ti: Any) -> None:
         """
-        Forgets a task that is queued for too long. Should its call begin after all, Airflow refuses it, if another one
-        has begun by then.
+        Forgets a task that has been queued for too long. If its call begins after all, and another call of the task has
+        begun by then, Airflow's Execution API refuses the later one.
 
         :param ti: the task instance
         """
@@ -210,7 +211,7 @@ class LithopsExecutor(BaseExecutor):
             self._started().watcher.forget(workload)
 
     def end(self) -> None:
-        """Sends what is waiting, and leaves off. Tasks go on; the next scheduler takes them over."""
+        """Sends what is waiting, and stops the threads. Tasks go on; the next scheduler takes them over."""
         for sender in self._senders.values():
             sender.stop(_TO_END)
         self._senders.clear()
@@ -222,7 +223,7 @@ class LithopsExecutor(BaseExecutor):
         self._task_logs.shutdown()
 
     def terminate(self) -> None:
-        """Does what `end` does: nothing here holds the scheduler for long."""
+        """Does what `end` does, which never takes long: each thread is waited for only so many seconds."""
         self.end()
 
 

@@ -1,7 +1,7 @@
 """
-What the fork server of the executor imports, and looks up, before it forks the runners of calls on this machine, so
-that no task has to: the code that runs a task and parses its DAG file, and Airflow's plugins. The processes of the
-LocalExecutor have the same, since they are forks of the scheduler.
+Importing this module loads what every task of Airflow needs: the code that runs a task and parses its DAG file, and
+Airflow's plugins. The executor's fork server imports it before it forks the runners of calls on this machine, so that
+no task has to load all that itself. Processes of the LocalExecutor have it too, as forks of the scheduler.
 """
 
 from __future__ import annotations
@@ -34,4 +34,4 @@ try:
 except ImportError:  # Airflow 3.1 has it elsewhere
     pass
 else:
-    get_listener_manager()  # which loads the plugins; of one that can't be loaded Airflow's log tells
+    get_listener_manager()  # It loads the plugins. For one that can't be loaded, there is an error in Airflow's log.

@@ -1,6 +1,7 @@
 """
-Records in storage which workloads went as which job. Each record is written before its job is sent and deleted once the
-job is over. So the executor of another scheduler finds the calls of one that was killed, and goes on with them.
+Writes, reads and deletes records: objects in storage that say which workloads were sent as which job. A record is
+written before its job is sent, and deleted once the job is over. By the records, another scheduler's executor finds the
+calls of a scheduler that was killed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ PREFIX = f"{JOBS_PREFIX}/airflow-executor/"
 @dataclass(frozen=True)
 class JobRecord:
     """
-    A job of the executor.
+    What is recorded of a job of the executor.
 
-    :param job: its value
+    :param job: the job's value
     :param ids: the `Workload.id` of each of its items, in their order
     """
 
@@ -39,14 +40,15 @@ class JobRecord:
         return f"{PREFIX}{self.job.executor_id}.json"
 
     def to_json(self) -> bytes:
-        """Returns what is stored."""
+        """Returns the content of the object in storage."""
         return json.dumps({"job": self.job.to_dict(), "ids": self.ids}).encode()
 
     @classmethod
     def from_json(cls, value: Any) -> JobRecord:
         """
-        Makes a record of what was stored.
+        Makes a record of the content of an object in storage.
 
+        :param value: the JSON of the object
         :raises InvalidInputError: it is something else, or damaged
         """
         job = LithopsJob.from_dict(value.get("job"))
@@ -58,19 +60,19 @@ class JobRecord:
 
 def call_name(job: LithopsJob, number: int) -> str:
     """
-    Returns the name of a call, which tells its job, too: Airflow shows it as the external executor id of a task.
+    Returns the name of a call, which Airflow shows as the external executor id of a task.
 
-    :param job: the value of its job
-    :param number: of the call
+    :param job: the value of the call's job
+    :param number: the call's number in that job
     """
     return f"{job.executor_id}-{job.job_ids[-1]}/{call_id(number)}"
 
 
 def write_record(client: LithopsClient, job: LithopsJob, ids: Sequence[str]) -> None:
     """
-    Records a job. To be called before anything of it is sent.
+    Records a job. It must be called before anything of the job is sent.
 
-    :param client: where it runs
+    :param client: the client of the backend that the job is for
     :param job: its value
     :param ids: the `Workload.id` of each of its items
     """
@@ -80,9 +82,9 @@ def write_record(client: LithopsClient, job: LithopsJob, ids: Sequence[str]) -> 
 
 def read_records(client: LithopsClient) -> list[JobRecord]:
     """
-    Returns the records of all jobs of executors that aren't over.
+    Returns the records of all jobs that executors have sent and that aren't over.
 
-    :param client: for the bucket in which they lie
+    :param client: its bucket is the one with the records
     :raises LithopsJobError: the storage doesn't answer
     """
     records = []

@@ -15,13 +15,13 @@ from lithops_provider.executors.workload import Workload
 @dataclass(frozen=True)
 class Report:
     """
-    A workload has another state.
+    Says that a workload has another state.
 
     :param workload: the workload
-    :param state: Airflow's; None if another call runs the task, so that this one has nothing to say
-    :param over: whether it is its last
-    :param info: the id of its call if it isn't over, else why it has failed; None if there is nothing to say
-    :param output: what its call has left behind, if it has failed
+    :param state: Airflow's name of the state; None if another call runs the task, so that this one's end means nothing
+    :param over: whether it is the workload's last state
+    :param info: if the workload isn't over, the name of its call; if it has failed, why; else None
+    :param output: what the call printed and the traceback, if it has failed
     """
 
     workload: Workload
@@ -34,9 +34,9 @@ class Report:
 @dataclass(frozen=True)
 class Taken:
     """
-    A task of a scheduler that has died is gone on with.
+    Says that a task of a scheduler that has died is taken over: its call is followed from now on.
 
-    :param workload: the task; its call is followed from now on
+    :param workload: the task
     """
 
     workload: Workload
@@ -45,7 +45,7 @@ class Taken:
 @dataclass(frozen=True)
 class Again:
     """
-    A task of a scheduler that has died is to be queued again: no call of it has begun.
+    Says that a task of a scheduler that has died is to be queued again, since no call of it has begun.
 
     :param workload: the task
     """
@@ -53,5 +53,5 @@ class Again:
     workload: Workload
 
 
-#: Takes reports out of threads. A deque's ``append`` and ``popleft`` are atomic.
+#: Carries reports from the threads to the scheduler's loop. A deque's ``append`` and ``popleft`` are atomic.
 Reports = deque[Report | Taken | Again]

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds without another workload after which no more are waited for: the scheduler hands over at once what is ready.
+#: Seconds without another workload after which the sender waits no longer, since the scheduler hands over at once what
+#: is ready.
 _PAUSE = 0.05
 
 #: Takes a job that was sent, a client that nobody else uses, and the workloads by the numbers of their calls.
@@ -39,13 +40,13 @@ class Sender:
     """
     Sends workloads whose calls run with the same options.
 
-    :param settings: of the executor
-    :param options: of the calls
+    :param settings: the executor's settings
+    :param options: the options of the calls
     :param connect: opens the backends
-    :param watch: takes the jobs that were sent
-    :param reports: takes what could not be sent
+    :param watch: is called with each job that was sent
+    :param reports: gets a report for each workload that could not be sent
     :param server: address of the Execution API
-    :param fork_server: starts runners on this machine; None if each is to import Airflow itself
+    :param fork_server: starts runners on this machine; None if each runner is to import Airflow itself
     """
 
     def __init__(
@@ -71,14 +72,14 @@ class Sender:
         self._thread.start()
 
     def send(self, workload: Workload) -> None:
-        """Has a workload sent. Returns at once."""
+        """Queues a workload for the thread, and returns at once."""
         self._waiting.put(workload)
 
     def stop(self, seconds: float) -> None:
         """
-        Sends what is waiting, and ends.
+        Has the thread send what is waiting, and end.
 
-        :param seconds: how long to wait for that
+        :param seconds: how long to wait for that at most
         """
         self._waiting.put(None)
         self._thread.join(seconds)
@@ -96,7 +97,7 @@ class Sender:
                 return
 
     def _gather(self, first: Workload) -> tuple[list[Workload], bool]:
-        """Returns what comes without a pause, and whether nothing will come any more."""
+        """Returns the workloads that arrive without a pause, and whether `stop` was called meanwhile."""
         workloads = [first]
         end = time.monotonic() + self.settings.gather_seconds
         while len(workloads) < MOST_CALLS:
@@ -115,8 +116,8 @@ class Sender:
         from lithops_provider.jobs.submit.send import new_job, submit_round
 
         client = self._open()
-        # A call that dies without a sign is known to be lost once its time is over, so that must not be longer than the
-        # backend lets it run.
+        # A call that dies without a sign counts as lost once its time is over. So it gets no more time than the backend
+        # lets it run.
         timeout = min(self.options.timeout, client.compute.call_limit(int(self.options.timeout) + 1, "A000", None))
         options = Options(
             batch_size=1,
@@ -142,7 +143,8 @@ class Sender:
                 clean_job(client, sent)
                 delete_record(client, sent)
             raise
-        # Following is patient by itself: it looks again later, while a request that is repeated would hold all jobs.
+        # patience=0: the watcher looks at a job again later when a request fails. If the client repeated the request,
+        # all of the watcher's other jobs would wait for that.
         self._watch(job, LithopsClient(client.config, patience=0.0), dict(enumerate(workloads)))
 
     def _open(self) -> LithopsClient:

@@ -1,6 +1,6 @@
 """
-What the executor is told: the section ``[lithops_executor]`` of Airflow's configuration, and the ``executor_config`` of
-a task. Everything is checked here, before anything is sent.
+Reads and checks the settings of the executor: the section ``[lithops_executor]`` of Airflow's configuration, and the
+``executor_config`` of a task. The executor does so before it sends anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SECTION = "lithops_executor"
 #: Seconds that a task may take unless something else is set: a week, the longest that a call is ever given.
 _LONGEST_TASK = 7 * 24 * 3600.0
 
-#: Workloads that go as one job at most: a job's data is deleted when the last of them is over.
+#: How many workloads are sent as one job at most. A job's data is deleted only when the last of them is over.
 MOST_CALLS = 64
 
 T = TypeVar("T")
@@ -113,13 +113,13 @@ class ExecutorSettings:
 
     def connection(self, options: CallOptions) -> ConnectionSettings:
         """
-        Returns what says which Lithops configuration calls run with.
+        Returns the connection of calls, and what is set over it.
 
-        :param options: of the calls
+        :param options: the options of the calls
         """
         chosen = {"runtime": options.runtime, "runtime_memory": options.runtime_memory}
         arguments = {name: value for name, value in chosen.items() if value is not None}
-        # Each call is a task that may wait for long, so none waits for another: on localhost each has its process.
+        # A task may run for long, and no task is to wait for another: on localhost each call gets a process at once.
         processes = {"localhost": {"worker_processes": MOST_CALLS}}
         return ConnectionSettings(self.lithops_conn_id, processes, arguments)
 

@@ -1,4 +1,4 @@
-"""Tells which calls the executor of any scheduler has under way: ``airflow lithops executor status`` asks for it."""
+"""Lists the calls that run tasks, whichever scheduler has sent them, for ``airflow lithops executor status``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _TASK = ("dag_id", "run_id", "task_id", "map_index")
 
 def calls_under_way(client: LithopsClient) -> list[dict[str, Any]]:
     """
-    Returns the calls of all jobs whose data isn't deleted yet: jobs some of whose tasks wait or run.
+    Returns a row for each call of the jobs that have a record: those of which some tasks wait or run.
 
-    :param client: for the bucket of the jobs
-    :returns: for each call its name, what it runs as far as Airflow's database knows it, Airflow's state of that, the
-        state of the call (``waiting``, ``running`` or ``over``), backend, and when it was sent, in seconds since the
-        epoch; the latest first
+    :param client: its bucket is the one with the records
+    :returns: rows, the latest first. ``call`` is the call's name; ``dag_id``, ``run_id``, ``task_id``, ``map_index``
+        and ``task_state`` are what Airflow's database has of the task, or None; ``call_state`` is ``waiting``,
+        ``running`` or ``over``; ``backend`` is the compute backend, and ``created`` when the job was made, in seconds
+        since the epoch
     :raises LithopsJobError: the storage doesn't answer
     """
     records = sorted(read_records(client), key=lambda one: one.job.created, reverse=True)

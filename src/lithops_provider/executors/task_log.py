@@ -1,6 +1,6 @@
 """
-Adds to the log of a task what only the executor knows: why the call that ran it has failed. lithops_executor.py has a
-thread do it.
+Adds to the log of a task what only the executor knows: why the call that ran the task has failed. The executor calls
+this in a thread.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ def add_to_task_log(log_path: str, text: str) -> None:
     """
     Adds an error to a task's log on this machine, where the API server reads it if nothing was stored remotely.
 
-    Airflow's own way for that, ``BaseExecutor.get_task_log``, is asked while a task runs, never once it has failed.
-    A log that can't be written is said in the scheduler's log and changes nothing else.
+    Airflow's own interface for that, ``BaseExecutor.get_task_log``, is called while a task runs, never once it has
+    failed. If the log can't be written, the scheduler's log has a warning, and nothing else changes.
 
-    :param log_path: of the task's try, below ``[logging] base_log_folder``
-    :param text: of any number of lines
+    :param log_path: log file of the task's try, below ``[logging] base_log_folder``
+    :param text: the error, of any number of lines
     """
     from airflow.sdk.log import init_log_file
 

@@ -1,6 +1,6 @@
 """
-Follows the jobs of the executor, in a thread, and cleans up behind them. sender.py gives it the jobs that it has sent,
-and adoption.py those of schedulers that have died.
+Follows the jobs of the executor in a thread, reports what becomes of their calls, and deletes the data of jobs that are
+over. sender.py hands it the jobs that it has sent, and adoption.py those of schedulers that have died.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from lithops_provider.jobs import LithopsClient, LithopsJob, clean_job
 from lithops_provider.jobs.errors import LithopsJobError
 from lithops_provider.jobs.follow.follower import Follower
 from lithops_provider.jobs.follow.processes import is_local
-from lithops_provider.jobs.gather.call_ends import failure_of_call
+from lithops_provider.jobs.gather.call_ends import CallFailure, failure_of_call
 from lithops_provider.jobs.remote.keys import call_id
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at a job if nothing else is set: of any backend, and of one on this machine, where a look costs
-#: nothing. Until a task is seen to be over it holds one of [core] parallelism.
+#: Seconds between looks at a job if ``poll_interval`` isn't set: in general, and on this machine, where a look costs
+#: nothing. A task counts towards [core] parallelism until its end is seen, so that must not take long.
 _INTERVAL = 1.0
 _INTERVAL_HERE = 0.1
-#: Seconds between looks at a job that another scheduler has sent, as long as none of its workloads was adopted; and for
-#: which it is kept once it is over. If that scheduler is alive, it has cleaned up by then.
+#: Seconds between looks at a job that another scheduler has sent, as long as none of its workloads was adopted; and
+#: seconds for which such a job is kept once it is over. A scheduler that is alive has cleaned up its job by then.
 _FOREIGN_INTERVAL = 60.0
 _FOREIGN_KEPT = 600.0
 
@@ -49,14 +49,14 @@ class WatchedJob:
     A job whose calls run workloads, one each.
 
     :param job: its value
-    :param client: for its storage
-    :param follower: of its only round
+    :param client: the client of its storage
+    :param follower: the follower of its only round
     :param foreign: whether another scheduler has sent it
-    :param interrupted: whether that scheduler has died while it sent the job
-    :param workloads: by the numbers of their calls; those that are over are taken out
+    :param interrupted: whether that scheduler died while it was sending the job
+    :param workloads: the workloads that aren't over, by the numbers of their calls
     :param due: `time.monotonic` of the next look
-    :param begun: the calls that have begun
-    :param over_since: `time.monotonic` of when a foreign job was over
+    :param begun: numbers of the calls that have begun
+    :param over_since: `time.monotonic` of when a foreign job was seen to be over; None while it isn't
     """
 
     job: LithopsJob
@@ -74,9 +74,9 @@ class Watcher:
     """
     Follows jobs.
 
-    :param reports: takes what becomes of their workloads
+    :param reports: gets what becomes of the workloads
     :param poll_interval: seconds between looks at a job, which become rarer while nothing changes; None for what suits
-        its backend
+        the job's backend
     """
 
     def __init__(self, reports: Reports, poll_interval: float | None) -> None:
@@ -102,11 +102,11 @@ class Watcher:
         Follows a job from now on.
 
         :param job: its value
-        :param client: for its storage, used by nobody else
-        :param workloads: by the number of their call
-        :param foreign: whether another scheduler has sent it
-        :param interrupted: whether that scheduler has died while it sent the job: only calls that have begun are
-            awaited then
+        :param client: a client of its storage that nobody else uses
+        :param workloads: by the numbers of their calls
+        :param foreign: whether another scheduler has sent the job
+        :param interrupted: whether that scheduler died while it was sending the job; then only calls that have begun
+            are waited for
         """
         with self._lock:
             watched = next((one for one in self._jobs if one.job.executor_id == job.executor_id), None)
@@ -127,7 +127,7 @@ class Watcher:
         self._wake.set()
 
     def forget(self, workload: Workload) -> None:
-        """Reports nothing of a workload any more."""
+        """Makes no more reports about a workload."""
         with self._lock:
             for watched in self._jobs:
                 for number in [number for number, one in watched.workloads.items() if one is workload]:
@@ -135,9 +135,9 @@ class Watcher:
 
     def stop(self, seconds: float) -> None:
         """
-        Leaves off. The jobs go on.
+        Stops the thread. The jobs go on.
 
-        :param seconds: how long to wait until it has
+        :param seconds: how long to wait at most until it has ended
         """
         self._stopped = True
         self._wake.set()
@@ -155,7 +155,7 @@ class Watcher:
             self._wake.wait(max(0.0, due - time.monotonic()))
 
     def _look(self, watched: WatchedJob) -> None:
-        """Looks at a job once, and says when to look again."""
+        """Looks at a job once, and sets when to look again."""
         try:
             watched.follower.poll()
             for number in list(watched.workloads):
@@ -177,7 +177,7 @@ class Watcher:
                 self._jobs.remove(watched)
 
     def _report_call(self, watched: WatchedJob, number: int) -> None:
-        """Reports what a listing says of a call, if that is anything new."""
+        """Reports what the last listing says about a call, if that is anything new."""
         state = watched.follower.calls.get(call_id(number))
         workload = watched.workloads.get(number)
         if state is None or workload is None:
@@ -194,25 +194,25 @@ class Watcher:
             if workload.running is not None:
                 self._reports.append(Report(workload, workload.running, False))
 
-    def _report_end(self, workload: Workload, failure: dict[str, str] | None) -> None:
+    def _report_end(self, workload: Workload, failure: CallFailure | None) -> None:
         if failure is None:
             self._reports.append(Report(workload, workload.success, True))
             return
-        if failure["type"] == "TaskAlreadyRunningError":  # it was revoked, and another call has begun before this one
+        if failure.type == "TaskAlreadyRunningError":  # the task was revoked, and its next call began first
             self._reports.append(Report(workload, None, True))
             return
-        info = f"its call has failed: {failure['type']}: {failure['message']}"
-        if _EXPIRED in failure["message"]:
+        info = f"its call has failed: {failure.type}: {failure.message}"
+        if _EXPIRED in failure.message:
             info += _EXPIRED_HINT
-        output = "\n".join(filter(None, (failure["output"], failure["traceback"])))
+        output = "\n".join(filter(None, (failure.output, failure.traceback)))
         self._reports.append(Report(workload, workload.failure, True, info, output))
 
     def _finish(self, watched: WatchedJob) -> None:
-        """Reports calls that can't report any more, and deletes what the job has left."""
+        """Reports the failure of calls that can't report it themselves any more, and deletes the job's data."""
         reason = watched.follower.end.lost or "its call never reported"
         for number, workload in list(watched.workloads.items()):
             if watched.foreign and call_id(number) not in watched.follower.calls:
-                self._reports.append(Again(workload))  # its scheduler has died before it was sent
+                self._reports.append(Again(workload))  # the scheduler died before it sent this call
             else:
                 self._reports.append(Report(workload, workload.failure, True, f"its call is lost: {reason}"))
         watched.workloads.clear()

@@ -1,6 +1,6 @@
 """
-The function that every call of the executor runs, and what the executor knows of a workload: a task, a callback or the
-test of a connection. The function is pickled by value, so a runtime needs Airflow, but not this package.
+The function that every call of the executor runs, and what the executor knows about a workload: a task, a callback or
+the test of a connection. The function is pickled by value, so a runtime needs Airflow, but not this package.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class TaskAlreadyRunningError(Exception):
 @dataclass(frozen=True, eq=False)
 class Workload:
     """
-    A workload on its way.
+    A workload, from when Airflow hands it to the executor until it is over.
 
-    :param key: what Airflow knows it by
-    :param id: names it in storage: for a task, the id of its try
+    :param key: Airflow's key of it
+    :param id: its id in records: for a task, the id of its try
     :param data: the workload as JSON. A secret: it holds the token by which the task talks to Airflow
-    :param running: state to report once it has begun; None if that is nothing to report
-    :param success: state to report when its call has ended well, whatever has become of the task
-    :param failure: state to report when its call has failed
+    :param running: the state to report once it has begun; None if its beginning isn't reported
+    :param success: the state to report when its call has ended without an error, even if the task itself has failed
+    :param failure: the state to report when its call has failed
     :param log_path: its log, below ``[logging] base_log_folder``; None if it has none
-    :param given: Airflow's own object of it
+    :param given: the object that Airflow has handed over
     """
 
     key: Any
@@ -71,8 +71,8 @@ class Workload:
 
 def run_workload(workload: str, server: str) -> int:
     """
-    Runs a workload, as the LocalExecutor does in a process of its own. What becomes of a task, Airflow's supervisor
-    tells the Execution API.
+    Runs a workload, as the LocalExecutor does in a process of its own. Airflow's supervisor, which this calls, tells
+    the Execution API what becomes of a task.
 
     :param workload: as JSON
     :param server: address of the Execution API
@@ -100,7 +100,7 @@ def run_workload(workload: str, server: str) -> int:
         return _supervise(parsed, server)
     except Exception as error:
         detail = getattr(error, "detail", None)  # what the Execution API has answered
-        if isinstance(detail, dict) and detail.get("previous_state") == "running":  # no enum of Airflow travels
+        if isinstance(detail, dict) and detail.get("previous_state") == "running":  # a text, not an enum
             raise TaskAlreadyRunningError(f"another call runs the task: {detail}") from error
         raise
 
@@ -125,10 +125,10 @@ def _supervise(workload: Any, server: str) -> int:
 
 def _end_with_supervisor(supervisor: int) -> None:
     """
-    Has the process of a task be killed when its supervisor is. Airflow would not hear of it any more, would start the
-    task again, and so run it twice at once.
+    Makes Linux kill the process of a task when its supervisor is killed. Otherwise the task would go on unseen, Airflow
+    would start it again for want of heartbeats, and it would run twice at once.
 
-    :param supervisor: process id
+    :param supervisor: process id of the supervisor
     """
     if os.getppid() == supervisor:
         with contextlib.suppress(AttributeError, OSError):  # not Linux

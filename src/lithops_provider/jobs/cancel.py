@@ -29,8 +29,9 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
 
     :param client: where the job runs
     :param job: its value
-    :param owner: who wants it stopped; if another owner is recorded by now, the job goes on. None stops it in any case
-    :returns: whether it was stopped
+    :param owner: who wants the job stopped. If another owner is recorded by now, the job goes on. None stops it in any
+        case
+    :returns: whether the job was stopped
     :raises StorageUnavailableError: the job isn't in the storage and bucket of this client
     """
     client.check_holds(job)

@@ -63,7 +63,7 @@ def clean_older_than(client: LithopsClient, seconds: float) -> int:
     results that were made then.
 
     :param client: its bucket is cleaned
-    :param seconds: how many seconds ago at the least
+    :param seconds: how many seconds ago that must have been at least
     :returns: how many jobs were deleted
     """
     jobs: dict[str, list[str]] = {}

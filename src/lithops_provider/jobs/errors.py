@@ -37,8 +37,8 @@ class Failure:
     :param item: its arguments, shortened
     :param type: name of the exception's class; ``ProcessDiedError`` if it took its process down
     :param message: the exception's text
-    :param traceback: as text, from the process in which the function ran
-    :param final: whether the function raised AirflowFailException: the item isn't sent again then
+    :param traceback: the traceback as text, from the process in which the function ran
+    :param final: whether the function raised AirflowFailException; the item isn't sent again then
     """
 
     index: int

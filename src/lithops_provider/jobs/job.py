@@ -9,11 +9,14 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lithops_provider.jobs import job_value
 from lithops_provider.jobs.errors import InvalidInputError, LithopsJobError
 from lithops_provider.jobs.remote import keys
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Reference
 
 JobKind = Literal["call", "map", "reduce", "write"]
 
@@ -143,11 +146,19 @@ class LithopsJob:
 
         :raises InvalidInputError: the value has no rounds
         """
-        if not self.rounds:
-            raise InvalidInputError(f"nothing of job {self.executor_id} was sent: its value has no rounds")
+        self.check_sent()
         return keys.job_prefix(self.executor_id, self.rounds[number].job_id)
 
-    def reference(self) -> dict[str, Any]:
+    def check_sent(self) -> None:
+        """
+        Checks that something of the job was sent.
+
+        :raises InvalidInputError: the value has no rounds
+        """
+        if not self.rounds:
+            raise InvalidInputError(f"nothing of job {self.executor_id} was sent: its value has no rounds")
+
+    def reference(self) -> Reference:
         """
         Returns what functions of other jobs read this job's results by, see
         `lithops_provider.jobs.remote.reduce.values.read_values`.

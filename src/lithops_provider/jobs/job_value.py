@@ -1,7 +1,7 @@
 """
 Checks the fields of a job's value for `LithopsJob.from_dict`. Anybody who can write an XCom or a task's state store can
-write such a value, and its names become keys in storage and folders on this machine. So nothing may be read or deleted
-by a value of which any field is wrong.
+write such a value, and its names become keys in storage and folders on this machine. So if
+any field of a value is wrong, nothing may be read or deleted by it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def checked_rounds(entries: Any, kind: str) -> list[dict[str, Any]]:
     Returns the fields of each round, checked.
 
     :param entries: what was read as the rounds
-    :param kind: of the job
-    :raises InvalidInputError: it isn't a list of rounds, or a field of one is wrong
+    :param kind: the kind of the job
+    :raises InvalidInputError: these aren't a list of rounds, or a field of one is wrong
     """
     if not isinstance(entries, (list, tuple)) or len(entries) > MOST_ROUNDS:
         _refuse("rounds", entries, f"a list of at most {MOST_ROUNDS} rounds")
@@ -66,10 +66,10 @@ def checked_rounds(entries: Any, kind: str) -> list[dict[str, Any]]:
 
 def job_id(kind: str, number: int) -> str:
     """
-    Returns Lithops's id of a round.
+    Returns the job id by which Lithops knows a round.
 
-    :param kind: of the job
-    :param number: of the round
+    :param kind: the kind of the job
+    :param number: the number of the round, from 0
     """
     return f"{JOB_LETTERS[kind]}{number:03d}"
 
@@ -78,9 +78,9 @@ def unknown_fields(fields: Mapping[str, Any], *known: str) -> dict[str, Any]:
     """
     Returns the fields that a newer release has added. They are kept, since the value may go back to that release.
 
-    :param fields: of a value or one of its rounds
+    :param fields: the fields of a value, or of one of its rounds
     :param known: names of the fields that this release knows
-    :raises InvalidInputError: it is more than a value can carry, or not JSON
+    :raises InvalidInputError: the others are more than a value can carry, or not JSON
     """
     unknown = {name: value for name, value in fields.items() if name not in known}
     if not unknown:

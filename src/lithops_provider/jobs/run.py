@@ -46,8 +46,8 @@ _FRUITLESS_ROUNDS = 3
 @dataclass
 class JobRun:
     """
-    A job that this process waits for. Everything that it knows of outcomes can be read from storage again; the rest
-    that another process needs to go on is in `job` and `state`.
+    A job that this process waits for. What it knows about outcomes, another process can read from storage again; all
+    else that one needs to go on is in `job` and `state`.
 
     :param client: where it runs
     :param spec: what it does
@@ -103,7 +103,7 @@ class JobRun:
         return self.job
 
     def _take_cached(self) -> list[int] | None:
-        """Takes over the results that are in the cache. Returns the items without one; None if that is all of them."""
+        """Takes over the results that are in the cache, and returns the items without one; None if none has one."""
 
         def record(job: LithopsJob) -> None:
             self.cached = job.rounds[0].items
@@ -120,7 +120,7 @@ class JobRun:
         Goes on with a job that this or another process has sent.
 
         :param job: its value
-        :param state: the `state` of the run that left off in this try of the task; None if this try hasn't sent
+        :param state: the `state` of the run that was deferred in this try of the task; None if this try hasn't sent
             anything yet, so that everything that has failed is sent again
         """
         self.job = job
@@ -138,14 +138,14 @@ class JobRun:
 
     @property
     def state(self) -> RunState:
-        """What another process has to know to go on in this try."""
+        """What another process has to know to go on with the job in this try of the task."""
         return RunState(self.since, self.memory)
 
     def finish(self, enough: Callable[[], bool] = lambda: False) -> bool:
         """
         Follows the job until every item has its final outcome.
 
-        :param enough: called while it waits; once it returns True, this method leaves off and returns
+        :param enough: called while it waits; once it returns True, this method returns
         :returns: whether every item has its final outcome
         :raises JobTimeoutError: the deadline has passed
         :raises JobCancelledError: `cancel` was called
@@ -175,8 +175,8 @@ class JobRun:
 
     def settle(self, end: RoundEnd) -> bool:
         """
-        Gathers the outcomes of the last round, and sends another round if it is needed. That one has the items for
-        which a call had no time left, those of calls that died before they began, those that were unfinished when
+        Gathers the outcomes of the last round, and sends another round if it is needed. The next round has the items
+        for which a call had no time left, those of calls that died before they began, those that were unfinished when
         their call died, and, as far as ``item_retries`` allows, those that failed.
 
         :param end: how the round ended
@@ -188,7 +188,8 @@ class JobRun:
             self._check_not_stopped(number)
         found = self._gather()
         plan = self._plan or load_plan(self.client, self.job) or [range(self.job.items)]
-        # Cached results are a round of their own. If this is it, its sender may have ended before it sent the rest.
+        # Cached results are a round of their own, the first. If it is the only one, its sender may have ended before it
+        # sent the other items.
         alone = number == 0 and self.job.rounds[0].items < self.job.items
         unrun = found.missing(range(self.job.items)) if alone else []
         orphaned: list[int] = []
@@ -233,14 +234,14 @@ class JobRun:
 
     def results(self, keep: bool = True) -> list[Any]:
         """
-        Returns the results in the order of the items, None where one failed. To be called after `finish`.
+        Returns the results in the order of the items, with None for one that failed. Call it after `finish`.
 
         :param keep: whether what was read from the storage is kept, so that this can be called again
         """
         return load_all_results(self.outcomes, self.job.items, keep)
 
     def failures(self) -> list[Failure]:
-        """Returns the failures, in the order of the items. To be called after `results`, which may find more."""
+        """Returns the failures in the order of the items. Call it after `results`, which may find more."""
         return [make_failure(self.outcomes[index], self.spec.items) for index in self.outcomes.failed]
 
     def printed(self) -> Iterator[tuple[int, str]]:
@@ -337,13 +338,13 @@ def reduce_job(
     client: LithopsClient, job: LithopsJob, reduction: Reduction, options: Options | None = None, **settings: Any
 ) -> Any:
     """
-    Reduces the results of a job, and returns what that comes to. Waits in this process until all phases are over.
+    Reduces the results of a job, and returns the result of that. Waits in this process until all phases are over.
 
     :param client: where the job is
     :param job: its value; it has to be over
     :param reduction: in which way, see `lithops_provider.jobs.inputs.reductions`
     :param options: how the functions are to run
-    :param settings: of `JobRun`
+    :param settings: more arguments of `JobRun`
     :raises ItemsFailedError: a call of the reduce function failed
     """
     phase, results = MAP, []

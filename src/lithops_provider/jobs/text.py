@@ -1,4 +1,4 @@
-"""Makes short texts of values and functions, for the messages of all other modules."""
+"""Makes short texts of values and functions. All other modules call it for their messages."""
 
 from __future__ import annotations
 

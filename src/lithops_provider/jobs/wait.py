@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import Failure, ItemsFailedError, JobTimeoutError, StorageUnavailableError
@@ -26,6 +26,9 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.frames import ItemBlocks
 from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, lost_outcome
 from lithops_provider.jobs.submit.plan import load_items, load_plan
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.output import ItemFailure
 
 #: Results of a part that `iter_results` unpickles at a time.
 _UNPICKLED = 100
@@ -66,12 +69,12 @@ def wait_for_job(
 
 def gather_results(client: LithopsClient, job: LithopsJob, *, min_success_ratio: float = 1.0) -> list[Any]:
     """
-    Returns the results of a job that is over, in the order of its items, None where one failed.
+    Returns the results of a job that is over, in the order of its items, with None for an item that failed.
 
     :param client: where it ran
     :param job: its value
     :param min_success_ratio: share of items that have to have succeeded
-    :raises ItemsFailedError: fewer have, or some never ran
+    :raises ItemsFailedError: fewer items have succeeded
     :raises StorageUnavailableError: the job's data is gone
     """
     outcomes = _read_outcomes(client, job, results=True)
@@ -98,12 +101,13 @@ def iter_results(
 ) -> Iterator[tuple[int, Any]]:
     """
     Yields the index and the result of each item as calls store them, every few seconds, until the job is over. Each
-    item comes once, in no order. Only a few parts of the results are held at a time.
+    item is yielded once; the order is that in which they arrive. Only a few parts of the results are in memory at a
+    time.
 
     :param client: where the job runs
     :param job: its value
-    :param throw_except: whether the first item that failed ends it with an error; if not, a `Failure` is yielded in the
-        place of its result
+    :param throw_except: whether the first item that failed ends the iteration with an error; if not, a `Failure` is
+        yielded in the place of the item's result
     :param poll_interval: seconds between looks; None for Lithops's ``monitoring_interval``
     :param timeout: seconds to wait at most for the job to be over, from the first result that is asked for
     :raises ItemsFailedError: an item failed, or never ran
@@ -120,7 +124,7 @@ def iter_results(
 def _stored_outcomes(
     client: LithopsClient, job: LithopsJob, interval: float, timeout: float | None
 ) -> Iterator[list[Outcome]]:
-    """Yields the outcomes of a job as they are stored, and then those that nobody will store any more."""
+    """Yields the outcomes of a job as they are stored, and at its end those of items whose call never stored any."""
     deadline = None if timeout is None else time.monotonic() + timeout
     arrivals = Arrivals(client, job)
     for number in range(len(job.rounds) - 1):  # what failed in these was sent again
@@ -148,7 +152,7 @@ def _stored_outcomes(
 
 class _FailureMaker:
     """
-    Makes a `Failure` of the outcome of an item that failed, or raises it, as `iter_results` was asked to.
+    Makes a `Failure` of the outcome of an item that failed, for `iter_results`; or raises it as an error.
 
     :param client: where the job runs
     :param job: its value
@@ -195,8 +199,7 @@ def _gone(job: LithopsJob) -> StorageUnavailableError:
 
 def _check_can_be_looked_at(client: LithopsClient, job: LithopsJob) -> None:
     client.check_holds(job)
-    if not job.rounds:
-        raise StorageUnavailableError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
+    job.check_sent()
 
 
 def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> Outcomes:
@@ -208,13 +211,13 @@ def _read_outcomes(client: LithopsClient, job: LithopsJob, *, results: bool) -> 
     for number in range(len(job.rounds)):
         outcomes.update(gather_outcomes(client, job, number, results=results))
     for group in find_missing(client, job, plan, outcomes, "it is not over, or it died"):
-        reason = group.reason or {
+        reason: ItemFailure = group.reason or {
             "type": "NotRunError",
             "message": "its call had no time left for it, or what it stored is damaged, and nobody was there to send "
             "it again",
         }
         outcomes.add(lost_outcome(index, reason) for index in group.indices)
-    unknown = {"type": "CallLostError", "message": "it has no outcome"}
+    unknown: ItemFailure = {"type": "CallLostError", "message": "it has no outcome"}
     outcomes.add(lost_outcome(index, unknown) for index in outcomes.missing(range(job.items)))
     return outcomes
 

@@ -1,4 +1,4 @@
-"""Operators that run plain Python functions as serverless calls: one, a map, a map-reduce."""
+"""Operators that run plain Python functions as serverless calls: a single call, a map, a map-reduce."""
 
 from lithops_provider.operators.call import LithopsCallAsyncOperator
 from lithops_provider.operators.map import LithopsMapOperator

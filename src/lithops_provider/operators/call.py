@@ -28,8 +28,8 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     Calls one function. Returns its result.
 
     :param func: the function: plain, partial, lambda, bound method or callable object, in a module or in the DAG file
-    :param data: keyword arguments as a dict, positional ones as a list or tuple; anything else is the only argument,
-        None, too
+    :param data: keyword arguments as a dict, or positional ones as a list or tuple; anything else, also None, is the
+        only argument
     :param data_from_task: ``{argument: task_id}``: that task's return value becomes the argument, beside ``data``
     :param kwargs: see `LithopsBaseOperator`
     """
@@ -74,11 +74,11 @@ class LithopsCallAsyncOperator(LithopsBaseOperator):
     def _with_references(
         self, client: LithopsClient, binding: Binding, items: Iterable[tuple[Any, ...]]
     ) -> tuple[Binding, Iterable[tuple[Any, ...]]]:
-        """Has the function read the results of jobs whose values are among its arguments."""
+        """Replaces values of jobs among the arguments by references, by which the function reads the jobs' results."""
         from lithops_provider.jobs.inputs.references import fill_references
 
         settings = self.settings()
-        failures, timeout = settings["upstream_failures"], settings["job_timeout"]
+        failures, timeout = settings.upstream_failures, settings.job_timeout
         return binding, [fill_references(client, item, failures=failures, timeout=timeout) for item in items]
 
     def _bind_function(self, phase: Phase) -> Binding:

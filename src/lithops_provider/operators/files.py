@@ -1,6 +1,7 @@
 """
-What ``results_to`` adds to an operator: after its own phases, ``write`` has calls write the results into files, and
-``rewrite`` those Parquet files anew whose columns have other types than those of all together.
+What ``results_to`` adds to an operator: two phases after its own. In ``write``, calls write the results into files; in
+``rewrite``, calls write those files anew whose columns have other types than those of all files together. The operator
+of a map, and of a map-reduce, calls it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.inputs.reduce import SpecialItem
-    from lithops_provider.jobs.outputs.manifest import Written
+    from lithops_provider.jobs.outputs.writer import Written
+    from lithops_provider.jobs.remote.frames import Arguments
     from lithops_provider.task.handover import Handover
+    from lithops_provider.task.parameters import JobSettings
     from lithops_provider.task.phases import Phase
 
 #: The phases that follow on an operator's own.
@@ -33,7 +35,7 @@ class ResultFiles:
     :param results_format: one of `lithops_provider.jobs.outputs.target.FORMATS`
     :param overwrite: whether everything under the prefix may be replaced
     :param last: the operator's own last phase, whose results are written
-    :param pairs: whether those are lists of pairs of a key and what was reduced under it
+    :param pairs: whether these results are lists of pairs of a key and what was reduced under it
     """
 
     results_to: str
@@ -42,31 +44,34 @@ class ResultFiles:
     last: Phase
     pairs: bool = False
 
-    def check(self, client: LithopsClient, settings: dict[str, Any]) -> None:
+    def check(self, client: LithopsClient, settings: JobSettings) -> None:
         """
-        Checks, before anything is sent, what can be known then.
+        Checks the parameters and the prefix before anything is sent.
 
         :param client: its storage takes the files
-        :param settings: the operator's
-        :raises InvalidInputError: a parameter is wrong, or the prefix holds what isn't ours
+        :param settings: the operator's settings, checked
+        :raises InvalidInputError: a parameter is wrong, or there are objects under the prefix that aren't ours
         """
         from lithops_provider.jobs.outputs.target import check_free, parse_target
 
-        for name, wanted in (("async_invoke", False), ("get_result", True)):
-            if settings[name] is not wanted:
+        for name, given, wanted in (
+            ("async_invoke", settings.async_invoke, False),
+            ("get_result", settings.get_result, True),
+        ):
+            if given is not wanted:
                 raise InvalidInputError(
-                    f"results_to doesn't go with {name}={settings[name]}: the task waits until all files are written, "
-                    f"and returns where they are; leave out {name}"
+                    f"results_to doesn't go with {name}={given}: the task waits until all files are written, and "
+                    f"returns where they are; leave out {name}"
                 )
         check_free(client, parse_target(client, self.results_to), overwrite=self.overwrite)
 
-    def items(self, client: LithopsClient, phase: Phase, handover: Handover) -> Sequence[SpecialItem]:
+    def items(self, client: LithopsClient, phase: Phase, handover: Handover) -> Sequence[Arguments]:
         """
-        Returns the items of a phase: files.
+        Returns the items of a phase, each of which is a file.
 
         :param client: where the results are
         :param phase: one of `FILE_PHASES`
-        :param handover: what earlier phases have left
+        :param handover: what earlier phases hand over
         """
         from lithops_provider.jobs.outputs.files import file_items
         from lithops_provider.jobs.outputs.manifest import common_columns, rewritten_items
@@ -90,11 +95,11 @@ class ResultFiles:
         self, context: Context, client: LithopsClient, handover: Handover, rewritten: Sequence[Written]
     ) -> dict[str, Any]:
         """
-        Writes the manifest, and tells the events of the task's outlets of it.
+        Writes the manifest, and adds what it returns to the events of the task's outlets.
 
-        :param context: Airflow's
+        :param context: Airflow's context of the task
         :param client: where the files are
-        :param handover: what the phases have left
+        :param handover: what the phases hand over
         :param rewritten: the results of the phase ``rewrite``
         :returns: what the task returns
         """

@@ -134,14 +134,14 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     @property
     def map_iterdata(self) -> Any:
-        """What was given as ``map_iterdata``."""
+        """The parameter ``map_iterdata``."""
         return self._map_iterdata
 
     @map_iterdata.setter
     def map_iterdata(self, value: Any) -> None:
         self._map_iterdata = freeze_generator(value)
         if value is not None:
-            self._iterdata_given = True  # it may become None when it is rendered
+            self._iterdata_given = True  # noted, since rendering may turn the value into None
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
@@ -170,8 +170,8 @@ class LithopsMapOperator(LithopsBaseOperator):
                 iterdata,
                 extra_args,
                 argument=argument,
-                failures=settings["upstream_failures"],
-                timeout=settings["job_timeout"],
+                failures=settings.upstream_failures,
+                timeout=settings.job_timeout,
             )
         if not takes_object:
             if size or chunks:
@@ -232,7 +232,7 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     def _files(self) -> ResultFiles | None:
         """
-        Returns what is to be written into files; None if nothing is.
+        Returns the files that the results are to be written into; None without ``results_to``.
 
         :raises InvalidInputError: a parameter is wrong
         """
@@ -278,9 +278,9 @@ class LithopsMapOperator(LithopsBaseOperator):
 
     def _given_items(self, context: Context, *, paths: bool) -> Any:
         """
-        Returns what was given as ``map_iterdata``.
+        Returns the items that ``map_iterdata`` gives.
 
-        :raises InvalidInputError: nothing was, or by now it is something that can't be the items
+        :raises InvalidInputError: it wasn't given, or its value can't be items
         """
         from lithops_provider.jobs.text import looks_like_path
 
@@ -317,7 +317,7 @@ class LithopsMapOperator(LithopsBaseOperator):
         iterdata = self.map_iterdata
         if is_reference(iterdata):
             return [], [iterdata] if LithopsJob.is_value(iterdata) else list(iterdata)
-        # Nothing that can be gone over once only.
+        # Only types that can be iterated over more than once.
         if isinstance(iterdata, (str, list, tuple)) and self._bind_function("map").takes_object:
             return object_paths(self._mapped(), iterdata), []
         return [], []

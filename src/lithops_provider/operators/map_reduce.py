@@ -28,28 +28,29 @@ if TYPE_CHECKING:
 
 class LithopsMapReduceOperator(LithopsMapOperator):
     """
-    Calls a function for each item, then another once with the list of all results. Returns what that one returns.
+    Calls a function for each item, and then another one once with the list of all results. Returns the result of that.
 
     The reduce is sent when the map is done, and reads the map's results from storage inside its function: they pass
     neither through the Airflow worker nor through the database, and no reducer is paid for while it waits.
 
     :param reduce_function: its first parameter gets the list of the map's results; items that failed, if
         ``min_success_ratio`` allows that, are left out (alias: ``reduce_funtion``)
-    :param extra_args_reduce: more arguments for it: a dict of keywords, or a list or tuple of positional ones
+    :param extra_args_reduce: more arguments for ``reduce_function``: a dict of keywords, or a list or tuple of
+        positional ones
     :param map_runtime_memory: MB for the map; None for ``runtime_memory``
     :param reduce_runtime_memory: MB for the reduce; None for ``runtime_memory``
     :param obj_reduce_by_key: one reducer per object, so the result is a list (alias: ``reducer_one_per_object``)
-    :param reduce_fan_in: reduce the results in a tree, so many at a time, by the same function: what it returns has to
-        be of the kind of its inputs. No call holds more than so many results, and none of them may fail
+    :param reduce_fan_in: reduce the results in a tree, this many at a time, with the same function: its results have to
+        be of the kind of its inputs. No call holds more results than that, and no call of the reduce may fail
     :param reduce_by_key: ``map_function`` returns, or yields, pairs of key and value, or returns a dict;
         ``reduce_function`` is called with each key and its values. Returns a list of ``[key, result]``, sorted by the
         keys if they can be
-    :param reducers: calls that the keys are divided among; None for as many as the backend takes at once
-    :param combine_function: called with a key and some of its values, returns one value in their place: it makes pairs
-        fewer before they are stored
+    :param reducers: how many calls the keys are divided among; None for as many as the backend takes at once
+    :param combine_function: called with a key and some of its values, returns one value in their place, so that fewer
+        pairs are stored
     :param reducer_wait_local: whether the map is waited for on the Airflow side before the reduce is sent. It always
         is; the parameter of the original is accepted either way
-    :param async_invoke: return the value of the reduce's job as soon as that is sent
+    :param async_invoke: return the value of the reduce's job as soon as that was sent
     :param kwargs: see `LithopsMapOperator`
     """
 
@@ -100,12 +101,12 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         if phase in FILE_PHASES:
             return super()._bind(context, client, phase, handover)
         reduction = self._reduction()
-        reduction.bind("reduce")  # before the map: it would be for nothing if this can't be called
+        reduction.bind("reduce")  # before the map, which would be in vain if the reduce can't be called
         if phase != "map":
             return reduction.bind(phase), self._reduce_items(reduction, client, phase, handover)
         binding, items = super()._bind(context, client, phase, handover)
         if not self._by_object():
-            handover.chunks = None  # nobody will ask for them
+            handover.chunks = None  # only a reduce per object needs them
         elif not binding.takes_object:
             raise InvalidInputError("obj_reduce_by_key needs objects as items: map_function has no parameter 'obj'")
         return binding, items
@@ -132,7 +133,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         """
         Returns how the map's results are to be reduced.
 
-        :raises InvalidInputError: the parameters say nothing that makes sense
+        :raises InvalidInputError: a parameter is wrong, or two contradict each other
         """
         from lithops_provider.jobs.inputs.choose import choose_reduction
 
@@ -156,7 +157,7 @@ class LithopsMapReduceOperator(LithopsMapOperator):
         if phase == "reduce" or phase in FILE_PHASES:
             return super()._next_phase(phase, handover)
         reduction, job = self._reduction(), handover.jobs.get(phase)
-        if job is None and not reduction.after_nothing:  # there are files to be written of what is nothing
+        if job is None and not reduction.after_nothing:  # nothing is reduced, and the files have no rows
             return FILE_PHASES[0]
         return reduction.next_phase(phase, job)
 

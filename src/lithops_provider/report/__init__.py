@@ -1,1 +1,1 @@
-"""What a task tells others: the page, metrics, spans and lineage."""
+"""What a task publishes: XComs that the page reads, metrics, spans and lineage."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.errors import Failure
     from lithops_provider.jobs.job import LithopsJob
 
-#: Failures that the XCom holds at most; all of them are in storage.
+#: How many failures the XCom has at most. All of them are in storage.
 _MAX_FAILURES = 100
-#: Characters of a failure's traceback in it.
+#: How many characters of a failure's traceback the XCom has at most.
 _MAX_TRACEBACK = 2_000
 
 
@@ -30,7 +30,7 @@ def publish_failures(ti: Any, client: LithopsClient, job: LithopsJob, failures: 
     :param ti: the task instance
     :param client: where the job ran
     :param job: its value
-    :param failures: in order of the items
+    :param failures: the failures, in the order of the items
     :returns: words for where they are
     """
     key = job.failures_key()

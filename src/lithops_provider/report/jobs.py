@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 class PublishedJobs:
     """
-    The XCom ``lithops_job`` of a try: ``jobs``, the values by phase. It says nothing of what leads to their storage:
-    users may write XComs.
+    The XCom ``lithops_job`` of a try: ``jobs``, the values of the jobs by phase. It says nothing about how to connect
+    to their storage, since users may write XComs.
 
     :param operator: the task
     :param ti: its instance
@@ -34,7 +34,7 @@ class PublishedJobs:
 
     def restore(self, jobs: Mapping[str, LithopsJob]) -> None:
         """
-        Restores, after a deferral, what was published before it.
+        Restores, after a deferral, the jobs that were published before it.
 
         :param jobs: values of jobs by phase
         """
@@ -42,7 +42,7 @@ class PublishedJobs:
 
     def add(self, phase: str, job: LithopsJob) -> None:
         """
-        Publishes the value of a phase's job, or what has become of it.
+        Publishes the value of a phase's job, which may have more rounds than the last time.
 
         :param phase: ``call``, ``map`` or ``reduce``
         :param job: its value

@@ -1,6 +1,6 @@
 """
-Tells OpenLineage what a task reads and writes. This module imports OpenLineage's provider, which may not be installed,
-so only the operators' methods that OpenLineage calls import it.
+Tells OpenLineage what a task reads and writes. The operators' methods that OpenLineage calls use it. Only they import
+it, since this module imports OpenLineage's provider, which may not be installed.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from airflow.providers.openlineage.extractors.manager import ExtractorManager
 from openlineage.client.event_v2 import Dataset
 from openlineage.client.facet_v2 import JobFacet, RunFacet, schema_dataset, source_code_location_job
 
+from lithops_provider.jobs.config.names import S3_COMPATIBLE
 from lithops_provider.jobs.remote.keys import JOBS_PREFIX
 
 if TYPE_CHECKING:
     from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs.job import LithopsJob
 
-#: Datasets up to which objects are told one by one, and up to which folders are; else buckets are.
+#: How many datasets there may be for objects to be named one by one; and for their folders, else buckets are named.
 _MOST_OBJECTS, _MOST_FOLDERS = 20, 100
-#: Schemes of OpenLineage's naming rules by Lithops's storage backend; S3 is spoken by several. Others are their own.
-_SCHEMES = {"aws_s3": "s3", "aws": "s3", "minio": "s3", "ceph": "s3", "gcp_storage": "gs", "gcp": "gs"}
-#: What Lithops takes for backends in paths.
+#: Schemes of OpenLineage's naming rules by Lithops's storage backend. Other backends are named by their own name.
+_SCHEMES = {"aws_s3": "s3", "aws": "s3", **dict.fromkeys(S3_COMPATIBLE, "s3"), "gcp_storage": "gs", "gcp": "gs"}
+#: Names that mean Azure's storage in paths.
 _AZURE = ("azure_storage", "azure_blob", "azure")
 
 
 @attr.define
 class LithopsJobRunFacet(RunFacet):
-    """A job, as its value tells."""
+    """What the value of a job says."""
 
     executorId: str  # noqa: N815 - names of facets are written so
     kind: str
@@ -70,15 +71,15 @@ def lineage(
     files: Mapping[str, Any] | None = None,
 ) -> OperatorLineage[Any, Any]:
     """
-    Returns what is known of a task: objects that it reads and writes, results that it reads or leaves in storage,
+    Returns the lineage of a task: objects that it reads and writes, results that it reads or leaves in storage,
     outlets, its function and its job.
 
-    :param paths: of the objects that its items name
+    :param paths: paths of the objects that its items name
     :param references: values of the jobs whose results it reads
     :param inlets: assets that it was declared to read
     :param outlets: assets that it was declared to write
-    :param function: what it calls for each item
-    :param connection: returns what the task says about its configuration
+    :param function: the function that it calls for each item
+    :param connection: returns the task's connection, and what is set over it
     :param job: its last job; None if it hasn't sent one
     :param results_stay: whether that job's results are left in storage
     :param written: bucket and prefix of each place where its functions have written objects
@@ -105,10 +106,10 @@ def lineage(
 
 def object_datasets(paths: Iterable[str], config: Callable[[], Mapping[str, Any]]) -> list[Dataset]:
     """
-    Returns the datasets that paths stand for: each for itself if there are few, else their folders or buckets.
+    Returns the datasets that paths stand for: one for each path if there are few, else their folders or buckets.
 
-    :param paths: as items name them
-    :param config: returns the Lithops configuration, for those that don't name a storage backend
+    :param paths: paths, as items name them
+    :param config: returns the Lithops configuration, for paths that don't name a storage backend
     """
     found = dict.fromkeys(_name(path, config) for path in dict.fromkeys(paths))
     if len(found) > _MOST_OBJECTS:
@@ -161,7 +162,7 @@ def _name(path: str, config: Callable[[], Mapping[str, Any]]) -> tuple[str, str]
 
 
 def _located(backend: str, bucket: str, key: str, config: Callable[[], Mapping[str, Any]]) -> tuple[str, str]:
-    """Returns namespace and name by OpenLineage's naming rules, as far as they know the storage."""
+    """Returns namespace and name by OpenLineage's naming rules, as far as there are some for the storage."""
     name = key.strip("/") or "/"
     if backend == "localhost":
         from lithops.constants import LITHOPS_TEMP_DIR
@@ -199,7 +200,7 @@ def _job_facet(job: LithopsJob) -> LithopsJobRunFacet:
 
 
 def _function_facets(function: Any) -> dict[str, Any]:
-    """Returns where a function is written. What has no Python code, such as a builtin, has a name alone."""
+    """Returns facets with a function's name and the place of its code. A builtin, which has no code, has no place."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)

@@ -1,5 +1,5 @@
 """
-Sums up a job once it is over, and publishes the summary: as an XCom, in metrics and in a span. A task's run, sensors
+Makes the summary of a job that is over, and publishes it: as an XCom, in metrics and in a span. A task's run, sensors
 and the listener call it.
 """
 
@@ -42,19 +42,19 @@ def sum_up(
     cached: int = 0,
 ) -> dict[str, Any]:
     """
-    Sums up a job that is over, or was stopped: in an XCom, in metrics and in a span.
+    Publishes the summary of a job that is over, or was stopped: as an XCom, in metrics and in a span.
 
     :param ti: the task instance
     :param phase: the job's phase
-    :param client: where it ran
+    :param client: where the job ran
     :param job: its value
-    :param tally: of its items
+    :param tally: the tally of its items
     :param earlier: the summaries of the jobs of earlier phases, by phase
     :param end: see `lithops_provider.jobs.view.summary.summarize`
-    :param error: what the task fails with
-    :param min_success_ratio: share of items that had to succeed; None if that was not looked at
+    :param error: the error with which the task fails
+    :param min_success_ratio: share of items that had to succeed; None if that was not checked
     :param cached: how many items have taken their results from the cache
-    :returns: the summaries with this one
+    :returns: the earlier summaries, and this one, by phase
     """
     from lithops_provider.jobs.view.summary import summarize
 
@@ -71,7 +71,10 @@ def sum_up(
 
 
 def known_prices() -> dict[str, Price]:
-    """Returns the prices of the package with those of ``[lithops] prices`` over them. A mistake there costs no task."""
+    """
+    Returns the prices of the package with those of ``[lithops] prices`` over them. If these are wrong, a warning is
+    logged, and the prices of the package alone are returned.
+    """
     from lithops_provider.jobs.view.prices import PRICES, merged_prices
 
     try:

@@ -29,7 +29,7 @@ def count_sent(ti: Any, job: LithopsJob) -> None:
     Counts the items and calls of a round that is about to be sent.
 
     :param ti: the task instance
-    :param job: its job, whose last round is meant
+    :param job: its job, whose last round is about to be sent
     """
     tags, sent = _tags(ti, job), job.rounds[-1]
     Stats.incr("lithops.items_submitted", sent.items, tags=tags)
@@ -41,12 +41,12 @@ def count_sent(ti: Any, job: LithopsJob) -> None:
 
 def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: BaseException | None = None) -> None:
     """
-    Counts what became of a job's items, and makes a span of it, from its sending until now, below the task's.
+    Counts what became of a job's items, and makes a span for the job, from its sending until now, below the task's.
 
     :param ti: the task instance
     :param job: its job
     :param summary: see `lithops_provider.jobs.view.summary.summarize`
-    :param error: what the task fails with, which becomes the span's status
+    :param error: the error with which the task fails, which becomes the span's status
     """
     tags = _tags(ti, job)
     Stats.incr("lithops.items_succeeded", summary["succeeded"], tags=tags)
@@ -63,7 +63,7 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: Bas
         "lithops.runtime": job.runtime,
         "lithops.rounds": len(job.rounds),
     }
-    told = (
+    shown = (
         "items",
         "succeeded",
         "failed",
@@ -75,7 +75,7 @@ def tell_of_end(ti: Any, job: LithopsJob, summary: Mapping[str, Any], error: Bas
         "compute_seconds",
         "gb_seconds",
     )
-    attributes |= {f"lithops.{name}": summary[name] for name in told if name in summary}
+    attributes |= {f"lithops.{name}": summary[name] for name in shown if name in summary}
     span = _tracer().start_span(
         f"lithops.{job.kind} {job.function}", attributes=attributes, start_time=int(job.created * _NANOSECONDS)
     )

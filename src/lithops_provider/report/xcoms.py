@@ -5,8 +5,8 @@ The keys of the XComs that a task of this provider pushes beside its result. The
 
 from __future__ import annotations
 
-#: The values of the task's jobs, see `lithops_provider.report.jobs`. Pushed while the jobs run;
-#: Airflow deletes it before the next try, which pushes it anew.
+#: The values of the task's jobs, see `lithops_provider.report.jobs`. A try pushes it before its first job is sent, and
+#: again before each round; Airflow deletes it before the next try.
 JOB_KEY = "lithops_job"
 #: A summary of each of the task's jobs, by phase.
 SUMMARY_KEY = "lithops_summary"

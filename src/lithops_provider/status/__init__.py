@@ -1,1 +1,1 @@
-"""What Airflow's servers and its command line read of jobs. Serves `ui` and `cli`."""
+"""Reads jobs for Airflow's servers (`ui`) and for its command line (`cli`)."""

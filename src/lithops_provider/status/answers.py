@@ -1,5 +1,5 @@
 """
-Makes plain JSON of what is known of a job: its value, its progress, a page of its items, one item, all failures. The
+Makes plain JSON of what is known about a job: its value, its progress, a page of its items, one item, all failures. The
 page's app (`ui/app.py`) and the commands (`cli/commands.py`) show these answers.
 """
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.view.job_view import JobView, Snapshot
     from lithops_provider.status.records import TaskRecord
 
-#: Characters of the end of a call's log that are shown.
+#: How many characters of the end of a call's log are shown.
 _LOG = 20_000
-#: What is shown of Lithops's status of a call, under Lithops's names.
+#: The entries of Lithops's status of a call that are shown, under Lithops's names.
 _STATUS = (
     "activation_id",
     "worker_cold_start",
@@ -56,15 +56,15 @@ _SUMMARY = (
     "peak_memory",
     "min_success_ratio",
 )
-#: Groups of failures that are shown.
+#: How many groups of failures are shown.
 _GROUPS = 10
-#: Characters of what a task says of why it stopped its job.
+#: How many characters are shown of the reason for which a task stopped its job.
 _REASON = 500
 
 
 def job_value(record: TaskRecord, phase: str) -> dict[str, Any]:
     """
-    Returns what the job's value says, which is known even if the storage doesn't answer.
+    Returns the fields of a job's value, which are known even if the storage doesn't answer.
 
     :param record: the task instance
     :param phase: one of its phases
@@ -90,7 +90,7 @@ def job_value(record: TaskRecord, phase: str) -> dict[str, Any]:
 
 
 def task_value(record: TaskRecord) -> dict[str, Any]:
-    """Returns what Airflow says of the task instance."""
+    """Returns what Airflow knows about the task instance."""
     return {
         "dag_id": record.key.dag_id,
         "run_id": record.key.run_id,
@@ -106,10 +106,10 @@ def task_value(record: TaskRecord) -> dict[str, Any]:
 
 def summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
     """
-    Returns the summary of a job, as far as it is what `lithops_provider.jobs.view.summary.summarize` returns: XComs can
-    be changed.
+    Returns the summary of a job, without anything that `lithops_provider.jobs.view.summary.summarize` doesn't return:
+    users can change XComs.
 
-    :param found: from the XCom ``lithops_summary``
+    :param found: the job's entry in the XCom ``lithops_summary``; None if there is none
     """
     if found is None:
         return None
@@ -134,11 +134,12 @@ def summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def why(snapshot: Snapshot, summary: dict[str, Any] | None) -> dict[str, Any] | None:
     """
-    Returns why a job failed, or what has failed of it so far. It has no tracebacks: those are of the items.
+    Returns why a job failed, or which of its items have failed so far. Tracebacks are left out, see `traceback`.
 
-    :param snapshot: what was seen of the job last
+    :param snapshot: the last snapshot of the job
     :param summary: what `summary` returns
-    :returns: ``text``, ``groups`` and how many ``more`` groups there are; None if no item has failed, and none was left
+    :returns: ``text``; how many items are ``unfinished``; the ``reason`` for which the job was stopped; ``groups``, and
+        how many ``more`` there are. None if no item has failed, and none was left unfinished
     """
     counts, table, summary = snapshot.counts, snapshot.table, summary or {}
     left = counts["waiting"] + counts["running"]
@@ -160,16 +161,16 @@ def why(snapshot: Snapshot, summary: dict[str, Any] | None) -> dict[str, Any] | 
 
 
 def _is_number(value: Any) -> bool:
-    """Tells whether a value is a number that a float has room for: there are larger ones in JSON."""
+    """Tells whether a value is a number within the range of a float. JSON may have larger ones."""
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def progress(view: JobView, snapshot: Snapshot, *, with_charts: bool) -> dict[str, Any]:
     """
-    Returns what was seen of a job.
+    Returns how far a job is.
 
-    :param view: the job's
-    :param snapshot: what it showed last
+    :param view: the view of the job
+    :param snapshot: its last snapshot
     :param with_charts: whether the timeline and the histogram are wanted
     """
     counts = snapshot.counts
@@ -229,11 +230,11 @@ def items(
 
 def item(view: JobView, snapshot: Snapshot, index: int, shown: dict[str, Any], conn_id: str) -> dict[str, Any]:
     """
-    Returns all that can be known of an item without unpickling anything.
+    Returns all that can be known about an item without unpickling anything.
 
-    :param view: the job's
-    :param snapshot: what it showed last
-    :param index: the item
+    :param view: the view of the job
+    :param snapshot: its last snapshot
+    :param index: the item's index
     :param shown: the XCom ``lithops_failures``, which has the arguments of the first items that failed
     :param conn_id: the connection, for the snippet
     """
@@ -257,10 +258,10 @@ def item(view: JobView, snapshot: Snapshot, index: int, shown: dict[str, Any], c
 
 def snippet(job: LithopsJob, index: int, conn_id: str) -> str:
     """
-    Returns Python that runs an item again where somebody can debug it.
+    Returns Python code with which a user can run an item again, and debug it.
 
     :param job: the job
-    :param index: the item
+    :param index: the item's index
     :param conn_id: the connection
     """
     value = json.dumps(job.to_dict())
@@ -277,10 +278,10 @@ def snippet(job: LithopsJob, index: int, conn_id: str) -> str:
 
 def failures(view: JobView, snapshot: Snapshot) -> Iterator[str]:
     """
-    Yields the failures of the items that have failed for good so far, each as a line of JSON.
+    Yields the failures of the items that count as failed so far, each as a line of JSON.
 
-    :param view: the job's
-    :param snapshot: what it showed last
+    :param view: the view of the job
+    :param snapshot: its last snapshot
     """
     table, job = snapshot.table, snapshot.job
     for part in snapshot.parts:
@@ -292,7 +293,7 @@ def failures(view: JobView, snapshot: Snapshot) -> Iterator[str]:
         header = _read(view, job, part) if wanted else None
         for index in sorted(wanted):
             failure = header.failures.get(index) if header is not None else None
-            if failure is None:  # its data is gone by now: what is known of it
+            if failure is None:  # the part is gone by now, so only the table has the failure
                 failure = {"type": "", "message": table.failure_text(index), "traceback": ""}
             line = {
                 "index": index,
@@ -310,9 +311,9 @@ def traceback(view: JobView, snapshot: Snapshot, index: int) -> str:
     """
     Returns the traceback of an item's last failure; empty if it is gone, or there is none.
 
-    :param view: the job's
-    :param snapshot: what it showed last
-    :param index: the item
+    :param view: the view of the job
+    :param snapshot: its last snapshot
+    :param index: the item's index
     """
     table = snapshot.table
     for part in snapshot.parts:
@@ -326,7 +327,6 @@ def traceback(view: JobView, snapshot: Snapshot, index: int) -> str:
 def _attempt(view: JobView, job: LithopsJob, part: Part, index: int) -> dict[str, Any]:
     header = _read(view, job, part)
     position = part.header.index.index(index)
-    failure = header.failures.get(index) if header is not None else part.header.failures.get(index)
     status = _status(view, job, part)
     return {
         "round": part.round,
@@ -335,11 +335,22 @@ def _attempt(view: JobView, job: LithopsJob, part: Part, index: int) -> dict[str
         "started": part.header.started[position],
         "seconds": part.header.seconds[position],
         "peak_memory": part.header.peak_memory[position] or None,
-        "failure": failure and {name: str(failure.get(name, "")) for name in ("type", "message", "traceback", "text")},
+        "failure": _failure(part, header, index),
         "output": header.output.get(index, "") if header is not None else "",
         "status": {name: status[name] for name in _STATUS if isinstance(status.get(name), (str, int, float, bool))},
         "log": log_of_call(status, _LOG),
     }
+
+
+def _failure(part: Part, header: Header | None, index: int) -> dict[str, str] | None:
+    """Returns why an item of a part failed. If the part is gone by now, only the short form is there, as ``text``."""
+    if header is None:
+        short = part.failures.get(index)
+        return None if short is None else {"type": short.type, "message": "", "traceback": "", "text": short.text}
+    failure = header.failures.get(index)
+    if failure is None:
+        return None
+    return {**{name: str(failure.get(name, "")) for name in ("type", "message", "traceback")}, "text": ""}
 
 
 def _read(view: JobView, job: LithopsJob, part: Part) -> Header | None:

@@ -1,7 +1,7 @@
 """
-The list of recent jobs: those of all DAGs that somebody may read, filtered and sorted. It comes from Airflow's
-database: what has become of a job is in its summary; how far one is that still runs, the page looks up. `ui/app.py` and
-`cli/commands.py` show it.
+Lists recent jobs of all DAGs that a user may read, filtered and sorted, for the page (`ui/app.py`). All of it is from
+Airflow's database, where the summary of a job says what has become of it; for a job that still runs, the page itself
+looks how far it is.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from lithops_provider.status.records import TaskKey, TaskRecord
 
-#: The task instances among which is searched and sorted: the last ones that the database's own filters let through.
+#: How many task instances are searched and sorted: the last ones that pass the database's own filters.
 LOOKED_AT = 1_000
-#: Runs of a task to choose from.
+#: How many runs of a task the user can choose from.
 _RUNS = 50
 #: States of task instances by the word that the page filters with.
 STATES = {
@@ -28,7 +28,7 @@ STATES = {
     "success": ("success",),
     "failed": ("failed", "upstream_failed"),
 }
-#: What the list can be sorted by; by itself it is in the order in which the jobs were sent.
+#: What the list can be sorted by. The default is when the jobs were sent.
 SORTS = ("sent", "task", "items", "failed", "seconds", "cost")
 
 
@@ -37,14 +37,14 @@ class Listing:
     """
     Which jobs are wanted, in which order.
 
-    :param dag: only those of this DAG
-    :param state: only those whose task is in one of these `STATES`
-    :param search: only those with this text in the id of the DAG, run or task, in the name of the function or of the
-        backend, or with an executor id that begins with it; in upper or lower case
+    :param dag: only jobs of this DAG
+    :param state: only jobs whose task is in these states: one of the keys of `STATES`
+    :param search: only jobs with this text in the id of the DAG, run or task, in the name of the function or of the
+        backend, or at the beginning of the executor id; in upper or lower case
     :param sort: one of `SORTS`
     :param descending: whether to reverse the order
-    :param limit: how many at most
-    :param offset: how many to leave out
+    :param limit: how many task instances at most
+    :param offset: how many to leave out before these
     """
 
     dag: str | None = None
@@ -62,7 +62,7 @@ class ListedTask:
     A row of the list: a task instance with its jobs.
 
     :param record: the task instance
-    :param summaries: what `answers.summary` returns for each of its jobs that was summed up, by phase
+    :param summaries: what `answers.summary` returns for each of its jobs that has a summary, by phase
     """
 
     record: TaskRecord
@@ -82,7 +82,7 @@ def list_tasks(session: Session, readable: Collection[str], wanted: Listing) -> 
     """
     Returns the task instances whose jobs are wanted, and whether there are more.
 
-    :param session: of Airflow's database
+    :param session: a session of Airflow's database
     :param readable: the DAGs that the user may read
     :param wanted: which jobs
     """
@@ -103,8 +103,8 @@ def list_runs(session: Session, key: TaskKey) -> list[ListedTask]:
     """
     Returns the last runs of a task, to be compared with each other.
 
-    :param session: of Airflow's database
-    :param key: names an instance of the task
+    :param session: a session of Airflow's database
+    :param key: the key of an instance of the task
     """
     return _with_summaries(session, runs_of_task(session, key, _RUNS))
 
@@ -128,7 +128,7 @@ def _matches(record: TaskRecord, text: str) -> bool:
 
 
 def _sorted(rows: list[ListedTask], wanted: Listing) -> list[ListedTask]:
-    """Sorts rows; those of which isn't known what to sort by come last, whatever the order."""
+    """Sorts rows. Rows without the value to sort by come last, in either order."""
     known, unknown = [], []
     for row in rows:
         key = _sort_key(row, wanted.sort)

@@ -1,6 +1,6 @@
 """
-Reads what Airflow's database says of a task's jobs: a row of XCom and one of the task instance, however many items
-there are. `ui/` and `cli/` find tasks and their jobs by it.
+Reads from Airflow's database what it has about tasks' jobs: for each task instance a row of XCom and its own row,
+however many items there are. `ui/` and `cli/` find tasks and their jobs by it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
     from sqlalchemy.sql import Select
 
-#: Summaries to read of a run's tasks that name the job: several tasks may have waited for it, and one's is enough.
+#: How many summaries that name a job are read at most. Several tasks may have waited for it, and one summary is enough.
 _MOST_SUMMARIES = 5
-#: Jobs of a task: a reduce in a tree of two results at a time has one for each of some 26 levels.
+#: How many jobs a task may have. A reduce in a tree of two results at a time has one for each of some 26 levels.
 _MOST_JOBS = 100
-#: DAGs to choose from.
+#: How many DAGs the user can choose from at most.
 _MOST_DAGS = 1_000
 #: States in which a task waits for its jobs.
 _WAITED_FOR = ("running", "deferred")
@@ -35,7 +35,7 @@ _WAITED_FOR = ("running", "deferred")
 
 @dataclass(frozen=True)
 class TaskKey:
-    """Names a task instance."""
+    """The key of a task instance."""
 
     dag_id: str
     run_id: str
@@ -48,15 +48,15 @@ class TaskRecord:
     """
     A task instance and the jobs that it has published.
 
-    :param key: names it
+    :param key: its key
     :param state: its state
     :param try_number: number of its try
     :param started: when the try began, ISO 8601
     :param ended: when it ended
     :param operator: name of the operator
     :param jobs: the jobs in the XCom ``lithops_job`` by phase, see `lithops_provider.report.jobs`. Users may write
-        XComs: whether a job is the task's, `lithops_provider.status.storage.open_job` finds out
-    :param problem: why it can't be read
+        XComs, so `lithops_provider.status.storage.open_job` checks that a job is the task's
+    :param problem: why the XCom can't be read; None if it can
     """
 
     key: TaskKey
@@ -70,9 +70,10 @@ class TaskRecord:
 
     def check_cleanable(self, job: LithopsJob) -> None:
         """
-        Checks that the task doesn't wait for one of its jobs, whose data is to be deleted.
+        Checks that the data of one of the task's jobs may be deleted.
 
-        :raises InvalidInputError: it does
+        :param job: the job
+        :raises InvalidInputError: the task still waits for it
         """
         if self.state in _WAITED_FOR:
             raise InvalidInputError(f"task {self.key.task_id} is {self.state} and waits for job {job.executor_id}")
@@ -80,10 +81,10 @@ class TaskRecord:
 
 def find_task(session: Session, key: TaskKey) -> TaskRecord | None:
     """
-    Returns a task instance, or None if there is none.
+    Returns a task instance, or None if there is no such.
 
-    :param session: of Airflow's database
-    :param key: names it
+    :param session: a session of Airflow's database
+    :param key: its key
     """
     query = _query(outer=True).where(
         TaskInstance.dag_id == key.dag_id,
@@ -104,11 +105,11 @@ def recent_tasks(
     """
     Returns the task instances that have published a job, the last first.
 
-    :param session: of Airflow's database
-    :param dag_ids: only those of these DAGs; None for all
+    :param session: a session of Airflow's database
+    :param dag_ids: only task instances of these DAGs; None for all
     :param limit: how many at most
-    :param offset: how many to leave out
-    :param states: only those in one of these states; None for all
+    :param offset: how many to leave out before these
+    :param states: only task instances in one of these states; None for all
     """
     query = (
         _query(outer=False)
@@ -125,8 +126,8 @@ def runs_of_task(session: Session, key: TaskKey, limit: int) -> list[TaskRecord]
     """
     Returns the instances of a task in all runs that have published a job, the last first.
 
-    :param session: of Airflow's database
-    :param key: names one of them
+    :param session: a session of Airflow's database
+    :param key: the key of one of them
     :param limit: how many at most
     """
     query = (
@@ -144,11 +145,11 @@ def runs_of_task(session: Session, key: TaskKey, limit: int) -> list[TaskRecord]
 
 def tasks_of_job(session: Session, named: str) -> list[TaskRecord]:
     """
-    Returns the task instances whose XCom contains a text, among which are those with such an executor id. The caller
-    has to compare the ids.
+    Returns the task instances whose XCom contains an executor id, or the beginning of one. It may contain the text
+    elsewhere, so the caller has to compare the ids.
 
-    :param session: of Airflow's database
-    :param named: hexadecimal digits and ``-``
+    :param session: a session of Airflow's database
+    :param named: the text: hexadecimal digits and ``-``
     """
     query = _query(outer=False).where(cast(XComModel.value, Text).contains(named, autoescape=True))
     return list(_records(session, query))
@@ -158,8 +159,8 @@ def failures_shown(session: Session, key: TaskKey) -> dict[str, Any]:
     """
     Returns the XCom with the first failures, which has the arguments of those items; empty if there is none.
 
-    :param session: of Airflow's database
-    :param key: names the task instance
+    :param session: a session of Airflow's database
+    :param key: the key of the task instance
     """
     query = select(XComModel.value).where(
         XComModel.key == FAILURES_KEY,
@@ -174,10 +175,11 @@ def failures_shown(session: Session, key: TaskKey) -> dict[str, Any]:
 
 def summary_of(session: Session, key: TaskKey, job: LithopsJob) -> dict[str, Any] | None:
     """
-    Returns the summary of a job: its task's own, or, if that hasn't waited for it, that of another task of the run.
+    Returns the summary of a job. The task that sent the job has pushed it, or another task of the run that waited for
+    the job.
 
-    :param session: of Airflow's database
-    :param key: names the task instance that has sent the job
+    :param session: a session of Airflow's database
+    :param key: the key of the task instance that has sent the job
     :param job: its value
     """
     query = (
@@ -199,11 +201,11 @@ def summary_of(session: Session, key: TaskKey, job: LithopsJob) -> dict[str, Any
 
 def summaries_of(session: Session, records: Collection[TaskRecord]) -> dict[tuple[str, str, str], dict[str, Any]]:
     """
-    Returns the summaries of tasks' jobs, by whichever task of the same run they were summed up.
+    Returns the summaries of tasks' jobs, whichever task of the same run has pushed them.
 
-    :param session: of Airflow's database
+    :param session: a session of Airflow's database
     :param records: the task instances
-    :returns: by the DAG's id, the run's id and the executor id: the XComs of other DAGs have no say about a job
+    :returns: by the DAG's id, the run's id and the executor id, so that XComs of other DAGs don't count
     """
     query = select(XComModel.dag_id, XComModel.run_id, XComModel.value).where(
         XComModel.key == SUMMARY_KEY,
@@ -221,10 +223,10 @@ def summaries_of(session: Session, records: Collection[TaskRecord]) -> dict[tupl
 
 def dags_with_jobs(session: Session, dag_ids: Collection[str]) -> list[str]:
     """
-    Returns which DAGs have sent jobs.
+    Returns the ids of DAGs that have sent jobs, sorted.
 
-    :param session: of Airflow's database
-    :param dag_ids: of these
+    :param session: a session of Airflow's database
+    :param dag_ids: the DAGs to look at
     """
     query = select(XComModel.dag_id).where(XComModel.key == JOB_KEY, XComModel.dag_id.in_(dag_ids)).distinct()
     return sorted(session.scalars(query.limit(_MOST_DAGS)))
@@ -238,7 +240,7 @@ def _query(*, outer: bool) -> Select[Any]:
         XComModel.map_index == TaskInstance.map_index,
         XComModel.key == JOB_KEY,
     )
-    # Columns: loading whole rows of task instances loads their pickled executor configuration, too.
+    # Only columns, since loading a whole task instance would unpickle its executor configuration.
     columns = (
         TaskInstance.dag_id,
         TaskInstance.run_id,
@@ -276,7 +278,10 @@ def _records(session: Session, query: Select[Any]) -> Iterator[TaskRecord]:
 
 
 def _plain(value: Any) -> Any:
-    """Airflow's column is JSON, and what it holds JSON as text. Values in an XCom backend are of no use here."""
+    """
+    Returns the value of an XCom. Airflow's column is JSON, and holds the value's JSON as a text. Returns None for a
+    value in an XCom backend of its own.
+    """
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -293,7 +298,6 @@ def _read(value: Any) -> dict[str, LithopsJob]:
     jobs = {}
     for phase, entry in value["jobs"].items():
         job = LithopsJob.from_dict(entry)
-        if not job.rounds:
-            raise InvalidInputError(f"nothing of job {job.executor_id} was sent: its value has no rounds")
+        job.check_sent()
         jobs[str(phase)] = job
     return jobs

@@ -1,7 +1,7 @@
 """
-Finds out which connection and settings a task was given, for `status/storage.py`. It only reads what no user can write:
-the rendered fields that Airflow keeps of the task instance, or its operator in the version of the DAG that it ran with.
-It renders no templates.
+Finds out which connection and settings a task was given, for `status/storage.py`. It reads only what users can't
+write: the rendered fields that Airflow keeps of the task instance, or its operator in the version of the DAG that it
+ran with. It renders no templates.
 """
 
 from __future__ import annotations
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
     from lithops_provider.status.records import TaskKey
 
-#: The operators' parameters that lead to a job's storage.
-FIELDS = (
-    "lithops_conn_id",
-    "lithops_config",
-    "config",
-    "backend",
-    "storage",
-    "mode",
-    "type",
-    "monitoring",
-    "rabbitmq_monitor",
-)
 #: What Airflow puts into the place of a secret.
 _MASK = "***"
 _TEMPLATES = ("{{", "{%", "{#")
@@ -46,8 +34,8 @@ def task_settings(session: Session, key: TaskKey) -> ConnectionSettings:
     """
     Returns the connection and settings that a task instance was given.
 
-    :param session: of Airflow's database
-    :param key: names the task instance
+    :param session: a session of Airflow's database
+    :param key: the key of the task instance
     :raises ConfigurationError: they aren't known any more, or the task has no connection to Lithops
     """
     rendered = _rendered_fields(session, key)
@@ -63,18 +51,18 @@ def task_settings(session: Session, key: TaskKey) -> ConnectionSettings:
 
 def settings_of(fields: Mapping[str, Any]) -> ConnectionSettings:
     """
-    Returns the settings that an operator's fields say.
+    Returns the settings that an operator's fields give.
 
-    :param fields: by name, rendered; what isn't there is the default
-    :raises ConfigurationError: one isn't known
+    :param fields: the rendered fields by name; a missing one has its default
+    :raises ConfigurationError: the value of one isn't known
     """
-    for name in FIELDS:
+    for name in arguments.CONNECTION_PARAMETERS:
         if not _is_known(fields.get(name)):
             raise ConfigurationError(
                 f"what {name} was in this run is not known any more: it is a template or a mapped argument, and "
                 "Airflow keeps what was rendered of the last runs alone ([core] num_dag_runs_to_retain_rendered_fields)"
             )
-    given = SimpleNamespace(**{name: fields.get(name) for name in FIELDS})
+    given = SimpleNamespace(**{name: fields.get(name) for name in arguments.CONNECTION_PARAMETERS})
     config = arguments.resolve(given, "lithops_config")
     if config is not None and not isinstance(config, dict):
         raise ConfigurationError(
@@ -110,7 +98,7 @@ def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _operator_fields(session: Session, key: TaskKey) -> dict[str, Any]:
-    """Returns the fields as the DAG file gives them, of the version of the DAG that the task instance ran with."""
+    """Returns the fields of the operator, in the version of the DAG that the task instance ran with."""
     query = (
         select(SerializedDagModel)
         .join(TaskInstance, TaskInstance.dag_version_id == SerializedDagModel.dag_version_id)
@@ -126,18 +114,21 @@ def _operator_fields(session: Session, key: TaskKey) -> dict[str, Any]:
     if task is None or "lithops_conn_id" not in task.template_fields:
         return {}
     if not task.is_mapped:
-        fields = {name: getattr(task, name, None) for name in FIELDS}
+        fields = {name: getattr(task, name, None) for name in arguments.CONNECTION_PARAMETERS}
     else:
         mapped: Any = task
         expanded = getattr(mapped.expand_input, "value", None)
-        # An argument of `.expand` is another one for each of the task's instances; `.expand_kwargs` may give any.
-        names = expanded if isinstance(expanded, dict) else FIELDS
-        fields = {name: _Unknown if name in names else mapped.partial_kwargs.get(name) for name in FIELDS}
+        # An argument of `.expand` differs between the task's instances; `.expand_kwargs` may give any argument.
+        names = expanded if isinstance(expanded, dict) else arguments.CONNECTION_PARAMETERS
+        fields = {
+            name: _Unknown if name in names else mapped.partial_kwargs.get(name)
+            for name in arguments.CONNECTION_PARAMETERS
+        }
     return {**fields, "lithops_conn_id": fields["lithops_conn_id"] or DEFAULT_CONN_ID}
 
 
 class _Unknown:
-    """Stands for a value that only the task itself knew."""
+    """In the place of a value that only the task itself knew."""
 
 
 def _is_known(value: Any) -> bool:
@@ -150,7 +141,7 @@ def _is_known(value: Any) -> bool:
 
 
 def _without_masks(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a configuration without its credentials, which Airflow masks: they come from the connection."""
+    """Returns a configuration without the values that Airflow masks. They are credentials, which the connection has."""
     return {
         name: _without_masks(value) if isinstance(value, dict) else value
         for name, value in config.items()

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.status.records import TaskKey
 
-#: If a job's data is gone, its value can't be checked; more items than these are not believed then.
+#: If a job's data is gone, its value can't be checked. A value with more items than this is refused then.
 _MOST_GONE = 1_000_000
 
 
 class _ServersHook(LithopsHook):
-    """Gets connections from Airflow's secrets backends and its database."""
+    """The hook in Airflow's servers, which get connections from the secrets backends and the database themselves."""
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Any:
@@ -38,7 +38,7 @@ def connect(settings: ConnectionSettings, patience: float = 0.0) -> LithopsClien
     """
     Returns the client for a storage.
 
-    :param settings: of a task, from where no user can write them; never from an XCom
+    :param settings: a task's settings, read from where users can't write; never from an XCom
     :param patience: seconds for which a failing request is repeated
     :raises ConfigurationError: the connection is missing, or wrong
     """
@@ -49,10 +49,10 @@ def connect(settings: ConnectionSettings, patience: float = 0.0) -> LithopsClien
 
 def open_job(key: TaskKey, job: LithopsJob) -> LithopsClient:
     """
-    Returns the client for the storage of a task's job. The job's value is from an XCom, so all that it says is checked
-    against what its task was given and has stored.
+    Returns the client for the storage of a task's job. The job's value is from an XCom, so it is checked against the
+    task's settings and against what the task has stored.
 
-    :param key: names the task instance
+    :param key: the key of the task instance
     :param job: its value
     :raises LithopsJobError: the job isn't the task's, or its storage can't be opened
     """
@@ -70,8 +70,8 @@ def check_owned(client: LithopsClient, job: LithopsJob, key: TaskKey) -> None:
 
     :param client: where it is
     :param job: its value
-    :param key: names the task instance
-    :raises InvalidInputError: it is another's, or has another number of items
+    :param key: the key of the task instance
+    :raises InvalidInputError: the job is another task's, or has another number of items
     """
     known = read_owner(client, job)
     if known is None:

@@ -1,6 +1,6 @@
 """
-Reads and checks an operator's arguments: resolves the aliases of the original plugin, and converts values that come out
-of templates as text. The operators, and the servers' look at a task's settings, call it.
+Reads and checks an operator's arguments: resolves the aliases of the original plugin, and converts values that
+templates have turned into text. The operators call it, and `status/settings.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,19 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job_value import MOST_SECONDS
 from lithops_provider.jobs.text import short_repr
 
-#: The largest whole number that all on the way of a job's settings can hold, JSON in a browser included.
+#: The operators' parameters that say where a job's functions and data are.
+CONNECTION_PARAMETERS = (
+    "lithops_conn_id",
+    "lithops_config",
+    "config",
+    "backend",
+    "storage",
+    "mode",
+    "type",
+    "monitoring",
+    "rabbitmq_monitor",
+)
+#: The largest whole number that everything a job's settings pass through can hold, JSON in a browser included.
 _MOST_WHOLE = 1 << 53
 #: Names that the original plugin and its examples used, and the canonical name of each.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -32,7 +44,7 @@ def resolve(operator: object, name: str) -> Any:
     """
     Returns the value of a parameter that may have been given under an alias; None if it was not given.
 
-    :param operator: holds each name as an attribute
+    :param operator: an object with the parameters as attributes
     :param name: the canonical name
     :raises InvalidInputError: it was given under two names
     """
@@ -47,7 +59,7 @@ def backends(operator: object) -> dict[str, Any]:
     Returns the settings that say where a job's functions and data are: ``backend``, ``storage``, ``mode``,
     ``monitoring``, as far as they were given.
 
-    :param operator: holds each parameter as an attribute
+    :param operator: an object with the parameters as attributes
     :raises InvalidInputError: two of them contradict each other
     """
     monitoring, rabbitmq = getattr(operator, "monitoring", None), getattr(operator, "rabbitmq_monitor", None)
@@ -80,7 +92,7 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
 
 def flag(name: str, value: Any) -> bool:
     """
-    Reads a yes or no, which a template may have turned into text: Python takes the text "False" for true.
+    Reads a bool, which a template may have turned into text. Python itself takes the text "False" for true.
 
     :param name: the parameter, for the message
     :param value: a bool, or its text
@@ -103,15 +115,15 @@ def number(
     most: float | None = None,
 ) -> Any:
     """
-    Reads a number, which a template may have made text.
+    Reads a number, which a template may have turned into text.
 
     :param name: the parameter, for the message
     :param value: a number, its text, or None
     :param whole: whether it must be an int
-    :param least: the smallest it may be
-    :param above: what it must be greater than
-    :param most: the greatest it may be; None for what a job's value can hold: a billion, or 2**53 if it is whole
-    :returns: None for None
+    :param least: the smallest allowed number
+    :param above: a number that it must be greater than
+    :param most: the greatest allowed number; None for what a job's value can hold: a billion, or 2**53 if it is whole
+    :returns: the number; None for None
     :raises InvalidInputError: it is something else
     """
     if value is None:
@@ -160,7 +172,7 @@ def environment(extra_env: Any) -> dict[str, str]:
 
 
 def _fits_environment(text: str) -> bool:
-    """Tells whether a process can be started with a text in its environment: a call with another never reports."""
+    """Tells whether a process can be started with a text in its environment. If not, the call would never report."""
     try:
         return b"\0" not in text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

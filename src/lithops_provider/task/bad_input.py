@@ -1,6 +1,6 @@
 """
-Turns errors that a retry can't help against into AirflowFailException, after which Airflow doesn't retry a task. The
-operators run within it.
+Turns errors that a retry can't mend into AirflowFailException, after which Airflow doesn't retry a task. The operators
+and the sensor run within `failing_on_bad_input`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from lithops_provider.task.xcom import ResultNotPushableError
 @contextlib.contextmanager
 def failing_on_bad_input() -> Iterator[None]:
     """
-    Fails the task for good if something inside finds a parameter wrong, or a result that can't be pushed, or if too
-    many items failed for good.
+    Makes the task fail without a retry if, within this context, a parameter is found wrong, a result can't be pushed,
+    or too many items have failed for good.
 
-    :raises AirflowFailException: it does
+    :raises AirflowFailException: that is so
     """
     try:
         yield

@@ -1,10 +1,11 @@
 """
-Decides when a deferrable task leaves its worker, and how long it then stays away at the least. `task/run.py` asks it.
+Decides when a deferrable task is deferred, and how long the deferral lasts at least. `task/run.py` and the sensor ask
+it.
 
-Airflow's scheduler fails a task ("state mismatch") when it queues it again in the very round in which it hears that the
-worker's process, which has deferred the task, is over: it takes that end for the end of the new process. Airflow 3.3.2
-still does. So a task must not come back before the scheduler has seen it leave, which takes a round of the scheduler
-and whatever the executor needs to tell of a process: a second or two on an idle Airflow, many under load.
+Airflow's scheduler fails a task ("state mismatch") if the task comes back from a deferral, and is queued again, before
+the scheduler has handled the end of the process that deferred it: it takes that end for the end of the new process.
+Airflow 3.3.2 still does. So a task must not come back too soon. The scheduler needs a round of its loop, and the
+executor's report of the process: a second or two on an idle Airflow, many more under load.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _DEFER_AT_LEAST = 20.0
 
 def check_wanted(ti: Any, job: LithopsJob) -> None:
     """
-    Checks that nobody has ended the task while the job was sent: Airflow would refuse the deferral, too late for the
-    operator to hear of it.
+    Checks that nobody has ended the task while its job was being sent. If somebody has, Airflow refuses the deferral,
+    but only after the operator's code has ended, so that nobody would stop the job.
 
     :param ti: the task instance
     :param job: its job
-    :raises JobCancelledError: somebody has
+    :raises JobCancelledError: somebody has ended the task
     """
     states = ti.get_task_states(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
@@ -67,7 +68,7 @@ def _seconds(option: str, default: float) -> float:
 
 
 class WorkerWait:
-    """Decides how long a deferrable task waits in its worker. It begins when this is made."""
+    """Decides how long a deferrable task waits in its worker, counted from when this object is made."""
 
     def __init__(self) -> None:
         self._begin = time.monotonic()
@@ -76,10 +77,10 @@ class WorkerWait:
 
     def enough(self, progress: Progress | None) -> bool:
         """
-        Tells whether to defer the task now. It stays while its job, at the rate so far, will be over before a deferral
-        could end.
+        Tells whether to defer the task now. It goes on waiting as long as its job, at the rate so far, will be over
+        before a deferral could end.
 
-        :param progress: how far the job is, if that is known
+        :param progress: how far the job is; None if that isn't known
         """
         waited = time.monotonic() - self._begin
         if waited < self._first:

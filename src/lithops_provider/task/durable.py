@@ -1,6 +1,6 @@
 """
-Remembers a task's jobs in Airflow's task state store, so that a later try goes on where one was cut off. `task/run.py`
-asks it before it sends a job, records each round with it, and has it forget the jobs at the end.
+Remembers a task's jobs in Airflow's task state store, so that a later try goes on where an earlier one was cut off.
+`task/run.py` asks it for a job before it sends one, stores each round with it, and has it forget the jobs at the end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class KnownJob:
     A job that an earlier try has sent.
 
     :param job: its value
-    :param digests: of its items, of the arguments that they share, and of its function
+    :param digests: the digests of its items, of the arguments that they share, and of its function
     """
 
     job: LithopsJob
@@ -67,9 +67,9 @@ class DurableState:
     """
     The jobs of a task, by phase: ``call``, ``map``, ``reduce``.
 
-    :param context: Airflow's
-    :param enabled: the operator's ``durable``
-    :param log: the operator's
+    :param context: Airflow's context of the task
+    :param enabled: the operator's parameter ``durable``
+    :param log: the operator's log
     """
 
     def __init__(self, context: Context, enabled: bool, log: Log) -> None:
@@ -104,7 +104,7 @@ class DurableState:
 
         :param phase: the phase
         :param job: its value
-        :param digests: of its items and function
+        :param digests: see `KnownJob`
         """
         if self._store is not None:
             known = {**self.load(), phase: KnownJob(job, digests)}
@@ -117,13 +117,13 @@ class DurableState:
 
     def find(self, phase: str, client: LithopsClient, spec: JobSpec) -> LithopsJob | None:
         """
-        Returns the job that an earlier try sent for the same items. Cancels one that it sent for others. Users may
-        write to the store, so what is another task's is left alone.
+        Returns the job that an earlier try sent for the same items. If it was sent for others, it is cancelled. Users
+        may write to the store, so a job that is another task's is left alone.
 
         :param phase: the phase
-        :param client: of the storage and backend that this try uses
+        :param client: the client of the storage and backend that this try uses
         :param spec: what this try is to do
-        :returns: None if no job is stored, or if it can't be continued, which is logged with the reason
+        :returns: the job; None if none is stored, or if it can't be continued, which is logged with the reason
         """
         from lithops_provider.jobs.cancel import cancel_job
         from lithops_provider.jobs.remote.frames import ItemBlocks
@@ -161,7 +161,7 @@ class DurableState:
         return None
 
     def _is_own(self, client: LithopsClient, job: LithopsJob) -> bool:
-        """Tells whether a try of this task instance has sent a job, as its owner record says: that is written first."""
+        """Tells whether a try of this task instance has sent a job, by the owner's record, which is written first."""
         from lithops_provider.jobs.follow.owner import read_owner
 
         known = read_owner(client, job)

@@ -1,6 +1,6 @@
 """
-Wraps generators that are arguments of operators, so that Airflow stores the same text for them in each parse.
-`LithopsMapOperator` and the operator behind its decorator wrap their items in it.
+Wraps generators that are arguments of operators, so that Airflow stores the same text for them each time it parses the
+DAG file. `LithopsMapOperator` wraps its items, and the operators behind the decorators wrap their arguments.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 
 def freeze_generator(value: Any) -> Any:
-    """Returns the value; a generator as something with a text that stays the same."""
+    """Returns a generator in a wrapper whose text stays the same, and any other value as it is."""
     return _Generator(value) if isinstance(value, GeneratorType) else value
 
 
 class _Generator:
     """
-    A generator as ``map_iterdata``. The text of a generator has its address, so Airflow would take the DAG for another
-    one, and store another version of it, each time it parses the file.
+    The wrapper of a generator. The text of a generator itself has its address in memory, so Airflow would take the DAG
+    for another one, and store another version of it, each time it parses the file.
     """
 
     def __init__(self, generator: Iterator[Any]) -> None:

@@ -1,7 +1,8 @@
 """
-What a task keeps over its phases and over deferrals: `Handover`, what a phase leaves for the following ones, and
-`Deferred`, all that goes on after a deferral. Airflow stores the latter in its database with the trigger, so whatever
-grows with the number of items lies in storage with the job.
+What a task keeps over its phases and over deferrals: a `Handover` is what phases hand over to the following ones, and a
+`Deferred` is all that a task needs to go on after a deferral. Airflow stores the latter in its database with the
+trigger. So whatever grows with the number of items lies in storage with the job. `task/run.py` and the operators use
+them.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
     from lithops_provider.task.phases import Phase
 
-#: So many places where functions have written objects are kept, for lineage.
+#: How many places where functions have written objects are kept at most, for lineage.
 _MAX_WRITTEN = 200
 
 
 @dataclass
 class Handover:
     """
-    What the phases of a task that are over leave for the following ones.
+    What the phases of a task that are over hand over to the following ones.
 
     :param jobs: the jobs of the phases that are over, by phase
     :param written: bucket and prefix of each place where functions have written objects through ``storage``
-    :param summaries: what `lithops_provider.report.summary.sum_up` has told of each job, by phase
-    :param chunks: number of items that each object has become, if a later phase needs it. Stored with the job, not in
-        the database: read it with `object_chunks`
+    :param summaries: the jobs' summaries, by phase, as `lithops_provider.report.summary.sum_up` returns them
+    :param chunks: for each object, into how many items it was split, if a later phase needs that. It is stored with the
+        job and not in the database, so read it with `object_chunks`
     """
 
     jobs: dict[str, LithopsJob] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Handover:
 
     def add_written(self, places: Collection[tuple[str, str]]) -> None:
         """
-        Remembers where functions have written objects.
+        Adds places where functions have written objects.
 
         :param places: bucket and prefix of each place
         """
@@ -60,11 +61,11 @@ class Handover:
 
     def object_chunks(self, client: LithopsClient, phase: str) -> Sequence[int]:
         """
-        Returns the number of items that each object has become.
+        Returns, for each object, into how many items it was split.
 
         :param client: where the job runs
-        :param phase: the phase whose items they were
-        :raises StorageUnavailableError: they are gone from storage
+        :param phase: the phase whose items these were
+        :raises StorageUnavailableError: the numbers are gone from storage
         """
         if self.chunks is None:
             job = self.jobs[phase]
@@ -103,8 +104,8 @@ class Deferred:
 
     :param phase: the phase whose job it waits for
     :param job: that job
-    :param handover: what earlier phases have left
-    :param run: what the job's run remembers
+    :param handover: what earlier phases hand over
+    :param run: what the job's run has to remember
     :param deadline: seconds since the epoch at which ``job_timeout`` is over
     :param end: seconds since the epoch at which ``execution_timeout`` is over
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class LithopsBaseOperator(LithopsParameters):
     """
-    Base of the operators. Airflow calls its methods.
+    Base of the operators: the methods that Airflow calls.
 
     :param kwargs: see `LithopsParameters`
     """
@@ -45,8 +45,8 @@ class LithopsBaseOperator(LithopsParameters):
         Providers mostly call this method ``execute_complete``. It keeps its name, which is stored in the database with
         each deferred task: one that was deferred before an upgrade has to find it after.
 
-        :param context: Airflow's
-        :param event: the trigger's
+        :param context: Airflow's context of the task
+        :param event: the event of the trigger
         """
         from lithops_provider.task.run import TaskRun
 
@@ -59,8 +59,8 @@ class LithopsBaseOperator(LithopsParameters):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except BaseException as error:
-            # Airflow's own name for "the trigger failed or timed out" (`TRIGGER_FAIL_REPR`, 3.1 to 3.3). It calls no
-            # other method of the operator then, and without this the job would go on unwatched.
+            # "__fail__" is Airflow's own name for "the trigger failed or timed out" (`TRIGGER_FAIL_REPR`, 3.1 to 3.3).
+            # Airflow then calls no other method of the operator, so without this nobody would stop the job.
             if next_method == "__fail__":
                 from lithops_provider.task.run import TaskRun
 
@@ -74,14 +74,15 @@ class LithopsBaseOperator(LithopsParameters):
             task_run.cancel()
 
     def get_openlineage_facets_on_start(self) -> Any:
-        """Returns for OpenLineage what the task reads, its outlets, and its function."""
+        """Returns OpenLineage's facets of the task before it runs: what it reads, its outlets, and its function."""
         return self._lineage(None, ())
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """
-        Returns for OpenLineage the same, the task's job, and what it and its functions leave in storage.
+        Returns OpenLineage's facets of the task after it has run. Beside those of its start, these are its job, and
+        what it and its functions leave in storage.
 
-        :param task_instance: Airflow's
+        :param task_instance: Airflow's task instance
         """
         task_run = getattr(self, "_task_run", None)
         return self._lineage(None, ()) if task_run is None else self._lineage(task_run.job, task_run.written)
@@ -99,7 +100,7 @@ class LithopsBaseOperator(LithopsParameters):
             function=self._function(),
             connection=self.connection,
             job=job,
-            results_stay=settings["async_invoke"] or not settings["get_result"],
+            results_stay=settings.async_invoke or not settings.get_result,
             written=written,
             files=self._lineage_files(),
         )

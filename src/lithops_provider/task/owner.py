@@ -1,6 +1,6 @@
 """
-Names a try of a task as the owner of its jobs, and recognises such names: see `jobs/follow/owner.py`, which stores
-them, and `status/storage.py`, which compares them with a task instance.
+Makes the name of a try of a task, as the owner of its jobs, and recognises such names. `jobs/follow/owner.py` stores
+the names; `status/storage.py` and `task/durable.py` compare them with a task instance.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def owner_of(ti: Any) -> str:
 
 def is_try_of(owner: str, key: Any) -> bool:
     """
-    Returns whether an owner is a try of a task instance, whichever.
+    Tells whether an owner is any try of a task instance.
 
-    :param owner: from `owner_of`
-    :param key: names the task instance: ``dag_id``, ``run_id``, ``task_id``, ``map_index``
+    :param owner: the owner's name, from `owner_of`
+    :param key: an object that names the task instance by ``dag_id``, ``run_id``, ``task_id`` and ``map_index``
     """
     try:
         names = json.loads(owner)

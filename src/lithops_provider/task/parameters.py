@@ -7,7 +7,7 @@ Airflow calls.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
@@ -28,9 +28,27 @@ if TYPE_CHECKING:
     from lithops_provider.task.phases import Phase
 
 
+class JobSettings(NamedTuple):
+    """
+    How a task's jobs are to be waited for, and what they have to come to. Each field is the parameter of that name of
+    `LithopsParameters`, read and checked.
+    """
+
+    async_invoke: bool
+    get_result: bool
+    clean_data: bool
+    upstream_failures: str
+    min_success_ratio: float
+    item_retries: int
+    max_runtime_memory: int | None
+    poll_interval: float | None
+    job_timeout: float | None
+    requirements: list[str] | None
+
+
 class LithopsParameters(BaseOperator):
     """
-    The parameters of every operator. Each parameter below may be templated where a value may be computed at run time.
+    The parameters of every operator. Those in ``template_fields`` may be templates.
 
     :param lithops_conn_id: connection whose extra is the Lithops configuration. Without a connection
         ``lithops_default``, Lithops's own configuration file is used; without that, localhost
@@ -53,8 +71,9 @@ class LithopsParameters(BaseOperator):
     :param get_result: if False, wait, but leave the results in storage and return the job's value
     :param clean_data: delete the job's data from storage once its results are in XCom
     :param batch_size: items per call; ``"auto"`` makes as many calls as the backend takes at once
-    :param max_concurrency: calls at most, over ``batch_size``; a call runs its items one after another
-    :param min_success_ratio: share of items that have to succeed for the task to; failed ones are None in the
+    :param max_concurrency: how many calls there are at most, whatever ``batch_size`` says; a call runs its items one
+        after another
+    :param min_success_ratio: share of items that have to succeed for the task to succeed; failed ones are None in the
         result, and are listed in the XCom ``lithops_failures``
     :param upstream_failures: what becomes of items that failed in a job whose results are read by reference: ``"omit"``
         leaves them out, ``"propagate"`` has them fail here, too
@@ -63,22 +82,15 @@ class LithopsParameters(BaseOperator):
     :param max_runtime_memory: MB up to which the memory is doubled for items that ran out of it; serverless only
     :param poll_interval: seconds between looks at the job while it changes, at most twice that while it doesn't.
         None for Lithops's ``monitoring_interval``
-    :param job_timeout: seconds that the whole job has in a try; then it is cancelled and the task fails
+    :param job_timeout: seconds that the whole job has in a try of the task; after that it is cancelled and the task
+        fails
     :param deferrable: wait in the triggerer, without a worker slot
     :param durable: remember the job, so that a retry keeps what succeeded, awaits what runs, and sends only the rest.
         Needs the task state store of Airflow 3.3
     """
 
     template_fields: Sequence[str] = (
-        "lithops_conn_id",
-        "lithops_config",
-        "config",
-        "backend",
-        "storage",
-        "mode",
-        "type",
-        "monitoring",
-        "rabbitmq_monitor",
+        *arguments.CONNECTION_PARAMETERS,
         "runtime",
         "requirements",
         "workers",
@@ -101,7 +113,7 @@ class LithopsParameters(BaseOperator):
     ui_color = "#e8f4ea"
     operator_extra_links = (LithopsJobLink(),)
 
-    #: The first and the last of the jobs that the operator runs one after another.
+    #: The phases of the operator in their order. Between the first and the last, there may be more, see `_next_phase`.
     phases: tuple[Phase, ...] = ()
 
     def __init__(
@@ -173,7 +185,7 @@ class LithopsParameters(BaseOperator):
         self.deferrable = deferrable
         self.durable = durable
 
-    # What an operator has to say about itself
+    # The methods by which each operator says what its task does
 
     def _bind(
         self, context: Context, client: LithopsClient, phase: Phase, handover: Handover
@@ -181,10 +193,10 @@ class LithopsParameters(BaseOperator):
         """
         Returns the function of a phase and its items.
 
-        :param context: Airflow's
-        :param client: where it is to run
-        :param phase: one of the operator's
-        :param handover: what earlier phases have left for this one; chunks that a later phase needs are put into it
+        :param context: Airflow's context of the task
+        :param client: where the function is to run
+        :param phase: one of the operator's phases
+        :param handover: what earlier phases hand over; the method adds chunks to it that a later phase needs
         :raises InvalidInputError: the function doesn't take the items
         """
         raise NotImplementedError
@@ -199,19 +211,19 @@ class LithopsParameters(BaseOperator):
 
     def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
         """
-        Returns the phase that follows on one which isn't the last.
+        Returns the phase that follows on one that isn't the last.
 
-        :param phase: the one that is over
-        :param handover: what it and those before it have left
+        :param phase: the phase that is over
+        :param handover: what it and earlier phases hand over
         """
         return self.phases[-1]
 
     def _success_ratio(self, phase: Phase, given: float) -> float:
-        """Returns the share of a phase's items that have to succeed, where ``min_success_ratio`` was given."""
+        """Returns the share of a phase's items that have to succeed; ``given`` is the ``min_success_ratio``."""
         return given
 
     def _result(self, results: list[Any]) -> Any:
-        """Returns what the task returns, from the results of the last phase."""
+        """Returns what the task returns, made of the results of the last phase."""
         return results
 
     def _finish(
@@ -220,11 +232,11 @@ class LithopsParameters(BaseOperator):
         """
         Does what is left to do once the last phase is over, and returns what the task returns.
 
-        :param context: Airflow's
+        :param context: Airflow's context of the task
         :param client: where the jobs ran
-        :param handover: what the earlier phases have left
-        :param results: of the last phase
-        :param nothing: whether that had no items
+        :param handover: what the earlier phases hand over
+        :param results: the results of the last phase
+        :param nothing: whether the last phase had no items
         """
         return results if nothing else self._result(results)
 
@@ -233,11 +245,11 @@ class LithopsParameters(BaseOperator):
         return False
 
     def _batch_size(self, phase: Phase) -> Any:
-        """Returns the items per call of a phase."""
+        """Returns how many items each call of a phase has; not checked yet."""
         return self.batch_size
 
     def _memory(self, phase: Phase) -> Any:
-        """Returns the MB of a phase; None for the configured."""
+        """Returns the MB of memory of a phase's calls; None for the configured; not checked yet."""
         return self.runtime_memory
 
     def _backend_arguments(self) -> dict[str, Any]:
@@ -260,7 +272,7 @@ class LithopsParameters(BaseOperator):
 
     def connection(self) -> ConnectionSettings:
         """
-        Returns what the task says about its Lithops configuration.
+        Returns the task's connection, and what it sets over it.
 
         :raises InvalidInputError: a parameter is wrong
         """
@@ -268,7 +280,7 @@ class LithopsParameters(BaseOperator):
         return ConnectionSettings(self.lithops_conn_id, config, self.hook_arguments())
 
     def hook_arguments(self) -> dict[str, Any]:
-        """Returns the settings over the configuration."""
+        """Returns the settings that the task has over the Lithops configuration, by Lithops's names."""
         given = {
             **arguments.backends(self),
             "runtime": self.runtime,
@@ -301,7 +313,7 @@ class LithopsParameters(BaseOperator):
         options.check()
         return options
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JobSettings:
         """
         Returns how the job is to be waited for, and what it has to come to.
 
@@ -311,15 +323,15 @@ class LithopsParameters(BaseOperator):
 
         number = arguments.number
         ratio = number("min_success_ratio", self.min_success_ratio, least=0, most=1)
-        return {
-            "async_invoke": arguments.flag("async_invoke", self.async_invoke),
-            "get_result": arguments.flag("get_result", self.get_result),
-            "clean_data": arguments.flag("clean_data", self.clean_data),
-            "upstream_failures": arguments.choice("upstream_failures", self.upstream_failures, UPSTREAM_FAILURES),
-            "min_success_ratio": 1.0 if ratio is None else ratio,
-            "item_retries": number("item_retries", self.item_retries, whole=True, least=0) or 0,
-            "max_runtime_memory": number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),
-            "poll_interval": number("poll_interval", self.poll_interval, above=0),
-            "job_timeout": number("job_timeout", self.job_timeout, above=0),
-            "requirements": arguments.requirements(self.requirements),
-        }
+        return JobSettings(
+            async_invoke=arguments.flag("async_invoke", self.async_invoke),
+            get_result=arguments.flag("get_result", self.get_result),
+            clean_data=arguments.flag("clean_data", self.clean_data),
+            upstream_failures=arguments.choice("upstream_failures", self.upstream_failures, UPSTREAM_FAILURES),
+            min_success_ratio=1.0 if ratio is None else ratio,
+            item_retries=number("item_retries", self.item_retries, whole=True, least=0) or 0,
+            max_runtime_memory=number("max_runtime_memory", self.max_runtime_memory, whole=True, above=0),
+            poll_interval=number("poll_interval", self.poll_interval, above=0),
+            job_timeout=number("job_timeout", self.job_timeout, above=0),
+            requirements=arguments.requirements(self.requirements),
+        )

@@ -1,7 +1,7 @@
 """
-The phases of a task: the jobs that it runs one after another. A call or a map has a single one; a map-reduce has
-``map``, ``reduce``, and between them those that its kind of reduce needs, such as ``reduce-1``, ``reduce-2``.
-With ``results_to``, ``write`` and ``rewrite`` follow.
+The phases of a task, each of which is a job. A call or a map has a single phase; a map-reduce has ``map``, ``reduce``,
+and between them those that its kind of reduce needs, such as ``reduce-1``, ``reduce-2``. With ``results_to``, ``write``
+and ``rewrite`` follow. The operators and `task/run.py` use it.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ _OTHERS: dict[Phase, JobKind] = {"call": "call", "map": "map", "write": "write",
 
 
 def kind_of(phase: Phase) -> JobKind:
-    """Returns the kind of a phase's job: all that neither calls, maps nor writes reduces."""
+    """Returns the kind of a phase's job: that of any phase that isn't among `_OTHERS` is a reduce."""
     return _OTHERS.get(phase, "reduce")

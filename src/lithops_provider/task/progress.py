@@ -1,7 +1,4 @@
-"""
-Writes a job's progress and its functions' output to the task log, but never more than some lines and characters. A
-task's run calls it.
-"""
+"""Writes a job's progress and its functions' output to the task log, within limits. Runs and sensors call it."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines at least.
 _INTERVAL = 5.0
-#: Characters of the functions' output that go into the task log at most, and of that of one item.
+#: How many characters of the functions' output go into the task log at most: of all items, and of one.
 _MAX_OUTPUT = 64_000
 _MAX_ITEM_OUTPUT = 8_000
 
@@ -35,7 +32,7 @@ class ProgressLog:
     """
     Logs how far a job is, at most every few seconds, and once when it is done.
 
-    :param log: where to
+    :param log: the log to write to
     """
 
     def __init__(self, log: Log) -> None:
@@ -59,7 +56,7 @@ def describe(progress: Progress, seconds: float) -> str:
     Returns a line such as ``1200/5000 items done, 3 failed, 240.0 items/s, about 16 s left``.
 
     :param progress: the counts
-    :param seconds: how long it took so far
+    :param seconds: how long the job has run so far
     """
     rate = progress.done / seconds if seconds > 0 else 0.0
     line = f"{progress.done}/{progress.total} items done, {progress.failed} failed, {rate:.1f} items/s"
@@ -74,8 +71,8 @@ def log_output(log: Log, printed: Iterable[tuple[int, str]]) -> None:
     """
     Logs what the functions printed.
 
-    :param log: where to
-    :param printed: items with what they printed, in order
+    :param log: the log to write to
+    :param printed: indices of items with what they printed, in order
     """
     left = _MAX_OUTPUT
     dropped = 0
@@ -86,7 +83,8 @@ def log_output(log: Log, printed: Iterable[tuple[int, str]]) -> None:
         text = output.rstrip("\n")
         limit = min(left, _MAX_ITEM_OUTPUT)
         if len(text) > limit:
-            head = limit * 3 // 4  # the end says most about an error, and how much was dropped before it came here
+            # Both ends are kept: the last lines say most about an error, and how much was dropped before this.
+            head = limit * 3 // 4
             text = f"{text[:head]}\n... {len(text) - limit} more characters ...\n{text[head - limit :]}"
         left -= len(text)
         log.info(f"Output of item {item}:\n{text}")

@@ -1,7 +1,6 @@
 """
-One try of a task: for each phase it sends a job, waits for it or defers the task, and decides whether enough of it has
-succeeded. `execute` and the other methods that Airflow calls of an operator (`task/operator.py`) work through a
-`TaskRun`.
+One try of a task: for each phase it sends a job, waits for it or defers the task, and decides whether enough items have
+succeeded. The methods of an operator that Airflow calls (`task/operator.py`) make a `TaskRun` and call it.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.submit.spec import JobSpec
     from lithops_provider.task.parameters import LithopsParameters
 
-#: Seconds that Airflow's own timeout of a deferral comes after the job's. The trigger notices the job's first, and can
-#: say which job it was.
+#: Seconds that Airflow's own timeout of a deferral comes after the job's. So the trigger notices the job's first, and
+#: the error can name the job.
 _TIMEOUT_SLACK = 60.0
 
 
@@ -56,7 +55,7 @@ class TaskRun:
     One try of a task.
 
     :param operator: the task
-    :param context: Airflow's
+    :param context: Airflow's context of the task
     """
 
     def __init__(self, operator: LithopsParameters, context: Context) -> None:
@@ -69,14 +68,14 @@ class TaskRun:
         ti = context["ti"]
         self.owner = owner_of(ti)
         self.active: JobRun | None = None
-        #: Of the active job.
+        #: The phase of the active job.
         self.phase: Phase = operator.phases[0]
         self.handover = Handover()
         self.published = PublishedJobs(operator, ti)
-        job_timeout = self.settings["job_timeout"]
+        job_timeout = self.settings.job_timeout
         self.deadline: float | None = None if job_timeout is None else time.time() + job_timeout
         limit = operator.execution_timeout
-        #: When ``execution_timeout`` is over: Airflow itself would count anew after each deferral.
+        #: When ``execution_timeout`` is over. Airflow itself counts it anew after each deferral.
         self.end: float | None = None if limit is None else time.time() + limit.total_seconds()
 
     def execute(self) -> Any:
@@ -90,7 +89,7 @@ class TaskRun:
         """
         Goes on after a deferral.
 
-        :param event: the trigger's, with the state that `_defer` gave it
+        :param event: the event of the trigger, with the state that `_defer` gave to the trigger
         """
         with self._ending_stopped():
             return self._resume(event)
@@ -129,15 +128,15 @@ class TaskRun:
         return self.handover.written
 
     def cancel(self) -> None:
-        """Stops the job that is being run. Called in a signal handler, with seconds to live."""
+        """Stops the job that is being run. Airflow calls this in a signal handler, and soon kills the process."""
         if self.active is not None and not self.active.cancelled:
             self.active.cancel()
 
     def cancel_known(self, error: BaseException) -> None:
         """
-        Stops the jobs that this task has sent, as far as it remembers.
+        Stops the jobs of this task that are in the task state store.
 
-        :param error: what Airflow fails the task with
+        :param error: the error with which Airflow fails the task
         """
         from lithops_provider.jobs.cancel import cancel_job
 
@@ -146,16 +145,16 @@ class TaskRun:
             stopped = [phase for phase, job in known.items() if cancel_job(self._client(), job, self.owner)]
             if stopped:
                 ti = self.context["ti"]
-                told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
-                self.handover.summaries = dict(told or {})
+                stored = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=SUMMARY_KEY)
+                self.handover.summaries = dict(stored or {})
                 self.phase = stopped[-1]
                 self._sum_up_stopped(self._client(), known[self.phase], error)
-        except Exception:  # what Airflow is about to fail the task for matters more
+        except Exception:  # the error with which Airflow fails the task matters more
             self.log.exception("The job could not be cancelled")
 
     @contextmanager
     def _ending_stopped(self) -> Iterator[None]:
-        """Stops the job when its time is over, and sums it up if it was stopped."""
+        """Stops the job when its time is over or it is cancelled, and publishes its summary."""
         try:
             yield
         except (JobTimeoutError, JobCancelledError, AirflowTaskTimeout) as error:
@@ -165,19 +164,19 @@ class TaskRun:
             raise
 
     def _sum_up_stopped(self, client: LithopsClient, job: LithopsJob, error: BaseException) -> None:
-        """Sums up what a job that was stopped has stored by now. There may be seconds to do it in."""
+        """Publishes the summary of a job that was stopped. The process may have only seconds left for that."""
         from lithops_provider.jobs.client import LithopsClient
         from lithops_provider.jobs.follow.owner import is_owner
         from lithops_provider.jobs.gather.tally import read_tally
 
         if self.handover.summaries.get(self.phase, {}).get("job") == job.executor_id:
-            return  # it was over before
+            return  # the job was over before, and has its summary
         hasty = LithopsClient(client.config, patience=2.0)
         try:
-            if is_owner(hasty, job, self.owner):  # else another try has taken it over
+            if is_owner(hasty, job, self.owner):  # if not, another try has taken the job over
                 tally = read_tally(hasty, job)
                 sum_up(self.context["ti"], self.phase, hasty, job, tally, self.handover.summaries, error=error)
-        except Exception:  # what the task fails for matters more
+        except Exception:  # the error with which the task fails matters more
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
     def _start_phase(self, client: LithopsClient, phase: Phase) -> Any:
@@ -187,13 +186,13 @@ class TaskRun:
         binding, items = operator._bind(self.context, client, phase, self.handover)
         spec = make_spec(kind_of(phase), binding, items, operator.options(phase))
         if not spec.items:
-            # Of a later phase, as the rewrite of files that need none, a user has nothing to know.
+            # It is normal that a later phase has no items, such as the rewrite of files, so users need not know.
             level = logging.INFO if phase == operator.phases[0] else logging.DEBUG
             self.log.log(level, "%s: There are no items, so nothing is sent.", phase)
             if phase != operator.phases[-1] and operator._after_nothing():
                 return self._start_phase(client, operator._next_phase(phase, self.handover))
             return self._return(client, [])
-        if operator.deferrable:  # say what is wrong before anything is sent
+        if operator.deferrable:  # raise errors about the deferral before anything is sent
             self._trigger_config()
             defer_after()
         known = self.state.find(phase, client, spec)
@@ -205,14 +204,14 @@ class TaskRun:
             self._store_chunks(client, phase, known)
             self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
-        if last and self.settings["async_invoke"]:
+        if last and self.settings.async_invoke:
             self._forget_on_success(None)
             return run.job.to_dict()
         self._wait(run, phase)
         return self._conclude(run, phase)
 
     def _conclude(self, run: JobRun, phase: Phase) -> Any:
-        """Decides whether a phase that is over has succeeded, and goes on to the next."""
+        """Decides whether a phase that is over has succeeded, and starts the next; returns what the task returns."""
         operator = self.operator
         last = phase == operator.phases[-1]
         results = run.results(keep=False) if run.read_results else []
@@ -223,13 +222,13 @@ class TaskRun:
         if not last:
             self.handover.jobs[phase] = run.job
             return self._start_phase(run.client, operator._next_phase(phase, self.handover))
-        if not self.settings["get_result"]:
+        if not self.settings.get_result:
             self._forget_on_success(None)
             return run.job.to_dict()
         return self._return(run.client, results, run.job)
 
     def _return(self, client: LithopsClient, results: list[Any], *last: LithopsJob) -> Any:
-        """Returns what the task returns, once the last phase is over. Without ``last`` that one had no items."""
+        """Returns what the task returns. ``last`` is the last phase's job; without it, that phase had no items."""
         result = self.operator._finish(self.context, client, self.handover, results, nothing=not last)
         if self.operator.do_xcom_push:
             check_pushable(result, many=result is results)
@@ -252,20 +251,20 @@ class TaskRun:
                 handover.summaries,
                 error=error,
                 cached=run.cached,
-                min_success_ratio=self.operator._success_ratio(phase, self.settings["min_success_ratio"]),
+                min_success_ratio=self.operator._success_ratio(phase, self.settings.min_success_ratio),
             )
-        except LithopsJobError:  # what came of it is known
+        except LithopsJobError:  # the results are there, so the task goes on
             self.log.warning("Job %s could not be summed up", job.executor_id, exc_info=True)
 
     def _failure_of(self, run: JobRun, phase: Phase) -> ItemsFailedError | None:
-        """Returns what the task fails with if too many items have failed, and tells of those that have."""
+        """Publishes the failures of items, if there are any, and returns an error if there are too many."""
         from lithops_provider.jobs.gather.failures import failure_message, too_many
 
         failures = run.failures()
         if not failures:
             return None
         where = publish_failures(self.context["ti"], run.client, run.job, failures)
-        ratio = self.operator._success_ratio(phase, self.settings["min_success_ratio"])
+        ratio = self.operator._success_ratio(phase, self.settings.min_success_ratio)
         message = failure_message(run.spec.name, failures, run.job.items, where, ratio)
         if too_many(len(failures), run.job.items, ratio):
             final = too_many(sum(failure.final for failure in failures), run.job.items, ratio)
@@ -274,7 +273,7 @@ class TaskRun:
         return None
 
     def _wait(self, run: JobRun, phase: Phase) -> None:
-        """Waits until a job is over. Defers for that if the operator may, and the job isn't over soon."""
+        """Waits until a job is over. If the operator is deferrable, and the job takes long, this defers the task."""
         if not self.operator.deferrable:
             run.finish()
             return
@@ -289,16 +288,16 @@ class TaskRun:
         deadline = min((end for end in (self.deadline, self.end) if end is not None), default=None)
         settings = self._trigger_config()
         left = None if deadline is None else max(deadline - time.time(), settings["first_look"])
-        self.active = None  # the trigger is in charge now
+        self.active = None  # from here on the trigger waits for the job, and stops it if need be
         self.operator.defer(
             trigger=LithopsJobTrigger(
                 lithops_conn_id=self.operator.lithops_conn_id,
                 job=run.job.to_dict(),
-                poll_interval=self.settings["poll_interval"],
+                poll_interval=self.settings.poll_interval,
                 deadline=deadline,
                 owner=self.owner,
                 interrupted=run.interrupted,
-                # Not as the method's arguments: `dag.test()` passes the event alone.
+                # In the trigger, not as arguments of the method: `dag.test()` passes the event alone.
                 state=Deferred(phase, run.job, self.handover, run.state, self.deadline, self.end).to_dict(),
                 **settings,
             ),
@@ -322,7 +321,7 @@ class TaskRun:
         from lithops_provider.jobs.adapter.runtimes.requirements import use_requirements
 
         config = LithopsHook.from_settings(self.connection).get_config()
-        if requirements := self.settings["requirements"]:
+        if requirements := self.settings.requirements:
             use_requirements(config, requirements)
         return config
 
@@ -350,12 +349,12 @@ class TaskRun:
             spec=spec,
             record=record,
             on_progress=ProgressLog(self.log),
-            poll_interval=self.settings["poll_interval"],
+            poll_interval=self.settings.poll_interval,
             deadline=self.deadline,
-            item_retries=self.settings["item_retries"],
-            max_runtime_memory=self.settings["max_runtime_memory"],
+            item_retries=self.settings.item_retries,
+            max_runtime_memory=self.settings.max_runtime_memory,
             owner=self.owner,
-            read_results=phase == self.operator.phases[-1] and self.settings["get_result"],
+            read_results=phase == self.operator.phases[-1] and self.settings.get_result,
         )
         return run
 
@@ -364,7 +363,7 @@ class TaskRun:
             self.handover.store_chunks(client, job)
 
     def _stored_spec(self, client: LithopsClient, phase: Phase, job: LithopsJob) -> JobSpec:
-        """Returns the spec of a job, with the items as they were sent, since binding them again could give others."""
+        """Returns the spec of a job with the items that were sent. Binding the items again could yield others."""
         from lithops_provider.jobs.submit.plan import load_items
         from lithops_provider.jobs.submit.spec import make_spec
 
@@ -378,13 +377,13 @@ class TaskRun:
     def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
         """
         After the XCom push, deletes the saved state and, with ``clean_data``, the jobs' data. It does that in a success
-        callback, since Airflow calls those after the push. The callback is added to this try's copy of the operator: a
-        listener's hook would be called for each task of every operator, and holds neither client nor jobs.
+        callback, since Airflow calls those after the push. The callback is added to this try's copy of the operator.
+        A listener isn't used: it would be called for every task of any operator, and has neither client nor jobs.
 
         :param cleaned: the jobs; None if their results stay in storage
         """
         client = self.active.client if self.active is not None else None
-        clean = cleaned if self.settings["clean_data"] else None
+        clean = cleaned if self.settings.clean_data else None
 
         def after_push(context: Any) -> None:
             from lithops_provider.jobs.clean import clean_job

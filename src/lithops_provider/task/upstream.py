@@ -21,7 +21,7 @@ def pull(operator: BaseOperator, context: Context, task_id: Any, parameter: str)
     Returns what another task returned.
 
     :param operator: the task that asks
-    :param context: Airflow's
+    :param context: Airflow's context of it
     :param task_id: the other task, which has to be upstream of this one
     :param parameter: the parameter that names it, for messages
     :raises InvalidInputError: it isn't upstream, or it returned nothing
@@ -45,8 +45,8 @@ def pull_data(operator: BaseOperator, context: Context, data: Any, data_from_tas
     Completes the arguments of a call.
 
     :param operator: the task that asks
-    :param context: Airflow's
-    :param data: what was given as ``data``
+    :param context: Airflow's context of it
+    :param data: the operator's parameter ``data``
     :param data_from_task: ``{argument: task_id}``, or None
     :returns: ``data``, with the return values of the tasks
     :raises InvalidInputError: the two don't go together, or a task is wrong
@@ -76,9 +76,9 @@ def pull_items(operator: BaseOperator, context: Context, source: Any, *, paths: 
     Takes the items of a map from another task.
 
     :param operator: the task that asks
-    :param context: Airflow's
+    :param context: Airflow's context of it
     :param source: ``task_id``, or ``{argument: task_id}``
-    :param paths: whether the items are paths in storage, of which one alone may come as str
+    :param paths: whether the items are paths in storage; then a single one may be given as a str
     :returns: the items, and the argument that each is to become, or None
     :raises InvalidInputError: the task is wrong, or returned nothing that can be iterated
     """
@@ -106,10 +106,10 @@ def pull_items(operator: BaseOperator, context: Context, source: Any, *, paths: 
 
 def without_skipped(items: Any) -> Any:
     """
-    Returns items without those for which a function of Airflow's ``output.map(function)`` raised
-    ``AirflowSkipException``, as ``.expand`` skips the mapped tasks of those alone.
+    Returns items without those for which the function of Airflow's ``output.map(function)`` raises
+    ``AirflowSkipException``. With ``.expand``, Airflow likewise skips the mapped tasks of these items only.
 
-    :param items: what was given as ``map_iterdata``
+    :param items: the operator's parameter ``map_iterdata``
     """
     from airflow.providers.common.compat.sdk import AirflowSkipException
     from airflow.sdk.definitions import xcom_arg

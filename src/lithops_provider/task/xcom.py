@@ -1,6 +1,6 @@
 """
 Checks that results can be pushed to XCom and pulled again, before Airflow tries: a push that fails would waste the job.
-A task's run calls it before it returns results.
+A task's run and the sensor call it before they return results.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ class ResultNotPushableError(LithopsJobError):
     """A result is of a kind that XCom doesn't take."""
 
 
-#: Bytes of JSON that a result may have: more burdens Airflow's API server and its database.
+#: Bytes of JSON that a result may have. Larger ones would burden Airflow's API server and its database.
 _MAX_SIZE = 10 << 20
-#: What whole numbers may be on all the ways of an XCom.
+#: The range of whole numbers that everything an XCom passes through can hold.
 _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 63) - 1
-#: Halves of characters, which UTF-8 doesn't have.
+#: Matches surrogates, which UTF-8 can't encode.
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: Characters that say where in a result the value at fault is.
+#: How many characters the words for the place of a value within a result may have, before the search goes no deeper.
 _MAX_PLACE = 200
 _CHOICES = (
     "Reduce the results to plain JSON values (LithopsMapReduceOperator), or keep them in storage with get_result=False "
@@ -67,8 +67,8 @@ def check_pushable(results: Any, *, many: bool) -> None:
 
 def _are_plain(results: list[Any]) -> bool:
     """
-    Tells whether all of the results are numbers and texts of which it is known that they can be pushed and pulled:
-    trying a million of them takes as long as the push itself, which is seconds. False if it isn't known.
+    Tells whether all of the results are numbers and texts that certainly can be pushed and pulled. False if that isn't
+    certain. To try it out would take as long as the push itself, which is seconds for a million results.
     """
     kinds = set(map(type, results))
     if kinds <= {int, bool, type(None)}:
@@ -84,10 +84,10 @@ def _are_plain(results: list[Any]) -> bool:
 
 def _problem(value: Any) -> str | None:
     """
-    Pushes and pulls a value as Airflow does, but without its API server.
+    Takes the steps in which Airflow pushes and pulls a value, without its API server.
 
-    :returns: what goes wrong, or None
-    :raises ResultNotPushableError: it is too large
+    :returns: words for what goes wrong, or None
+    :raises ResultNotPushableError: the value is too large
     """
     try:
         data = _pushed(value)
@@ -105,8 +105,8 @@ def _problem(value: Any) -> str | None:
 
 def _pushed(value: Any) -> bytes:
     """
-    Returns a value as it reaches the API server. It takes every step that can fail on the way: Airflow's serializers,
-    the message to the task's supervisor, and JSON as the API client writes it.
+    Returns the bytes in which a value reaches the API server. It takes every step that can fail on the way: Airflow's
+    serializers, the message to the task's supervisor, and JSON as the API client writes it.
     """
     import msgspec
     from airflow.sdk.bases.xcom import BaseXCom
@@ -138,7 +138,7 @@ def _has_nul(value: Any) -> bool:
 
 
 def _innermost(value: Any) -> tuple[str, Any]:
-    """Returns the value at fault within lists, tuples and dicts, and how to get at it: ``['name'][3]``."""
+    """Returns the place of the value at fault within lists, tuples and dicts, such as ``['name'][3]``, and itself."""
     place = ""
     while True:
         inner = list(_elements(value))

@@ -1,1 +1,1 @@
-"""The page in Airflow's web interface: what its API server needs. Nothing else may import it."""
+"""The page in Airflow's web interface. Airflow's API server runs it; plugin.py alone imports it."""

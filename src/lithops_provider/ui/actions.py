@@ -1,6 +1,7 @@
 """
 What users can do with a job on the page: stop it, and delete its data. Airflow checks the user's rights on the task and
-notes who did it. To run failed items again, the page has Airflow itself clear the task.
+notes in its audit log who did it. To run failed items again, the page asks Airflow itself to clear the task. app.py
+adds these routes.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
@@ -53,7 +54,7 @@ def clean(record: Task, job: Meant, phase: Phase = None) -> dict[str, Any]:
 
 
 def _meant(record: TaskRecord, executor_id: str, phase: str | None) -> tuple[JobView, LithopsJob]:
-    """Returns a job and its view, if it still is the one that the user has seen."""
+    """Returns the view and the value of a job, if it still is the one that the user has seen."""
     chosen, view = view_of(record, phase)
     value = record.jobs[chosen]
     if value.executor_id != executor_id:
@@ -63,8 +64,9 @@ def _meant(record: TaskRecord, executor_id: str, phase: str | None) -> tuple[Job
 
 def _checked(view: JobView, record: TaskRecord, job: LithopsJob) -> LithopsClient:
     """
-    Returns the client for the job's storage. To look at a job whose data is gone does no harm, to stop or delete what
-    an XCom says it is would.
+    Returns the client for the job's storage, if there is a record that the job is the task's. Without one, the data of
+    the job is gone. Looking at such a job does no harm, but stopping or deleting it would go by an XCom alone, which
+    users may write.
     """
     client = view.client()
     check_owned(client, job, record.key)

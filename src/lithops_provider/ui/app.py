@@ -1,6 +1,7 @@
 """
-The FastAPI app that Airflow's API server mounts, by plugin.py: the page, its assets, and its data as JSON. It asks
-Airflow for the user's rights before it returns data. What changes something is in actions.py.
+The FastAPI app of the page, which Airflow's API server gets from plugin.py and mounts: the page, its assets, and its
+data as JSON. It asks Airflow for the user's rights before it returns data. Routes that change something are in
+actions.py.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
@@ -27,7 +28,7 @@ from lithops_provider.ui.auth import ReadableDags, Rights, logged_in, may_see_lo
 from lithops_provider.ui.requests import MOST, Phase, Task, running_counts, view_of
 
 _STATIC = FilePath(__file__).parent / "static"
-#: Rows of a page of items, and of jobs, at most.
+#: How many rows a page of items, or of jobs, has at most.
 _MOST_ROWS = 100
 
 #: Headers by which browsers load nothing but what comes with this package, and show the page in Airflow's frame only.
@@ -43,7 +44,7 @@ _HEADERS = {
 
 
 def _seen(view: JobView) -> Snapshot:
-    """Returns what is known of a job's items."""
+    """Returns the last snapshot of a job; the answer is an error if there is none yet."""
     if view.snapshot is None:
         raise HTTPException(503, view.error or "The storage has not answered yet.")
     return view.snapshot
@@ -66,8 +67,8 @@ def list_jobs(
     dags: bool = False,
 ) -> dict[str, Any]:
     """
-    Returns recent tasks that have sent jobs, of all DAGs that the user may read: from the database, and for jobs that
-    run how many items are done, as their keys in storage say. With `dags` also those DAGs.
+    Returns recent tasks that have sent jobs, of all DAGs that the user may read. This is from the database, except how
+    many items of running jobs are done, which keys in storage say. With `dags`, the DAGs that have sent jobs, too.
     """
     wanted = Listing(dag, state, search.strip(), sort, descending, limit, offset)
     found, more = list_tasks(session, readable, wanted)
@@ -163,14 +164,14 @@ def download_failures(record: Task, phase: Phase = None) -> StreamingResponse:
 
 
 def _page(name: str, request: Request) -> HTMLResponse:
-    """Returns a page. It finds its assets whatever path Airflow itself is served under."""
+    """Returns a page, with the path under which Airflow is served, where the page finds its assets."""
     root = html.escape(str(request.scope.get("root_path", "")))
     return HTMLResponse((_STATIC / name).read_text(encoding="utf-8").replace("{root}", root))
 
 
 @functools.cache
 def create_app() -> FastAPI:
-    """Returns the app. Whatever gives data needs Airflow's login and a right; code and style of the page don't."""
+    """Returns the app. Routes that return data need Airflow's login and a right; code and style of the page don't."""
     app = FastAPI(title="Lithops jobs", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.middleware("http")
@@ -184,7 +185,7 @@ def create_app() -> FastAPI:
     def jobs_page(request: Request) -> HTMLResponse:
         return _page("jobs.html", request)
 
-    # Which task instance it is about is for the script to read: Airflow fills ids into the path as they are.
+    # The page's script reads from the path which task instance is meant: Airflow puts ids into it without escaping.
     @app.get("/job/{ids:path}", dependencies=[logged_in])
     def job_page(ids: str, request: Request) -> HTMLResponse:
         return _page("job.html", request)

@@ -1,6 +1,6 @@
 """
-Who may see and do what on the page: Airflow's own login, and its own rights on the DAG. The routes of app.py and
-actions.py depend on it.
+Decides who may see and do what on the page, by Airflow's own login and its own rights on the DAG. The routes of app.py
+and actions.py depend on it.
 """
 
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ _delete_tasks = requires_access_dag("DELETE", DagAccessEntity.TASK_INSTANCE)
 
 #: A route with this needs the right to read task instances, of the DAG in its path if there is one.
 may_see_tasks = Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))
-#: The right to read the tasks' logs: what functions print, and tracebacks, are that.
+#: The right to read the tasks' logs, which is needed for what functions print and for tracebacks.
 may_see_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
 #: The right that Airflow asks for when somebody clears or marks a task instance.
 may_change_tasks = Depends(_change_tasks)
@@ -30,7 +30,7 @@ def _readable_dags(user: GetUserDep) -> set[str]:
 
 
 def _logged_in(user: GetUserDep) -> None:
-    """Asks for nothing more than Airflow's login."""
+    """Needs no right beyond Airflow's login."""
 
 
 def _rights(request: Request, user: GetUserDep) -> dict[str, bool]:
@@ -46,8 +46,8 @@ def _rights(request: Request, user: GetUserDep) -> dict[str, bool]:
 
 def _sent_by_page(x_lithops_action: Annotated[str, Header(max_length=10)] = "") -> None:
     """
-    Refuses a request that another site had a browser send with its user's cookie: browsers add such a header for
-    scripts of the same origin alone, unless Airflow's own ``[api] access_control_allow_headers`` lets others.
+    Refuses a request that another site makes a user's browser send, along with the user's cookie. Browsers let only
+    scripts of the same origin add this header, unless Airflow's ``[api] access_control_allow_headers`` allows others.
     """
     if x_lithops_action != "page":
         raise HTTPException(403, "Only the page may ask for this: the header X-Lithops-Action is missing.")
@@ -55,17 +55,18 @@ def _sent_by_page(x_lithops_action: Annotated[str, Header(max_length=10)] = "") 
 
 def audited(event: str) -> Any:
     """
-    Returns what has Airflow note a request in its audit log, with the user, the task and the parameters: also one that
-    is refused, if a route has it before its other dependencies.
+    Returns a dependency with which Airflow notes a request in its audit log, with the user, the task and the
+    parameters. If a route has it before its other dependencies, requests that these refuse are noted, too.
 
-    :param event: what the log calls it
+    :param event: the request's name in the log
     """
     return Depends(action_logging(event=event))
 
 
 #: The DAGs that the user may read.
 ReadableDags = Annotated[set[str], Depends(_readable_dags)]
-#: Whether the user may ``change`` and ``delete`` task instances of the DAG in the path: for buttons. Routes ask anew.
+#: Whether the user may ``change`` and ``delete`` task instances of the DAG in the path. The page shows its buttons by
+#: this; the routes themselves check again.
 Rights = Annotated[dict[str, bool], Depends(_rights)]
 logged_in = Depends(_logged_in)
 sent_by_page = Depends(_sent_by_page)

@@ -1,6 +1,6 @@
 """
-What a request of the page is about: the task instance that it names, and views of jobs. The routes of app.py and
-actions.py get both from here.
+Finds what a request of the page is about: the task instance that it names, and views of its jobs. The routes of app.py
+and actions.py get both from here.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations when a route is made.
@@ -16,7 +16,7 @@ from lithops_provider.status.listing import ListedTask
 from lithops_provider.status.records import TaskKey, TaskRecord, find_task
 from lithops_provider.ui.view_cache import JobViews
 
-#: Seconds that an answer waits for the storage: when there is nothing to show yet, and when there is.
+#: Seconds that an answer waits for the storage: if there is nothing to show yet, and if there is.
 _FIRST_WAIT, _NEXT_WAIT = 1.2, 0.4
 #: Seconds since a job's sending within which the list looks for its progress.
 _RECENT = 86_400.0
@@ -48,7 +48,7 @@ Task = Annotated[TaskRecord, Depends(_task)]
 
 
 def view_of(record: TaskRecord, phase: str | None) -> tuple[str, JobView]:
-    """Returns the phase that is meant, the last if none is, and the view of its job, just refreshed."""
+    """Returns the given phase, or the last one if none is given, and the view of its job, which is refreshed first."""
     if not record.jobs:
         raise HTTPException(404, record.problem or "The task has not sent a job yet.")
     chosen = phase or list(record.jobs)[-1]
@@ -61,8 +61,8 @@ def view_of(record: TaskRecord, phase: str | None) -> tuple[str, JobView]:
 
 def running_counts(rows: list[ListedTask]) -> list[dict[str, dict[str, int]]]:
     """
-    Returns for each row of the list how many items its jobs have done, by phase, as far as that is seen in a moment.
-    Jobs that were summed up are left out, and those that have been sent long ago: nobody looks at them any more.
+    Returns, for each row of the list, how many items of its jobs are in each state, by phase, as far as that can be
+    read in a moment. Jobs that have a summary are left out, and those that were sent long ago.
     """
     recent = time.time() - _RECENT
     looked = [

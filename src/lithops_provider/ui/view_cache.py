@@ -1,6 +1,6 @@
 """
-Keeps the `JobView`s of the jobs that people look at, up to a limit, so that each request of the page only reads from
-storage what is new.
+Keeps the `JobView`s of the jobs that people look at, up to a limit, so that a request of the page only reads from
+storage what is new. requests.py gets views from here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.job import LithopsJob
     from lithops_provider.status.records import TaskRecord
 
-#: Items of all kept views together at most, each of which takes about a hundred bytes; and views.
+#: How many items all kept views may have together, each of which takes about a hundred bytes; and how many views are
+#: kept.
 _MOST_ITEMS, _MOST_VIEWS = 2_000_000, 64
 #: Seconds after which a view that nobody looks at is dropped.
 _IDLE = 600.0
@@ -40,7 +41,7 @@ class JobViews:
         :param job: its value
         :param counts_only: whether a view that only counts is enough, see `JobView`
         """
-        # All of it: a job's value that somebody else has written must not lead to another's view.
+        # The key has the whole value, so that a changed copy of a job's value doesn't get that job's view.
         value = {**job.to_dict(), "rounds": None}
         key = json.dumps([astuple(record.key), record.try_number, value], sort_keys=True)
         now = time.monotonic()
@@ -57,7 +58,7 @@ class JobViews:
         return view
 
     def _drop(self, now: float) -> None:
-        """Drops views that nobody has looked at for long, and the oldest while they are too many."""
+        """Drops views that nobody has looked at for long, and the oldest while there are too many."""
         items = sum(view.job.items for view, _ in self._views.values())
         while len(self._views) > 1:
             oldest, (view, used) = next(iter(self._views.items()))

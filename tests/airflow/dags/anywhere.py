@@ -6,34 +6,14 @@ import os
 import signal
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.sdk import BaseSensorOperator, dag, get_current_context, task
+from noted import called_for_run, called_for_task, note, square, total
 
 from lithops_provider.decorators import lithops_map
 from lithops_provider.operators import LithopsMapOperator
-
-
-def note(context: Any, what: str) -> None:
-    """Writes down that something has run."""
-    Path(context["dag_run"].conf["notes"], what).touch()
-
-
-def failed(context: Any) -> None:
-    """Is called when a task has failed for good, by whoever knows it first."""
-    note(context, f"failed {context['ti'].task_id} {context['ti'].try_number}")
-
-
-def retried(context: Any) -> None:
-    """Is called when a try of a task has failed."""
-    note(context, f"retried {context['ti'].task_id}")
-
-
-def run_failed(context: Any) -> None:
-    """Is called when the run has failed."""
-    note(context, f"run failed {context['dag_run'].dag_id}")
 
 
 def double(number: int) -> int:
@@ -50,14 +30,6 @@ class ThirdLook(BaseSensorOperator):
 @dag(schedule=None)
 def anywhere() -> None:
     """Mapped tasks, sensors, deferral, branches, and operators of this package."""
-
-    @task
-    def square(number: int) -> int:
-        return number * number
-
-    @task
-    def total(squares: Any) -> int:
-        return sum(squares)
 
     @task.branch
     def branch() -> str:
@@ -83,15 +55,15 @@ def anywhere() -> None:
     branch() >> [taken(), not_taken()]
 
 
-@dag(schedule=None, on_failure_callback=run_failed, default_args={"retry_delay": timedelta(0)})
+@dag(schedule=None, on_failure_callback=called_for_run("run failed"), default_args={"retry_delay": timedelta(0)})
 def anywhere_badly() -> None:
     """Tasks that fail, take too long, or die, and what is called then."""
 
-    @task(retries=1, on_retry_callback=retried, on_failure_callback=failed)
+    @task(retries=1, on_retry_callback=called_for_task("retried"), on_failure_callback=called_for_task("failed"))
     def raises() -> None:
         raise ValueError("always")
 
-    @task(execution_timeout=timedelta(seconds=2), on_failure_callback=failed)
+    @task(execution_timeout=timedelta(seconds=2), on_failure_callback=called_for_task("failed"))
     def late() -> None:
         try:
             time.sleep(600)

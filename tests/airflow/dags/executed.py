@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, dag, get_current_context, task
+from noted import called_for_run, called_for_task, note, square, total
 
 from lithops_provider.decorators import lithops_map
 
 EXECUTOR = {"executor": "LithopsExecutor"}
-
-
-def note(context: Any, what: str) -> None:
-    """Writes down that something has happened."""
-    Path(context["dag_run"].conf["notes"], what).touch()
-
-
-def called_for_task(what: str) -> Callable[[Any], None]:
-    """Returns a callback of a task."""
-    return lambda context: note(context, f"{what} {context['ti'].task_id} {context['ti'].try_number}")
-
-
-def called_for_run(what: str) -> Callable[[Any], None]:
-    """Returns a callback of a DAG."""
-    return lambda context: note(context, f"{what} {context['dag_run'].dag_id}")
 
 
 class SecondLook(BaseSensorOperator):
@@ -48,14 +33,6 @@ def executed() -> None:
         print("hello from a function")
         get_current_context()["ti"].xcom_push("looks", 1)
         return [1, 2, 3]
-
-    @task
-    def square(number: int) -> int:
-        return number * number
-
-    @task
-    def total(squares: Any) -> int:
-        return sum(squares)
 
     @task(
         retries=1,

@@ -15,18 +15,7 @@ from lithops_provider.jobs.binding.items import Item
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.text import function_name
 from tests.jobs.binding.bound import add, bound
-
-
-class Adder:
-    def __init__(self, y: int) -> None:
-        self.y = y
-
-    def __call__(self, x: int) -> int:
-        return x + self.y
-
-    def method(self, x: int) -> int:
-        return x + self.y
-
+from tests.jobs.test_functions import Adder
 
 # -- arguments -------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from lithops_provider.jobs.cancel import cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import JobCancelledError, JobTimeoutError, StorageUnavailableError
 from lithops_provider.jobs.follow import follower as module
-from lithops_provider.jobs.follow import processes as liveness
+from lithops_provider.jobs.follow import processes
 from lithops_provider.jobs.follow.follower import Follower, Progress, follow, read_calls
 from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
 from lithops_provider.jobs.follow.states import RoundEnd
@@ -305,20 +305,26 @@ def test_an_item_that_was_alone_when_the_runner_was_killed_is_blamed(start_map: 
     assert tally.read() == ["0"]
 
 
+def waiting_for(gate: Path, tally: Tally) -> Callable[[int], int]:
+    """Returns a function that leaves a mark and then waits until there is a file."""
+    path = tally.path
+
+    def wait(x: int) -> int:
+        leave_mark(path, str(x))
+        while not gate.exists():
+            time.sleep(0.02)
+        return x
+
+    return wait
+
+
 @pytest.mark.parametrize("watched", [True, False])
 def test_what_had_not_begun_when_the_runner_was_killed_is_sent_again(
     start_map: MapStarter, tally: Tally, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, watched: bool
 ) -> None:
     monkeypatch.setattr(send, "_MANY_CALLS", 1000 if watched else 1)
     gate = tmp_path / "gate"
-
-    def wait(x: int) -> int:
-        leave_mark(tally.path, str(x))
-        while not gate.exists():
-            time.sleep(0.02)
-        return x
-
-    run = start_map(wait, range(30), batch_size=1)
+    run = start_map(waiting_for(gate, tally), range(30), batch_size=1)
     wait_for(lambda: tally.read() != [])
     os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
     wait_for(lambda: not runner_pids(run.job))
@@ -348,14 +354,7 @@ def test_a_runner_that_begins_nothing_is_started_three_times(
 
 def test_calls_whose_runner_alone_was_killed_still_count(start_map: MapStarter, tally: Tally, tmp_path: Any) -> None:
     gate = tmp_path / "gate"
-
-    def wait(x: int) -> int:
-        leave_mark(tally.path, str(x))
-        while not gate.exists():
-            time.sleep(0.02)
-        return x
-
-    run = start_map(wait, range(2), batch_size=2)
+    run = start_map(waiting_for(gate, tally), range(2), batch_size=2)
     wait_for(lambda: tally.read() != [])
     os.kill(min(runner_pids(run.job)), signal.SIGKILL)
     gate.touch()
@@ -373,7 +372,7 @@ def test_a_job_is_not_taken_for_dead_because_of_an_earlier_look(
     client: LithopsClient, start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One look at the process table serves all jobs for a while: not those that were sent after it."""
-    monkeypatch.setattr(liveness, "_FRESH", 30.0)
+    monkeypatch.setattr(processes, "_FRESH", 30.0)
     runner_pids(elsewhere(client))
     run = start_map(lambda x: time.sleep(600), [1])
 

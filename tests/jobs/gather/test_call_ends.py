@@ -8,7 +8,7 @@ import pytest
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.follower import CallState, read_calls
-from lithops_provider.jobs.gather.call_ends import failure_of_call
+from lithops_provider.jobs.gather.call_ends import CallFailure, failure_of_call
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs.conftest import MapStarter
 from tests.jobs.elsewhere import elsewhere
@@ -33,9 +33,9 @@ def test_what_calls_have_reported(client: LithopsClient, run_map: MapStarter) ->
     assert failure_of_call(client, run.job, 0, calls["00000"]) is None
     failure = failure_of_call(client, run.job, 1, calls["00001"])
     assert failure is not None
-    assert (failure["type"], failure["message"]) == ("ZeroDivisionError", "division by zero")
-    assert "1 / number" in failure["traceback"]
-    assert failure["output"] == "dividing by 0\n"
+    assert (failure.type, failure.message) == ("ZeroDivisionError", "division by zero")
+    assert "1 / number" in failure.traceback
+    assert failure.output == "dividing by 0\n"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_call_that_died(client: LithopsClient, status: object, message: str, o
     if status is not None:
         client.put(f"{job.round_prefix()}/00000/status.json", json.dumps(status).encode())
     failure = failure_of_call(client, job, 0, CallState(started=True, ended=True))
-    assert failure == {"type": "CallDiedError", "message": message, "traceback": "", "output": output}
+    assert failure == CallFailure("CallDiedError", message, traceback="", output=output)
 
 
 def test_a_report_that_is_gone_or_damaged_still_is_a_failure(client: LithopsClient) -> None:
@@ -69,4 +69,4 @@ def test_a_report_that_is_gone_or_damaged_still_is_a_failure(client: LithopsClie
             client.put(key, data)
         failure = failure_of_call(client, job, 0, state)
         assert failure is not None
-        assert failure["message"] == "what it reported can't be read"
+        assert failure.message == "what it reported can't be read"

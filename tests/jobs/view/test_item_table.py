@@ -95,9 +95,9 @@ def test_a_failure_is_kept_as_one_short_line_with_its_type_and_place() -> None:
     trace = 'Traceback (most recent call last):\n  File "/f.py", line 3, in f\nValueError: a'
     short = shorten({"type": "ValueError", "message": "a\nb   c" + "x" * 1000, "traceback": trace})
 
-    assert short["text"].startswith("ValueError: a b c")
-    assert len(short["text"]) == 300
-    assert (short["type"], short["place"]) == ("ValueError", "/f.py:3 in f")
+    assert short.text.startswith("ValueError: a b c")
+    assert len(short.text) == 300
+    assert (short.type, short.place) == ("ValueError", "/f.py:3 in f")
 
 
 def test_failures_are_grouped_as_long_as_they_are_the_last_word(table: ItemTable) -> None:

@@ -1,7 +1,7 @@
 """
-The compute backend of a configuration, to which `LithopsClient.compute` gives calls. This folder holds everything that
-is used of Lithops beyond its documented interface; tests/jobs/adapter/test_compute.py fails when a release of Lithops
-changes any of it.
+The compute backend of a configuration, which `LithopsClient.compute` opens, and to which submit/send.py gives calls.
+This folder holds everything that is used of Lithops beyond its documented interface; tests/jobs/adapter/test_compute.py
+fails when a release of Lithops changes any of it.
 
 Lithops's own FunctionExecutor isn't used: it numbers its jobs itself, deletes their data when the process ends,
 starts threads that the end of an Airflow task cuts off, and sets up logging. The classes that it is made of are used
@@ -44,7 +44,7 @@ _LOCAL_CALLS_PER_PROCESS = 4
 #: free process wait in its queue.
 _PROCESSES_OF_A_MACHINE = 16
 
-#: Backends beside services for functions that start a call again whose process has died.
+#: Backends that start a call again whose process has died, beside those that are services for functions.
 _REPEATING_BACKENDS = ("code_engine",)
 
 #: Serverless backends that can stop a job of theirs from any process (`clear` in lithops.serverless.backends).
@@ -94,8 +94,8 @@ def quiet_lithops(level: int = logging.WARNING) -> None:
 @contextlib.contextmanager
 def runner_prepared(config: Mapping[str, Any]) -> Iterator[None]:
     """
-    While this is open, a process is ready for the first job that is sent, if its functions run on this machine: it
-    imports what they need while the job is still made, which otherwise takes a third of a second after that.
+    Within this context, a process is ready for the first job that is sent, if its functions run on this machine. It
+    imports what they need while the job is still being made. Otherwise that would take a third of a second afterwards.
 
     :param config: complete configuration
     """
@@ -243,7 +243,7 @@ class Compute:
         Returns how many seconds the backend lets a call run.
 
         :param wanted: seconds that the items of a call may need together
-        :param job_id: for Lithops's log
+        :param job_id: the job id that Lithops's log shows
         :param runtime_memory: MB, or None for the configured
         """
         job = SimpleNamespace(execution_timeout=wanted)

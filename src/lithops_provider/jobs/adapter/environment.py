@@ -1,7 +1,7 @@
 """
-Chooses the environment variables of functions that run on this machine: all of this process, but what Airflow puts into
-the process of a task, and Airflow's secrets. localhost.py gives them to the runners that it starts. Tasks of Airflow
-itself, which the executor runs, get more.
+Chooses the environment variables of functions that run on this machine: all variables of this process, except those
+that Airflow sets for the process of a task, and except Airflow's secrets. localhost.py gives them to its runners.
+Airflow's own tasks, which the executor runs, get more.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def environment_of_functions(environment: Mapping[str, str]) -> dict[str, str]:
     """
     Returns the variables that functions get. Users add others by ``extra_env``.
 
-    :param environment: of this process, which may be a task's
+    :param environment: the variables of this process, which may be that of a task
     """
     return {name: value for name, value in environment.items() if not _is_airflows_own(name, value)}
 
@@ -66,7 +66,7 @@ def environment_of_tasks(environment: Mapping[str, str]) -> dict[str, str]:
     Returns the variables that tasks of Airflow itself get if the executor runs them on this machine. They may read
     Airflow's connections and variables, and need its settings.
 
-    :param environment: of the scheduler
+    :param environment: the variables of the scheduler
     """
     left_out = (*_OF_THE_TASK, *_OF_THE_SERVERS)
     return {name: value for name, value in environment.items() if not name.upper().startswith(left_out)}

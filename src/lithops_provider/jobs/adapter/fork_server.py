@@ -1,7 +1,7 @@
 """
-Starts the runners of the localhost backend by forking a process that has imported what their functions need, where each
-would otherwise import it anew. For functions that need much, as Airflow's tasks do: that takes seconds. The executor
-makes one, and localhost.py has it start runners.
+Starts the runners of the localhost backend by forking a process that has imported what their functions need. Otherwise
+each runner would import it anew, which takes seconds for functions that need as much as Airflow's tasks do. The
+executor makes such a process, and localhost.py has it start runners.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from lithops_provider.jobs.errors import SubmitError
 #: Seconds that the process may take to import everything, and to fork.
 _TO_START = 300.0
 
-#: Source of the process. Lines that it reads are names of job files; for each it forks a runner, which leads a session,
-#: and answers by its process id once that can be found as the job's runner. It ends when whoever started it has ended.
-#: What was imported stays frozen in runners, too: a collection that looks through it would copy its memory into each
-#: process.
+#: Source of the process. Each line that it reads is the name of a job file. For each it forks a runner, which leads a
+#: session, and answers with the runner's process id once that can be found as the job's runner. It ends when the
+#: process that started it has ended. What was imported is frozen: a garbage collection that looks through it in a
+#: runner would copy its memory into that process.
 _SERVER = """
 import contextlib, gc, importlib, os, signal, sys
 
@@ -78,7 +78,7 @@ class ForkServer:
     A process that forks runners. It is started when the first is wanted, and again if it has died.
 
     :param preload: names of the modules that it imports first; those that can't be imported are left out
-    :param environment: of the runners, and of the functions in them
+    :param environment: the variables of the runners, and of the functions in them
     """
 
     def __init__(self, preload: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -140,7 +140,7 @@ class ForkServer:
         return self._read_line()
 
     def _read_line(self) -> str:
-        """Returns the next line of the process; what has come of it if it ends, or takes too long."""
+        """Returns the process's next line, or a part of it if the process ends or takes too long."""
         assert self._process is not None
         assert self._process.stdout is not None
         found = b""

@@ -16,9 +16,10 @@ from lithops.storage.storage import RUNTIME_META_CACHE
 
 class SharedInternalStorage(InternalStorage):  # type: ignore[misc]
     """
-    Replaces the file that caches what a runtime has as a whole, and takes a damaged one for missing: several tasks of a
-    machine read and write it at once. What this process itself has cached is forgotten when it is replaced or deleted;
-    Lithops would go on with it.
+    Lithops's InternalStorage with a safe cache of runtimes' metadata. Lithops caches the metadata in a file, which
+    several tasks of a machine read and write at once: here the file is replaced as a whole, and a damaged one counts as
+    missing. Lithops also caches it in this process, and would go on using that after the metadata was replaced or
+    deleted: here it is forgotten then.
     """
 
     def put_runtime_meta(self, key: str, runtime_meta: Any) -> None:

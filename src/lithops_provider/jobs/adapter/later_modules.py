@@ -1,6 +1,6 @@
 """
-Puts off the imports of modules that Lithops imports at the top of its own, and rarely uses. localhost.py has runners do
-so: with all of these imports, a runner takes twice the time to start, which each job waits for.
+Delays the import of modules that Lithops's modules import at their top and rarely use. localhost.py has runners use it:
+with all of these imports, a runner takes twice the time to start, and each job waits for its runner.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ class _LaterModule(ModuleType):
 @contextlib.contextmanager
 def later_modules(later: Iterable[str], hidden: Iterable[str] = ()) -> Iterator[None]:
     """
-    While this is open, some modules are imported in name only. Whoever imports them afterwards gets them as they are.
+    Within this context, importing one of some modules gives a stand-in. Whoever imports them afterwards gets the real
+    ones.
 
-    :param later: names of modules that are imported when whoever has "imported" them meanwhile first uses them
-    :param hidden: names of modules that can't be imported meanwhile, for those who do without them
+    :param later: names of modules whose stand-in imports the real module when it is first used
+    :param hidden: names of modules that can't be imported within the context, for importers that can do without them
     """
     stand_ins: dict[str, ModuleType | None] = {name: _LaterModule(name) for name in later}
     stand_ins.update(dict.fromkeys(hidden))

@@ -29,11 +29,11 @@ from lithops_provider.jobs.errors import SubmitError
 #: Characters of a runtime's error output that an error message shows.
 _STDERR_TAIL = 1_000
 
-#: Source of the process that runs a job, but for the call of ``main``: Lithops's own runner, from where Lithops is
-#: installed, while Lithops starts a copy of it in the temporary directory. It imports what every call needs before the
-#: runner forks the calls: importing the client of the storage alone may take a quarter of a second. What Lithops
-#: imports and hardly any call uses comes later, and numpy, which it imports for functions that use it, only where a
-#: function may. It also puts two functions of ours into Lithops.
+#: Source of the process that runs a job, without the call of ``main``. It uses Lithops's own runner from where Lithops
+#: is installed, while Lithops itself would start a copy in the temporary directory. It imports what every call needs
+#: before the runner forks the calls: importing the client of the storage alone may take a quarter of a second. The
+#: imports that hardly any call uses are delayed, and numpy, which Lithops imports for functions that use it, is hidden
+#: where no function can use it. Two functions of Lithops are replaced by ours.
 _PREPARE = """
 import sys
 sys.path[:] = [path for path in sys.path if path]
@@ -54,13 +54,13 @@ _RUNNER = f"{_PREPARE}main()\n"
 #: What `_PREPARE` hides from functions that import nothing but Python's own modules.
 _FOR_PACKAGES = ["numpy"]
 
-#: Runners that this process has started. Those that have ended are asked for their exit code when the next one starts,
-#: since they stay in the process table until then.
+#: Runners that this process has started. One that has ended stays in the process table until its exit code is asked
+#: for, which happens when the next one starts.
 _runners: list[subprocess.Popen[bytes]] = []
 
 
 class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
-    """What is common to running functions with an interpreter and in a container."""
+    """What `DetachedInterpreter` and `DetachedContainer` have in common."""
 
     def _copy_lithops_to_tmp(self) -> None:
         with _unless_done(v1.LITHOPS_LOCATION, v1.LITHOPS_TEMP_DIR):
@@ -107,7 +107,7 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
     """
     Runs functions with a Python interpreter.
 
-    :param config: of the backend
+    :param config: the section of the backend
     :param storage: name of the storage backend
     """
 
@@ -115,7 +115,7 @@ class DetachedInterpreter(Detached, v1.DefaultEnvironment):  # type: ignore[misc
         super().__init__(config)
         self._storage = storage
         self._own_interpreter = config["runtime"] == sys.executable
-        #: If given, it starts runners of the own interpreter.
+        #: If set, it starts the runners, provided that the runtime is this process's own interpreter.
         self.fork_server: ForkServer | None = None
         #: Whether the functions of the next job may import more than Python's own modules.
         self.imports_packages = True
@@ -157,7 +157,7 @@ class DetachedLocalhostHandler(LocalhostHandlerV1):  # type: ignore[misc]
     Lithops's handler of the localhost backend, whose runners need nothing of this process. It starts a runner before
     it returns; Lithops's own leaves that to a thread, which keeps the process from ending.
 
-    :param config: of the backend
+    :param config: the section of the backend
     :param storage: name of the storage backend
     """
 
@@ -187,7 +187,7 @@ def prepare_runner(config: Mapping[str, Any]) -> None:
 
 
 def _keep(runner: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    """Remembers a runner that this process has started, so that its exit code is asked for."""
+    """Notes a runner that this process has started, so that its exit code is asked for when it has ended."""
     _runners[:] = [known for known in _runners if known.poll() is None]
     _runners.append(runner)
     return runner
@@ -201,8 +201,9 @@ def _runner_log() -> str:
 @contextlib.contextmanager
 def _unless_done(source: str, folder: str) -> Iterator[None]:
     """
-    Keeps Lithops from copying its package once more if the copy is as it should be: it notes the copy in Lithops's own
-    list of those made. Otherwise every new process would replace the copy while the runners of others import from it.
+    Keeps Lithops from copying its package once more if there is a good copy: it adds that copy to Lithops's own list of
+    copies that this process has made. Otherwise every new process would replace the copy while other processes' runners
+    import from it.
 
     :param source: the package
     :param folder: the folder that holds its copy

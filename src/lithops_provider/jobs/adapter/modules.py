@@ -1,6 +1,6 @@
 """
-Finds the modules that travel with a job, for compute.py, and writes them where its functions run, for the runner on
-localhost.
+Finds the modules that are shipped with a job, for compute.py, and writes them where the job's functions run, for the
+runner on localhost.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def package_data(paths: Collection[str]) -> dict[str, str]:
     Lithops's `create_module_data` returns code in the same form. Installed packages are left out, and so are hidden
     files and folders such as `.git` and `.env`.
 
-    :param paths: the files and folders of the modules that travel
+    :param paths: the files and folders of the modules that are shipped
     :raises NotPortableError: there is too much, or a file can't be read; the message names it
     """
     found = {folder: list(data_files(folder)) for folder in sorted(paths) if _is_own_package(folder)}
@@ -51,9 +51,9 @@ def _is_own_package(path: str) -> bool:
 
 def data_files(folder: str) -> Iterator[tuple[Path, int]]:
     """
-    Yields the data files of a package that travel with it, and the bytes of each, in the same order everywhere.
+    Yields the data files of a package that are shipped with it, and the bytes of each, in the same order everywhere.
 
-    :param folder: of the package
+    :param folder: the package's folder
     """
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))

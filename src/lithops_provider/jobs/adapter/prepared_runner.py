@@ -1,8 +1,8 @@
 """
-Starts the runner of a job on this machine before the job is known, so that it imports Lithops while whoever will send
-the job still binds and pickles the items. compute.py prepares one for a task's run; localhost.py gives it the job.
+Starts the runner of a job on this machine before the job is known, so that it imports Lithops while the job's items are
+still being bound and pickled. compute.py prepares a runner for a task's run; localhost.py gives it the job.
 
-This module is also what runs in that process, and in the processes that fork_server.py forks: they all learn which job
+The last part of this module runs in that process, and in the processes that fork_server.py forks: both learn which job
 is theirs after they have started.
 """
 
@@ -17,7 +17,7 @@ import sys
 
 from lithops_provider.jobs.adapter.environment import environment_of_functions
 
-#: Source of the process, but for what prepares a runner and leaves its ``main`` in a variable of that name.
+#: Source of the process. What takes the place of ``prepare`` leaves the runner's ``main`` in a variable of that name.
 _PROCESS = """
 {prepare}
 from lithops_provider.jobs.adapter.prepared_runner import await_job
@@ -30,10 +30,10 @@ _TO_START = 300.0
 
 class PreparedRunner:
     """
-    A process that has imported what a runner needs, and waits for its job. It ends without one when this process ends.
+    A process that has imported what a runner needs, and waits for its job. If it gets none, it ends with this process.
 
     :param prepare: source that prepares a runner, and leaves the runner's ``main`` in a variable of that name
-    :param log: file that takes what it prints
+    :param log: file that takes what the runner prints
     """
 
     def __init__(self, prepare: str, log: str) -> None:
@@ -60,12 +60,13 @@ class PreparedRunner:
 
     def run(self, prepare: str, file: str, imports_packages: bool) -> subprocess.Popen[bytes] | None:
         """
-        Gives it a job. Returns its process, which can be found as the job's by now; None if it isn't what
-        this job needs, or has died: it is over then.
+        Gives the runner a job.
 
-        :param prepare: as it would be started now
+        :param prepare: the source with which the job's runner would be started now
         :param file: the job file
         :param imports_packages: whether the functions may import more than Python's own modules
+        :returns: the runner's process, which can be found as the job's by now; None if it has died, or if the job needs
+            another runner, so that this one was ended
         """
         as_wanted = (prepare, environment_of_functions(os.environ), os.getpid())
         if as_wanted != (self._prepare, self._environment, self._starter):
@@ -83,7 +84,7 @@ class PreparedRunner:
         return None
 
     def discard(self) -> None:
-        """Ends it, if this process has started it; a fork of that one only lets go of it."""
+        """Ends the runner. In a fork of the process that has started it, this only closes its pipes."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         os.close(self._sign)
@@ -97,9 +98,9 @@ _prepared: PreparedRunner | None = None
 
 def keep_prepared(runner: PreparedRunner) -> None:
     """
-    Has a runner ready for whoever calls `take_prepared` first.
+    Keeps a runner for the first call of `take_prepared`. One that was kept before is ended.
 
-    :param runner: it
+    :param runner: the runner
     """
     global _prepared
     discard_prepared()
@@ -107,14 +108,14 @@ def keep_prepared(runner: PreparedRunner) -> None:
 
 
 def take_prepared() -> PreparedRunner | None:
-    """Returns the runner that is ready, for whoever asks first."""
+    """Returns the runner that is kept, and keeps it no longer; None if there is none."""
     global _prepared
     taken, _prepared = _prepared, None
     return taken
 
 
 def discard_prepared() -> None:
-    """Ends the runner that is ready, if there is one."""
+    """Ends the runner that is kept, if there is one."""
     if (left := take_prepared()) is not None:
         left.discard()
 
@@ -124,9 +125,10 @@ def discard_prepared() -> None:
 
 def await_job(sign: int) -> bool:
     """
-    Waits for the job of this process, and makes it the job's runner. Returns whether there is one.
+    Waits for the job of this process, and makes this process the job's runner.
 
-    :param sign: descriptor of a pipe, to which it writes a byte once it can be found as the job's runner
+    :param sign: descriptor of a pipe, to which a byte is written once this process can be found as the job's runner
+    :returns: whether there is a job
     """
     given = sys.stdin.buffer.read()
     if not given:
@@ -136,7 +138,7 @@ def await_job(sign: int) -> bool:
     os.write(sign, b"1")
     os.close(sign)
     if job["imports_packages"]:
-        with contextlib.suppress(ImportError):  # Lithops imports it beforehand, too, if it is there
+        with contextlib.suppress(ImportError):  # Lithops's own runner imports it, too, if it is installed
             import numpy  # noqa: F401
     return True
 

@@ -1,7 +1,7 @@
 """
-Says of which backend it is when a cloud's client refuses credentials, and which right is missing if the cloud names it:
-each client has errors of its own for that. `LithopsClient`, send.py and the commands for runtimes call backends within
-it.
+Makes one clear error of what clouds' clients raise, each in its own way, when credentials are refused: it names the
+backend, and the right that is missing if the cloud names it. `LithopsClient`, send.py and the commands for runtimes
+call backends within `explain_refusals`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _RIGHTS = re.compile(
 @contextlib.contextmanager
 def explain_refusals(backend: str) -> Iterator[None]:
     """
-    Makes a clear error of a refusal.
+    Turns a refusal that is raised within this context into a clear error.
 
-    :param backend: name of the compute backend that is used meanwhile
-    :raises SubmitError: it refused the credentials, or they don't allow what was wanted
+    :param backend: name of the compute backend that is used within the context
+    :raises SubmitError: the backend refused the credentials, or they don't allow what was wanted
     """
     try:
         yield
@@ -51,10 +51,9 @@ def explain_refusals(backend: str) -> Iterator[None]:
 
 def missing_right(reason: str) -> str | None:
     """
-    Returns the right that a cloud says is missing, in its own words.
+    Returns the right that is missing, in the cloud's own words, or None if the cloud doesn't name it.
 
-    :param reason: what its client said
-    :returns: None if it doesn't say
+    :param reason: the message of the error that the cloud's client raised
     """
     found = _RIGHTS.search(reason.replace('\\"', '"'))
     return next(filter(None, found.groups()), None) if found else None

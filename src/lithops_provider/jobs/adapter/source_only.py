@@ -1,6 +1,7 @@
 """
-Tries whether a module can be imported from its source files alone. Lithops ships nothing else of a package: not the
-compiled parts, without which some packages are only slower, and others can't be imported at all.
+Tries whether a module can be imported from its source files alone, since Lithops ships nothing else of a package.
+Without its compiled parts, one package is only slower, and another can't be imported at all. runtime_check.py calls
+this for modules that the runtime lacks.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ except BaseException:
 
 def needs_compiled_parts(module: str, there: Collection[str]) -> bool:
     """
-    Tells whether importing a module fails for want of compiled parts that don't travel. False if that can't be told.
+    Tells whether importing a module fails without its compiled parts, which aren't shipped. False if that isn't known.
 
     :param module: a module that can be imported here
     :param there: the modules that the runtime has, compiled parts included

@@ -211,12 +211,12 @@ def _statuses(error: BaseException) -> set[int]:
 
 def object_version(storage: Any, bucket: str, entry: Mapping[str, Any]) -> str | None:
     """
-    Returns a text that is another once an object was written anew: its ETag, else when it was written. None if the
-    storage tells neither.
+    Returns a text that changes when an object is written anew: its ETag, or else the time at which it was written.
+    Returns None if the storage tells neither.
 
     :param storage: a Lithops Storage
-    :param bucket: the object's
-    :param entry: what listing it has returned, or asking for its head with ``Key`` added
+    :param bucket: the object's bucket
+    :param entry: the object's entry in a listing, or its head with ``Key`` added
     """
     if storage.backend == "localhost":
         from lithops.constants import LITHOPS_TEMP_DIR

@@ -1,7 +1,6 @@
 """
-Sends requests at the same time, and limits the time of those that a storage never answers, since not every client of
-one has a time limit of its own.
-`LithopsClient` wraps its requests with it.
+Runs requests in threads: with a time limit, since not every client of a storage has one of its own, or several at the
+same time. `LithopsClient` sends its requests by it.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def at_once(*actions: Callable[[], T]) -> list[T]:
     Does several things at the same time, each in a thread of its own, and returns what each returns. If one of them
     raises, or this thread is interrupted, the others are left alone.
 
-    :param actions: what to do: requests of which none needs another's answer
+    :param actions: what to do: requests that don't need each other's answers
     """
     return [outcome.result() for outcome in [_start(action, "one of several requests") for action in actions]]
 

@@ -37,8 +37,8 @@ def place_defaults(values: Mapping[str, Any], signature: inspect.Signature) -> t
     """
     Returns the values, each with the position of its parameter.
 
-    :param values: by name
-    :param signature: of the function, without the parameters that Lithops fills in
+    :param values: values by the names of their parameters
+    :param signature: the function's signature, without the parameters that Lithops fills in
     """
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     positional = [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]

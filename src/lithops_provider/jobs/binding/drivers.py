@@ -1,6 +1,6 @@
 """
-Functions of `lithops_provider.jobs.remote` that call the user's, and what brings them to where functions run. This
-module travels by value, so what arrives of it must not use the rest of the package.
+Puts a function of `lithops_provider.jobs.remote` in the place of the user's: where functions run, it calls the user's.
+Reductions use it. This module is pickled by value, so its code must not use the rest of the package when it runs there.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 def run_remote(module: str, name: str, /, *args: Any, **kwargs: Any) -> Any:
     """
-    Calls a function of `lithops_provider.jobs.remote`, where the wrapper has put that.
+    Calls a function of `lithops_provider.jobs.remote`, under the name that the package has where functions run.
 
-    :param module: its module
-    :param name: its name
-    :param args: its arguments
-    :param kwargs: the same by name
+    :param module: the function's module, below that package
+    :param name: the function's name
+    :param args: its positional arguments
+    :param kwargs: its keyword arguments
     """
     import importlib
     import sys
@@ -30,12 +30,12 @@ def run_remote(module: str, name: str, /, *args: Any, **kwargs: Any) -> Any:
 
 class Driver:
     """
-    Takes the place of a user's function: where functions run, it is a call of one of ours with the user's in front of
-    the other arguments. To whoever binds it, it has the user's name and signature.
+    Takes the place of a user's function. Where functions run, calling it calls a function of ours, with the user's
+    functions before the other arguments. While it is bound, it has the name and the signature of the user's function.
 
-    :param module: of `lithops_provider.jobs.remote`
-    :param name: of our function
-    :param functions: the user's functions, the one that it stands for first; or None where there is none
+    :param module: the module of our function, below `lithops_provider.jobs.remote`
+    :param name: the name of our function
+    :param functions: the user's functions, first the one whose place it takes; None for one that wasn't given
     """
 
     def __init__(self, module: str, name: str, *functions: Callable[..., Any] | None) -> None:

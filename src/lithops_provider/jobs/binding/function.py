@@ -1,7 +1,7 @@
 """
-Binds items to a function's parameters, as Python does in a call, before anything is sent. What doesn't fit is an error
-here and not in the function's process. The operators call `bind_call`, `bind_arguments` and `bind_items`; `inputs/`
-binds with `bind_function`.
+Binds items to a function's parameters, as Python does in a call. An item that doesn't fit raises an error here, before
+anything is sent, and not where the function runs. The operators call `bind_call`, `bind_arguments` and `bind_items`;
+`inputs/` binds with `bind_function`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Binding:
         :param args: positional arguments of an item
         :param kwargs: keyword arguments of the item
         :param where: words for the item, for the message
-        :raises InvalidInputError: it doesn't take them
+        :raises InvalidInputError: the function doesn't take them
         """
         twice = sorted(set(kwargs) & set(self.kwargs))
         if twice:
@@ -131,7 +131,10 @@ class Binding:
             raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}") from None
 
     def items_parameter(self) -> str | None:
-        """Returns the parameter that a plain item, no tuple and no dict, is given as; None if it can't be named."""
+        """
+        Returns the name of the parameter that gets an item which is neither a tuple nor a dict; None if there is no
+        such parameter, or its argument can't be given by name.
+        """
         if self.takes_object or self.signature is None:
             return "obj" if self.takes_object else None
         if self.barrier is not None and self.barrier.after == 0:
@@ -141,7 +144,7 @@ class Binding:
         return first.name if first is not None and named else None
 
     def with_object(self) -> Binding:
-        """Returns the binding that this would be if ``obj`` were an ordinary parameter, for items that give it."""
+        """Returns this binding with ``obj`` as an ordinary parameter, to bind items that give the path for it."""
         if not self.takes_object:
             return self
         full = inspect.signature(self.function)
@@ -315,7 +318,7 @@ def bind_arguments(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, parameter: str = "func"
 ) -> tuple[Binding, list[Item]]:
     """
-    Binds the arguments of a single call that are given as Python gives them: ``*args`` and ``**kwargs``.
+    Binds the arguments of a single call that are given as in Python: ``*args`` and ``**kwargs``.
 
     :param function: the user's function
     :param args: positional arguments
@@ -349,9 +352,9 @@ def bind_items(
     :param argument: if given, each item becomes this keyword argument, whatever its type
     :param parameter: the name under which the user gave the function, for messages
     :param max_items: how many there may be
-    :returns: the binding, and the items, which can be gone over once. That raises InvalidInputError if the function
-        doesn't take an item; the message names the item and the parameter. Or if there are too many
-    :raises InvalidInputError: the function can't be called, or ``iterdata`` holds no items
+    :returns: the binding, and the items, which can be iterated over once. The iteration raises InvalidInputError if the
+        function doesn't take an item, with a message that names the item and the parameter, or if there are too many
+    :raises InvalidInputError: the function can't be called, or ``iterdata`` can't be iterated over
     """
     binding = bind_function(function, extra_args, parameter=parameter)
 

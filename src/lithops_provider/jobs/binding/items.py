@@ -25,23 +25,23 @@ Item = tuple[tuple[Any, ...], dict[str, Any]]
 #: The keyword arguments of items that have none. All items share this dict, since 100,000 dicts take 6 MB.
 _NOTHING: dict[str, Any] = {}
 
-#: Types of values that can be pickled, and unpickled, whatever else there is; and whose sharing doesn't show.
+#: Types of values that can always be pickled and unpickled. It makes no difference whether two items share one.
 _SCALARS = frozenset({int, float, bool, type(None), str, bytes})
-#: Types of items that are copied where the same one may come again with other contents.
+#: Types of items that are copied, since an iterator may yield the same object again with other contents.
 _GROUPS = frozenset({list, tuple, dict})
-#: Iterables that hold their items, and don't make them while they are gone over.
+#: Iterables that hold their items, and don't make them during the iteration.
 _LASTING = (list, tuple, range, set, frozenset)
-#: Items that are bound at once where they are gone over one by one.
+#: How many items `BoundItems.__iter__` takes at a time.
 _AT_ONCE = 512
 
 
 class BoundItems:
     """
-    The items of a map, bound to its function's parameters as they are gone over, which is possible once. They come in
-    pieces out of what the user gave, so that the items of a generator never lie in memory whole.
+    The items of a map, bound to its function's parameters during the iteration over them, which is possible once. They
+    are taken piece by piece out of what the user gave, so that a generator's items are never all in memory.
 
     :param iterdata: what the user gave
-    :param signature: of the function; None if it can't be read
+    :param signature: the function's signature; None if it can't be read
     :param check: gets an item and its index, and raises InvalidInputError if the function doesn't take the item
     :param argument: if given, each item becomes this keyword argument, whatever its type
     :param max_items: how many there may be
@@ -66,9 +66,10 @@ class BoundItems:
         #: Index of the first of the items that were taken last.
         self.first = 0
         self._taken = 0
-        #: Numbers and names of arguments that the function takes: items that have the same fit alike.
+        #: The shapes of items that were found to fit: how many positional arguments, and which keyword arguments. Items
+        #: of the same shape aren't checked again.
         self._fitting: set[object] = set()
-        #: The same of items that `bind_plain` has bound.
+        #: The shapes of items that `bind_plain` has found to fit.
         self._plain: set[object] = set()
 
     def __iter__(self) -> Iterator[Item]:
@@ -82,8 +83,8 @@ class BoundItems:
 
     def take(self, most: int) -> list[Any]:
         """
-        Returns the next items as the user gave them; an empty list if there are no more. Unless they are `lasting`,
-        the last may be one that has to be pickled before the next are taken.
+        Returns the next items as the user gave them; an empty list if there are no more. Unless the items are
+        `lasting`, the last one may have to be pickled before the next are taken.
 
         :param most: how many at most
         :raises InvalidInputError: there are too many
@@ -110,7 +111,7 @@ class BoundItems:
 
     def bind_plain(self, elements: list[Any]) -> tuple[int, Sequence[Any]] | None:
         """
-        Binds items at once that have nothing but numbers and texts for arguments, and are of the same kind.
+        Binds items all at once if they are of one kind, and have nothing but numbers and texts as arguments.
 
         :param elements: what `take` returned last
         :returns: the kind, see `lithops_provider.jobs.remote.frames.pack_block`, and what there is of each item; None
@@ -119,7 +120,7 @@ class BoundItems:
         """
         kinds = set(map(type, elements))
         scalars = _SCALARS.issuperset(kinds)
-        # Lists are told apart where they arrive, since functions may change them, if they are different ones here.
+        # A function may change the list that it gets. So lists are only bound at once if no two items share one.
         lists = kinds == {list} and len(set(map(id, elements))) == len(elements) and _all_scalars(elements)
         if scalars or lists:
             self._check_plain(elements, _one)
@@ -136,9 +137,10 @@ class BoundItems:
 
     def _check_plain(self, elements: list[Any], shape_of: Callable[[Any], Hashable]) -> bool:
         """
-        Checks an item of each number and names of arguments that are new.
+        Checks one item of each shape that wasn't seen before.
 
-        :returns: False if an item gives other arguments than it names, since ``*args`` or ``**kwargs`` is among them
+        :returns: False if the keys of a dict aren't all names of arguments, since ``*args`` or ``**kwargs`` is among
+            them
         :raises InvalidInputError: the function doesn't take it
         """
         new = ({1} if shape_of is _one else set(map(shape_of, elements))) - self._plain
@@ -153,7 +155,10 @@ class BoundItems:
 
 
 def _kept(elements: Iterator[Any]) -> list[Any]:
-    """Returns copies of plain items, up to and with the first that isn't plain: only a pickle of it would keep it."""
+    """
+    Returns copies of items that are plain, up to and including the first that isn't. That one can't be copied here: it
+    has to be pickled before the iterator goes on, and may change it.
+    """
     kept: list[Any] = []
     for element in elements:
         kind = type(element)
@@ -183,7 +188,7 @@ def item_arguments(signature: inspect.Signature | None, element: Any, index: int
     """
     Returns the arguments that an item of a map stands for.
 
-    :param signature: of the function; None if it can't be read
+    :param signature: the function's signature; None if it can't be read
     :param element: the item
     :param index: its index, for messages
     :param argument: if given, the item becomes this keyword argument, whatever its type
@@ -207,7 +212,7 @@ def spread(signature: inspect.Signature | None, kwargs: dict[str, Any], where: s
     of its ``**kwargs`` for a dict of keyword arguments. For a function without such parameters, the names are ``args``
     and ``kwargs``.
 
-    :param signature: of the function; None if it can't be read
+    :param signature: the function's signature; None if it can't be read
     :param kwargs: the dict
     :param where: words for the item, for messages
     :raises InvalidInputError: one of the two has the wrong type, or an argument is given twice

@@ -1,6 +1,6 @@
 """
-The parameters that Lithops fills in by their names: which of them a function has, and which parameters behind them
-can't be given by position any more. function.py uses it for each function that it binds.
+Finds the parameters of a function that Lithops fills in by their names, and those behind them that can't be given by
+position any more. function.py calls this for each function that it binds.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def filled_in(signature: inspect.Signature, given: Collection[str] = ()) -> tupl
     """
     Returns the names of a function's parameters that are filled in, also ``obj``.
 
-    :param signature: of the function
+    :param signature: the function's signature
     :param given: parameters that have a value already, as those of a partial
     """
     found = {
@@ -75,7 +75,7 @@ def find_barrier(
     """
     Returns the reserved parameter that positional arguments must not pass, if there is one.
 
-    :param signature: of the function
+    :param signature: the function's signature
     :param filled: its parameters that are filled in
     :param defaults: parameters that count as optional though the signature has no default for them
     """

@@ -1,1 +1,1 @@
-"""The Lithops configuration of a job: `resolve` puts it together, `complete` has Lithops check it."""
+"""The Lithops configuration of a job: resolve.py merges it, and complete.py has Lithops complete and check it."""

@@ -18,7 +18,7 @@ from lithops_provider.jobs.errors import ConfigurationError
 
 def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """
-    Returns the configuration with Lithops's defaults added. Lithops's own checks have passed then.
+    Returns the configuration with Lithops's defaults added, once it has passed Lithops's own checks.
 
     :param config: sections; ``lithops.backend``, ``.mode`` and ``.storage`` are set
     :param source: names the configuration in errors
@@ -49,8 +49,8 @@ def complete_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 def _check_keys(config: Mapping[str, Any]) -> None:
     """
-    Runs the checks in the backends' own config.py, which work without the libraries that the backends need. A user who
-    lacks both a library and keys so hears of both at once.
+    Runs the checks in the config.py of Lithops's backends, which work without the libraries that the backends need. So
+    a user who lacks both a library and keys reads of both in one error.
     """
     import lithops
 

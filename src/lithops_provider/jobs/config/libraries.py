@@ -22,7 +22,7 @@ _EXTRAS = {
     "redis": "redis",
 }
 
-#: Those that this package has, too, under the same names (its pyproject.toml).
+#: The extras that this package has, too, under the same names (its pyproject.toml).
 _OURS = frozenset({"aws", "azure", "gcp", "ibm", "kubernetes", "oracle"})
 
 

@@ -1,13 +1,14 @@
 """
-Names of sections and settings that Lithops reads from its configuration. `resolve` checks what is given against them.
-
-They are from config.py and constants.py of Lithops 3.8.0.
+Names of the sections and settings that Lithops reads from its configuration. resolve.py checks what is given against
+them. They are those of config.py and constants.py of Lithops 3.8.0.
 """
 
 from __future__ import annotations
 
 MODES = ("localhost", "serverless", "standalone")
 CLOUDS = ("aws", "ibm", "gcp", "azure", "aliyun", "oracle")
+#: Storage backends beside aws_s3 that speak its protocol: ``s3://`` in a path may mean them.
+S3_COMPATIBLE = ("minio", "ceph")
 #: Sections that are neither a backend's nor a cloud's.
 OTHER_SECTIONS = ("lithops", *MODES, "otlp", "prometheus")
 

@@ -1,8 +1,8 @@
 """
-Resolves the Lithops configuration of a job: starts with a given one, or with Lithops's own files, and merges the
-settings of a task over it. `LithopsHook` and scripts call `resolve_config`.
+Resolves the Lithops configuration of a job: takes a given one, or that of Lithops's own files, and merges the settings
+of a task over it. `LithopsHook` and scripts call `resolve_config`.
 
-Facts about Lithops in this file are from its config.py and constants.py, version 3.8.0.
+What this file says about Lithops is from config.py and constants.py of its version 3.8.0.
 """
 
 from __future__ import annotations

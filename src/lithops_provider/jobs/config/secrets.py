@@ -1,6 +1,6 @@
 """
-Finds what is secret in a Lithops configuration. The hook has Airflow mask these values in logs, the plugin adds the
-names that Airflow hides, and the trigger and the page keep the values out of what they store and show.
+Finds the secret values of a Lithops configuration. With it, the hook has Airflow mask these values in logs, the plugin
+adds to the names whose values Airflow hides, and the trigger and the page keep secrets out of what they store and show.
 """
 
 from __future__ import annotations

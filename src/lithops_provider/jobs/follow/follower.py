@@ -20,39 +20,40 @@ from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.keys import LOST, STATUS, STOP_ALL
 from lithops_provider.jobs.remote.parts import parse_part_name
 
-#: If nothing changes for the timeout of an item and so many seconds more, in which a backend may still be starting
-#: calls, the round is given up.
+#: Seconds that a backend has to start calls in. If nothing changes for these and the timeout of an item, the round is
+#: given up.
 START_GRACE = 300.0
-#: Seconds to wait for calls to report their end once all outcomes are stored, or once only started calls are awaited.
+#: Seconds for which the ends of calls are waited for once all outcomes are stored; and for which calls that haven't
+#: started are waited for if the round's submission was interrupted.
 _END_GRACE = 5.0
-#: Seconds without a change after which the calls of a job that somebody has stopped are not awaited any more. Those
-#: that the backend itself has ended, as Kubernetes does, never report.
+#: Seconds without a change after which calls of a job that was stopped are not waited for any more. Calls that the
+#: backend itself has ended, as Kubernetes does, never report.
 STOP_GRACE = 30.0
 #: The share of the time that polls may take. Listing many objects takes long, so the delays between polls grow with it.
 _DUTY = 0.2
-#: After so many seconds without a change, the process of a localhost job is looked for.
+#: Seconds without a change after which the process of a localhost job is looked for.
 _SILENCE = 2.0
 #: While nothing changes the delay grows by _GROWTH, up to _SLOWEST intervals, so an end is noticed within two.
 _GROWTH = 1.2
 _SLOWEST = 1.8
-#: Seconds before the second poll where polls cost little, and the share of a round's age that later delays are.
+#: Seconds before the second poll if polls cost little, and the share of a round's age by which later polls are delayed.
 _FIRST_DELAY = 0.01
 _YOUNG = 0.1
-#: Seconds of a single sleep. Python goes on with a sleep after a signal's handler has run; between two sleeps, `pause`
-#: notices that the handler wants it to end.
+#: Seconds of a single sleep. A signal's handler doesn't end a sleep of Python's; so `pause` sleeps in short pieces, and
+#: looks in between whether the handler wants it to end.
 _NAP = 0.2
 
 
 @dataclass
 class CallState:
     """
-    What a listing says of a call.
+    The state of a call, as a listing of its objects tells it.
 
-    :param started: whether it has started
+    :param started: whether the call has started
     :param ended: whether it has reported its end
-    :param done: its items with an outcome
-    :param failed: those of them that failed
-    :param parts: keys of its parts
+    :param done: how many of its items have an outcome
+    :param failed: how many of these failed
+    :param parts: the keys of its parts
     """
 
     started: bool = False
@@ -65,12 +66,12 @@ class CallState:
 @dataclass(frozen=True)
 class Progress:
     """
-    How far a round is.
+    Counts that say how far a round is.
 
-    :param total: its items
+    :param total: all items
     :param done: items with an outcome
-    :param failed: those of them that failed
-    :param calls: its calls
+    :param failed: items with an outcome that failed
+    :param calls: all calls
     :param started: calls that have started
     :param ended: calls that have reported their end
     """
@@ -116,8 +117,8 @@ class Follower:
     :param client: where the job runs
     :param job: the job
     :param poll_interval: seconds between polls while things change; longer while nothing does
-    :param interrupted: whether the round's submission was interrupted: only calls that have started are awaited then,
-        since the others were stopped before they could begin
+    :param interrupted: whether the round's submission was interrupted; then only calls that have started are waited
+        for, since the others are kept from beginning
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class Follower:
         `delay` how many seconds to wait before the next poll.
         """
         begin = time.monotonic()
-        gone = self._runner_is_gone(begin)  # asked before the listing, so that the listing has all that it wrote
+        gone = self._runner_is_gone(begin)  # before the listing, which so has all that a runner that is gone wrote
         keys = self.client.keys(self.job.bucket, f"{self.prefix}/")
         calls = read_calls(keys, self.prefix)
         changed = calls != self.calls
@@ -164,8 +165,9 @@ class Follower:
     @property
     def soon(self) -> float:
         """
-        Seconds to wait before the next poll for whoever does nothing else: less than `delay` while the round is young
-        and a poll only reads a folder of this machine, so that a short job isn't over long before that is noticed.
+        Seconds to wait before the next poll, for a thread or process that does nothing but wait for jobs. That is less
+        than `delay` while the round is young, if a poll only reads a folder of this machine, so that the end of a short
+        job is noticed soon.
         """
         if self.client.storage_backend != "localhost":
             return self.delay
@@ -177,7 +179,7 @@ class Follower:
         return now - self._changed > _SILENCE and runner_is_gone(self.job)
 
     def _is_stopped(self, keys: list[str]) -> bool:
-        """Tells whether somebody has stopped the round. A marker that only keeps calls from beginning doesn't."""
+        """Tells whether somebody has stopped the round. A marker that only keeps calls from beginning doesn't count."""
         key = self.job.stop_key()
         return key in keys and self.client.get(self.job.bucket, key) == STOP_ALL
 
@@ -240,7 +242,7 @@ def follow(
     """
     Polls until the round is over, or ``stopped`` returns True.
 
-    :param follower: of the round
+    :param follower: the follower of the round
     :param on_progress: called after each poll with its counts
     :param deadline: seconds since the epoch at which to give up, or None
     :param stopped: called several times a second

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class OwnerRecord:
     """
-    What is recorded of a job.
+    The record of a job's owner.
 
-    :param owner: who waits for it: any text that names this waiter and no other
-    :param items: how many items it has
+    :param owner: who waits for the job: any text that names this waiter and no other
+    :param items: how many items the job has
     """
 
     owner: str
@@ -30,7 +30,7 @@ class OwnerRecord:
 def set_owner(client: LithopsClient, job: LithopsJob, owner: str) -> None:
     """
     Records who waits for a job from now on. After a Clear, the next try of a task may take over the job before the last
-    try, or its trigger, gets to stopping it; that one then sees that the job isn't its own any more.
+    try, or its trigger, comes to stop it. By the record, the last try then sees that the job isn't its own any more.
 
     :param client: where the job runs
     :param job: its value
@@ -41,7 +41,7 @@ def set_owner(client: LithopsClient, job: LithopsJob, owner: str) -> None:
 
 def read_owner(client: LithopsClient, job: LithopsJob) -> OwnerRecord | None:
     """
-    Returns what is recorded of a job, or None if nothing is or the record is damaged.
+    Returns the record of a job's owner, or None if there is none or it is damaged.
 
     :param client: where the job runs
     :param job: its value

@@ -20,9 +20,9 @@ from lithops_provider.jobs.remote.isolation import ITEM_PROCESS
 if TYPE_CHECKING:
     import psutil
 
-#: The last argument of the command line of Lithops's runner is the file of its job; processes that it forks have the
-#: same command line. One that was forked itself (adapter/fork_server.py) has a title instead, which ends in the same
-#: way, and is followed by the NULs that fill the place of the command line.
+#: Matches the last argument of the command line of Lithops's runner: the file of its job. Processes that the runner
+#: forks have the same command line. A runner that was itself forked (by adapter/fork_server.py) has a title instead,
+#: which ends in the same way; NULs behind it fill the place of the command line.
 _JOB_FILE = re.compile(rf"([0-9a-f]{{16}}-\d+-[{''.join(JOB_LETTERS.values())}]\d+)-job\.json$")
 #: Seconds for which a look at the process table is reused for jobs that were sent before it. A trigger process may
 #: follow hundreds of jobs, and looking is slow.
@@ -30,7 +30,7 @@ _FRESH = 1.0
 
 _lock = threading.Lock()
 _seen: dict[str, list[int]] = {}
-#: `time.monotonic` of when that look began: it may miss what was started after that.
+#: `time.monotonic` of when the look that found `_seen` began. It may have missed processes that began after that.
 _seen_since = 0.0
 
 
@@ -52,7 +52,8 @@ def runner_is_gone(job: LithopsJob) -> bool:
     """
     if not is_local(job):
         return False
-    # Those that were seen before are asked for first: a busy process takes seconds to look at all of this machine.
+    # The processes that were seen before are checked first, since a look at all processes takes seconds on a busy
+    # machine.
     key = _key(job)
     if any(_runs_job(pid, key) for pid in _seen.get(key, ())):
         return False
@@ -65,7 +66,10 @@ def _key(job: LithopsJob) -> str:
 
 
 def _runs_job(pid: int, key: str) -> bool:
-    """Tells whether a process is the runner of a job or one of its calls; one with its items may have been detached."""
+    """
+    Tells whether a process is the runner of a job or one of its calls. A process that runs items doesn't count: it may
+    have been detached from the job.
+    """
     import psutil  # comes with Lithops
 
     with contextlib.suppress(psutil.Error, ProcessLookupError):
@@ -79,7 +83,7 @@ def runner_pids(job: LithopsJob, fresh: float = 0.0) -> list[int]:
     Returns the process ids of the runner of a localhost job's last round, and of the processes that it forked.
 
     :param job: the job
-    :param fresh: how many seconds ago an earlier look may have begun to be used again
+    :param fresh: how many seconds old an earlier look at the process table may be to be used again
     """
     global _seen, _seen_since
     with _lock:
@@ -119,8 +123,9 @@ class _Process(NamedTuple):
 
 def _belonging(processes: list[_Process]) -> list[int]:
     """
-    Returns the process ids of a job's processes without those that functions have detached from them: forks of a
-    process that runs items which are in no session that the runner or a call is in. They are their function's business.
+    Returns the process ids of a job's processes, without those that the user's functions have detached from the job:
+    forks of a process that runs items which are in a session of their own, one that neither the runner nor a call is
+    in. These are left to the functions.
     """
     sessions = {process.session for process in processes if not process.runs_items}
     return [process.pid for process in processes if not process.runs_items or process.session in sessions]

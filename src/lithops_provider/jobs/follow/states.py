@@ -1,6 +1,6 @@
 """
-Values that follow a job from process to process: how a round ended, which a trigger tells the task in its event, and
-what a task's run must remember while it is deferred.
+Values about a job that are handed from process to process: how a round ended, which a trigger tells the task in its
+event, and what a task's run must remember while it is deferred.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RoundEnd:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> RoundEnd:
-        """Makes one of a dict that has what `to_dict` returned, among other keys."""
+        """Makes a `RoundEnd` of a dict that has what `to_dict` returned, among other keys."""
         return cls(value["lost"], value["dead"])
 
 

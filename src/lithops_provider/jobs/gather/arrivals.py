@@ -1,6 +1,6 @@
 """
-Reads the outcomes of a job while its calls store them, each once. Only a few parts are held at a time, however many
-items the job has. `iter_results` calls it after each look at the job.
+Reads the outcomes of a job while its calls store them, each once. Only a few parts are in memory at a time, however
+many items the job has. `iter_results` calls it after each look at the job.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from lithops_provider.jobs.remote.results import current_parts
 
 logger = logging.getLogger(__name__)
 
-#: Parts that are read, or wait to be taken, at a time. Each has some 8 MiB of results, or a single larger one.
+#: How many parts are read, or wait to be taken, at a time. Each has some 8 MiB of results, or a single larger one.
 _AHEAD = 4
 
 
 class Arrivals:
     """
-    The outcomes that a job's calls have stored since they were last taken.
+    Takes the outcomes that a job's calls have stored since it last did so.
 
     :param client: where the job runs
     :param job: its value
@@ -35,15 +35,15 @@ class Arrivals:
         self._job = job
         #: For each item, whether its outcome was taken: a byte each, so that a million items take a megabyte.
         self._taken = bytearray(job.items)
-        #: How many items of its call each part told of when it was last read, by folder and first item.
+        #: How many items of its call were done by each part when it was last read, by folder and first item.
         self._read: dict[tuple[str, int], int] = {}
 
     def take(self, keys: Iterable[str], *, failures: bool) -> Iterator[list[Outcome]]:
         """
         Yields the outcomes that were not taken before, those of one part at a time.
 
-        :param keys: keys of the job's objects, of which those that are no parts, or were read before, are left out
-        :param failures: whether to take the failures, too; not from a round after which items were sent again
+        :param keys: keys of the job's objects; those that are no parts, or were read before, are left out
+        :param failures: whether to take the failures, too; False for a round whose failed items were sent again
         """
         for part in self._parts(key for key in current_parts(list(keys)) if self._is_new(key)):
             rows = (row for row, index in enumerate(part.index) if self._wants(index))
@@ -65,7 +65,7 @@ class Arrivals:
         return self._read.get(place, 0) < done
 
     def _parts(self, keys: Iterable[str]) -> Iterator[Part]:
-        """Yields parts. Reads `_AHEAD` of them at a time, and no more until these were taken."""
+        """Yields parts. Reads up to `_AHEAD` of them ahead of the one that is taken."""
         waiting: deque[tuple[str, Future[Part | None]]] = deque()
         with ThreadPoolExecutor(_AHEAD) as pool:
             for key in keys:
@@ -77,7 +77,7 @@ class Arrivals:
 
     def _arrived(self, key: str, loading: Future[Part | None]) -> Iterator[Part]:
         part = loading.result()
-        if part is not None:  # else the next look finds what has taken its place
+        if part is not None:  # otherwise the call has replaced it, and the next look finds the new part
             place, done = _place(key)
             self._read[place] = done
             yield part
@@ -94,7 +94,7 @@ class Arrivals:
 
 
 def _place(key: str) -> tuple[tuple[str, int], int]:
-    """Returns which part of which call a key is for, and how many items of the call are done by it."""
+    """Returns the folder and the first item of the part with a key, and how many items of its call are done by it."""
     folder, _, file_name = key.rpartition("/")
     name = parse_part_name(file_name)
     return ((folder, name.first), name.done) if name is not None else ((folder, 0), 0)

@@ -1,5 +1,5 @@
 """
-Turns outcomes into results and `Failure`s, and writes the message for a job of which too many items failed. `JobRun`,
+Turns outcomes into results and `Failure`s, and writes the message for a job with too many failed items. `JobRun`,
 wait.py and a task's run call it. It unpickles what functions have returned, so only processes of tasks may use it.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import Failure
 from lithops_provider.jobs.gather.groups import FailedItem, group_failures, groups_text, place_of, succeeded_text
@@ -19,6 +19,10 @@ from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes
 from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.text import short_repr
 
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Special
+    from lithops_provider.jobs.remote.output import ItemFailure
+
 _ITEM_REPR = 120
 
 
@@ -26,8 +30,8 @@ def describe_item(items: ItemBlocks, index: int) -> str:
     """
     Returns the arguments of an item as short text that can be stored.
 
-    :param items: of the job
-    :param index: which of them
+    :param items: the items of the job
+    :param index: the item's index
     """
     with noticed_interrupts() as interrupts:
         try:
@@ -44,7 +48,7 @@ def _in_short(error: BaseException) -> str:
     return f"{described['type']}: {described['message']}"
 
 
-def _show_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any] | None) -> str:
+def _show_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], special: Special | None) -> str:
     shown = [short_repr(value, _ITEM_REPR) for value in args]
     shown += [f"{key}={short_repr(value, _ITEM_REPR)}" for key, value in kwargs.items()]
     if special is not None and "object" in special:
@@ -55,13 +59,9 @@ def _show_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], special: dict
     return ", ".join(shown)
 
 
-def _describe_special(special: dict[str, Any]) -> str:
+def _describe_special(special: Special) -> str:
     if "result" in special:
-        (
-            argument,
-            index,
-            *_,
-        ) = special["result"]
+        argument, index, *_ = special["result"]
         name = f"<result of item {index} of another job>"
         return name if argument is None else f"{argument}={name}"
     return "<results of another job>"
@@ -71,8 +71,8 @@ def make_failure(outcome: Outcome, items: ItemBlocks) -> Failure:
     """
     Returns the failure of an item.
 
-    :param outcome: of the item
-    :param items: of its job
+    :param outcome: the item's outcome
+    :param items: the items of its job
     """
     failure = outcome.failure or {}
     return Failure(
@@ -101,10 +101,10 @@ def failure_message(
     :param failures: all failures, in order of the items
     :param total: number of items
     :param where: the job's name
-    :param min_success_ratio: share of items that had to succeed; None if nothing is to be said of that
+    :param min_success_ratio: share of items that had to succeed; None leaves that out
     """
-    told = succeeded_text(total - len(failures), total, min_success_ratio)
-    lines = [f"{len(failures)} of {total} item(s) of {name} failed: {told} ({where})."]
+    counted = succeeded_text(total - len(failures), total, min_success_ratio)
+    lines = [f"{len(failures)} of {total} item(s) of {name} failed: {counted} ({where})."]
     groups = group_failures(_as_grouped(name, failure) for failure in failures)
     lines += groups_text(groups)
     by_index = {failure.index: failure for failure in failures}
@@ -123,8 +123,9 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
     """
     Unpickles results. A result that can't be unpickled makes its item a failed one.
 
-    :param outcomes: in order of the items
-    :returns: the results, None where an item failed; and the outcomes of those whose result can't be unpickled here
+    :param outcomes: outcomes in the order of their items
+    :returns: the results, with None for an item that failed; and the new outcomes of items whose result can't be
+        unpickled here
     """
     entries = list(outcomes)
     rows = [row for row, outcome in enumerate(entries) if outcome.result is not None]
@@ -138,12 +139,12 @@ def load_results(outcomes: Iterable[Outcome]) -> tuple[list[Any], list[Outcome]]
 
 def load_all_results(outcomes: Outcomes, items: int, keep: bool = True) -> list[Any]:
     """
-    Unpickles the results of a whole job. Items whose results can't be unpickled have failed in ``outcomes`` then.
+    Unpickles the results of a whole job. In ``outcomes``, items whose results can't be unpickled become failed ones.
 
-    :param outcomes: of all its items
-    :param items: how many it has
+    :param outcomes: the outcomes of all its items
+    :param items: how many items it has
     :param keep: see `Outcomes.results`
-    :returns: the results, None where an item failed
+    :returns: the results, with None for an item that failed
     """
     results: list[Any] = [None] * items
     broken: list[Outcome] = []
@@ -160,10 +161,10 @@ def load_all_results(outcomes: Outcomes, items: int, keep: bool = True) -> list[
     return results
 
 
-def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict[int, dict[str, Any]]]:
-    """Returns the values of pickles, each loaded once, and why some couldn't be, by their place among them."""
+def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict[int, ItemFailure]]:
+    """Unpickles each of some pickles once. Returns the values, and by the places of those that failed, why."""
     values: list[Any] = []
-    failures: dict[int, dict[str, Any]] = {}
+    failures: dict[int, ItemFailure] = {}
     blobs = iter(blobs)
     loading: Iterator[Any]
     some = list(itertools.islice(blobs, 1))
@@ -174,7 +175,8 @@ def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict
                 for value in loading:
                     values.append(value)
                 if len(values) < count:
-                    raise StopIteration  # noqa: TRY301 - as unpickling did: to the loop that looked like its end
+                    # Unpickling a value raised StopIteration, which the loop took for the end of the values.
+                    raise StopIteration  # noqa: TRY301 - it is handled as what any other value raises
             except BaseException as error:
                 if interrupts.came:
                     raise
@@ -183,7 +185,7 @@ def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict
     return values, failures
 
 
-def _not_loaded(error: BaseException) -> dict[str, Any]:
+def _not_loaded(error: BaseException) -> ItemFailure:
     described = describe(error)
     message = storable(f"the result can't be unpickled here: {described['message']}", MAX_MESSAGE)
     return {"type": described["type"], "message": message, "traceback": ""}

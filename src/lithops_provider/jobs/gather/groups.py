@@ -1,6 +1,6 @@
 """
-Groups failures by their type and the place in the code that raised them, and says of a job how many of its items
-succeeded and how many had to. The task's log, the page and the command line all say it with these words.
+Groups failures by their type and the place in the code that raised them, and makes the words that say how many items
+of a job succeeded and how many had to. The task's log, the page and the command line use it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Indices that a group names. How many it has in all, it counts.
+#: How many indices of items a group holds. Of the others it has the count alone.
 _NAMED = 20
-#: Groups that a text shows: further ones are counted together.
+#: How many groups a text shows. The others are counted together.
 _SHOWN = 5
 #: Characters of a place: paths can be long, and come from functions.
 _PLACE = 300
@@ -24,7 +24,7 @@ _IN_TEXT = 5
 @dataclass(frozen=True)
 class FailedItem:
     """
-    What a group is made of.
+    A failure, as far as grouping needs it.
 
     :param index: the item's index
     :param type: name of the exception's class
@@ -45,9 +45,9 @@ class FailureGroup:
 
     :param type: name of the exception's class
     :param place: where it was raised, see `place_of`
-    :param count: how many items
-    :param items: the indices of the first of them
-    :param message: that of the first
+    :param count: how many items have failed so
+    :param items: the indices of the first of these items
+    :param message: the message of the first
     """
 
     type: str
@@ -67,7 +67,7 @@ class FailureGroup:
         }
 
     def title(self) -> str:
-        """Returns what kind of failure it is and how often it came, such as ``LookupError x 10 at dag.py:3 in f``."""
+        """Returns the kind of failure and how often it occurred, such as ``LookupError x 10 at dag.py:3 in f``."""
         return f"{self.type} x {self.count}" + (f" at {self.place}" if self.place else "")
 
     def named(self) -> str:
@@ -99,7 +99,7 @@ def group_failures(failures: Iterable[FailedItem]) -> list[FailureGroup]:
     """
     Returns failures grouped by type and place, the largest group first.
 
-    :param failures: in order of the items
+    :param failures: the failures, in the order of the items
     """
     found: dict[tuple[str, str], list[FailedItem]] = {}
     counts: dict[tuple[str, str], int] = {}

@@ -1,7 +1,7 @@
 """
-Reads the header of a part, which is an object in which a call stores outcomes. The header says everything of the items
-but their results. Those are pickled, and processes such as Airflow's API server must not unpickle what a function has
-returned.
+Reads the header of a part, which is an object in which a call stores outcomes. The header has all about the items but
+their results, which are pickled: Airflow's servers must not unpickle what a function has returned. The page, the tally,
+and jobs that take another job's results by reference call it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def read_header(client: LithopsClient, bucket: str, key: str, items: int | None 
     """
     Reads the header of a part.
 
-    :param client: where it is
+    :param client: the client of its storage
     :param bucket: its bucket
     :param key: its key
-    :param items: how many items the job has, if that is to be checked
-    :returns: None if the part is gone: its call has written another
-    :raises DamagedPartError: it isn't what a part's header looks like
+    :param items: how many items the job has, if the indices are to be checked
+    :returns: the header; None if the part is gone, since its call has replaced it
+    :raises DamagedPartError: the object is no part, or is cut off
     """
     data = _read_head(client, bucket, key)
     if data is None:

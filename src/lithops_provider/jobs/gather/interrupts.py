@@ -1,7 +1,7 @@
 """
-Distinguishes what foreign code raises from what a signal's handler raises while that code runs. A result whose
+Distinguishes exceptions of foreign code from those that a signal's handler raises while that code runs. A result whose
 unpickling raises KeyboardInterrupt has failed, but a KeyboardInterrupt because somebody presses Ctrl-C must end the
-process. failures.py and outcomes.py unpickle within it.
+process. failures.py and outcomes.py unpickle within `noticed_interrupts`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Interrupts:
 @contextlib.contextmanager
 def noticed_interrupts() -> Iterator[Interrupts]:
     """
-    Notes within its block whether a signal's handler has raised. It still runs as always. Python runs handlers in the
-    main thread only, so nothing is to be noted in others.
+    Notes whether a signal's handler has raised within this context. The handler itself runs as always. In threads other
+    than the main one nothing is noted, since Python runs handlers in the main thread only.
     """
     noticed = Interrupts()
     before: dict[signal.Signals, Callable[..., Any]] = {}

@@ -8,14 +8,13 @@ from __future__ import annotations
 import ast
 import logging
 import pickle
-import zlib
-from base64 import b64decode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
+from lithops_provider.jobs.gather.call_ends import log_of_call
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.gather.interrupts import noticed_interrupts
 from lithops_provider.jobs.job import LithopsJob
@@ -26,9 +25,13 @@ from lithops_provider.jobs.remote.output import storable
 from lithops_provider.jobs.remote.parts import DamagedPartError
 from lithops_provider.jobs.remote.results import READERS, current_parts, read_outcomes
 
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.output import ItemFailure
+
 logger = logging.getLogger(__name__)
 
-_LOG_TAIL = 2_000
+#: Characters of the end of a call's log that a failure has; and among which the beginning of the function's is sought.
+_LOG_TAIL, _MOST_LOG = 2_000, 1 << 20
 #: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
 _FUNCTION_LOG = "---------------------- FUNCTION LOG ----------------------"
 
@@ -41,12 +44,12 @@ class MissingItems:
     :param indices: the items
     :param alone: whether the call had only one item
     :param reason: the failure that they get; None if the call ended well and had no time left for them
-    :param begun: whether the call has left the mark that it has begun
+    :param begun: whether the call has stored the marker that says that it has begun to run items
     """
 
     indices: list[int]
     alone: bool
-    reason: dict[str, Any] | None
+    reason: ItemFailure | None
     begun: bool
 
 
@@ -125,7 +128,7 @@ def find_missing(
 
 def begun_calls(client: LithopsClient, job: LithopsJob, number: int = -1) -> frozenset[str]:
     """
-    Returns the calls of a round that have left the mark that they have begun.
+    Returns the ids of a round's calls that have stored the marker that says that they have begun to run items.
 
     :param client: where the job runs
     :param job: the job
@@ -135,7 +138,7 @@ def begun_calls(client: LithopsClient, job: LithopsJob, number: int = -1) -> fro
     return frozenset(key.split("/")[-2] for key in keys if key.endswith(f"/{BEGUN}"))
 
 
-def _why(client: LithopsClient, job: LithopsJob, call: str, lost: str | None) -> dict[str, Any] | None:
+def _why(client: LithopsClient, job: LithopsJob, call: str, lost: str | None) -> ItemFailure | None:
     status = client.get_json(job.bucket, f"{job.round_prefix()}/{call}/{STATUS}")
     if status is None:
         message = lost or "the call never reported"
@@ -169,11 +172,5 @@ def _read_exception(info: Any) -> tuple[str, str]:
 
 
 def _log_of(status: dict[str, Any]) -> str:
-    logs = status.get("logs")
-    if not isinstance(logs, str):
-        return ""
-    try:
-        text = zlib.decompress(b64decode(logs)).decode("utf-8", "replace")
-    except (ValueError, zlib.error):
-        return ""
-    return storable(text.rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:], _LOG_TAIL)
+    """Returns the end of what the worker of a call has logged since it called the function."""
+    return log_of_call(status, _MOST_LOG).rpartition(_FUNCTION_LOG)[2].strip()[-_LOG_TAIL:]

@@ -1,6 +1,6 @@
 """
-Counts a job's items, and collects how long they took and where they wrote objects, without reading results. A task's
-run, sensors and the listener sum a job up from this.
+Counts a job's items, and collects how long they took and where they wrote objects, without reading results. From this,
+a task's run, sensors and the listener make the summary of a job.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Columns = Iterable[tuple[Sequence[int], "array[float]", int]]
 
 class ItemTally(NamedTuple):
     """
-    What the calls of a job have reported of its items. An item has a try in each round that it was sent in.
+    What the calls of a job have reported about its items. An item has a try in each round that it was sent in.
 
     :param succeeded: number of items that succeeded in one of their tries
     :param failed: number of items that failed in all of them
@@ -47,7 +47,7 @@ def tally_of(outcomes: Outcomes) -> ItemTally:
     """
     Returns the tally of outcomes that were read before.
 
-    :param outcomes: of all items
+    :param outcomes: the outcomes of all items
     """
     columns = list(outcomes.columns())
     return ItemTally(outcomes.succeeded, len(outcomes.failed), columns, outcomes.written(), outcomes.ended())

@@ -1,7 +1,7 @@
 """
 A reduce by key: the map gives pairs, and a function is called for each key with all of its values. Between the two, a
-phase ``shuffle`` brings pairs of the same key together. It is a job like any other, so that what was begun twice, was
-lost, or failed is dealt with as everywhere: what counts is the one outcome of each of its items.
+phase ``shuffle`` brings pairs of the same key together. The shuffle is a job like any other, so calls that are lost,
+fail or run twice are handled as everywhere. `choose_reduction` makes a `ReduceByKey`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.binding.defaults import WithDefaults, unwrap
 from lithops_provider.jobs.binding.drivers import Driver
 from lithops_provider.jobs.binding.function import Binding, bind_function, chunked, is_task_decorator
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.inputs.reduce import SpecialItem
 from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
 from lithops_provider.jobs.inputs.tree import spans_of, successes
 from lithops_provider.jobs.job import LithopsJob
@@ -26,9 +25,13 @@ from lithops_provider.jobs.remote.reduce.keys import stable_hash
 from lithops_provider.jobs.remote.reduce.shuffle import in_order
 from lithops_provider.jobs.wait import gather_results
 
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Arguments, PairsPlace
+    from lithops_provider.jobs.remote.reduce.shuffle import ShuffledPairs
+
 SHUFFLE = "shuffle"
 
-#: Bytes of the map's results that a call of the shuffle has at least, if there are so many, and at most.
+#: Bytes of the map's results that a call of the shuffle takes: at least, if there are so many; and at most.
 _LEAST, _MOST = 1 << 20, 256 << 20
 
 
@@ -56,10 +59,10 @@ class ReduceByKey(Reduction):
             combine.check((None, []), {}, "a key and the list of its values")
 
     def map_function(self, function: Any) -> Any:
-        """Returns what takes the place of the map's function: it gives pairs, checked and combined."""
+        """Returns what takes the place of the map's function: it also checks and combines the pairs of that."""
         plain = unwrap(function)
         if not callable(plain) or inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
-            return function  # which whoever binds it refuses
+            return function  # it can't be used, and binding it raises the error that says so
         driver = Driver("reduce.pairs", "emit", _plain(plain), self.combine)
         return dataclasses.replace(function, function=driver) if isinstance(function, WithDefaults) else driver
 
@@ -80,8 +83,8 @@ class ReduceByKey(Reduction):
         """Returns the shuffle after the map, and the reduce after the shuffle."""
         return SHUFFLE if phase == MAP else REDUCE
 
-    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[SpecialItem]:
-        """Returns an item for some of the map's results, or for a range of hashes of the keys."""
+    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[Arguments]:
+        """Returns the shuffle's items, each for some of the map's results; or the reduce's, each for some keys."""
         if phase == SHUFFLE:
             return shuffle_items(client, before, self.reducers or client.compute.capacity())
         return reducer_items(client, before)
@@ -97,18 +100,18 @@ def _plain(function: Any) -> Any:
     return function.function if is_task_decorator(function) else function
 
 
-def shuffle_items(client: LithopsClient, mapped: LithopsJob, partitions: int) -> list[SpecialItem]:
+def shuffle_items(client: LithopsClient, mapped: LithopsJob, partitions: int) -> list[Arguments]:
     """
     Returns the items of a shuffle: neighbouring results of the map.
 
     :param client: where the map ran
     :param mapped: the finished map
-    :param partitions: in how many ranges the keys are divided by their hashes
+    :param partitions: into how many ranges the keys are divided, by their hashes
     """
     places = successes(client, mapped)
     size = sum(end - start for _, (start, end) in places)
     wanted = max(min(client.compute.capacity(), math.ceil(size / _LEAST)), math.ceil(size / _MOST))
-    shared = {
+    shared: PairsPlace = {
         "bucket": mapped.bucket,
         "prefix": f"{mapped.prefix}/pairs",
         "modules": mapped.round_prefix(0),
@@ -118,23 +121,28 @@ def shuffle_items(client: LithopsClient, mapped: LithopsJob, partitions: int) ->
     return [((), {}, {"stored": {**shared, "spans": spans_of(places, group)}}) for group in groups]
 
 
-def reducer_items(client: LithopsClient, shuffled: LithopsJob) -> list[SpecialItem]:
+def reducer_items(client: LithopsClient, shuffled: LithopsJob) -> list[Arguments]:
     """
     Returns the items of the reduce, one for each range of hashes in which there are keys.
 
     :param client: where the shuffle ran
     :param shuffled: the finished shuffle
     """
-    stored = gather_results(client, shuffled)
+    stored: list[ShuffledPairs] = gather_results(client, shuffled)
     partitions = min((len(entry["offsets"]) - 1 for entry in stored), default=0)
-    items: list[SpecialItem] = []
+    items: list[Arguments] = []
     for number in range(partitions):
         segments = [
-            (entry["key"], *ends)
+            (entry["key"], start, end)
             for entry in stored
-            if (ends := tuple(entry["offsets"][number : number + 2]))[0] < ends[1]
+            for start, end in [entry["offsets"][number : number + 2]]
+            if start < end
         ]
         if segments:
-            where = {"bucket": shuffled.bucket, "segments": segments, "modules": stored[0]["modules"]}
+            where: PairsPlace = {
+                "bucket": shuffled.bucket,
+                "segments": segments,
+                "modules": stored[0]["modules"],
+            }
             items.append(((), {}, {"stored": where}))
     return items

@@ -30,10 +30,10 @@ def choose_reduction(
     :param function: the user's ``reduce_function``
     :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
     :param reduce_fan_in: reduce in a tree, so many results at a time
-    :param reduce_by_key: the results are pairs of key and value: call the function for each key
-    :param reducers: in how many calls that is done
-    :param combine_function: makes one value of several of a key, before they are stored
-    :param obj_reduce_by_key: reduce the results of each object for themselves
+    :param reduce_by_key: the results are pairs of key and value; call the function once for each key
+    :param reducers: how many calls the keys are divided among
+    :param combine_function: makes one value of several values of a key, before they are stored
+    :param obj_reduce_by_key: reduce the results of each object separately
     :raises InvalidInputError: a parameter is wrong, or two contradict each other
     """
     if function is None:

@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lithops_provider.jobs.adapter import storage as lithops_storage
@@ -21,20 +21,20 @@ from lithops_provider.jobs.binding.function import Binding, bind_function, split
 from lithops_provider.jobs.binding.items import MAX_ITEMS, as_items, item_arguments, too_many_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.libraries import missing_library
+from lithops_provider.jobs.config.names import S3_COMPATIBLE
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.text import short_repr
 
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Arguments, ObjectChunk
+
 logger = logging.getLogger(__name__)
 
-ObjectItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
-Description = dict[str, Any]
 
-#: Storage backends that speak S3. If one of them is configured and nothing is for AWS, ``s3://`` means it.
-_S3_BACKENDS = ("minio", "ceph")
-#: Paths that are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
+#: How many paths are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
-#: Characters that a path or URL may have; and what none can have. Other halves of characters stand for bytes of names
-#: of files that aren't UTF-8.
+#: Characters that a path or URL may have at most; and characters that none can have: NUL and surrogates, except those
+#: with which Python stands for bytes of file names that aren't UTF-8.
 _LONGEST_PATH = 16_384
 _NOT_IN_PATHS = re.compile("[\\0\ud800-\udc7f\udd00-\udfff]")
 #: Endings of compressed files. They aren't split, since a piece can't be read without all that is before it.
@@ -42,11 +42,11 @@ _COMPRESSED = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
 _KINDS = {"path": "paths on this machine", "url": "URLs", "object": "objects in a storage backend"}
 
 
-def bind_object(client: LithopsClient, function: Any, data: Any) -> tuple[Binding, list[ObjectItem]]:
+def bind_object(client: LithopsClient, function: Any, data: Any) -> tuple[Binding, list[Arguments]]:
     """
     Binds the arguments of a single call whose function takes an ``obj``.
 
-    :param client: a path without a scheme is looked up in its storage
+    :param client: paths without a scheme are looked up in its storage
     :param function: the user's function
     :param data: see `lithops_provider.jobs.binding.function.bind_call`
     :raises InvalidInputError: see `bind_objects`; or the path doesn't stand for exactly one object
@@ -72,7 +72,7 @@ def bind_objects(
     newline: str | None = "\n",
     max_items: int = MAX_ITEMS,
     versions: bool = False,
-) -> tuple[Binding, list[ObjectItem], list[int]]:
+) -> tuple[Binding, list[Arguments], list[int]]:
     """
     Finds the objects that items name, and splits them into chunks.
 
@@ -94,7 +94,7 @@ def bind_objects(
     for parameter, value in (("chunk_size", chunk_size), ("chunk_number", chunk_number)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{parameter} must be a whole number of at least 1, got {value!r}")
-    items: list[ObjectItem] = []
+    items: list[Arguments] = []
     chunks: list[int] = []
     kinds: dict[str, str] = {}
     binding, elements = _elements(function, iterdata, extra_args, argument, max_items)
@@ -171,7 +171,7 @@ def _as_path(value: Any, where: str) -> str:
     raise InvalidInputError(f"{where} gives as 'obj' {short_repr(value)}, which is no path of an object in storage")
 
 
-def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> list[Description]:
+def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> list[ObjectChunk]:
     """Returns the objects that a path stands for, in the order of their keys."""
     if len(path) > _LONGEST_PATH or _NOT_IN_PATHS.search(path):
         raise InvalidInputError(
@@ -186,12 +186,12 @@ def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> li
         found = list(_objects(client, path, where, versions=versions))
     for description in found:
         version = description.pop("version", None)
-        if versions:  # one that nobody tells is like no other
+        if versions:  # where the version isn't known, a new one keeps the object from being taken from the cache
             description["version"] = version or uuid.uuid4().hex
     return found
 
 
-def _url(url: str, where: str) -> Description:
+def _url(url: str, where: str) -> ObjectChunk:
     import requests
 
     # This isn't a HEAD request, since it also has to find out whether the server supports ranges, and since a presigned
@@ -212,7 +212,7 @@ def _url(url: str, where: str) -> Description:
     return {"backend": "url", "url": url, "size": int(size), "whole": not ranges, "version": version}
 
 
-def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Description]:
+def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[ObjectChunk]:
     if client.backend != "localhost":
         raise InvalidInputError(
             f"{where}: {path} is a path of this machine, which functions on {client.backend} can't read; "
@@ -235,7 +235,7 @@ def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[Descr
         }
 
 
-def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) -> Iterator[Description]:
+def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) -> Iterator[ObjectChunk]:
     from lithops.utils import split_object_url
 
     if path.startswith(("file://", "://")):
@@ -243,7 +243,8 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
     if path.count("://") > 1:
         raise InvalidInputError(f"{where}: {path} is no path of an object in storage")
     backend, bucket, prefix, name = split_object_url(path)
-    if path.startswith("s3://") and client.storage_backend in _S3_BACKENDS and not {"aws", "aws_s3"} & {*client.config}:
+    compatible = client.storage_backend in S3_COMPATIBLE and not {"aws", "aws_s3"} & {*client.config}
+    if path.startswith("s3://") and compatible:
         backend = client.storage_backend
     backend = backend or client.storage_backend
     try:
@@ -251,9 +252,8 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
         storage = client.storage if same else lithops_storage.open_storage(client.config, backend)
     except Exception as error:
         problem = f"the storage backend {backend!r} can't be used: {error}"
-        if isinstance(error, ImportError) and not str(error.name).startswith(
-            "lithops."
-        ):  # that is a name of no backend
+        # If a module of Lithops is missing, there is no such backend.
+        if isinstance(error, ImportError) and not str(error.name).startswith("lithops."):
             problem = missing_library(f"the storage backend {backend!r}", backend, error)
         raise InvalidInputError(f"{where}: {path}: {problem}") from error
     key = f"{prefix}/{name}" if prefix and name else prefix or name
@@ -270,10 +270,15 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
     found = sorted(found, key=lambda entry: str(entry["Key"]))
     with ThreadPoolExecutor(_LOOKUPS) as pool:
         version = functools.partial(lithops_storage.object_version, storage, bucket)
-        told = pool.map(version, found) if versions else [None] * len(found)
-        for entry, one in zip(found, told, strict=True):
-            described = {"backend": backend, "bucket": bucket, "key": entry["Key"], "size": int(entry["Size"])}
-            yield {**described, "version": one}
+        versions_of = pool.map(version, found) if versions else [None] * len(found)
+        for entry, one in zip(found, versions_of, strict=True):
+            yield {
+                "backend": backend,
+                "bucket": bucket,
+                "key": entry["Key"],
+                "size": int(entry["Size"]),
+                "version": one,
+            }
 
 
 def _place(backend: str) -> str:
@@ -310,10 +315,11 @@ def _number_of_chunks(size: int, chunk_size: int | None, chunk_number: int | Non
 
 
 def _chunks(
-    description: Description, chunk_size: int | None, chunk_number: int | None, newline: str | None
-) -> list[Description]:
+    description: ObjectChunk, chunk_size: int | None, chunk_number: int | None, newline: str | None
+) -> list[ObjectChunk]:
     size = description["size"]
-    described = {key: value for key, value in description.items() if key != "whole"}
+    described: ObjectChunk = {**description}
+    described.pop("whole", None)
     name = str(description.get("key") or description.get("path") or urlsplit(description.get("url", "")).path)
     if name.endswith(".parquet"):
         newline = None  # a Parquet file is split between its row groups, see remote/objects/tables.py

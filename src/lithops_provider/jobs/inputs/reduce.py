@@ -1,6 +1,6 @@
 """
-Makes the items of the second phase of a map-reduce: each has references to the results of the map, which the reduce
-function's process reads from storage. The operators call it once the map is over.
+Makes the items of the second phase of a map-reduce: each has references to results of the map, which are read from
+storage where the reduce function runs. The reductions of reductions.py call it once the map is over.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.binding.defaults import WithDefaults
 from lithops_provider.jobs.binding.function import Binding, bind_function
@@ -16,10 +16,11 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.submit.plan import load_plan
 
-#: Positional arguments, keyword arguments, and what `jobs.remote.injection.Injection` adds to them.
-SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Arguments, Reference
 
-#: Stands for the number of a call where a round doesn't have the item.
+
+#: In the place of a call's number: the round doesn't have the item.
 NO_CALL = -1
 
 
@@ -36,7 +37,7 @@ def bind_reduce(reduce_function: Callable[..., Any] | WithDefaults, extra_args: 
     return binding
 
 
-def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int] | None) -> list[SpecialItem]:
+def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int] | None) -> list[Arguments]:
     """
     Returns the items of the reduce.
 
@@ -48,17 +49,24 @@ def reduce_items(client: LithopsClient, mapped: LithopsJob, chunks: Sequence[int
     if chunks is None:
         return [((), {}, {"results": [(0, [reference], False)]})]
     calls_of = [calls_of_items(client, mapped, number) for number in range(len(mapped.rounds))]
-    items: list[SpecialItem] = []
+    items: list[Arguments] = []
     for end, count in zip(accumulate(chunks), chunks, strict=True):
         # The plan says which calls have an object's items, so that each reducer only reads what these have stored.
         calls = [None if found is None else sorted({*found[end - count : end]} - {NO_CALL}) for found in calls_of]
-        only = {"first": end - count, "last": end - 1, "calls": calls}
+        only: Reference = {"first": end - count, "last": end - 1, "calls": calls}
         items.append(((), {}, {"results": [(0, [{**reference, **only}], False)]}))
     return items
 
 
 def calls_of_items(client: LithopsClient, mapped: LithopsJob, number: int) -> array[int] | None:
-    """Returns the number of the call that has each item in a round, or None if the round has no plan any more."""
+    """
+    Returns which call of a round has each item.
+
+    :param client: where the map ran
+    :param mapped: the job
+    :param number: the number of the round
+    :returns: by the index of the item the number of its call, or `NO_CALL`; None if the round has no plan any more
+    """
     plan = load_plan(client, mapped, number)
     if plan is None:
         return None

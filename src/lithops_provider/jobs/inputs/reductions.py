@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.binding.defaults import WithDefaults
 from lithops_provider.jobs.binding.function import Binding
@@ -15,6 +15,9 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs import reduce, tree
 from lithops_provider.jobs.job import LithopsJob
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Arguments
 
 #: The first and the last phase of each reduction.
 MAP, REDUCE = "map", "reduce"
@@ -25,7 +28,7 @@ class Reduction:
     """
     A reduce of all results at once, by a single call.
 
-    :param function: the user's; its first parameter takes a list of results
+    :param function: the user's function; its first parameter takes a list of results
     :param extra_args: see `lithops_provider.jobs.binding.function.bind_function`
     """
 
@@ -34,20 +37,20 @@ class Reduction:
 
     #: Whether the reduce function is called with an empty list if the map has no items.
     after_nothing = True
-    #: Whether a part of the reduce that fails leaves no result that would make sense.
+    #: Whether all items of the reduce have to succeed, since the results of some alone would make no sense.
     needs_all = False
     #: Whether each call of the reduce is to take as many items as ``batch_size`` says, as those of the map do.
     batched = True
 
     def map_function(self, function: Any) -> Any:
-        """Returns what takes the place of the map's function."""
+        """Returns the function that the map calls for each item: the user's own, or one that takes its place."""
         return function
 
     def bind(self, phase: str) -> Binding:
         """
         Binds the function of a phase that follows the map.
 
-        :raises InvalidInputError: it doesn't take what it would be called with
+        :raises InvalidInputError: it doesn't take the arguments with which it would be called
         """
         return reduce.bind_reduce(self.function, self.extra_args)
 
@@ -64,7 +67,7 @@ class Reduction:
         """
         return REDUCE
 
-    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[reduce.SpecialItem]:
+    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[Arguments]:
         """
         Returns the items of a phase.
 
@@ -75,24 +78,24 @@ class Reduction:
         return reduce.reduce_items(client, before, None)
 
     def result(self, results: list[Any]) -> Any:
-        """Returns what the reduce comes to, of the results of the last phase."""
+        """Returns the result of the whole reduce, made of the results of its last phase."""
         return results[0]
 
 
 @dataclass(frozen=True)
 class ReducePerObject(Reduction):
     """
-    A reduce of each object's results, in a call each.
+    A reduce of each object's results separately, with a call for each object.
 
-    :param chunks: returns the number of items that each object has become
+    :param chunks: returns, for each object, into how many items it was split
     """
 
     chunks: Callable[[], Sequence[int]] = list
 
     after_nothing = False
 
-    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[reduce.SpecialItem]:
-        """Returns an item an object."""
+    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[Arguments]:
+        """Returns one item for each object."""
         return reduce.reduce_items(client, before, self.chunks())
 
     def result(self, results: list[Any]) -> Any:
@@ -103,8 +106,8 @@ class ReducePerObject(Reduction):
 @dataclass(frozen=True)
 class TreeReduce(Reduction):
     """
-    A reduce of ``fan_in`` results at a time, then of as many of what came of these, until one is left. The phases are
-    ``reduce-1``, ``reduce-2``, and so on; the last is ``reduce``.
+    A reduce of ``fan_in`` results at a time, then of ``fan_in`` of the results of that, and so on until one is left.
+    The phases are ``reduce-1``, ``reduce-2``, and so on; the last is ``reduce``.
 
     :param fan_in: results that a call of the function gets at most
     """
@@ -132,7 +135,7 @@ class TreeReduce(Reduction):
         level = phase.partition("-")[2]
         return f"{REDUCE}-{int(level or 0) + 1}"
 
-    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[reduce.SpecialItem]:
+    def items(self, client: LithopsClient, phase: str, before: LithopsJob) -> Sequence[Arguments]:
         """Returns an item for each ``fan_in`` results, or fewer where they don't divide evenly."""
         return tree.tree_items(client, before, self.fan_in)
 

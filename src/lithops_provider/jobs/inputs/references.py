@@ -1,5 +1,5 @@
 """
-Makes items or arguments of the results of other jobs, by reference. This process only reads where each result lies,
+Makes items or arguments out of the results of other jobs, by reference. This process only reads where each result lies,
 from the headers of parts; the results themselves go from storage straight to the functions. The operators call it.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.binding.function import Binding, bind_function
 from lithops_provider.jobs.client import LithopsClient
@@ -20,17 +20,19 @@ from lithops_provider.jobs.remote.results import READERS, current_parts
 from lithops_provider.jobs.submit.plan import load_plan
 from lithops_provider.jobs.wait import look_at_job, wait_for_job
 
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Arguments, Reference, Special
+    from lithops_provider.jobs.remote.output import ItemFailure
+
 logger = logging.getLogger(__name__)
 
-#: Positional arguments, keyword arguments, and what `jobs.remote.injection.Injection` adds to them.
-SpecialItem = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any] | None]
 
-#: What the user can choose to be done about items that failed upstream.
+#: What the user can choose for items that failed upstream: leave them out, or have them fail here, too.
 UPSTREAM_FAILURES = ("omit", "propagate")
 
 #: Bytes of neighbouring results that a function reads in one request, so that small ones don't take one each.
 _WINDOW = 256 << 10
-_NO_OUTCOME = {"type": "CallLostError", "message": "it has no outcome"}
+_NO_OUTCOME: ItemFailure = {"type": "CallLostError", "message": "it has no outcome"}
 
 
 def is_reference(value: object) -> bool:
@@ -67,7 +69,7 @@ def bind_references(
     argument: str | None = None,
     failures: str = "omit",
     timeout: float | None = None,
-) -> tuple[Binding, list[SpecialItem]]:
+) -> tuple[Binding, list[Arguments]]:
     """
     Binds a map whose items are the results of other jobs, in the order of their items.
 
@@ -92,7 +94,7 @@ def bind_references(
         )
     if argument is not None:
         binding.check((), {argument: None}, "each result of the upstream job")
-    items: list[SpecialItem] = []
+    items: list[Arguments] = []
     for job in referenced_jobs(client, value, timeout):
         for index, (where, failure) in enumerate(locate_results(client, job)):
             if failure is None:
@@ -105,7 +107,7 @@ def bind_references(
 
 def fill_references(
     client: LithopsClient, item: Sequence[Any], *, failures: str = "omit", timeout: float | None = None
-) -> SpecialItem:
+) -> Arguments:
     """
     Replaces values of jobs among the arguments of a single call by references, through which the function gets the
     results. A job of a single call becomes its result, any other job the list of its results.
@@ -117,7 +119,7 @@ def fill_references(
     :raises UpstreamFailedError: items failed
     """
     args, kwargs, *more = item
-    special: dict[str, Any] = dict(more[0] or {}) if more else {}
+    special: Special = more[0].copy() if more and more[0] else {}
     found = [(place, value) for place, value in (*enumerate(args), *kwargs.items()) if is_reference(value)]
     if not found:
         return (args, kwargs, special or None)
@@ -156,8 +158,8 @@ def referenced_jobs(client: LithopsClient, value: Any, timeout: float | None = N
     return jobs
 
 
-def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) -> tuple[list[dict[str, Any]], bool]:
-    """Returns what a function reads a list of results by, and whether the argument is the list's only result."""
+def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) -> tuple[list[Reference], bool]:
+    """Returns the references by which a function reads results, and whether its argument is the only one of them."""
     single = len(jobs) == 1 and jobs[0].items == 1 and jobs[0].kind != "map"
     if single or failures == "propagate":
         for job in jobs:
@@ -170,7 +172,7 @@ def _as_results(jobs: list[LithopsJob], client: LithopsClient, failures: str) ->
     return [job.reference() for job in jobs], single
 
 
-def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...], dict[str, Any] | None]]:
+def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[Any, ...], ItemFailure | None]]:
     """
     Returns a pair for each item. The first is where its result is: the part's key, the bytes to read at once, and the
     bytes of the result in the part. The second is why the item failed, or None.
@@ -179,7 +181,7 @@ def locate_results(client: LithopsClient, job: LithopsJob) -> list[tuple[tuple[A
     :param job: its value; it has to be over
     :raises UpstreamFailedError: a part is damaged, and an item has no outcome elsewhere
     """
-    found: list[tuple[tuple[Any, ...], dict[str, Any] | None]] = [((), _NO_OUTCOME)] * job.items
+    found: list[tuple[tuple[Any, ...], ItemFailure | None]] = [((), _NO_OUTCOME)] * job.items
     damaged: list[str] = []
     for key, header in _read_headers(client, job, damaged):
         for index, where in _results(key, header):
@@ -219,7 +221,7 @@ def _read_headers(client: LithopsClient, job: LithopsJob, damaged: list[str]) ->
 
 
 def _results(key: str, header: Header) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yields each item of a part, with where its result is; with an empty tuple if it failed."""
+    """Yields the index of each item of a part, and where its result is: an empty tuple for an item that failed."""
     window: list[tuple[int, int, int]] = []
     for index in header.failures:
         yield index, ()

@@ -1,6 +1,6 @@
 """
-Makes a function call in this process of an item of a job, for a debugger. `LithopsHook.load_item` calls it. It
-unpickles what the job was sent, so it must only be used on jobs that one trusts.
+Turns an item of a job into a function call in this process, for a debugger. `LithopsHook.load_item` calls it. It
+unpickles what was stored when the job was sent, so it must only be used on jobs that one trusts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lithops_provider.jobs.submit.plan import load_items
 
 def load_item(client: LithopsClient, job: LithopsJob, index: int) -> functools.partial[Any]:
     """
-    Returns the user's function with the arguments of an item. Calling it does here what it did in the job.
+    Returns the user's function with the arguments of an item. Calling it does here what the job did for the item.
 
     :param client: where the job's data is
     :param job: its value

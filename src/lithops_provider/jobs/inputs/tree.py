@@ -8,18 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.inputs.reduce import SpecialItem
 from lithops_provider.jobs.inputs.references import locate_results
 from lithops_provider.jobs.job import LithopsJob
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import Arguments
 
 #: Where results are: pairs of a part's key, and where each result begins and ends in it.
 Spans = list[tuple[str, list[tuple[int, int]]]]
 
 
-def tree_items(client: LithopsClient, before: LithopsJob, fan_in: int) -> list[SpecialItem]:
+def tree_items(client: LithopsClient, before: LithopsJob, fan_in: int) -> list[Arguments]:
     """
     Returns the items of a level: groups of neighbouring results of about the same size. What failed is left out.
 

@@ -1,6 +1,6 @@
 """
-What is known of the files once all are written: their columns, which have to be the same in each, and the manifest,
-which is written last. `operators/files.py` calls it.
+Finishes a set of files once all are written: makes their columns the same in each, and writes the manifest.
+`operators/files.py` calls it.
 """
 
 from __future__ import annotations
@@ -9,35 +9,36 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.inputs.reduce import SpecialItem
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.outputs import target as place
 from lithops_provider.jobs.outputs.target import Target
 
-#: What `lithops_provider.jobs.outputs.writer.write_file` returns of a file.
-Written = Mapping[str, Any]
+if TYPE_CHECKING:
+    from lithops_provider.jobs.outputs.writer import Written
+    from lithops_provider.jobs.remote.frames import Arguments
+
 
 #: The type of a column that is None in each row of a file, as Arrow names it.
 _NULL = "null"
-#: Types of which nothing is known but that they have something in them, such as that of lists that are all empty.
+#: Matches types of which it is only known that they have something in them, such as that of lists that are all empty.
 _OPEN = re.compile(r": null\b")
 _DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)")
-#: Digits of a decimal at most.
+#: Digits that a decimal may have at most.
 _MOST_DIGITS = 38
-#: Types of which a column may have both, and the one that holds both.
+#: Pairs of types that a column may have in different files, and the type that holds the values of both.
 _WIDER = {frozenset({"int64", "double"}): "double", frozenset({"date32[day]", "timestamp[us]"}): "timestamp[us]"}
 
 
 def common_columns(written: Sequence[Written]) -> dict[str, tuple[str, str]]:
     """
-    Returns the columns of all files together: the name of the type of each, and its schema as Arrow writes it, or that
-    name again where no file has the type.
+    Returns the columns of all files together: by the name of the column its type's name, and its schema as Arrow
+    writes it, or that name again if no file has the type.
 
-    :param written: of each file
+    :param written: what was returned for each file
     :raises InvalidInputError: a column has types that no single one can hold
     """
     columns: dict[str, dict[str, str]] = {}
@@ -75,14 +76,14 @@ def _wider_decimal(kinds: Iterable[str]) -> str | None:
 
 
 def rewritten_items(
-    items: Sequence[SpecialItem], written: Sequence[Written], columns: Mapping[str, tuple[str, str]]
-) -> list[SpecialItem]:
+    items: Sequence[Arguments], written: Sequence[Written], columns: Mapping[str, tuple[str, str]]
+) -> list[Arguments]:
     """
-    Returns the items that write those files anew whose columns aren't those of all files together, in their order:
-    readers take the columns of the first file for those of all.
+    Returns the items that write some files anew: those whose columns aren't the same, in the same order, as those of
+    all files together. Readers take the columns of the first file for those of all.
 
-    :param items: of all files
-    :param written: what they have written
+    :param items: the items of all files
+    :param written: what was returned for each of them
     :param columns: from `common_columns`
     """
     types = {name: schema for name, (_, schema) in columns.items()}
@@ -95,10 +96,10 @@ def rewritten_items(
 
 def replaced(written: Sequence[Written], anew: Sequence[Written]) -> list[Written]:
     """
-    Returns what is known of all files, of those that were written anew what came of that.
+    Returns what was returned for all files, with that of files which were written anew in its place.
 
-    :param written: of all files
-    :param anew: of those that were written once more
+    :param written: what was returned for all files at first
+    :param anew: what was returned for those that were written anew
     """
     latest = {entry["files"][0]["name"]: entry for entry in anew}
     return [latest.get(entry["files"][0]["name"], entry) if entry["files"] else entry for entry in written]
@@ -117,11 +118,11 @@ def complete(
     """
     Writes the failures, the manifest, and last ``_SUCCESS``. Deletes what an earlier run has left.
 
-    :param client: its storage
+    :param client: the client of the storage
     :param target: where the files are
     :param writer: executor id of the job whose results they hold
     :param mapped: the job of the map; None if it had no items
-    :param written: of each file
+    :param written: what was returned for each file
     :param results_format: their format
     :param overwrite: whether to delete everything else under the prefix
     :returns: what the task returns: where the manifest is, and its counts

@@ -1,6 +1,7 @@
 """
-Where the files of ``results_to`` go: a prefix in the storage of the job. Says what of it can't be used before anything
-is sent, and keeps readers from taking half a job: there is no ``_SUCCESS`` while files are written.
+Handles the place of ``results_to``: a prefix in the storage of the job, under which the files go. It checks the prefix
+before anything is sent, and takes ``_SUCCESS`` away while files are written, so that readers don't take half of them
+for all. `operators/files.py` and manifest.py call it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from lithops_provider.jobs.adapter import storage as lithops_storage
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.config.names import S3_COMPATIBLE
 from lithops_provider.jobs.errors import InvalidInputError, PrefixTakenError
 from lithops_provider.jobs.remote.keys import JOBS_PREFIX
 from lithops_provider.jobs.text import short_repr
@@ -21,20 +23,17 @@ FORMATS = ("jsonl", "csv", "parquet", "bytes")
 SUFFIXES = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet", "bytes": "bin"}
 
 SUCCESS, MANIFEST, FAILURES, WRITING = "_SUCCESS", "manifest.json", "failures.json", "_WRITING"
-#: The field of a manifest, and of what lies at `WRITING`, by which it is known to be ours; its value is the format's
-#: version.
+#: The field by which a manifest, or the object `WRITING`, is known to be ours. Its value is the version of the format.
 MARK = "lithops_results"
 VERSION = 1
 #: The names of the objects that are ours under a prefix.
 _OURS = re.compile(
     rf"part-\d{{5,8}}\.(?:{'|'.join(SUFFIXES.values())})|{SUCCESS}|{re.escape(MANIFEST)}|{re.escape(FAILURES)}|{WRITING}"
 )
-#: Storages of Lithops that ``s3://`` may stand for.
-_S3_BACKENDS = ("aws_s3", "minio", "ceph")
-#: A part of a key. On localhost it is the name of a folder.
+#: What may stand between two slashes of a key. On localhost it is the name of a folder.
 _SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f*?]+")
-#: Bytes that such a part may have on localhost, and that the prefix may have, so that storages take the keys under it:
-#: S3 takes 1,024.
+#: Bytes that may stand between two slashes, which is localhost's limit for a folder's name; and bytes that the prefix
+#: may have, so that the keys under it fit into S3's limit of 1,024.
 _LONGEST_SEGMENT, _LONGEST_PREFIX = 255, 900
 
 
@@ -111,7 +110,7 @@ def _check_length(results_to: str, segments: list[str]) -> None:
 
 def _check_backend(client: LithopsClient, results_to: str, backend: str | None) -> None:
     configured = client.storage_backend
-    speaks_s3 = results_to.startswith("s3://") and configured in _S3_BACKENDS
+    speaks_s3 = results_to.startswith("s3://") and configured in ("aws_s3", *S3_COMPATIBLE)
     if backend not in (None, configured) and not speaks_s3:
         raise InvalidInputError(
             f"results_to is {results_to!r}, but the functions write into the connection's storage, which is "
@@ -122,11 +121,11 @@ def _check_backend(client: LithopsClient, results_to: str, backend: str | None) 
 
 def check_free(client: LithopsClient, target: Target, *, overwrite: bool) -> list[str]:
     """
-    Checks that nothing under the prefix is anybody else's.
+    Checks that all objects under the prefix are those of earlier runs of a Lithops task.
 
-    :param client: its storage
+    :param client: the client of the storage
     :param target: the prefix
-    :param overwrite: whether everything under it may be replaced, whoever it is of
+    :param overwrite: whether everything under it may be replaced, whoever has written it
     :returns: the keys that are there
     :raises InvalidInputError: there are objects and no manifest of ours; or there is no such bucket
     """
@@ -157,10 +156,10 @@ def _is_our_name(target: Target, key: str) -> bool:
 
 def begin(client: LithopsClient, target: Target, job: str, *, overwrite: bool) -> str:
     """
-    Takes the prefix for a job, before the first of its files is written: from now on until `finish` there is no
-    ``_SUCCESS`` and no manifest.
+    Prepares the prefix before the first file of a job is written: from now on until `finish`, there is no ``_SUCCESS``
+    and no manifest.
 
-    :param client: its storage
+    :param client: the client of the storage
     :param target: the prefix
     :param job: executor id of the job whose results are written
     :param overwrite: see `check_free`
@@ -212,14 +211,14 @@ def finish(
     client: LithopsClient, target: Target, job: str, manifest: bytes, names: set[str], *, overwrite: bool
 ) -> None:
     """
-    Deletes what earlier runs have left, and then says that all files are there.
+    Deletes what earlier runs have left, and then writes the manifest and ``_SUCCESS``.
 
-    :param client: its storage
+    :param client: the client of the storage
     :param target: the prefix
     :param job: executor id of the job whose results were written
-    :param manifest: what the manifest holds
-    :param names: of the files that stay
-    :param overwrite: whether to delete everything else under the prefix, not only what has the names that we give
+    :param manifest: the content of the manifest
+    :param names: the names of the files that stay
+    :param overwrite: whether to delete everything else under the prefix, and not only objects with names of ours
     :raises PrefixTakenError: another job has taken the prefix since `begin`
     """
     held(client, target, job)
@@ -235,10 +234,10 @@ def put(client: LithopsClient, target: Target, name: str, data: bytes) -> None:
     """
     Writes an object under the prefix.
 
-    :param client: its storage
+    :param client: the client of the storage
     :param target: the prefix
     :param name: the object's name
-    :param data: what it holds
+    :param data: its content
     """
     key = target.key(name)
     client.patiently(lambda: client.storage.put_object(target.bucket, key, data), f"writing {key}")

@@ -1,6 +1,6 @@
 """
-Writes results into a file in storage. `write_file` is the function that the calls of the phase ``write`` run, so this
-module travels by value, imports the standard library only, and Parquet's library where it is used.
+Writes results into a file in storage. `write_file` is the function that the calls of the phase ``write`` run. So this
+module is pickled by value, and imports the standard library only, and Parquet's library where it is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,41 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class FileSpec(TypedDict):
+        """
+        A file to write: its place and format; whether results are lists of pairs of key and value; for Parquet the
+        schema of each column, as Arrow writes it, or the name of its decimal, or None to derive it from the values; and
+        which attempt to write the files this is.
+        """
+
+        bucket: str
+        key: str
+        format: str
+        pairs: bool
+        types: dict[str, str] | None
+        attempt: str
+
+    class WrittenFile(TypedDict):
+        """A file that was written, or with the format ``bytes`` an object: its name, its rows and its bytes."""
+
+        name: str
+        rows: int
+        bytes: int
+
+    class Written(TypedDict):
+        """
+        What a call has written. ``columns`` has the name of the type of each column, and its schema as Arrow writes it;
+        it is None if the format has no columns.
+        """
+
+        files: list[WrittenFile]
+        columns: Columns | None
+
 
 #: What a cell of CSV can hold.
 _SCALARS = (str, int, float, bool, type(None), datetime.date, datetime.time, decimal.Decimal, uuid.UUID)
@@ -31,16 +65,14 @@ class ResultsFormatError(TypeError):
     """A result can't be written in the format that was asked for. The message names its item."""
 
 
-def write_file(results: list[tuple[int, Any]], spec: dict[str, Any], storage: Any) -> dict[str, Any]:
+def write_file(results: list[tuple[int, Any]], spec: FileSpec, storage: Any) -> Written:
     """
     Writes results into a file, in the order of their items.
 
-    :param results: index of the item and result
-    :param spec: ``bucket``, ``key``, ``format``; ``pairs``: whether results are lists of pairs of key and value;
-        ``types``: for Parquet, the schema of each column or the name of its decimal, or None to see it from the values
+    :param results: for each item its index and its result
+    :param spec: what to write
     :param storage: a Lithops Storage
-    :returns: ``files``, of each its ``name``, ``rows`` and ``bytes``; ``columns``: the type of each by name, with its
-        schema as Arrow writes it, or None where the format has none. Without rows there is no file
+    :returns: what was written. Without rows there is no file
     :raises ResultsFormatError: the format can't hold a result
     """
     kind = spec["format"]
@@ -55,9 +87,10 @@ def write_file(results: list[tuple[int, Any]], spec: dict[str, Any], storage: An
     return {"files": [{"name": name, "rows": len(rows), "bytes": len(data)}], "columns": columns}
 
 
-def _write_objects(results: list[tuple[int, Any]], spec: dict[str, Any], storage: Any) -> dict[str, Any]:
+def _write_objects(results: list[tuple[int, Any]], spec: FileSpec, storage: Any) -> Written:
     """Writes an object for each item, which holds exactly what its function returned."""
-    folder, files = spec["key"].rpartition("/")[0], []
+    folder = spec["key"].rpartition("/")[0]
+    files: list[WrittenFile] = []
     for index, value in results:
         if value is None:
             continue
@@ -96,7 +129,7 @@ def _is_nothing(cell: Any) -> bool:
     """Tells whether a cell of a DataFrame is what it has for "no value": NaN, NaT, NA."""
     try:
         return bool(cell != cell)  # as only NaN and NaT are
-    except TypeError:  # pandas.NA, of which nothing is true or false
+    except TypeError:  # pandas.NA, whose comparisons are neither true nor false
         return True
     except ValueError:  # an array
         return False
@@ -138,7 +171,7 @@ def _json_lines(rows: list[Row], types: Any) -> tuple[bytes, None]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns what JSON has in the place of a value that it doesn't know."""
+    """Returns a value that JSON can hold in the place of one that it can't."""
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, (decimal.Decimal, uuid.UUID)):
@@ -197,7 +230,10 @@ def _parquet(rows: list[Row], types: dict[str, str] | None) -> tuple[bytes, Colu
 
 
 def _import(name: str) -> Any:
-    """Imports a module that one format needs. An import statement would have every runtime be held to having it."""
+    """
+    Imports a module that only one format needs. With an import statement, the check of a runtime would demand the
+    module for every format.
+    """
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -223,7 +259,7 @@ def _arrow(value: Any) -> Any:
 
 
 def _first_unfit(convert: Callable[[list[Any]], Any], values: list[Any]) -> int:
-    """Returns the place of the first value with which those before it can't be converted any more, by halving."""
+    """Returns, found by halving, the place of the first value that can't be converted along with all before it."""
     low, high = 0, len(values)  # the first `low` can be converted, the first `high` can't
     while high - low > 1:
         middle = (low + high) // 2

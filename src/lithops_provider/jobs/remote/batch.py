@@ -1,10 +1,11 @@
 """
-The entry point of a call: runs a batch of items in a child process and stores their outcomes.
+The entry point of a call: runs a batch of items in a child process and stores their outcomes. The wrapper that Lithops
+calls (submit/bootstrap.py) calls `run_batch`.
 
 The child does nothing but run the items. This process looks after it: it takes the outcomes, stores them every few
-seconds, enforces the timeout of an item, looks for the cancel marker, and, when an item takes the child down with it
-(``os._exit``, a segfault, out of memory), blames exactly that item and goes on with the next in a fresh child. So no
-item runs twice and none is lost.
+seconds, enforces the timeout of an item and looks for the stop marker. When an item takes the child down with it
+(``os._exit``, a segfault, out of memory), it blames exactly that item, and goes on with the next in a fresh child. So
+no item runs twice and none is lost.
 """
 
 from __future__ import annotations
@@ -32,33 +33,34 @@ from .storages import own_storage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .frames import CallItems
+    from .output import ItemFailure
     from .reports import Block
 
-#: Seconds before the runtime's own limit at which no item is begun any more, and at which one that still runs is
-#: stopped, so that what is done can be stored; where the limit is short, these shares of it.
+#: How long before the end of a call's time no item is begun any more, and how long before it an item that still runs is
+#: stopped, so that outcomes can be stored: in seconds, or as a share of the time if that is less.
 _LAST_BEGIN = (10.0, 0.2)
 _LAST_END = (5.0, 0.1)
 #: Seconds to wait before trying again to store outcomes.
 _STORE_DELAYS = (0.5, 2.0, 8.0)
 
 
-def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: CallSettings) -> dict[str, Any]:
+def run_batch(call: CallItems, storage: Any, function: bytes, settings: CallSettings) -> dict[str, int]:
     """
     Runs the items of one call.
 
-    :param call: ``call_id``; ``indices`` of its items, a range or a list; ``span``, the bytes of the items' object
-        from which to which they lie
+    :param call: which items these are
     :param storage: the Lithops Storage that the worker injects
     :param function: the pickled function, with the arguments that all items share
     :param settings: what holds for all calls of the round
-    :returns: how many items were done, failed, and are left
+    :returns: how many items were ``done``, how many of these ``failed``, and how many are ``left``
     :raises MemoryError: the call has run before, and died
     """
     begin = time.monotonic()
     storage = own_storage(storage)
     batch = Batch(call, storage, settings, begin)
     first, last = call["span"]
-    with ThreadPoolExecutor(1) as pool:  # whose thread has ended before a process is forked
+    with ThreadPoolExecutor(1) as pool:  # its thread ends with the block, before a process is forked
         reading = pool.submit(
             storage.get_object,
             settings["bucket"],
@@ -66,19 +68,26 @@ def run_batch(call: dict[str, Any], storage: Any, function: bytes, settings: Cal
             extra_get_args={"Range": f"bytes={first}-{last}"},
         )
         if batch.cancelled(begun=False):
-            return batch.summary()
+            return batch.counts()
         if settings["marked"]:
             batch.begin()
         items = frames.ItemBlocks(frames.unpack(reading.result()), call["indices"])
     with tempfile.TemporaryFile() as output:
         batch.run(items, function, output.fileno())
-    return batch.summary()
+    return batch.counts()
 
 
 class Batch:
-    """A call: the outcomes of its items so far, and what is stored of them. See `run_batch`."""
+    """
+    A call while it runs: collects the outcomes of its items, and stores them.
 
-    def __init__(self, call: dict[str, Any], storage: Any, settings: CallSettings, begin: float) -> None:
+    :param call: see `run_batch`
+    :param storage: a Lithops Storage that no other process uses
+    :param settings: see `run_batch`
+    :param begin: `time.monotonic` of when the call began
+    """
+
+    def __init__(self, call: CallItems, storage: Any, settings: CallSettings, begin: float) -> None:
         self.storage = storage
         self.settings = settings
         self.prefix = f"{settings['job_prefix']}/{call['call_id']}"
@@ -100,15 +109,15 @@ class Batch:
         self._next_look = begin + settings["flush"]
         self._output_left = settings["output_limit"] * 16
 
-    def summary(self) -> dict[str, Any]:
-        """Returns what `run_batch` does."""
+    def counts(self) -> dict[str, int]:
+        """Returns what `run_batch` returns."""
         return {"done": self.done, "failed": self.failed, "left": self.total - self.done}
 
     def cancelled(self, begun: bool) -> bool:
         """
-        Looks for the stop marker. A storage that doesn't answer is not a reason to stop.
+        Looks for the stop marker, and returns whether the call is to stop. If the storage doesn't answer, it goes on.
 
-        :param begun: whether an item has: a marker may be for calls alone in which none has
+        :param begun: whether an item has begun; some markers only stop calls of which none has
         """
         with contextlib.suppress(Exception):
             marker = self.storage.get_object(self.settings["bucket"], self.settings["stop_key"])
@@ -117,16 +126,17 @@ class Batch:
 
     def begin(self) -> None:
         """
-        Leaves a mark that the call has begun. Whoever waits for a job whose processes are gone sends again what has
-        not. FaaS backends run a call again whose process is gone: there, too, whoever waits for the job hears of it,
-        and sends what is missing again, so that nothing done is done twice.
+        Stores the marker that says that the call has begun to run items. If the processes of a job are gone, whoever
+        waits for it sends the items of calls without a marker again. FaaS backends run a call again whose process is
+        gone: then the marker is there, and the call fails, so that whoever waits for the job sends only the items again
+        that have no outcome.
 
-        :raises MemoryError: there is a mark: what ends all processes of a call is the lack of memory
+        :raises MemoryError: the marker is there. What ends all processes of a call is, as a rule, the lack of memory
         """
         bucket, key = self.settings["bucket"], f"{self.prefix}/{BEGUN}"
         begun = False
         if self.settings["once"]:
-            with contextlib.suppress(Exception):  # there is none: storages say so in different ways
+            with contextlib.suppress(Exception):  # each storage has its own error for an object that isn't there
                 self.storage.get_object(bucket, key)
                 begun = True
         if begun:
@@ -149,13 +159,13 @@ class Batch:
 
     def _run_here(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
         """
-        Runs a single item in this process, which saves a fork: if it dies there is no doubt what killed it. If it
-        doesn't react to its timeout, Lithops ends the call some minutes later.
+        Runs a single item in this process, which saves a fork. If the process dies, it is clear which item killed it.
+        If the item doesn't react to its timeout, Lithops ends the call some minutes later.
         """
         start_afresh(0)
-        for pipe in callers_pipes():  # this process keeps them, as the one that the caller waits for
+        for pipe in callers_pipes():  # the caller waits for this process, so only processes that it forks close them
             os.register_at_fork(after_in_child=pipe.close)
-        os.register_at_fork(after_in_child=take_name)  # this process itself is the call's
+        os.register_at_fork(after_in_child=take_name)  # this process keeps its name, since it is the call's own
         former = os.getpgrp()
         with contextlib.suppress(PermissionError):  # it leads a session
             lead_group(os.getppid())
@@ -177,7 +187,7 @@ class Batch:
             self.add(message)
 
     def wrote(self, message: Message) -> None:
-        """Takes where items have written objects."""
+        """Takes the places where items have written objects."""
         self._part.add_written(json.loads(message.payload))
 
     def add(self, message: Message) -> None:
@@ -197,7 +207,7 @@ class Batch:
     def fail(
         self,
         index: int,
-        failure: dict[str, Any],
+        failure: ItemFailure,
         started: float,
         seconds: float = 0.0,
         peak_memory: int = 0,
@@ -215,7 +225,7 @@ class Batch:
             self._part.add_output(index, output)
 
     def housekeeping(self) -> None:
-        """Does what is due by now: stores outcomes, looks for the stop marker."""
+        """Stores outcomes and looks for the stop marker, if it is time for that."""
         now = time.monotonic()
         full = self._part.size >= self.settings["part_size"] and not self._storage_fails
         if full or now >= self._next_flush:
@@ -227,9 +237,10 @@ class Batch:
 
     def flush(self, last: bool = False) -> None:
         """
-        Stores what is done by now; before it forgets the part it replaces, so that nothing is ever missing.
+        Stores the outcomes so far. The part that this replaces is deleted afterwards, so that no outcome is ever
+        missing in storage.
 
-        :param last: try hard: there won't be another chance
+        :param last: whether this is the last time, so that a failure is tried again and in the end raised
         """
         if self.done == self._stored_done:
             return
@@ -245,7 +256,12 @@ class Batch:
             self._part, self._first, self._stored = PartBuilder(), self.done, None
 
     def _put(self, key: str, data: bytes, delays: tuple[float, ...]) -> bool:
-        """Writes an object. Without ``delays`` it only returns False when that fails: there will be other chances."""
+        """
+        Writes an object, and returns whether it could.
+
+        :param delays: seconds to wait before each further attempt, after which the error is raised; if there are none,
+            a failure is only printed, since the caller will try again later
+        """
         for delay in (*delays, None):
             try:
                 self.storage.put_object(self.settings["bucket"], key, data)

@@ -1,8 +1,8 @@
 """
-Pickles of classes that travel by value, such as those of a DAG file. cloudpickle takes a class apart anew for each of
-its instances that is pickled for itself, and puts it together anew for each that is unpickled: a millisecond each time,
-where the instance takes microseconds. Here both are done once for all items, or all results, of a process.
-`lithops_provider.jobs.submit.items` pickles items so, shipped_modules.py results; whoever reads either calls `load`.
+Pickles a class that goes by value, such as one of a DAG file, once for all items or results of a process, and unpickles
+it once. cloudpickle would take the class apart for each instance that is pickled on its own, and put it together for
+each that is unpickled, which takes a millisecond each time, while the instance takes microseconds.
+`lithops_provider.jobs.submit.items` pickles items with it, and shipped_modules.py results; readers of both call `load`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Classes that are kept: a function may make a class for each item.
+#: How many classes are kept at most, since a function may make a new class for each item.
 _MOST = 64
-#: Finds what a pickle holds in which a class is a pickle of its own.
+#: Finds the bytes that a pickle has if it holds a class as a pickle of its own.
 _has_class = re.compile(b"_pickle\x94\x8c\x05loads").search
 
 
 class ClassPickles:
     """
-    Keeps the pickle of each class that travels by value.
+    Keeps the pickle of each class that goes by value.
 
     :param dump: pickles a class by value
     """
@@ -34,10 +34,10 @@ class ClassPickles:
 
     def reduce(self, cls: type) -> tuple[Any, tuple[bytes]]:
         """
-        Returns a class taken apart, for a pickler: its pickle, and what unpickles that. It is what Python itself has,
-        so that who reads the pickle needs nothing of this package.
+        Reduces a class, for a pickler: to its own pickle, and the function that loads that. The function is Python's
+        own, so that unpickling needs nothing of this package.
 
-        :param cls: one that travels by value
+        :param cls: a class that goes by value
         """
         if id(cls) not in self._known:
             dumped = self._dump(cls)
@@ -51,7 +51,7 @@ _loaded: dict[bytes, type] = {}
 
 
 def _load_class(data: bytes, **options: Any) -> Any:
-    """Unpickles a class once. Anything else, which may change once it is there, is unpickled each time."""
+    """Unpickles a class once. Anything else is unpickled each time, since it may be changed afterwards."""
     if data in _loaded:
         return _loaded[data]
     value = pickle.loads(data, **options)
@@ -63,10 +63,10 @@ def _load_class(data: bytes, **options: Any) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickles what has pickles of classes in it."""
+    """Unpickles pickles that hold pickles of classes."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns what a name stands for."""
+        """Returns the object of a name; `_load_class` for the function that loads the pickle of a class."""
         return _load_class if (module, name) == ("_pickle", "loads") else super().find_class(module, name)
 
 
@@ -81,8 +81,8 @@ def load(data: bytes | memoryview) -> Any:
 
 def loader(data: bytes | memoryview) -> Callable[[bytes | memoryview], Any]:
     """
-    Returns what unpickles many results the fastest.
+    Returns the fastest function that unpickles many results of one kind.
 
-    :param data: one of them, which most are like
+    :param data: one of these results
     """
     return load if _has_class(data) else pickle.loads

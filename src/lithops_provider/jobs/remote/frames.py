@@ -1,6 +1,7 @@
 """
-Frames: byte strings one after another, each behind its length. The format of all objects of a job. In the frames of
-items there are blocks: each holds some hundreds of items, so that what writing and reading cost is paid per block.
+Frames: byte strings one after another, each after its length. All objects of a job have this format. The frames of
+items hold blocks of some hundreds of items, so that reading and writing cost little per item. Senders write frames, and
+functions and whoever gathers outcomes read them.
 """
 
 from __future__ import annotations
@@ -15,15 +16,92 @@ from .class_pickles import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias, TypedDict
 
-_LENGTH = "<Q"  # not a Struct: that can't be pickled, and this module travels by value
+    class CallItems(TypedDict):
+        """Which items a call has."""
+
+        call_id: str
+        indices: Sequence[int]
+        #: Numbers of the first and the last byte of the items in the items' object.
+        span: tuple[int, int]
+
+    class ObjectChunk(TypedDict, total=False):
+        """A chunk of an object, which becomes an ``obj``."""
+
+        backend: str
+        #: Bucket and key, or a path of the machine, or a URL.
+        bucket: str
+        key: str
+        path: str
+        url: str
+        #: Bytes of the object.
+        size: int
+        #: For the cache: changes when the object is written anew.
+        version: str | None
+        #: Whether the object can only be read as a whole. Not sent.
+        whole: bool
+        #: Where the chunk begins and ends in the object; its number, from 1; and how many chunks there are.
+        start: int
+        end: int
+        part: int
+        total_parts: int
+        #: The text that ends lines; None if chunks aren't cut at line ends.
+        newline: str | None
+
+    class Reference(TypedDict, total=False):
+        """Results of another job."""
+
+        bucket: str
+        #: Which job.
+        executor_id: str
+        job_ids: list[str]
+        #: Only the results from one item to another; and for each job id the numbers of the calls that have these, or
+        #: None if that isn't known.
+        first: int
+        last: int
+        calls: list[list[int] | None]
+        #: Whether each result is to come with its item's index.
+        indexed: bool
+        #: In the place of all these: keys of parts, and where in each the results begin and end.
+        spans: list[tuple[str, list[tuple[int, int]]]]
+
+    class PairsPlace(TypedDict, total=False):
+        """Where pairs lie that a shuffle or a reduce by key reads."""
+
+        bucket: str
+        #: Prefix of a round of the map, whose modules the pairs may need.
+        modules: str
+        #: For a shuffle: where the map's results are, under which prefix to store pairs, and in how many ranges.
+        spans: list[tuple[str, list[tuple[int, int]]]]
+        prefix: str
+        partitions: int
+        #: For a reduce: keys of objects, and where in each its pairs begin and end.
+        segments: list[tuple[str, int, int]]
+
+    class Special(TypedDict, total=False):
+        """What is to be filled in among an item's arguments where the function runs."""
+
+        #: A parameter, and the chunk for it.
+        object: tuple[str, ObjectChunk]
+        #: Positions or parameters; for each the results, and whether it gets the only one or the list of them.
+        results: list[tuple[int | str, list[Reference], bool]]
+        #: One result that becomes the item: a parameter or None, the item's index, bucket, key, the bytes to read at
+        #: once, and those of the result.
+        result: tuple[Any, ...]
+        #: Why there is no such result.
+        failed: str
+        stored: PairsPlace
+
+
+_LENGTH = "<Q"  # not a Struct: that can't be pickled, and this module is pickled by value
 _LENGTH_SIZE = struct.calcsize(_LENGTH)
 
-#: What the items of a block are: one positional argument each; a tuple of them; a dict of keyword arguments; or
-#: arguments that were pickled item by item, as everything is whose unpickling could fail or run code.
+#: The kinds of blocks. Each item is one positional argument; a tuple of positional arguments; a dict of keyword
+#: arguments; or the pickle of its arguments, which is used wherever unpickling could fail or run code.
 ONE, SEVERAL, NAMED, PICKLED = range(4)
-#: Before the pickle of a block: the version of this format, and how many items there are. Before version 1, each frame
-#: was the pickle of one item, which begins with the byte 128.
+#: Stands before the pickle of a block: the version of this format, and how many items there are. Before version 1, each
+#: frame was the pickle of one item, which begins with the byte 128.
 _HEAD = "<BI"
 _HEAD_SIZE = struct.calcsize(_HEAD)
 _VERSION = 1
@@ -31,13 +109,13 @@ _LONE_PICKLE = 128
 
 _NOTHING: dict[str, Any] = {}
 
-#: Positional arguments, keyword arguments, and what is to be filled in.
-Arguments = tuple[tuple[Any, ...], dict[str, Any], dict[str, Any] | None]
+#: Positional arguments, keyword arguments, and what is to be filled in among them.
+Arguments: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any], Special | None]"
 
 
 def pack(blobs: Iterable[bytes]) -> bytes:
     """
-    Joins byte strings to one.
+    Joins byte strings into one.
 
     :param blobs: the byte strings, in order
     """
@@ -55,7 +133,7 @@ def packed_size(blob: bytes) -> int:
 
 def first_end(head: bytes) -> int:
     """
-    Returns where the first frame ends, which may be behind what there is; 0 if its length isn't there.
+    Returns where the first frame ends, which may be beyond the given bytes; 0 if these don't have its length.
 
     :param head: the first bytes of what `pack` returned
     """
@@ -99,16 +177,16 @@ def pack_block(kind: int, values: Sequence[Any]) -> bytes:
     Returns a block of items.
 
     :param kind: one of `ONE`, `SEVERAL`, `NAMED`, `PICKLED`
-    :param values: what there is of each item
+    :param values: for each item the value that its kind needs
     """
     return struct.pack(_HEAD, _VERSION, len(values)) + pickle.dumps((kind, values), protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def load_block(block: bytes | memoryview) -> tuple[int, Sequence[Any]]:
     """
-    Returns the kind of a block, and what there is of each item.
+    Returns the kind and the values of a block. It unpickles the block.
 
-    :param block: what `pack_block` returned, in a process that may unpickle it
+    :param block: what `pack_block` returned
     """
     if block[0] == _LONE_PICKLE:
         return PICKLED, [bytes(block)]
@@ -131,10 +209,10 @@ def _count(block: bytes | memoryview) -> int:
 
 class ItemBlocks:
     """
-    Items in blocks, which are unpickled one by one as the items are gone over.
+    Items in blocks, which are unpickled block by block during the iteration.
 
-    An item is positional arguments, keyword arguments and what is to be filled in, as a tuple; or, if unpickling it
-    may fail, the pickle of that tuple as bytes.
+    An item is a tuple of positional arguments, keyword arguments and what is to be filled in; or, if unpickling it may
+    fail, the pickle of that tuple as bytes.
 
     :param blocks: from `pack_block`
     :param indices: the index of each item in its job; the numbers from 0 on if None
@@ -178,9 +256,10 @@ class ItemBlocks:
 
     def item(self, index: int) -> Arguments:
         """
-        Returns an item of a whole job, unpickled. Those of a block are found the faster for being asked for in a row.
+        Returns an item of a whole job, unpickled. The block that was read last is kept, so asking for the items of a
+        block one after another is fast.
 
-        :param index: of the item
+        :param index: the item's index
         """
         block = bisect_right(self.ends, index)
         if block != self._last[0]:
@@ -195,8 +274,8 @@ def unfold(kind: int, values: Sequence[Any]) -> Iterator[Any]:
     """
     Returns the items of a block, see `ItemBlocks`.
 
-    :param kind: from `load_block`
-    :param values: from the same
+    :param kind: the block's kind, from `load_block`
+    :param values: the block's values, from `load_block`
     """
     if kind == ONE:
         return (((value,), _NOTHING, None) for value in values)

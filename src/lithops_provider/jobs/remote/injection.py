@@ -1,13 +1,13 @@
 """
-Arguments that a function gets beside the user's: Lithops's reserved names, objects, results of another job. items.py
-fills them in before each item.
+Fills in the arguments that a function gets beside the user's: Lithops's reserved names, objects, and results of other
+jobs. items.py calls it before each item.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .class_pickles import load
 from .keys import JOBS_PREFIX
@@ -16,14 +16,17 @@ from .reduce.values import read_values
 from .shipped_modules import load_result
 from .storages import open_storage
 
-#: Places that functions write to which are told apart; what is beyond is told by its bucket alone.
+if TYPE_CHECKING:
+    from .frames import Reference, Special
+
+#: How many places that functions write to are reported as bucket and prefix; of any further one, the bucket alone is.
 _MOST_WRITTEN = 20
 #: Characters of the name of such a place.
 _PLACE = 1_024
 
 
 class UpstreamItemFailedError(Exception):
-    """The item is the result of one that failed in another job."""
+    """The item is the result of an item that failed in another job."""
 
 
 class Injection:
@@ -31,11 +34,11 @@ class Injection:
     Completes the arguments of an item.
 
     :param names: the reserved names that the function takes: ``id``, ``storage``, ``ibm_cos``, ``rabbitmq``
-    :param places: the positional parameters that are filled in, and how many come before each
-    :param barrier: how many positional arguments an item may have before the first would pass a parameter that is
-        filled in, and what to say then; None if there is no such limit
-    :param defaults: values for parameters that nobody gives: name, how many positional arguments come before it (None
-        if it is given by name only), value
+    :param places: the positional parameters that are filled in, and how many parameters come before each
+    :param barrier: how many positional arguments an item may have at most, since further ones would pass a parameter
+        that is filled in, and the error's message then; None if there is no such limit
+    :param defaults: values for parameters that nothing else gives: name, how many positional arguments come before it
+        (None if it is given by name only), value
     :param config: the complete Lithops configuration; None for the one that the Lithops worker has set
     """
 
@@ -54,16 +57,16 @@ class Injection:
         self.defaults = defaults
         self._known_config = config
         self._clients: dict[str, Any] = {}
-        #: Results of another job that were read last: key of the part, bytes from which to which, the bytes.
+        #: The results of another job that were read last: key of the part, where they begin and end in it, the bytes.
         self._window: tuple[str, tuple[int, int], bytes] | None = None
         #: Whether each item's arguments have to be completed, not only those of items with something ``special``.
         self.always = bool(names or places or defaults)
-        #: Bucket and prefix of what was written through ``storage``, and those of them that are yet to be told.
+        #: Bucket and prefix of each place that ``storage`` has written to, and of those that are still to be reported.
         self._written: set[tuple[str, str]] = set()
-        self.untold: list[tuple[str, str]] = []
+        self.unreported: list[tuple[str, str]] = []
 
     def __call__(
-        self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any], special: dict[str, Any] | None
+        self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any], special: Special | None
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """
         Returns the positional and keyword arguments to call the function with.
@@ -71,11 +74,8 @@ class Injection:
         :param index: the item's index, which becomes ``id``
         :param args: the item's own positional arguments and those that all items share
         :param kwargs: the same for keywords
-        :param special: None, or what is to be filled in: ``object``, a parameter and a description of the object;
-            ``results`` of other jobs, each with a position or parameter, references, and whether it is a single
-            result; ``result``, an item of another job, with a parameter or None and where it is; ``failed``, why there
-            is none; ``stored``, pairs by key, see `lithops_provider.jobs.remote.reduce.stored`
-        :raises UpstreamItemFailedError: ``failed`` says so
+        :param special: what is to be filled in for this item alone, or None
+        :raises UpstreamItemFailedError: the item is the result of an item that failed in another job
         """
         filled: dict[str, Any] = {}
         if special is not None:
@@ -88,17 +88,17 @@ class Injection:
             if name not in named and (place is None or place >= len(args)):
                 named[name] = value
         for name, place in self.places:
-            # By position where all before it are: what comes behind it may be positional as well.
+            # By position, if all arguments before it are given so: those after it may be positional as well.
             if place <= len(args) and name in named:
                 args = (*args[:place], named.pop(name), *args[place:])
         return args, named
 
     def _fill_special(
-        self, special: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]
+        self, special: Special, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Adds an object in storage and results of other jobs to the arguments, or to ``filled`` by parameter."""
         if "object" in special:
-            from .objects.chunks import open_chunk  # comes only with functions that take one
+            from .objects.chunks import open_chunk  # shipped only with functions that take an object
 
             name, description = special["object"]
             in_storage = description["backend"] not in ("path", "url")
@@ -111,7 +111,7 @@ class Injection:
             else:
                 filled[place] = given
         if "stored" in special:
-            from .reduce.stored import AllValues, StoredPairs  # comes only with a reduce by key
+            from .reduce.stored import AllValues, StoredPairs  # shipped only with a reduce by key
 
             args = (StoredPairs(self.storage(None), special["stored"]), AllValues(), *args)
         if "failed" in special:
@@ -120,18 +120,18 @@ class Injection:
             return self._with_result(special["result"], args, kwargs)
         return args, kwargs
 
-    def _read(self, reference: dict[str, Any]) -> list[Any]:
-        """Returns the results of another job: all, or those of which it is known where they are."""
+    def _read(self, reference: Reference) -> list[Any]:
+        """Returns results of another job: those of some or all items, or those that lie at given places in parts."""
         if "spans" not in reference:
             return read_values(self.storage(None), reference)
-        from .reduce.spans import read_sized  # comes only with reduces
+        from .reduce.spans import read_sized  # shipped only with reduces
 
         return [value for value, _ in read_sized(self.storage(None), reference["bucket"], reference["spans"])]
 
     def _with_result(
         self, where: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Adds a result of another job, as an item that was given by value is taken."""
+        """Adds a result of another job to the arguments, by the rules for an item that is given by value."""
         argument, _, bucket, key, span, (start, end) = where
         storage = self.storage(None)
         if self._window is None or self._window[:2] != (key, span):
@@ -153,7 +153,7 @@ class Injection:
 
     def storage(self, backend: str | None) -> Any:
         """
-        Returns a Lithops Storage of this process's own: sockets of the parent's clients can't be shared with it.
+        Returns a Lithops Storage of this process's own, since it can't use the connections of its parent's.
 
         :param backend: name of the storage backend; the configured one if None
         """
@@ -163,9 +163,9 @@ class Injection:
         return self._clients[key]
 
     def take_written(self) -> list[tuple[str, str]]:
-        """Returns bucket and prefix of what was written through ``storage`` since, as far as they are new."""
-        untold, self.untold = self.untold, []
-        return untold
+        """Returns bucket and prefix of each place that ``storage`` has written to and that wasn't returned before."""
+        unreported, self.unreported = self.unreported, []
+        return unreported
 
     def _recorded(self, storage: Any) -> Any:
         """Returns a storage that notes where functions write."""
@@ -193,7 +193,7 @@ class Injection:
         place = (bucket, prefix if len(self._written) < _MOST_WRITTEN else "")
         if (bucket, prefix) not in self._written and place not in self._written:
             self._written.add(place)
-            self.untold.append(place)
+            self.unreported.append(place)
 
     def _client(self, name: str) -> Any:
         if name == "storage":

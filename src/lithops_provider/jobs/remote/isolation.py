@@ -1,6 +1,6 @@
 """
-What a process that runs items has for itself, so that it shares nothing with the other processes of its call by which
-one could overwrite what another has made, and leaves nothing behind that runs. batch.py and item_process.py call it.
+Isolates a process that runs items from the other processes of its call, so that none overwrites what another has made,
+and ends what its functions have left running. batch.py and item_process.py call it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: The environment variables by which Lithops names what a function makes (lithops.constants): executors that it
-#: starts, and cloud objects without a key. Both are counted from 0 in every process.
+#: The environment variables with which Lithops makes names (lithops.constants) for executors that a function makes, and
+#: for cloud objects without a key. Lithops counts both from 0 in every process.
 _SESSION, _EXECUTORS = "__LITHOPS_SESSION_ID", "__LITHOPS_TOTAL_EXECUTORS"
 
-#: Seconds that what a function has left running has to end after SIGTERM.
+#: Seconds after SIGTERM in which processes that a function has left running have to end.
 _TO_END = 1.5
-#: The descriptor of the error output, the last one of those that every process has.
+#: The descriptor of the error output, the last of the three that every process has.
 _STDERR = 2
-#: The name, as far as the system tells names, of processes that run items and of all that these fork: whoever looks for
-#: the processes of a job (jobs/follow/processes.py) can tell from it what has detached itself from them.
+#: The name, where the system has names, of processes that run items and of all that these fork. From it,
+#: jobs/follow/processes.py can tell which processes may have detached themselves from a job.
 ITEM_PROCESS = "lithops-items"
 #: The option of Linux's prctl that sends a signal when the parent ends.
 _PDEATHSIG = 1
@@ -54,16 +54,16 @@ def start_afresh(number: int) -> None:
 
 
 def _begin_session(suffix: str) -> None:
-    """Names the session by the worker's, so that what is made in it is found by the name of the job."""
+    """Makes the session's name out of the worker's, so that what is made in it is found by the name of the job."""
     os.environ[_SESSION] = f"{os.environ.get(_SESSION) or uuid.uuid4().hex}-{suffix}"
     os.environ.pop(_EXECUTORS, None)
 
 
 def original_process() -> Callable[[], object]:
     """
-    Returns what tells whether it is called in the process that called this, and not in one forked from it, be it by C
-    code. To be called for each item, so it makes no system call where it needn't: it reads memory that is empty in a
-    process that was forked.
+    Returns a function that tells whether it is called in the process that called this one, and not in a process forked
+    from it, even by C code. It is called for each item, so it makes no system call if it can do without: it reads
+    memory that the system empties in a process that is forked.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):  # not Linux, or an old one
         page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -82,8 +82,8 @@ def take_name() -> None:
 
 def lead_group(parent: int) -> None:
     """
-    Makes this process the leader of a process group, so that what the functions leave running can be ended, and has
-    it end with its parent, as the other processes of the group it leaves do when that is killed.
+    Makes this process the leader of a process group, so that what the functions leave running can be ended. Has the
+    system end it when its parent ends, since it is no longer killed along with the parent's group.
 
     :param parent: process id of the parent
     """
@@ -96,7 +96,7 @@ def lead_group(parent: int) -> None:
 
 def end_group(group: int) -> None:
     """
-    Ends all processes of a group: politely first, as on cancel, so that they can put away what they have made.
+    Ends all processes of a group: first with SIGTERM, as when a job is cancelled, so that they can clean up.
 
     :param group: the group, whose leader has ended
     """
@@ -104,20 +104,20 @@ def end_group(group: int) -> None:
         try:
             os.killpg(group, number)
         except (ProcessLookupError, PermissionError):
-            return  # there is none, which is the rule
+            return  # the group has no process, which is the usual case
         end = time.monotonic() + _TO_END
         while number == signal.SIGTERM and time.monotonic() < end and _runs(group):
             time.sleep(0.01)
 
 
 def _runs(group: int) -> bool:
-    """Tells whether a process of the group runs. Ones that have ended but that nobody reaps stay in it."""
+    """Tells whether a process of the group runs. Processes that have ended stay in it until somebody reaps them."""
     try:
         os.killpg(group, 0)
         states = [_state(path, group) for path in Path("/proc").glob("[0-9]*/stat")]
     except ProcessLookupError:
         return False
-    return not states or any(states)  # without /proc there are none, and it can't be told
+    return not states or any(states)  # without /proc there are no states, and a process may run
 
 
 def _state(stat: Path, group: int) -> bool:
@@ -130,8 +130,8 @@ def _state(stat: Path, group: int) -> bool:
 
 class OwnDescriptor:
     """
-    Notices when the function has closed a descriptor of ours, so that nothing is written into, or cut off, the file
-    that has its number by now.
+    Notices when the function has closed a descriptor of ours, so that we don't write to, or truncate, another file that
+    has got its number since.
 
     :param fd: the descriptor
     """
@@ -141,14 +141,14 @@ class OwnDescriptor:
         self._file = _file_of(fd)
 
     def is_ours(self) -> bool:
-        """Tells whether the descriptor still is the file that it was."""
+        """Tells whether the descriptor still belongs to the file that it was opened for."""
         try:
             return _file_of(self.fd) == self._file
         except OSError:
             return False
 
     def close(self) -> None:
-        """Closes it, unless the function has done that already. Afterwards `is_ours` is False for ever."""
+        """Closes the descriptor, unless the function has already done so. Afterwards `is_ours` returns False."""
         if self.is_ours():
             with contextlib.suppress(OSError):
                 os.close(self.fd)
@@ -157,17 +157,17 @@ class OwnDescriptor:
 
 def callers_pipes(ours: int | None = None) -> list[OwnDescriptor]:
     """
-    Returns the writing ends of the pipes that this process has from those that it was forked from. Python's
-    multiprocessing, by which Lithops waits for the process of a call, takes one of them for a sign of life: the call
-    counts as running until no process has it open. So nothing that a function leaves running may keep it.
+    Returns the writing ends of pipes that this process has inherited. Lithops waits for the process of a call with
+    Python's multiprocessing, which takes such a pipe for a sign of life: the call counts as running as long as any
+    process has the pipe open. So no process that a function leaves running may have it open.
 
-    :param ours: descriptor of a pipe that is not to be among them
+    :param ours: descriptor of a pipe that is to be left out
     """
     found = []
     with contextlib.suppress(OSError):  # a system without this folder
         for name in os.listdir("/dev/fd"):
             fd = int(name)
-            with contextlib.suppress(OSError):  # it was the listing's own
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed by now
                 if fd > _STDERR and fd != ours and _is_writing_end(fd):
                     found.append(OwnDescriptor(fd))
     return found

@@ -1,6 +1,6 @@
 """
-A process that runs items, seen from its parent, which alone decides what is believed of it. batch.py starts one after
-another for a call; what happens within it is in items.py.
+A process that runs items, seen from its parent, which starts it, takes its reports, and checks them. batch.py starts
+one after another for a call; what happens within such a process is in items.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from .reports import HANDED_BACK, LOAD_FAILURE, LOADED, ROWS, WROTE, Block, Mess
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .output import ItemFailure
+
 #: Seconds between looks at the process when it is silent.
 _TICK = 0.2
 #: Seconds that loading the function may take, if the timeout of an item isn't longer.
@@ -31,20 +33,23 @@ _LOAD_TIMEOUT = 300.0
 _GRACE = 3.0
 
 
-def load_failure(failure: dict[str, Any]) -> dict[str, Any]:
-    """Says that the function could not even be unpickled."""
+def load_failure(failure: ItemFailure) -> ItemFailure:
+    """Returns a failure with a message that says that the function could not even be unpickled."""
     message = (
         f"the function can't be loaded in the runtime: {failure['type']}: {failure['message']}; what it imports "
         "must be installed in the runtime, or be shipped with include_modules"
     )
-    return {**failure, "message": message}
+    changed = failure.copy()
+    changed["message"] = message
+    return changed
 
 
 class WatchedCall(Protocol):
-    """A call as far as its processes have to do with it, see `lithops_provider.jobs.remote.batch.Batch`."""
+    """What its processes need of a call. `lithops_provider.jobs.remote.batch.Batch` is one."""
 
     settings: CallSettings
-    #: When no item is begun any more, and when one that still runs is stopped; None if there is no limit.
+    #: `time.monotonic` from when no item is begun any more, and at which one that still runs is stopped; None if there
+    #: is no limit.
     deadline: float | None
     end: float | None
     #: How many items have an outcome.
@@ -59,12 +64,12 @@ class WatchedCall(Protocol):
         """Takes the outcomes of items that succeeded one after another."""
 
     def wrote(self, message: Message) -> None:
-        """Takes where items have written objects."""
+        """Takes the places where items have written objects."""
 
     def fail(
         self,
         index: int,
-        failure: dict[str, Any],
+        failure: ItemFailure,
         started: float,
         seconds: float = 0.0,
         peak_memory: int = 0,
@@ -73,7 +78,7 @@ class WatchedCall(Protocol):
         """Takes the failure of an item."""
 
     def housekeeping(self) -> None:
-        """Does what is due by now: stores outcomes, looks for the stop marker."""
+        """Stores outcomes and looks for the stop marker, if it is time for that."""
 
 
 class ItemProcess:
@@ -82,7 +87,7 @@ class ItemProcess:
 
     :param batch: the call
     :param number: how many such processes the call has had before
-    :param items: what it is to run
+    :param items: the items that it is to run
     :param function: the pickled function
     :param output_fd: descriptor of the file that takes what the function prints
     """
@@ -96,14 +101,14 @@ class ItemProcess:
         self.loaded = False
         self.ended = False
         self.item_since = time.monotonic()
-        #: `time.monotonic` since when the item ran that was sent the alarm.
+        #: `time.monotonic` of when the item began for which the alarm was sent.
         self.alarmed_for = 0.0
         #: How many rows of the ring there were at the last look.
         self.rows_seen = 0
         self.ring = Ring(len(items), batch.settings["part_size"])
-        #: Which item it was killed for, and why: type and message of the failure.
+        #: The item because of which the process was killed, and why: type and message of the failure.
         self.killed_for: tuple[int | None, str, str] | None = None
-        #: Whether it has reported what it can't have run: nothing is believed of it any more.
+        #: Whether the process has reported what can't be true. Its further reports are ignored then.
         self.refused = False
         parent = os.getpid()
         reading, writing = os.pipe()
@@ -111,7 +116,7 @@ class ItemProcess:
         self.pid = os.fork()
         if self.pid == 0:
             self._be_the_child(parent, reading, writing, function)
-        with contextlib.suppress(OSError):  # it does the same: whoever comes first
+        with contextlib.suppress(OSError):  # the child does the same, and may have been first
             os.setpgid(self.pid, self.pid)
         os.close(writing)
         self.reading = reading
@@ -135,7 +140,7 @@ class ItemProcess:
             ItemRunner(report, self.output_fd, function, settings, deadline, self.ring, begins).run(self.items)
             code = 0
         except BrokenPipeError:
-            pass  # the parent is gone, and with it whoever wants to know
+            pass  # the parent is gone, and nobody else takes reports
         finally:
             os._exit(code)
 
@@ -145,7 +150,7 @@ class ItemProcess:
         try:
             status: int | None = None
             while status is None:
-                told, _, _ = select.select([self.reading], [], [], _TICK)
+                readable, _, _ = select.select([self.reading], [], [], _TICK)
                 pid, wait_status = os.waitpid(self.pid, os.WNOHANG)
                 if pid:
                     status = wait_status
@@ -153,8 +158,8 @@ class ItemProcess:
                 self._take_messages(all_of_them=status is not None)
                 if status is not None:
                     self._take_rows(self.ring.count)
-                elif not told:
-                    self._take_rows(self.rows_seen)  # a tick ago: see `Ring.count`
+                elif not readable:
+                    self._take_rows(self.rows_seen)  # only rows that were there a tick ago, see `Ring.count`
                 self.rows_seen = self.ring.count
                 if status is None:
                     self.batch.housekeeping()
@@ -176,7 +181,7 @@ class ItemProcess:
             if not self.refused:
                 self._take(message)
         if messages:
-            self.item_since = time.monotonic()  # it may have waited for us
+            self.item_since = time.monotonic()  # until now, the process may have waited for its messages to be taken
 
     def _take_rows(self, count: int) -> None:
         """Takes the outcomes of ordinary items, up to a row of the ring."""
@@ -196,7 +201,7 @@ class ItemProcess:
         self.batch.add_block(self.items.indices[first:last], block)
 
     def _refuse(self, reason: str) -> None:
-        """Ends the process, of which nothing is believed any more."""
+        """Ends the process, whose further reports are ignored."""
         self.refused = True
         self._kill(reason, "ProcessDiedError")
 
@@ -206,7 +211,7 @@ class ItemProcess:
         elif message.kind == LOAD_FAILURE:
             self._fail_all(message.failure(), message.started)
         elif message.kind == ROWS:
-            pass  # they were taken
+            pass  # `_take_messages` has taken the rows
         elif self.reported >= len(self.items) or message.item != self.items.indices[self.reported]:
             self._refuse(f"the process that ran the function reported item {message.item}, which it wasn't running")
         elif message.kind == HANDED_BACK:
@@ -218,17 +223,17 @@ class ItemProcess:
             self.batch.add(message)
 
     def _running(self) -> int | None:
-        """Returns the item that runs by what was reported: items run in their order."""
+        """Returns the item that runs: the one after those that were reported, since items run in their order."""
         untaken = 0 if self.refused else max(0, self.ring.count - self.ring.taken)
         position = self.reported + untaken
         return self.items.indices[position] if position < len(self.items) else None
 
     def _since(self) -> float:
-        """Returns `time.monotonic` of when the item that runs began, or of when we last heard of the process."""
+        """Returns `time.monotonic` of when the item that runs began, or of the last message if that is later."""
         return max(self.item_since, self.ring.since)
 
-    def _fail_all(self, failure: dict[str, Any], started: float) -> None:
-        """The function can't even be loaded: what holds for the first item holds for all."""
+    def _fail_all(self, failure: ItemFailure, started: float) -> None:
+        """Has all items that are left fail, since the function can't even be loaded."""
         for index in self.items.indices[self.reported :]:
             self.batch.fail(index, load_failure(failure), started)
         self.reported = len(self.items)
@@ -246,7 +251,7 @@ class ItemProcess:
         since = self._since()
         overdue = now - since - self._timeout()
         if self.batch.end is not None and now > self.batch.end and (self.batch.done or self.ring.count):
-            self.batch.stopped = True  # the item is handed back; next time it may be the first, and have all the time
+            self.batch.stopped = True  # the item is sent again, in a call where it may come first and have more time
         if self.batch.stopped:
             self._kill("the call was stopped")
         elif overdue > _GRACE:
@@ -257,11 +262,11 @@ class ItemProcess:
                 os.kill(self.pid, signal.SIGALRM)
 
     def _kill(self, message: str, kind: str = "TimeoutError") -> None:
-        """Kills the process, with what its function has started, and remembers whom to blame."""
+        """Kills the process along with what its function has started, and notes which item is to blame."""
         self.killed_for = self._running(), kind, message
         if self.ended:
-            return  # its number may be another process's by now
-        for kill in (os.killpg, os.kill):  # the function may have taken its process out of the group
+            return  # its process id may be another process's by now
+        for kill in (os.killpg, os.kill):  # both, since the function may have taken its process out of the group
             with contextlib.suppress(ProcessLookupError):
                 kill(self.pid, signal.SIGKILL)
 
@@ -271,16 +276,16 @@ class ItemProcess:
         if self.batch.stopped or index is None:
             return
         if self.ring.idle and self.reported and self.killed_for is None:
-            return  # it could go on no longer, but between two items
+            return  # it ended between two items, so none is to blame
         if self.alarmed_for == self._since() and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-            # An item before it had set the signal to its default.
+            # An earlier item has reset the handler of the signal, so the alarm killed the process.
             self.killed_for = index, "TimeoutError", self._too_long()
         blamed, kind, message = self.killed_for or (index, "ProcessDiedError", _death(status))
         if blamed != index:
-            return  # the item has ended after all, while its process was killed; this one only came next
+            return  # the item to blame ended before the process was killed; this one only came after it
         seconds = time.monotonic() - self._since()
         output = take_output(self.output_fd, self.batch.settings["output_limit"])
-        failure = {"type": kind, "message": message, "traceback": output}
+        failure: ItemFailure = {"type": kind, "message": message, "traceback": output}
         if self.loaded:
             self.batch.fail(index, failure, time.time() - seconds, seconds, output=output)
         else:

@@ -1,6 +1,7 @@
 """
-Runs items one after another in a process of their own, and reports their outcomes: ordinary ones through shared
-memory, of which the parent is told once a block, and all others by a message through a pipe.
+Runs items one after another in a process of their own, and reports their outcomes to its parent: ordinary ones through
+shared memory, with one message for a block of them, and all others by a message each. item_process.py starts such a
+process; batch.py runs a single item without one.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
+    from .output import ItemFailure
     from .reports import Ring
 
 #: Seconds after which a block ends, so that its items are reported.
 _BLOCK = 0.05
-#: Types whose values have no class that would have to be there where they are unpickled; and those of them that are
-#: smaller in the protocol before 4, which puts what is longer than 3 bytes into a frame of 9 more.
+#: Types whose values can be unpickled anywhere, since no class has to be imported for them. Of these, the types whose
+#: pickles are smaller in protocol 3: protocol 4 adds a frame of 9 bytes to pickles of more than 3.
 _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _WITHOUT_FRAMES = 3
 
-#: Values of a result among which an iterator is looked for, to say why the result can't be pickled.
+#: How many values within a result that can't be pickled are searched for an iterator, which would explain it.
 _LOOKED_AT = 1_000
 
 MAX_TYPE = 200
@@ -52,47 +54,47 @@ class CallSettings(TypedDict):
     """What holds for all calls of a round."""
 
     bucket: str
-    #: Of the round's objects in the bucket.
+    #: Prefix of the round's objects in the bucket.
     job_prefix: str
     items_key: str
     stop_key: str
-    #: Seconds that an item has, that a call has (None for no limit), and between stores of what is done.
+    #: Seconds that an item has; that a call has (None for no limit); and between two times that outcomes are stored.
     timeout: float
     limit: float | None
     flush: float
-    #: Bytes of results after which a call begins another part, and that are kept of what an item prints.
+    #: Bytes of results after which a call begins another part; and bytes that are kept of what an item prints.
     part_size: int
     output_limit: int
-    #: Whether the backend may run a call again by itself.
+    #: Whether a call must fail if it has run before, since the backend may run a call again by itself.
     once: bool
-    #: Whether a call leaves a mark that it has begun.
+    #: Whether a call stores a marker that says that it has begun to run items.
     marked: bool
     #: Whether a single item, too, gets a process of its own.
     watched: bool
 
 
 class ItemTimeoutError(BaseException):
-    """Raised inside a function that takes too long. Not an Exception: `except Exception` must not swallow it."""
+    """Raised inside a function that takes too long. Not an Exception, so that `except Exception` doesn't swallow it."""
 
 
 def is_skip(error: BaseException) -> bool:
-    """Tells whether a function raised AirflowSkipException: its item is to count as None, and not as failed."""
+    """Tells whether a function raised AirflowSkipException: its item succeeds with the result None."""
     return _is_airflows(error, "AirflowSkipException")
 
 
 def is_fail(error: BaseException) -> bool:
-    """Tells whether a function raised AirflowFailException: its item has failed, and is not to be tried again."""
+    """Tells whether a function raised AirflowFailException: its item has failed, and isn't tried again."""
     return _is_airflows(error, "AirflowFailException")
 
 
 def _is_airflows(error: BaseException, name: str) -> bool:
-    """Knows Airflow's exceptions by name: Airflow needn't be here, and each release has them in other modules."""
+    """Knows Airflow's exceptions by name, since Airflow may be missing here, and has them in various modules."""
     return any(
         cls.__name__ == name and str(cls.__module__).partition(".")[0] == "airflow" for cls in type(error).__mro__
     )
 
 
-def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
+def describe(error: BaseException, skip_frames: int = 1) -> ItemFailure:
     """
     Returns an exception as text that can be stored, see `lithops_provider.jobs.remote.output.storable`.
 
@@ -108,16 +110,18 @@ def describe(error: BaseException, skip_frames: int = 1) -> dict[str, Any]:
     text = text.replace("lithops_provider.jobs.remote.items.ItemTimeoutError", "TimeoutError")
     if len(text) > MAX_TRACEBACK:
         text = f"{text[: MAX_TRACEBACK // 2]}\n...\n{text[-MAX_TRACEBACK // 2 :]}"
-    described = {
+    described: ItemFailure = {
         "type": storable(kind, MAX_TYPE),
         "message": storable(message, MAX_MESSAGE),
         "traceback": storable(text, MAX_TRACEBACK + 100),
     }
-    return {**described, "final": True} if is_fail(error) else described
+    if is_fail(error):
+        described["final"] = True
+    return described
 
 
 def _shown(what: str, make: Callable[[], str]) -> str:
-    """Returns a text that code of the function makes, which may fail in any way, also by what it raises."""
+    """Returns a text that the user's code makes, such as a message. That code may raise anything."""
     try:
         return make()
     except BaseException as problem:
@@ -130,13 +134,13 @@ def _shown(what: str, make: Callable[[], str]) -> str:
 
 def dump_result(value: Any) -> bytes:
     """
-    Pickles a result; by value what can't be imported elsewhere, such as an instance of a class of the DAG file.
+    Pickles a result. Classes that can't be imported elsewhere, such as those of the DAG file, are pickled by value.
 
-    :raises TypeError: the value can't be pickled, or is of another Lithops job's futures
+    :raises TypeError: the value can't be pickled, or is a list of futures of another Lithops job
     """
     if type(value) in _PLAIN:
         return pickle.dumps(value, _WITHOUT_FRAMES if type(value) in _NUMBERS else pickle.HIGHEST_PROTOCOL)
-    futures = sys.modules.get("lithops.future")  # without it there are none
+    futures = sys.modules.get("lithops.future")  # if it isn't loaded, no value can be a future
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     if futures is not None and isinstance(first, futures.ResponseFuture):
         raise TypeError(
@@ -155,7 +159,7 @@ def dump_result(value: Any) -> bytes:
 
 
 def _iterator_hint(value: Any) -> str:
-    """Says where in a result that can't be pickled the first iterator is, such as a generator, if there is one."""
+    """Returns words for where in a result that can't be pickled the first iterator is, such as a generator, if any."""
     left = [("", value)]
     for _ in range(_LOOKED_AT):
         if not left:
@@ -175,14 +179,14 @@ class ItemRunner:
     """
     Runs the items of a call.
 
-    :param report: takes what there is to say
+    :param report: takes messages for the parent
     :param output_fd: descriptor of the file that takes what the function prints
-    :param function: the pickled function with the arguments all items share
+    :param function: the pickled function with the arguments that all items share
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param deadline: `time.monotonic` after which no item is started
-    :param ring: takes what ordinary items leave; None to report them, too
-    :param begins: whether the call has done nothing yet: then its first item is started whatever the deadline, so that
-        rounds don't follow each other for ever
+    :param ring: takes the outcomes of ordinary items; None to send a message for each of these, too
+    :param begins: whether the call has done nothing yet. Then its first item is started whatever the deadline, so that
+        each round gets something done
     """
 
     def __init__(
@@ -213,7 +217,7 @@ class ItemRunner:
         """
         Runs the items and reports each.
 
-        :param items: the index of each, and the item, see `lithops_provider.jobs.remote.frames.ItemBlocks`
+        :param items: pairs of an index and an item, see `lithops_provider.jobs.remote.frames.ItemBlocks`
         """
         with self.output.installed(), self._logging():
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -222,7 +226,7 @@ class ItemRunner:
 
     @contextlib.contextmanager
     def _logging(self) -> Iterator[None]:
-        """Takes what the function logs, as long as it lasts: this may be the worker's own process."""
+        """Takes what the function logs within this context; afterwards the worker's own process has its log again."""
         root = logging.getLogger()
         before = root.handlers[:], root.level
         handler = logging.StreamHandler(self.output)
@@ -247,7 +251,7 @@ class ItemRunner:
         self._run_items(_caller(function, common_args, common_kwargs, inject), items)
 
     def _run_items(self, call: Callable[[int, Any], Any], items: Iterable[tuple[int, Any]]) -> None:
-        """Runs the items. All that is done here is done for each, so it has to be little."""
+        """Runs the items. Whatever the loop does beside calling the function has to be fast."""
         clock, is_original, printed, inject = time.monotonic, self.is_original, self.output.is_there, self.inject
         add = _no_room if self.ring is None else self.ring.add
         longest, latest = 0.0, math.inf if self.begins else self.deadline
@@ -256,7 +260,7 @@ class ItemRunner:
             if since > latest:
                 self._hand_back(index)
                 return
-            result: bytes | dict[str, Any]
+            result: bytes | ItemFailure
             try:
                 self.item_since = since
                 self.in_item = True
@@ -270,20 +274,20 @@ class ItemRunner:
             seconds = now - since
             if seconds > longest:
                 longest, latest = seconds, self.deadline - seconds
-            silent = not (printed(seconds) or inject.untold)
+            silent = not (printed(seconds) or inject.unreported)
             if silent and type(result) is bytes and (room := add(result, since, seconds)):
                 if room > 1 and now < self.block_end:
-                    since = now  # where one ends the next begins: the clock is read once an item
+                    since = now  # the next item begins where this one ended, so the clock is read once per item
                     continue
                 self._tell_of_rows()
             else:
                 self._report(index, result, since, seconds)
             if os.getppid() != self.parent:
-                return  # whoever would take the outcomes is gone
+                return  # the parent, which would take the outcomes, is gone
             since = self._begin_block()
 
-    def _after_error(self, error: BaseException) -> bytes | dict[str, Any]:
-        """Returns why an item failed, or the pickled None if it only said that it is to be skipped."""
+    def _after_error(self, error: BaseException) -> bytes | ItemFailure:
+        """Returns why an item failed; or None, pickled, if its function raised AirflowSkipException."""
         self.in_item = False
         self._end_if_forked(error)
         if is_skip(error):
@@ -292,7 +296,7 @@ class ItemRunner:
             return dump_result(None)
         return describe(error, skip_frames=2)
 
-    def _report(self, index: int, result: bytes | dict[str, Any], since: float, seconds: float) -> None:
+    def _report(self, index: int, result: bytes | ItemFailure, since: float, seconds: float) -> None:
         """Reports an item by a message."""
         started = time.time() - (time.monotonic() - since)
         if written := self.inject.take_written():
@@ -304,9 +308,9 @@ class ItemRunner:
 
     def _begin_block(self) -> float:
         """
-        Notes that the parent knows of all there is so far.
+        Begins another block, once the parent has been told of all rows so far.
 
-        :returns: `time.monotonic`: when the first item of the block begins
+        :returns: `time.monotonic` of when the first item of the block begins
         """
         now = time.monotonic()
         self.block_end = now + _BLOCK
@@ -316,8 +320,8 @@ class ItemRunner:
 
     def _tell_of_rows(self) -> None:
         """
-        Tells the parent that there are rows to take. No item runs meanwhile: should the function have closed the pipe,
-        this process ends, and the items to come run in another one.
+        Tells the parent that there are rows to take. If the function has closed the pipe, this process ends, no item is
+        to blame for that, and the items that are left run in another process.
         """
         with self._idle(self.ring):
             self._send(0, ROWS, 0.0, 0.0, b"", output="")
@@ -330,7 +334,7 @@ class ItemRunner:
     @staticmethod
     @contextlib.contextmanager
     def _idle(ring: Ring | None) -> Iterator[None]:
-        """Notes that no item is to blame if this process ends for what is done here."""
+        """Notes in the ring, if reporting fails within this context, that no item is to blame for the process's end."""
         try:
             yield
         except OSError:
@@ -341,9 +345,9 @@ class ItemRunner:
     def _end_if_forked(self, error: BaseException | None) -> None:
         """
         Ends this process if it isn't the one that was started to run items, but one that the function has forked and
-        that has come back out of it. It has nothing to report: the item is that of the process it was forked from.
+        that has returned from the function. It must report nothing: the process that it was forked from does.
 
-        :param error: what the function has raised in it
+        :param error: what the function has raised in this process; None if it has returned
         """
         if os.getpid() == self.pid:
             return
@@ -358,7 +362,7 @@ class ItemRunner:
             os._exit(code)
 
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
-        # The parent, or the timer, may be a moment late: the item it meant can be over by now.
+        # The parent, or the timer, may be a moment late: the item for which the alarm was sent may be over.
         if self.in_item and time.monotonic() - self.item_since >= self.timeout:
             self.in_item = False
             raise ItemTimeoutError(f"the item took longer than its timeout of {self.timeout:g} seconds")
@@ -374,14 +378,14 @@ class ItemRunner:
 
 
 def _no_room(result: bytes, since: float, seconds: float) -> int:
-    """Stands for `Ring.add` where there is no ring."""
+    """Takes the place of `Ring.add` where there is no ring."""
     return 0
 
 
 def _caller(
     function: Any, common_args: tuple[Any, ...], common_kwargs: dict[str, Any], inject: injection.Injection
 ) -> Callable[[int, Any], Any]:
-    """Returns what calls the function with an item, of which it takes the index and the arguments, pickled or not."""
+    """Returns a function that calls the user's. It takes an item's index, and its arguments or the pickle of these."""
     injects = inject.always
 
     def call(index: int, item: Any) -> Any:

@@ -1,6 +1,6 @@
 """
-The names of a job's objects in storage. Each round has a prefix, under it lie the objects of the round, and in a folder
-for each call those of the call. docs/architecture.md shows them all.
+The names of a job's objects in storage. Each round has a prefix, under which its objects lie; those of a call lie in a
+folder of the call there. docs/architecture.md shows them all.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 #: Lithops keeps everything of a job under this prefix (lithops.constants.JOBS_PREFIX).
 JOBS_PREFIX = "lithops.jobs"
 
-#: Of a job: who waits for it, and into how many items each of the user's objects was split.
+#: Objects of a job: who waits for it, and into how many items each of the user's objects was split.
 OWNER = "owner"
 CHUNKS = "chunks"
 
-#: Of a round: its items, which call has which of them, the mark that all calls were sent, the mark that stops them, the
-#: failures, if a task has stored some, and the mark that its results are out of the cache. Lithops names the function
-#: with its modules.
+#: Objects of a round: its items, which call has which of them, the marker that all calls were sent, the marker that
+#: stops them, the failures, if a task has stored some, and the marker that its results are out of the cache. The last
+#: is Lithops's name of the function with its modules.
 ITEMS = "items"
 PLAN = "plan"
 SENT = "sent"
@@ -23,16 +23,16 @@ FAILURES = "failures.json"
 CACHED = "cached"
 FUNCTION = "func.pickle"
 
-#: Of a call: the mark that it leaves before it runs its first item, the end of the names of its parts, and what
-#: Lithops writes when it has ended (lithops.storage.utils).
+#: Objects of a call: the marker that it stores before it runs its first item, the end of the names of its parts, and
+#: the status that Lithops stores when the call has ended (lithops.storage.utils).
 BEGUN = "begun"
 PART_SUFFIX = ".part"
 STATUS = "status.json"
 
-#: Stands where otherwise a call's id is: below it, `JobRun` stores failures of items whose call can't report.
+#: Stands in the place of a call's id: below it, `JobRun` stores failures of items whose call can't report them.
 LOST = "lost"
 
-#: What the mark that stops a round holds: all calls are to end, or only those are that haven't begun.
+#: The content of the marker that stops a round: all calls are to end, or only those that haven't begun.
 STOP_ALL = b"stop"
 BEGIN_NOTHING = b"begin nothing"
 

@@ -1,4 +1,7 @@
-"""The outcomes of many items, kept in columns: an object each would take many times the memory of a small result."""
+"""
+The outcomes of many items, kept in columns, since an object for each would take many times the memory of a small
+result. Functions and the processes that gather a job read parts into them.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +12,43 @@ from collections.abc import Mapping
 from heapq import merge
 from itertools import chain, repeat
 from operator import sub
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .parts import DamagedPartError, decode_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from .output import ItemFailure
     from .parts import Header
 
-#: A place is the number of a part, shifted by this, and the row in it; or one of these.
+#: A place is the number of a part, shifted by `_ROW_BITS`, and the row in that part; or `_NONE` for an item without an
+#: outcome, or `_OUTSIDE` for one whose outcome is in no part.
 _ROW_BITS = 32
-_NONE, _TOLD = -1, -2
+_NONE, _OUTSIDE = -1, -2
 
 
 class Outcome(NamedTuple):
     """
-    What became of an item: its ``failure``, or else its ``result``, pickled. Where results weren't read, that is None,
-    and ``started``, ``seconds`` and ``peak_memory`` are 0.
+    What became of an item: its ``failure``, or else its ``result``, pickled. If results weren't read, ``result`` is
+    None, and ``started``, ``seconds`` and ``peak_memory`` are 0.
     """
 
     item: int
     result: memoryview | None
-    failure: dict[str, Any] | None
+    failure: ItemFailure | None
     started: float
     seconds: float
     peak_memory: int
     output: str
 
 
-def lost_outcome(item: int, failure: dict[str, Any]) -> Outcome:
+def lost_outcome(item: int, failure: ItemFailure) -> Outcome:
     """
-    Returns the outcome of an item whose call can't tell of it.
+    Returns the outcome of an item whose call can't report it.
 
     :param item: its index
-    :param failure: ``type``, ``message``, ``traceback``
+    :param failure: why it failed
     """
     return Outcome(item, None, failure, 0.0, 0.0, 0, "")
 
@@ -51,9 +56,9 @@ def lost_outcome(item: int, failure: dict[str, Any]) -> Outcome:
 class Part:
     """
     The outcomes of some items of one call, as `lithops_provider.jobs.remote.parts` writes them. Of a part whose results
-    weren't read, little is kept: there may be millions of items.
+    weren't read, little is kept, since there may be millions of items.
 
-    :param header: from its head
+    :param header: the part's header
     :param data: the whole part; None if the results weren't read
     """
 
@@ -87,9 +92,9 @@ class Part:
     @classmethod
     def decode(cls, data: bytes) -> Part:
         """
-        Makes one of the whole object.
+        Makes a `Part` of the whole object in storage.
 
-        :raises DamagedPartError: it isn't whole, or tells of an item twice
+        :raises DamagedPartError: the object isn't whole, or has an item twice
         """
         header = decode_header(data)
         if header.end() != len(data):
@@ -115,7 +120,7 @@ class Part:
         return self._header is not None
 
     def pickled(self) -> Iterator[memoryview]:
-        """Yields the pickled results of all rows, of which none has failed. They have to have been read."""
+        """Yields the pickled results of all rows, none of which may have failed. They must have been read."""
         assert self._header is not None
         ends = self._header.ends()
         return map(self._view.__getitem__, map(slice, map(sub, ends, self._header.size), ends))
@@ -146,13 +151,13 @@ class Outcomes(Mapping[int, Outcome]):
 
     def __init__(self) -> None:
         self._parts: list[Part] = []
-        #: Most items: the first of each run, the one behind its last, and the number of their part. Each run is a whole
-        #: part whose items have all succeeded. In order of the items.
+        #: Where most items are. Each run is a whole part whose items have all succeeded: its first item, the one after
+        #: its last, and the number of the part. In the order of the items.
         self._runs: list[tuple[int, int, int]] = []
-        #: All other items, by index.
+        #: The places of all other items, by index.
         self._places = array("q")
-        #: What is known of items otherwise than from a part.
-        self._told: dict[int, Outcome] = {}
+        #: The outcomes that are in no part, by the item's index.
+        self._outside: dict[int, Outcome] = {}
         self._failed: set[int] = set()
         self._count = 0
 
@@ -180,20 +185,20 @@ class Outcomes(Mapping[int, Outcome]):
                 self._places[item] = number << _ROW_BITS | row
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Takes in outcomes that no part tells of."""
+        """Takes in outcomes that are in no part."""
         for outcome in outcomes:
             if self._counts(outcome.item, outcome.failure is not None):
-                self._places[outcome.item] = _TOLD
-                self._told[outcome.item] = outcome
+                self._places[outcome.item] = _OUTSIDE
+                self._outside[outcome.item] = outcome
 
     def update(self, other: Outcomes) -> None:
         """Takes in later outcomes."""
         for part in other._parts:
             self.add_part(part)
-        self.add(other._told.values())
+        self.add(other._outside.values())
 
     def replace(self, outcome: Outcome) -> None:
-        """Puts an outcome in place of another, be that what it was."""
+        """Puts an outcome in the place of the item's earlier one, even if that was a success."""
         if outcome.item in self and outcome.item not in self._failed:
             self._failed.add(outcome.item)
         self.add([outcome])
@@ -207,13 +212,13 @@ class Outcomes(Mapping[int, Outcome]):
         if isinstance(items, range) and items and items.step == 1:
             run = self._run_of(items.start)
             if run is not None and run[1] >= items.stop:
-                return []  # as it mostly is: the items of a call are a run
+                return []  # the usual case: the items of a call are a run
         return [item for item in items if item not in self]
 
     def columns(self) -> Iterator[tuple[Sequence[int], array[float], int]]:
         """
-        Yields the index and the seconds of all tries that parts tell of, also of those that don't count, of many at a
-        time, and the most bytes of memory that they used.
+        Yields, for each part, the index and the seconds of all its tries, also of those that don't count, and the most
+        bytes of memory that they used.
         """
         for part in self._parts:
             yield part.index, part.seconds, part.peak_memory
@@ -223,7 +228,7 @@ class Outcomes(Mapping[int, Outcome]):
         return {place for part in self._parts for place in part.written}
 
     def ended(self) -> float | None:
-        """Returns when the last try ended that parts tell of, by its worker's clock."""
+        """Returns when the last try that is in a part ended, by its worker's clock."""
         return max((part.ended for part in self._parts if part.ended is not None), default=None)
 
     def printed(self) -> Iterator[Outcome]:
@@ -233,10 +238,10 @@ class Outcomes(Mapping[int, Outcome]):
 
     def results(self, keep: bool = True) -> Iterator[tuple[Sequence[int], Iterable[memoryview]]]:
         """
-        Yields the pickled results of all items that succeeded, of many at a time: the items, and their results.
+        Yields, for each part, the items that succeeded, and their pickled results.
 
-        :param keep: whether they are kept for another time. Without, those that were yielded are forgotten with the
-            next step, as far as no item of their part has failed
+        :param keep: whether the results are kept, so that this can be called again. If not, those of a part without
+            failures are dropped when the next part is asked for
         """
         whole = {number for first, last, number in self._runs if not self._overlaps_places(first, last)}
         for number, part in enumerate(self._parts):
@@ -270,10 +275,13 @@ class Outcomes(Mapping[int, Outcome]):
         if place == _NONE:
             run = self._run_of(item)
             return None if run is None else (run[2], item - run[0])
-        return None if place == _TOLD else (place >> _ROW_BITS, place & ((1 << _ROW_BITS) - 1))
+        return None if place == _OUTSIDE else (place >> _ROW_BITS, place & ((1 << _ROW_BITS) - 1))
 
     def _counts(self, index: int, failed: bool) -> bool:
-        """Notes an outcome unless a better one is known, and returns whether it did; its place is to be set then."""
+        """
+        Counts an outcome unless a better one of its item is known, and returns whether it did. If so, the caller has to
+        set the item's place.
+        """
         known = index in self
         if known and index not in self._failed:
             return False
@@ -291,7 +299,7 @@ class Outcomes(Mapping[int, Outcome]):
             raise KeyError(index)
         place = self._place(index)
         if place is None:
-            return self._told[index]
+            return self._outside[index]
         number, row = place
         return self._parts[number][row]
 
@@ -305,7 +313,7 @@ class Outcomes(Mapping[int, Outcome]):
         others = (index for index, place in enumerate(self._places) if place != _NONE)
         before = -1
         for index in merge(runs, others):
-            if index != before:  # one that was replaced is in both
+            if index != before:  # an item whose outcome was replaced is in both
                 yield index
             before = index
 

@@ -1,6 +1,7 @@
 """
-Texts that come from a function, made so that every database and every encoder takes them; and what it prints, kept
-within bounds: an item that prints 100 MB must not flood a log.
+Makes texts that come from a function storable, so that every database and encoder takes them, and captures what it
+prints, within bounds: an item that prints 100 MB must not flood a log. items.py and item_process.py call it, and
+whoever reads texts of functions outside.
 """
 
 from __future__ import annotations
@@ -16,9 +17,23 @@ from .isolation import OwnDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypedDict
+
+    class ItemFailure(TypedDict, total=False):
+        """
+        Why an item failed, as JSON in a part's head. A function's process has written it, so whoever reads it has to
+        expect that a key is missing, or that a value is of another type. ``final`` is there if the function raised
+        AirflowFailException.
+        """
+
+        type: str
+        message: str
+        traceback: str
+        final: bool
+
 
 _CUT = "..."
-#: Seconds in which no code can start a process, or open a file and write to it.
+#: Seconds that are too short for any code to start a process, or to open a file and write to it.
 _QUICK = 10e-6
 
 
@@ -37,7 +52,7 @@ def storable(text: str, limit: int) -> str:
 
 
 def class_name(kind: type) -> str:
-    """Returns the qualified name of a class, without running code of the class's."""
+    """Returns the qualified name of a class, without running any code of the class or its metaclass."""
     name: str = type.__dict__["__qualname__"].__get__(kind)
     return name
 
@@ -61,9 +76,9 @@ class _ByteOutput(io.RawIOBase):
 
 class CapturedOutput(io.TextIOBase):
     """
-    Takes the place of ``sys.stdout`` and ``sys.stderr`` in the process that runs the items, together with the file
-    descriptors 1 and 2, so that output of subprocesses and C code is kept too. It lies in a file without a name,
-    which the process's parent reads when the process dies.
+    Takes the place of ``sys.stdout`` and ``sys.stderr`` in the process that runs the items, and its file of the
+    descriptors 1 and 2, so that the output of subprocesses and C code is kept, too. The output is in a file without a
+    name, which the process's parent reads if the process dies.
 
     :param fd: descriptor of an empty file open for reading and writing
     :param limit: bytes kept of each item
@@ -82,10 +97,10 @@ class CapturedOutput(io.TextIOBase):
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Redirects this process's output here for as long as it lasts."""
+        """Redirects this process's output here within this context."""
         streams = sys.stdout, sys.stderr
         _flush_c_stdout()
-        _buffer_c_stdout(_UNBUFFERED)  # whose print a text is can be told only when it has arrived
+        _buffer_c_stdout(_UNBUFFERED)  # so that a text is in the file before the item that printed it ends
         saved = os.dup(1), os.dup(2)
         os.dup2(self.fd, 1)
         os.dup2(self.fd, 2)
@@ -133,9 +148,9 @@ class CapturedOutput(io.TextIOBase):
 
     def is_there(self, seconds: float) -> bool:
         """
-        Returns whether anything may have come since the last call of `take`. Costs little: of an item that was too
-        quick to open the file anew, only whether the file's offset has moved, which all who write share. Of others,
-        whether the file has a first byte.
+        Returns whether anything may have been printed since the last call of `take`, at little cost. After an item that
+        was too quick to open the file anew, it only looks whether the offset has moved, which all writers share; after
+        others, whether the file has a first byte.
 
         :param seconds: how long the item took
         """
@@ -150,7 +165,7 @@ class CapturedOutput(io.TextIOBase):
             return False  # the function has closed it
 
     def take(self) -> str:
-        """Returns what came since the last call, and forgets it."""
+        """Returns what was printed since the last call, and empties the file."""
         _flush_c_stdout()
         text = take_output(self.fd, self.limit) if self._file.is_ours() else ""
         dropped = self.written - self.limit
@@ -160,7 +175,7 @@ class CapturedOutput(io.TextIOBase):
         return text
 
 
-#: How C may buffer (its _IOFBF, _IOLBF, _IONBF).
+#: The ways in which C can buffer its output (_IOFBF, _IOLBF, _IONBF).
 _FULLY, _LINES, _UNBUFFERED = range(3)
 
 
@@ -173,7 +188,7 @@ def _c_stdout() -> tuple[Callable[[], object], Callable[[int], object]]:
     return lambda: flush(stdout), lambda how: set_buffer(stdout, None, how, ctypes.c_size_t(0))
 
 
-#: Makes C code's prints arrive, which a process that ends by `os._exit` would lose; and sets how they are buffered.
+#: Flushes what C code has printed, which a process that ends by `os._exit` would lose; and sets how it is buffered.
 _flush_c_stdout, _buffer_c_stdout = _c_stdout()
 
 

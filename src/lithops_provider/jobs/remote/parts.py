@@ -1,10 +1,10 @@
 """
 A part: the outcomes of some items of one call, as one object in storage.
 
-Its key carries the counts, so one LIST of a job's prefix tells its whole progress. It begins with its head, which says
-everything of its items but their results, and which processes may read that must not unpickle anything (the API server,
-the triggerer). The pickled results follow, one after another. A call rewrites its last part as it goes on, and starts
-another when that one is big.
+Its key has the counts, so one LIST of a job's prefix tells how far the job is. It begins with its head, which has all
+about its items but their results. Processes that must not unpickle anything, such as the API server, read the head
+alone. The pickled results follow, one after another. batch.py writes parts: it rewrites its last part as the call goes
+on, and starts another when that one is big.
 
 The head is a frame (see frames.py): a byte for the version of this format, the length of a text, the text, which is
 JSON, and columns of binary numbers with an entry for each item. The previous release wrote all of the head as JSON, and
@@ -30,18 +30,20 @@ from .keys import PART_SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .output import ItemFailure
     from .reports import Block
 
-#: The version of the format. Whatever changes the meaning of a part's bytes raises it.
+#: The version of the format. A change of the meaning of a part's bytes has to raise it.
 _VERSION = 2
-#: The first byte of what the previous release wrote: its head was JSON.
+#: The first byte of a head that the previous release wrote, which was JSON.
 _PREVIOUS = ord("{")
-#: Before the text: the version, and the text's length.
+#: Stands before the text: the version, and the text's length.
 _PREFIX = "<BQ"
 _PREFIX_SIZE = struct.calcsize(_PREFIX)
-#: Types of the columns: when each item started, how long it took, and the size of its result, also where one is large.
+#: Types of the columns: when each item started, how long it took, and the size of its result; the second type of sizes
+#: is for parts with a result that the first can't count.
 _STARTED, _SECONDS, _SIZES = "d", "f", ("I", "Q")
-#: About what an item takes beside its result.
+#: About how many bytes an item takes beside its result.
 _ROW_SIZE = 20
 
 
@@ -73,10 +75,17 @@ def parse_part_name(file_name: str) -> PartName | None:
     return PartName(*(int(number) for number in numbers))
 
 
-#: What comes of reading the head of a part that isn't one. JSON that is nested very deeply is a RecursionError.
+#: What reading the head of a part raises if the head is damaged; RecursionError if its JSON is nested very deeply.
 _DAMAGED = (
-    ValueError, KeyError, TypeError, AttributeError, OverflowError, StopIteration, IndexError, RecursionError
-)  # fmt: skip
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    StopIteration,
+    IndexError,
+    RecursionError,
+)
 
 
 class DamagedPartError(ValueError):
@@ -95,7 +104,7 @@ class Header:
     :param peak_memory: the most bytes of memory that its process had used by the item's end
     :param size: bytes of its result, 0 if it failed
     :param results_start: where in the part the results begin
-    :param failures: ``type``, ``message`` and ``traceback`` of each item that failed
+    :param failures: why each item that failed did so
     :param output: what items printed
     :param written: bucket and prefix of each place where items have written objects
     :param crc: checksum of the results; None if the part has none
@@ -108,7 +117,7 @@ class Header:
     peak_memory: array[int]
     size: array[int]
     results_start: int
-    failures: dict[int, dict[str, Any]]
+    failures: dict[int, ItemFailure]
     output: dict[int, str]
     written: frozenset[tuple[str, str]] = frozenset()
     crc: int | None = None
@@ -140,8 +149,8 @@ def decode_header(data: bytes | memoryview) -> Header:
     """
     Decodes the head of a part, and checks it, since it comes from the process of a user's function.
 
-    :param data: the part, of which the results needn't be there
-    :raises DamagedPartError: it isn't what a part's head looks like
+    :param data: the part, with or without its results
+    :raises DamagedPartError: its head is damaged, or it is no part
     """
     try:
         view = memoryview(data)
@@ -188,9 +197,10 @@ def _decode_previous(head: memoryview, end: int) -> Header:
     )
 
 
-def _texts(found: dict[str, Any]) -> tuple[dict[int, dict[str, Any]], dict[int, str], frozenset[tuple[str, str]]]:
+def _texts(found: dict[str, Any]) -> tuple[dict[int, ItemFailure], dict[int, str], frozenset[tuple[str, str]]]:
+    failures: dict[int, Any] = {int(number): dict(failure) for number, failure in found["failures"].items()}
     return (
-        {int(number): dict(failure) for number, failure in found["failures"].items()},
+        failures,
         {int(number): str(text) for number, text in found["output"].items()},
         frozenset((str(bucket), str(prefix)) for bucket, prefix in found.get("written", [])),
     )
@@ -216,7 +226,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _cut_column(data: memoryview, kind: str, rows: int) -> tuple[array[Any], memoryview]:
-    """Returns a column, and what comes behind it."""
+    """Returns a column, and the bytes after it."""
     size = rows * struct.calcsize(kind)
     if len(data) < size:
         raise ValueError("it is shorter than its columns")
@@ -231,19 +241,19 @@ class PartBuilder:
     """The outcomes of a part while it grows."""
 
     def __init__(self) -> None:
-        #: Runs of items that follow on each other: the first, and how many.
+        #: Runs of items with consecutive indices: the first index, and how many items.
         self._index: list[list[int]] = []
-        #: Runs of items with the same peak memory: it, and how many.
+        #: Runs of items with the same peak memory: that, and how many items.
         self._peak_memory: list[list[int]] = []
         self._started: array[float] = array(_STARTED)
         self._seconds: array[float] = array(_SECONDS)
         self._sizes: array[int] = array(_SIZES[0])
-        self._failures: dict[int, dict[str, Any]] = {}
+        self._failures: dict[int, ItemFailure] = {}
         self._output: dict[int, str] = {}
         self._written: list[list[str]] = []
         self._results: list[bytes] = []
         self._crc = 0
-        #: About how many bytes it has.
+        #: About how many bytes the part has.
         self.size = 0
 
     def add_success(self, index: int, started: float, seconds: float, peak_memory: int, result: bytes) -> None:
@@ -254,9 +264,9 @@ class PartBuilder:
         """
         Adds items that succeeded one after another.
 
-        :param indices: of the items
+        :param indices: the indices of the items
         :param block: their outcomes
-        :param epoch: `time.time` when `time.monotonic` was 0
+        :param epoch: what `time.time` was when `time.monotonic` was 0
         """
         for first, count in [(indices[0], len(indices))] if isinstance(indices, range) else zip(indices, repeat(1)):
             _add_run(self._index, first, count, follows=True)
@@ -267,10 +277,8 @@ class PartBuilder:
         self._add_sizes(block.sizes)
         self._add_results(block.results)
 
-    def add_failure(
-        self, index: int, started: float, seconds: float, peak_memory: int, failure: dict[str, Any]
-    ) -> None:
-        """Adds why an item failed: ``type``, ``message``, ``traceback``."""
+    def add_failure(self, index: int, started: float, seconds: float, peak_memory: int, failure: ItemFailure) -> None:
+        """Adds why an item failed."""
         self._add(index, started, seconds, peak_memory, b"")
         self._failures[index] = failure
         self.size += sum(len(str(text)) for text in failure.values())
@@ -281,7 +289,7 @@ class PartBuilder:
         self.size += len(output)
 
     def add_written(self, places: list[list[str]]) -> None:
-        """Adds where items have written objects: bucket and prefix of each place."""
+        """Adds the places where items have written objects: bucket and prefix of each."""
         self._written += places
 
     def _add(self, index: int, started: float, seconds: float, peak_memory: int, result: bytes) -> None:
@@ -322,7 +330,7 @@ class PartBuilder:
 
 
 def _add_run(runs: list[list[int]], value: int, count: int, *, follows: bool = False) -> None:
-    """Adds to runs of equal values, or of values that follow on each other."""
+    """Adds to runs of equal values, or with ``follows`` of consecutive ones."""
     if runs and value == (sum(runs[-1]) if follows else runs[-1][0]):
         runs[-1][1] += count
     else:

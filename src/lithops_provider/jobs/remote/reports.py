@@ -1,7 +1,7 @@
 """
-How the process that runs items reports to the one that watches it. What an ordinary item leaves behind, a pickled
-result and three numbers, goes through memory that both share (`Ring`): that costs a small part of what a message
-does. All else, and that there is something new in the memory, is told by a message through a pipe.
+How the process that runs items (items.py) reports to the one that watches it (item_process.py). The outcome of an
+ordinary item, a pickled result and three numbers, goes through memory that both share (`Ring`), which costs much less
+than a message. All other reports, and notices that there is something new in the memory, are messages through a pipe.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import struct
 import sys
 from array import array
 from operator import sub
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .isolation import OwnDescriptor
+
+if TYPE_CHECKING:
+    from .output import ItemFailure
 
 #: Kinds of messages. `ROWS` says that there are rows to take out of the `Ring`.
 SUCCESS, FAILURE, LOADED, LOAD_FAILURE, HANDED_BACK, WROTE, ROWS = range(7)
@@ -33,15 +36,15 @@ _READ_AT_ONCE = 1 << 20
 
 class Message(NamedTuple):
     """
-    What the process that runs the items has to say.
+    What the process that runs the items reports.
 
-    :param item: its index
-    :param kind: ``SUCCESS``, or another of them
-    :param started: seconds since the epoch
+    :param item: the item's index
+    :param kind: one of the kinds above
+    :param started: when the item began, in seconds since the epoch
     :param seconds: how long the item took
-    :param peak_memory: bytes, of the process
-    :param rows: how many rows of the `Ring` came before it
-    :param payload: the pickled result, or as JSON the failure or where the item has written
+    :param peak_memory: the most bytes of memory that the process has used
+    :param rows: how many rows of the `Ring` were written before the message
+    :param payload: the pickled result; or as JSON the failure, or the places where the item has written
     :param output: what the item printed
     """
 
@@ -54,9 +57,9 @@ class Message(NamedTuple):
     payload: bytes
     output: str
 
-    def failure(self) -> dict[str, Any]:
-        """Returns the failure, if it tells of one."""
-        failure: dict[str, Any] = json.loads(self.payload)
+    def failure(self) -> ItemFailure:
+        """Returns the failure. The message's kind has to be `FAILURE` or `LOAD_FAILURE`."""
+        failure: ItemFailure = json.loads(self.payload)
         return failure
 
 
@@ -72,7 +75,7 @@ class MessageWriter:
 
     def __call__(self, message: Message) -> None:
         """
-        Writes a message, however full the pipe is.
+        Writes a message, and waits while the pipe is full.
 
         :raises OSError: the function has closed the pipe
         """
@@ -86,7 +89,7 @@ class MessageWriter:
             view = view[os.write(self._pipe.fd, view) :]
 
     def close(self) -> None:
-        """Closes the pipe's end in this process, for which nothing is reported."""
+        """Closes the pipe's end in this process, which is to report nothing."""
         self._pipe.close()
 
 
@@ -104,9 +107,10 @@ class MessageReader:
 
     def read(self, all_of_it: bool = False) -> list[Message]:
         """
-        Returns what is complete by now.
+        Returns the messages that have arrived completely.
 
-        :param all_of_it: empty the pipe; otherwise a writer that never pauses would keep its reader busy
+        :param all_of_it: whether to empty the pipe. If not, reading ends after a while, so that a writer that never
+            pauses doesn't keep its reader busy
         """
         wanted = len(self._buffer) + _READ_AT_ONCE
         with contextlib.suppress(BlockingIOError):
@@ -132,15 +136,15 @@ class MessageReader:
 
 #: Bytes of a number.
 _NUMBER = 8
-#: Places of numbers at the beginning: how many rows there are, how many of them and which of the bytes were taken,
-#: whether no item runs; and when the first item of the block began whose items run.
+#: The places of numbers at the beginning of the ring: how many rows were written, how many rows and how many bytes of
+#: results were taken, whether no item runs, and when the first item of the current block began.
 _COUNT, _TAKEN, _FREED, _IDLE, _SINCE = range(5)
 _PLACES = 8
 _MOST_SLOTS = 1 << 15
 _MOST_BYTES = 4 << 20
-#: Seconds that the times of all rows together are less than, whatever they are.
+#: More seconds than the times of all rows add up to. A larger sum means that the memory is damaged.
 _LONGEST = 1e15
-#: Seconds that an item has to take for its peak memory to be measured; others get what was measured last.
+#: Seconds that an item has to take at least for its peak memory to be measured. Others get the last measured value.
 _MEASURED = 0.001
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -156,7 +160,7 @@ class Block(NamedTuple):
 
     :param started: `time.monotonic` of each item's beginning
     :param seconds: how long each took
-    :param peak_memory: bytes, of the process
+    :param peak_memory: the most bytes of memory that the process had used by the end of each
     :param sizes: bytes of each result
     :param results: the pickled results, one after another
     """
@@ -170,12 +174,12 @@ class Block(NamedTuple):
 
 class Ring:
     """
-    The shared memory. It is made before the process forks that is to write into it. That one alone writes rows, and
-    counts each when it is complete; the watcher alone takes them. Both count on without end: a row lies at its number
-    modulo the number of slots, and results follow each other around a ring of bytes in the same way.
+    The shared memory. The watcher makes it before it forks the process that runs items. That process alone writes rows,
+    and counts each once it is complete; the watcher alone takes them. Both count without end: a row lies at its number
+    modulo the number of slots, and the results follow each other around a ring of bytes in the same way.
 
-    :param items: how many items there are: more rows are never needed
-    :param size: bytes of results that it should hold at most
+    :param items: how many items there are, so that there needn't be more rows
+    :param size: bytes of results that the memory should hold at most
     """
 
     def __init__(self, items: int, size: int) -> None:
@@ -193,9 +197,9 @@ class Ring:
         self._ends, self._peaks = ends.cast("q"), peaks.cast("q")
         self._started, self._seconds = started.cast("d"), seconds.cast("d")
         self._bytes = self._view[_NUMBER * (_PLACES + columns) :]
-        #: Of whoever uses this object, writer or watcher: up to which row, and which byte, it has come.
+        #: Up to which row and byte the user of this object has come: the writer with writing, the watcher with taking.
         self._row = self._byte = 0
-        #: Of the writer: up to where there is room in the block that it has begun.
+        #: Up to which row and byte the writer has room in the current block.
         self._row_limit, self._byte_limit = 0, 0
         self.peak_memory = 0
         self.begin_block(0, 0.0)
@@ -203,17 +207,17 @@ class Ring:
     # -- the process that runs items -------------------------------------------------------------------------------
 
     def keep_from_children(self) -> None:
-        """Leaves the memory out of processes that this one forks, where the system can: they have nothing to report."""
+        """Keeps the memory out of processes that this one forks, if the system can, since these must not report."""
         with contextlib.suppress(AttributeError, OSError):  # not Linux
             self._memory.madvise(mmap.MADV_DONTFORK)
 
     def begin_block(self, peak_memory: int, since: float) -> None:
         """
-        Notes that the watcher has been told of what there is. There is room for at most half of what the memory holds,
-        so that the watcher can take a block while the next one is written.
+        Begins a block, once the watcher has been told of all rows so far. A block has room for at most half of what the
+        memory holds, so that the watcher can take one while the next is written.
 
-        :param peak_memory: that of the items to come, unless it is measured anew
-        :param since: `time.monotonic` of when the first of them begins
+        :param peak_memory: the peak memory of the block's items, until it is measured anew
+        :param since: `time.monotonic` of when the first of these items begins
         """
         self.peak_memory = peak_memory
         self._times[_SINCE] = since
@@ -228,7 +232,7 @@ class Ring:
         """
         Adds an item that succeeded.
 
-        :returns: 0 if the block has no room for it, 1 if it is the last that it has room for
+        :returns: 0 if the block has no room for the item, 1 if it is the last for which there is room, else more
         """
         row, begin = self._row, self._byte
         size = len(result)
@@ -250,7 +254,7 @@ class Ring:
         self._seconds[slot] = seconds
         self._peaks[slot] = self.peak_memory
         self._byte = end
-        self._row = self._places[_COUNT] = row + 1  # last of all: from here on the row is the watcher's
+        self._row = self._places[_COUNT] = row + 1  # last of all, since from here on the watcher may take the row
         return self._row_limit - row
 
     # -- the watcher -----------------------------------------------------------------------------------------------
@@ -258,9 +262,9 @@ class Ring:
     @property
     def count(self) -> int:
         """
-        How many rows have been written. On processors that don't keep the order of writes, a row that was counted
-        just now may not be there yet: take only what was counted some milliseconds ago, or what a message through a
-        pipe tells of, or what a process that has ended has left.
+        How many rows have been written. On processors that don't keep the order of writes, a row that has just been
+        counted may not be visible yet. So take only rows that were counted some milliseconds ago, that a message
+        through the pipe counts, or that a process which has ended has left.
         """
         return self._places[_COUNT]
 
@@ -271,7 +275,7 @@ class Ring:
 
     @property
     def since(self) -> float:
-        """`time.monotonic` of when the item that runs began: where the one before it ended. 0 before the first."""
+        """`time.monotonic` of when the item that runs began: when the one before it ended; 0 before the first."""
         last = (self.count - 1) % self.slots
         return max(self._times[_SINCE], self._started[last] + self._seconds[last])
 
@@ -285,7 +289,7 @@ class Ring:
         Takes rows out, which makes room for others.
 
         :param count: up to which row
-        :raises ValueError: they can't be what the process has written: a function has
+        :raises ValueError: the rows make no sense, since a function has written into the memory
         """
         rows = count - self._row
         if not 0 <= rows <= self.slots:
@@ -313,7 +317,7 @@ class Ring:
 
     @staticmethod
     def _cut(column: memoryview[Any], first: int, count: int) -> bytes:
-        """Returns a copy of so many entries from one on, across the end if need be."""
+        """Returns a copy of ``count`` entries from ``first`` on; after the last entry of a column comes its first."""
         first %= len(column)
         overhang = max(0, first + count - len(column))
         return column[first : first + count].tobytes() + column[:overhang].tobytes()

@@ -1,6 +1,6 @@
 """
-Where the outcomes of a job lie in storage, and how they are read from there, in functions as well as in the processes
-that follow and gather the job.
+Finds the parts of a job in storage and reads the outcomes in them. Functions that read another job's results call it,
+and the processes that follow and gather a job.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any
 from . import parts
 from .outcomes import Outcomes, Part
 
-#: Objects of a job that are read at a time, by whoever reads many: functions and the processes that gather.
+#: How many objects of a job are read at a time.
 READERS = 16
 
 
 def current_parts(keys: list[str]) -> list[str]:
     """
-    Leaves out parts that a later one replaces: a call writes the new one before it deletes the old one.
+    Returns the keys without those of parts that a later part replaces: a call stores the new one before it deletes the
+    old one.
 
     :param keys: keys of parts, of any number of calls
     """
@@ -39,8 +40,8 @@ def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str]
 
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
-    :param keys: keys of parts; where two tell of one item, a success counts, else the later key
-    :param damaged: takes the keys of parts that aren't whole, which are left out
+    :param keys: keys of parts. If two parts have the same item, a success counts, or else the later key
+    :param damaged: a list to which the keys of damaged parts are added, which are left out
     :raises DamagedPartError: a part isn't whole, and ``damaged`` is None
     """
     outcomes = Outcomes()

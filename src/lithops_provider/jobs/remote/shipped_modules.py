@@ -1,7 +1,7 @@
 """
-Modules that aren't installed where functions run: the DAG file's, with what was shipped of it by value, and those that
-another job's functions brought along, as its results may be of classes that are in them. Results that refer to such
-modules are pickled by value, with the file names of their code.
+Makes modules that aren't installed where functions run: that of the DAG file, out of what was shipped of it by value,
+and those that were shipped with another job, since its results may be instances of their classes. Results that refer to
+such modules are pickled by value. items.py and the readers of other jobs' results call it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 #: What cloudpickle writes since 3.1.3 in place of a code's file name. Tracebacks would name neither file nor line.
 _NO_FILE = "<dynamic-code>"
-#: Names of the modules that were made of what was shipped.
+#: Names of the modules that were made out of what was shipped.
 _shipped_modules: set[bytes] = set()
 
 
 def load_function(data: bytes) -> Any:
     """
-    Unpickles a function and what comes with it, and makes modules of what was shipped by value of the DAG file: pickle,
-    processes that the function starts, and dataclasses look their names up there.
+    Unpickles a function and what belongs to it, and makes a module out of what was shipped by value of the DAG file,
+    since pickle, dataclasses and processes that the function starts look up names there.
 
     :param data: from `lithops_provider.jobs.submit.payload.dump_function`
     """
@@ -50,18 +50,19 @@ def _make_module(name: str, members: Mapping[str, Any]) -> None:
 
     module = types.ModuleType(name)
     for member in members.values():
-        # What functions refer to, constants and imports among that: all functions of a module share it.
+        # What functions refer to, such as constants and imports. All functions of a module share these globals.
         vars(module).update(getattr(member, "__globals__", {}))
     vars(module).update(members, __spec__=ModuleSpec(name, None))
     sys.modules[name] = module
-    # Other processes don't have it: what goes to them through cloudpickle still goes by value.
+    # Other processes don't have the module, so cloudpickle still has to pickle its contents by value for them.
     cloudpickle.register_pickle_by_value(module)
     _shipped_modules.add(name.encode())
 
 
 def names_shipped_module(pickled: bytes) -> bool:
     """
-    Tells whether a pickle may refer by name to what only this process has. Its text may hold such a name by chance.
+    Tells whether a pickle may refer by name to a module that only this process has. It may also hold the name by
+    chance.
 
     :param pickled: the pickle
     """
@@ -73,7 +74,7 @@ def names_shipped_module(pickled: bytes) -> bool:
 
 def reduce_code(code: CodeType, reducers: Mapping[type, Callable[[Any], Any]]) -> tuple[Any, tuple[Any, ...]]:
     """
-    Reduces code as cloudpickle does, and puts the file name back in.
+    Reduces code, for a pickler, as cloudpickle does, but with the name of its file, which tracebacks need.
 
     :param code: the code of a function
     :param reducers: cloudpickle's own
@@ -95,7 +96,10 @@ def dump_by_value(value: Any) -> bytes:
 
 @functools.cache
 def _dumper() -> Callable[[Any], bytes]:
-    """Returns what pickles any value by value. It is made late, since few functions need cloudpickle."""
+    """
+    Returns a function that pickles a value, and by value whatever can't be imported elsewhere. It is made when it is
+    first needed, since few functions need cloudpickle.
+    """
     import cloudpickle
     from cloudpickle import cloudpickle as internal
 
@@ -124,10 +128,10 @@ def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str)
     """
     Unpickles a result of another job.
 
-    :param load: unpickles it; called again when the job's modules are there
+    :param load: unpickles the result; if a module is missing, it is called again once the job's modules are there
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
-    :param prefix: of a round of that job
+    :param prefix: the prefix of a round of that job
     """
     try:
         return load()
@@ -142,10 +146,10 @@ def load_result(load: Callable[[], Any], storage: Any, bucket: str, prefix: str)
 
 class JobModules:
     """
-    Finds and loads modules from memory. The last to be asked: a function's own modules come first.
+    Finds and loads the modules of another job from memory. Python asks it last, so a function's own modules win.
 
-    :param prefix: of the job's round
-    :param shipped: the files by path, encoded as Lithops does
+    :param prefix: the prefix of the job's round
+    :param shipped: the contents of the files in base64, by their paths
     """
 
     def __init__(self, prefix: str, shipped: Mapping[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""Byte ranges of an object, wherever it is: in a storage, at a URL or on this machine."""
+"""
+Reads byte ranges of an object, wherever it is: in a storage, at a URL or on this machine. Where functions run, chunks
+of objects and results of other jobs are read by it.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,21 @@ import contextlib
 import io
 import tempfile
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .frames import ObjectChunk
 
 #: Bytes that are read in one request.
 BLOCK = 1 << 20
 
 
-def open_source(storage: Any, description: dict[str, Any]) -> Source:
+def open_source(storage: Any, description: ObjectChunk) -> Source:
     """
-    Returns what reads an object.
+    Returns the source that reads an object.
 
     :param storage: a Lithops Storage of the object's backend; None for a path or a URL
-    :param description: ``backend``, ``bucket`` and ``key``, or ``path``, or ``url``; ``size`` of the object
+    :param description: which object it is
     """
     if description["backend"] == "path":
         return _File(description["path"], description["size"])
@@ -32,9 +38,9 @@ class ObjectChangedError(OSError):
 
 class Source:
     """
-    An object that byte ranges can be read of.
+    An object of which byte ranges can be read.
 
-    :param name: what errors call it
+    :param name: its name in errors
     :param size: the bytes that it had when the job was sent
     """
 
@@ -46,7 +52,7 @@ class Source:
         """
         Returns the bytes from ``start`` to before ``end``.
 
-        :raises ObjectChangedError: there are fewer
+        :raises ObjectChangedError: the object has fewer bytes
         """
         if end <= start:
             return b""
@@ -60,8 +66,8 @@ class Source:
         Returns a range as a buffered binary file, which is fetched as it is read.
 
         :param start: number of its first byte
-        :param end: number of the byte behind its last
-        :param block: bytes that are fetched at once; None for ``BLOCK``, or more where more is read at once
+        :param end: number of the byte after its last
+        :param block: bytes that are fetched at once; None for ``BLOCK``, or more if the reader asks for more at once
         """
         return io.BufferedReader(_RangeStream(self, start, end, block), buffer_size=block or BLOCK)
 
@@ -93,7 +99,7 @@ class StoredObject(Source):
 
 
 class _Url(Source):
-    """What a URL leads to. A server that has no ranges answers with all of it: then it is downloaded, once."""
+    """An object at a URL. A server that doesn't support ranges answers with all of it, which is then kept."""
 
     def __init__(self, url: str, size: int) -> None:
         super().__init__(url, size)
@@ -103,7 +109,7 @@ class _Url(Source):
         import requests
 
         if self._download is None:
-            # The bytes as they are stored are counted, so nothing on the way may be encoded or decoded.
+            # Ranges count bytes as they are stored, so the server must not compress them.
             headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
             response = requests.get(self.name, headers=headers, timeout=60, stream=True)
             response.raise_for_status()
@@ -118,7 +124,7 @@ class _Url(Source):
 
 
 class _Download:
-    """The answer to a request, kept in a temporary file as far as it has been read: one can go back in it."""
+    """The answer to a request. What was read of it is kept in a temporary file, so that it can be read again."""
 
     def __init__(self, response: Any) -> None:
         resources = contextlib.ExitStack()

@@ -1,7 +1,8 @@
 """
-Opens storages within functions, with what Lithops's own clients of them lack. Its localhost storage writes an object in
-place: whoever reads meanwhile, or after the writing process was killed or the disk was full, gets a part of it. Here
-objects are written beside their place, and then renamed.
+Opens Lithops's storages with two of their faults mended, for functions and for `jobs/adapter/storage.py`. Lithops's
+localhost storage writes an object in place: whoever reads it meanwhile, or after the writer was killed or the disk was
+full, gets a part of it. Here an object is written to another file, which is then renamed. The other fault is Swift's,
+see swift.py.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def open_storage(**options: Any) -> Any:
 
     storage = with_whole_files(Storage(**options))
     if storage.backend == "swift":
-        from .swift import with_swift_client  # comes only with jobs that may need it
+        from .swift import with_swift_client  # shipped only with jobs that may need it
 
         return with_swift_client(storage)
     return storage
@@ -35,8 +36,8 @@ def open_storage(**options: Any) -> Any:
 
 def own_storage(storage: Any) -> Any:
     """
-    Returns a client that no other process uses. The worker forked this process with clients whose connections it
-    goes on using itself.
+    Returns a client that no other process uses. The worker goes on using the connections of the client that this
+    process, which it has forked, was given.
 
     :param storage: the Lithops Storage that the worker injects
     """
@@ -47,7 +48,7 @@ def own_storage(storage: Any) -> Any:
 
 def with_whole_files(storage: Any) -> Any:
     """
-    Has a Lithops Storage write objects as a whole, if it is the localhost storage.
+    Makes a Lithops Storage write objects as a whole, if it is the localhost storage.
 
     :param storage: the Storage, which is returned
     """

@@ -1,4 +1,7 @@
-"""OpenStack Swift as a storage whose failures are seen: Lithops's own client of it, 3.8.0, prints or drops them."""
+"""
+A client of OpenStack Swift that raises errors, while that of Lithops 3.8.0 prints or drops them. storages.py and
+`jobs/adapter/storage.py` put it in the place of Lithops's.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from urllib.parse import quote
 from lithops.storage.backends.swift.swift import StorageBackend
 from lithops.storage.utils import StorageNoSuchKeyError
 
-#: Keys of a page of a listing, and of a request to delete many.
+#: How many keys a page of a listing has, and how many a request deletes.
 _PAGE = 1000
 
 
 def with_swift_client(storage: Any) -> Any:
     """
-    Returns a Lithops Storage with the handler below in the place of Lithops's own, if it is one of Swift.
+    Returns a Lithops Storage, with `SwiftHandler` in the place of Lithops's own handler if it is one of Swift.
 
     :param storage: the Storage
     """
@@ -26,7 +29,10 @@ def with_swift_client(storage: Any) -> Any:
 
 
 class SwiftHandler(StorageBackend):  # type: ignore[misc]
-    """Logs in as Lithops's own. Makes the bucket, lists sizes and more than a page, takes any key."""
+    """
+    Logs in as Lithops's own handler does. Beside raising errors, it makes the bucket, lists sizes and more than one
+    page, takes any key, and gets another token when the old one has ended.
+    """
 
     def _request(self, method: str, bucket: str, key: str | None = None, **options: Any) -> Any:
         path = f"/{quote(bucket)}" + ("" if key is None else f"/{quote(key)}")
@@ -38,7 +44,7 @@ class SwiftHandler(StorageBackend):  # type: ignore[misc]
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
         response = self.session.request(method, self.endpoint + path, **options)
-        if response.status_code == 401:  # a token has an end
+        if response.status_code == 401:  # the token has ended
             self.token = self.generate_swift_token()
             self.session.headers["X-Auth-Token"] = self.token
             response = self.session.request(method, self.endpoint + path, **options)

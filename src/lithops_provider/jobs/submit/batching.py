@@ -1,4 +1,4 @@
-"""Decides in how many calls the items of a round are sent. send.py calls it, and spec.py checks the parameter."""
+"""Decides in how many calls the items of a round are sent. send.py calls it, and spec.py to check the parameter."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def number_of_calls(items: int, batch_size: BatchSize, capacity: int, max_concur
     Returns the number of calls to send ``items`` in.
 
     :param items: number of items
-    :param batch_size: items per call at most; with "auto", as many calls as the backend can take at once, so that
-        no call holds more items than it must
-    :param capacity: calls that the backend can take at once
-    :param max_concurrency: the most there may be: a call runs its items one after another, so this is also how many
-        run at once
+    :param batch_size: how many items a call has at most; with "auto", there are as many calls as the backend can take
+        at once, so that each has as few items as possible
+    :param capacity: how many calls the backend can take at once
+    :param max_concurrency: how many calls there may be at most. A call runs its items one after another, so this is
+        also how many items run at once
     """
     check_batch_size(batch_size)
     calls = min(items, capacity) if batch_size == "auto" else math.ceil(items / int(batch_size))

@@ -1,7 +1,7 @@
 """
-Brings the code of `lithops_provider.jobs.remote` to where functions run, which has no installation of this package. The
-modules travel compiled, since that loads many times faster than functions pickled by value; Lithops checks that the
-runtime has the same Python as this process. payload.py puts it into each job.
+Brings the code of `lithops_provider.jobs.remote` to where functions run, where this package isn't installed. The
+modules are sent compiled, since they load many times faster so than as functions pickled by value; Lithops checks that
+the runtime has the same Python as this process. payload.py puts them into each job.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lithops_provider.jobs import remote
 
 if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import CallItems
     from lithops_provider.jobs.remote.items import CallSettings
 
 #: The modules that every call needs, each after those that it imports.
@@ -45,7 +46,7 @@ _MODULES = (
 #: The modules that only functions with a parameter ``obj`` need.
 _OBJECT_MODULES = ("objects", "objects.lines", "objects.tables", "objects.chunks")
 
-#: The modules that only reduces need, and the map of one by key.
+#: The modules that only reduces need, and the map of a reduce by key.
 _REDUCE_MODULES = (
     "reduce.spans",
     "reduce.keys",
@@ -56,7 +57,7 @@ _REDUCE_MODULES = (
     "reduce.shuffle",
 )
 
-#: How hard the modules are compressed. Each task does it anew; the next levels take five times as long for 2 % less.
+#: The level of compression. Each task compresses the modules anew; the next levels take five times as long, for 2 %.
 _LEVEL = 6
 
 
@@ -65,9 +66,9 @@ def remote_code(swift: bool = False, objects: bool = False, reduces: bool = Fals
     """
     Returns the compiled modules of `lithops_provider.jobs.remote`.
 
-    :param swift: whether with the client of OpenStack Swift
-    :param objects: whether with what reads objects as items
-    :param reduces: whether with what only reduces need
+    :param swift: whether to include the client of OpenStack Swift
+    :param objects: whether to include what reads objects as items
+    :param reduces: whether to include what only reduces need
     """
     compiled = []
     more = (
@@ -86,15 +87,15 @@ def remote_code(swift: bool = False, objects: bool = False, reduces: bool = Fals
 
 
 def _renamed(code: CodeType, file: str) -> CodeType:
-    """Returns code that says it is from another file: the runtime hasn't those of this machine."""
+    """Returns code with another name of its file, since this machine's files aren't where functions run."""
     constants = tuple(_renamed(value, file) if isinstance(value, CodeType) else value for value in code.co_consts)
     return code.replace(co_filename=file, co_consts=constants)
 
 
-def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: bytes, settings: CallSettings) -> Any:
+def call_wrapper(call: CallItems, storage: Any, code: bytes, function: bytes, settings: CallSettings) -> Any:
     """
-    Runs a call: the function that Lithops calls. It is pickled by value, so it imports nothing of this package but the
-    modules that it brings along.
+    Runs a call. This is the function that Lithops calls. It is pickled by value, so it imports nothing of this package
+    but the modules that it brings along.
 
     :param call: see `lithops_provider.jobs.remote.batch.run_batch`, also for ``function`` and ``settings``
     :param storage: injected by Lithops
@@ -105,7 +106,7 @@ def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: byte
     import types
     import zlib
 
-    package = "lithops_provider.jobs.remote"  # loaded before it forks by the runner that we start on localhost
+    package = "lithops_provider.jobs.remote"  # on localhost, our runner has loaded it before it forked this process
     if f"{package}.batch" not in sys.modules:
         package = "_lithops_provider_remote"
         parent = types.ModuleType(package)
@@ -115,7 +116,7 @@ def call_wrapper(call: dict[str, Any], storage: Any, code: bytes, function: byte
             module = types.ModuleType(f"{package}.{name}")
             folder, _, last = module.__name__.rpartition(".")
             module.__package__ = folder
-            module.__path__ = []  # it may be the folder of others
+            module.__path__ = []  # it may be a package, with modules in it
             sys.modules[module.__name__] = module
             setattr(sys.modules[folder], last, module)
             exec(compiled, module.__dict__)  # noqa: S102 - our own code

@@ -12,7 +12,7 @@ from lithops_provider.jobs.submit.items import BLOCK_BYTES, BLOCK_ITEMS
 
 def cut_items(items: ItemBlocks, calls: Sequence[Sequence[int]]) -> list[list[bytes]]:
     """
-    Returns the blocks of each call. Blocks of which a call gets all items are taken as they are.
+    Returns the blocks of each call. A block whose items all go to one call is taken as it is.
 
     :param items: all items of a job
     :param calls: the indices of each call's items, in ascending order
@@ -22,7 +22,7 @@ def cut_items(items: ItemBlocks, calls: Sequence[Sequence[int]]) -> list[list[by
 
 
 class _Cutter:
-    """Cuts pieces out of blocks, of which it keeps the last: the next piece is most often out of the same one."""
+    """Cuts pieces out of blocks. It keeps the last block, since the next piece is most often out of the same one."""
 
     def __init__(self, items: ItemBlocks) -> None:
         self._items = items
@@ -50,7 +50,7 @@ class _Cutter:
         return [*blocks, pack_block(kind, pieces)] if pieces else blocks
 
     def _pieces(self, indices: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """Yields of each block that is needed its number, the first item that is wanted, and the one after the last."""
+        """Yields the number of each block that is needed, the first item wanted of it, and the one after the last."""
         for first, last in _runs(indices):
             while first < last:
                 number = bisect_right(self._items.ends, first)
@@ -65,7 +65,7 @@ class _Cutter:
 
 
 def _runs(indices: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yields the first and the one after the last of indices that follow each other."""
+    """Yields, for each run of consecutive indices, the first and the one after the last."""
     if isinstance(indices, range):
         yield indices.start, indices.stop
         return

@@ -1,9 +1,11 @@
 """
-Digests of values, which are the same in every process: for a retry in a fresh interpreter, and for cached results.
+Digests values so that equal values have the same digest in every process. spec.py recognises the job of an earlier try
+by it, and cache/digests.py finds cached results.
 
-The bytes of a pickle won't do: a set of str is pickled in another order under another PYTHONHASHSEED, a text that
-occurs twice is pickled once or twice as it is one object or two, and cloudpickle makes up names for classes. So the
-pickle is read, without importing or calling anything that it names, and what it would build is digested.
+A digest of a pickle's bytes won't do: a set of str is pickled in another order under another PYTHONHASHSEED, a text
+that occurs twice is pickled once or twice, depending on whether it is one object or two, and cloudpickle makes up names
+for classes. So the pickle is read, without importing or calling anything that it names, and what it would build is
+digested.
 """
 
 from __future__ import annotations
@@ -19,20 +21,20 @@ from typing import Any
 from lithops_provider.jobs.remote.frames import ItemBlocks, load_block, unfold
 from lithops_provider.jobs.submit.pickle_reader import Built, Dict, Global, Set, UndigestibleError, read_pickle
 
-#: The positions, in what cloudpickle builds things from, of what isn't part of their value: the name that it makes up
-#: for a class; the module's name and file, which change with the path of a DAG bundle.
+#: By cloudpickle's functions that build things: the positions of arguments that aren't part of the value. These are the
+#: name that it makes up for a class, and the module's name and file, which change with the path of a DAG bundle.
 _NOT_VALUES = {"_make_skeleton_class": (4,), "_make_skeleton_enum": (5,), "_make_function": (1,)}
-#: Of a code object: its file, its first line and its table of lines.
+#: The same for a code object: its file, its first line and its table of lines.
 _CODE_PLACES = (10, 13, 14) if sys.version_info >= (3, 11) else (10, 12, 13)
 
-#: Types of what a pickle holds in itself, beside collections.
+#: Types of values other than collections that a pickle holds in itself.
 _PLAIN_LEAVES = frozenset({int, float, bool, type(None), str})
 _LEAVES = _PLAIN_LEAVES | {bytes, bytearray, Global}
-#: Bytes of a text, or of the text of a number, below which it stands for itself.
+#: A text, or the text of a number, that has fewer bytes is its own digest.
 _SHORT = 64
-#: Dicts of a list that are digested at once.
+#: How many dicts of a list are digested at once.
 _AT_ONCE = 500
-#: More than any place in a list.
+#: In the place of a position in a list: more than any position.
 _NOWHERE = sys.maxsize
 #: How Airflow begins the name of a DAG file's module (airflow.sdk, `get_unique_dag_module_name`), and the digest of the
 #: file's path that follows.
@@ -74,7 +76,7 @@ def digest_items(items: ItemBlocks) -> Iterator[bytes]:
 def _digest_plain_item(item: Any) -> bytes | None:
     """
     Returns the digest of an item that has nothing but numbers and texts as arguments, and maybe an object in storage,
-    as most items of very many have: `_Digester` takes 20 times as long. None of another.
+    as most items of large jobs have; None for any other item. `_Digester` would take 20 times as long.
     """
     args, kwargs, special = item
     if type(args) is not tuple or type(kwargs) is not dict:
@@ -96,8 +98,8 @@ class _Digester:
     """
     Digests what `read_pickle` has read. What occurs more than once is digested once.
 
-    Values that hold one another in a circle, as functions do that call one another, are the hard case: none of their
-    digests can be made before the others. So circles are found with Tarjan's algorithm, and digested as a whole.
+    Values may hold one another in a circle, as functions do that call one another. None of their digests can be made
+    before the others. So circles are found with Tarjan's algorithm, and digested as a whole.
     """
 
     def __init__(self) -> None:
@@ -106,11 +108,11 @@ class _Digester:
         #: met; and where each of them is in that order.
         self._open: list[Any] = []
         self._places: dict[int, int] = {}
-        #: The first of these places that the value being digested leads back to; _NOWHERE if to none.
+        #: The first of these places to which the value that is being digested leads back; `_NOWHERE` if to none.
         self._back = _NOWHERE
 
     def digest(self, value: Any) -> bytes:
-        """Returns the digest of a value, or itself with its type if it is short."""
+        """Returns the digest of a value; for a short one, its type and text."""
         if not isinstance(value, (list, tuple, set, frozenset, dict, Set, Dict, Built)):
             return _digest_leaf(value)
         found = self._known.get(id(value))
@@ -143,10 +145,10 @@ class _Digester:
 
     def _digest_circle(self, values: list[Any]) -> None:
         """
-        Digests values that hold one another. At first all count as equal; in each pass a value gets the digest that
-        follows from what the others had in the pass before, until a pass tells no more of them apart. What each has
-        then says only how it differs from its neighbours; together with how all digests follow from one another it
-        says what the value is.
+        Digests values that hold one another. At first all have the same digest. In each pass, a value gets the digest
+        that follows from the digests of the pass before, until a pass yields no more different ones. The digest that a
+        value has then only says how it differs from its neighbours. Together with how all digests follow from one
+        another, it says what the value is.
         """
         digests = [b"circle"] * len(values)
         told_apart = 0
@@ -177,7 +179,7 @@ class _Digester:
 
     def _digest_dict(self, entries: list[tuple[Any, Any]]) -> bytes:
         keys = set(map(type, map(_key, entries)))
-        if keys in ({int}, {str}):  # which can be sorted
+        if keys in ({int}, {str}):  # such keys can be sorted
             ordered: list[tuple[Any, Any]] = sorted(entries, key=_key)
             text = _text(list(itertools.chain.from_iterable(ordered)))
             if text is not None:
@@ -191,7 +193,7 @@ class _Digester:
 
 
 def _parts_of(value: Built) -> list[Any]:
-    """Returns what makes up the value of something that is built."""
+    """Returns the parts that make up the value of something that is built."""
     how, function, arguments, *more = value.call
     name = _name_of(function)
     if isinstance(arguments, tuple):
@@ -204,7 +206,7 @@ def _parts_of(value: Built) -> list[Any]:
 
 def _digest_leaf(value: Any) -> bytes:
     if type(value) not in _LEAVES:
-        raise UndigestibleError(f"{type(value)}")  # its text may hold its place in memory
+        raise UndigestibleError(f"{type(value)}")  # the value's text may have its address in memory
     if isinstance(value, str) and value.startswith(DAG_MODULE_PREFIX):
         value = type(value)(_DAG_MODULE_HASH.sub(DAG_MODULE_PREFIX, value))
     text = bytes(value) if isinstance(value, (bytes, bytearray)) else repr(value).encode()
@@ -213,7 +215,7 @@ def _digest_leaf(value: Any) -> bytes:
 
 
 def _text(values: list[Any] | tuple[Any, ...]) -> bytes | None:
-    """Returns the text of a list or tuple that holds nothing but numbers and texts. None of another."""
+    """Returns the text of a list or tuple that holds nothing but numbers and texts; None for any other."""
     if not _PLAIN_LEAVES.issuperset(map(type, values)):
         return None
     text = repr(values)
@@ -223,7 +225,8 @@ def _text(values: list[Any] | tuple[Any, ...]) -> bytes | None:
 def _records(values: list[Any] | tuple[Any, ...]) -> list[bytes] | None:
     """
     Returns the texts of a list or tuple of dicts that have the same keys, and nothing but numbers and texts in them:
-    the keys, and some hundreds of dicts' values at a time. A dict by itself takes ten times as long. None of another.
+    one of the keys, and one for the values of each some hundreds of dicts. None for any other. To digest each dict by
+    itself would take ten times as long.
     """
     kinds = set(map(type, values))
     if kinds == {Dict} and all(type(key) is str for value in values for key, _ in value.entries):
@@ -236,7 +239,7 @@ def _records(values: list[Any] | tuple[Any, ...]) -> list[bytes] | None:
     for start in range(0, len(values), _AT_ONCE):
         some = values[start : start + _AT_ONCE]
         if not {str}.issuperset(map(type, itertools.chain.from_iterable(some))):
-            return None  # such as a class of str, which is equal to one
+            return None  # a key may be of a subclass of str, and equal to one
         try:
             rows = list(map(get, some))
         except KeyError:

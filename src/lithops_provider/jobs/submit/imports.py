@@ -1,6 +1,6 @@
 """
-Finds the modules that a function imports in its body. pickler.py looks for all of them, since they may have to travel;
-runtime_check.py asks which of them every call imports.
+Finds the modules that a function imports in its body. pickler.py looks for all of them, since they may have to be
+shipped; spec.py also for those that every call imports, without which a runtime can't run the job.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-#: Beginnings of the names of instructions behind which nothing is certain to run: a call may raise, or change where
-#: modules are looked for, and the others leave the straight line.
+#: Beginnings of the names of instructions after which it isn't certain what runs: a call may raise, or change where
+#: modules are looked for; after the others, the code may go on elsewhere.
 _END_OF_STRAIGHT_LINE = ("CALL", "PRECALL", "RETURN", "YIELD", "RAISE", "SETUP", "BEFORE", "SEND", "FOR_ITER")
 _JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
-#: Calling code of these kinds runs nothing of it yet.
+#: Flags of generators and coroutines: a call of one runs nothing of its code yet.
 _LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 def all_imports(code: CodeType) -> set[str]:
     """
-    Returns the names of the modules that code may import when it runs, and functions and classes defined in it.
+    Returns the names of the modules that code, and functions and classes defined in it, may import when they run.
 
-    :param code: of a function
+    :param code: a function's code
     """
     names = {name for _, name in _import_statements(code)}
     for constant in code.co_consts:
@@ -38,7 +38,7 @@ def certain_imports(code: CodeType) -> set[str]:
     Returns the names of the modules that each run of code imports: those of the statements at its beginning, up to the
     first call, condition, loop, ``try`` or ``with``.
 
-    :param code: of a function
+    :param code: a function's code
     """
     if code.co_flags & _LAZY:
         return set()
@@ -62,7 +62,10 @@ def entry_code(function: Callable[..., Any]) -> CodeType | None:
 
 
 def _import_statements(code: CodeType) -> Iterator[tuple[int, str]]:
-    """Yields the place and the module of each import in code itself. Relative ones are left out: they stay inside."""
+    """
+    Yields the offset and the module of each import in code itself. Relative imports are left out, since their modules
+    are in the same package as the code.
+    """
     level: Any = None
     from_list: Any = None
     for instruction in dis.get_instructions(code):
@@ -73,7 +76,7 @@ def _import_statements(code: CodeType) -> Iterator[tuple[int, str]]:
 
 
 def _end_of_straight_line(code: CodeType) -> int:
-    """Returns the offset of the first instruction that some runs of the code may not reach, or not survive."""
+    """Returns the offset of the first instruction that some runs may not reach, or that may end them."""
     bytecode = dis.Bytecode(code)
     # From Python 3.11 on, no instruction says where a `try` begins: a table beside the code does.
     guarded = min((entry.start for entry in getattr(bytecode, "exception_entries", ())), default=len(code.co_code))

@@ -1,4 +1,4 @@
-"""Pickles items in blocks, as they come out of what the user gave. spec.py calls it."""
+"""Pickles items in blocks, while they are taken out of what the user gave. spec.py calls it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lithops_provider.jobs.submit.payload import by_value, modules_of
 from lithops_provider.jobs.submit.pickler import InstancePickler, NeededModules, Shipped
 from lithops_provider.jobs.text import short_repr
 
-#: Items of a block at most, and of the first, as long as it isn't known how large they are.
+#: How many items a block has at most; and the first block, when it isn't known yet how large items are.
 BLOCK_ITEMS = 512
 _FIRST_BLOCK = 16
-#: Bytes of a block at which it ends.
+#: How many bytes a block has at about the most.
 BLOCK_BYTES = 128 << 10
 
 
@@ -33,8 +33,8 @@ def dump_items(
 
     :param binding: their function, whose module may define their classes
     :param items: positional arguments, keyword arguments and, optionally, what is to be filled in
-    :param modules: gets the names of the modules that they need where they arrive
-    :param shipped: gets the classes and functions of the DAG file that they bring
+    :param modules: gets the names of the modules that the items need where they are unpickled
+    :param shipped: gets the classes and functions of the DAG file that are pickled with the items
     :raises NotPortableError: an item can't be pickled; the message gives its index
     :raises InvalidInputError: the function doesn't take an item, or there are too many
     """
@@ -47,7 +47,7 @@ def dump_arguments(binding: Binding) -> bytes:
     """
     Pickles the arguments that all items share.
 
-    :param binding: has them
+    :param binding: the function with these arguments
     :raises NotPortableError: they can't be pickled
     """
     with by_value(modules_of(binding.function)):
@@ -56,21 +56,21 @@ def dump_arguments(binding: Binding) -> bytes:
 
 def _dump_bound(items: BoundItems, pickler: _ItemPickler) -> Iterator[bytes]:
     """
-    Yields blocks of items as they come out of what the user gave: what is plain data is pickled as a block. Anything
-    else is pickled item by item, so that items can be unpickled, and can fail, one by one.
+    Yields blocks of items while they are taken out of what the user gave. Items of plain data are pickled as a block.
+    Others are pickled one by one, so that they can be unpickled, and can fail, one by one.
     """
     most = count = _FIRST_BLOCK
     while elements := items.take(most):
         plain = items.bind_plain(elements)
         if plain is None:
             bound = items.bind(elements)
-            # Out of an iterator, items come one by one from here on: each is pickled before it can change.
+            # An iterator's items are taken one by one from here on: each is pickled before it can change.
             yield from _dump_all(bound if items.lasting else itertools.chain(bound, items), pickler, items.first)
             continue
         kind, values = plain
         blocks = [pack_block(kind, values)]
         count = len(values)
-        while len(blocks[0]) > BLOCK_BYTES and count > 1:  # such a block would keep too much in memory at once
+        while len(blocks[0]) > BLOCK_BYTES and count > 1:  # whoever reads a block has all of it in memory
             count = -(-count // 2)
             blocks = [pack_block(kind, values[start : start + count]) for start in range(0, len(values), count)]
         yield from blocks
@@ -79,9 +79,9 @@ def _dump_bound(items: BoundItems, pickler: _ItemPickler) -> Iterator[bytes]:
 
 def _dump_all(items: Iterable[tuple[Any, ...]], pickler: _ItemPickler, first: int = 0) -> Iterator[bytes]:
     """
-    Yields blocks of items each of which is pickled for itself.
+    Yields blocks of items each of which is pickled separately.
 
-    :param first: index of the first of them
+    :param first: index of the first item
     """
     blobs: list[bytes] = []
     size = 0
@@ -97,10 +97,10 @@ def _dump_all(items: Iterable[tuple[Any, ...]], pickler: _ItemPickler, first: in
 
 class _ItemPickler:
     """
-    Pickles items one by one. One pickler does for all of them: making one costs more than pickling an item.
+    Pickles items one by one, all with the same pickler: making one takes longer than pickling an item.
 
-    :param modules: gets the names of the modules that they need where they arrive
-    :param shipped: gets the classes and functions of the DAG file that they bring
+    :param modules: see `dump_items`
+    :param shipped: see `dump_items`
     """
 
     def __init__(self, modules: NeededModules | None = None, shipped: Shipped | None = None) -> None:

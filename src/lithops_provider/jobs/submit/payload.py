@@ -1,7 +1,4 @@
-"""
-Pickles functions so that they arrive: by value whatever the functions' side can't import. spec.py calls it; items.py
-pickles the items.
-"""
+"""Pickles functions, and by value what can't be imported where they run. spec.py calls it; items.py pickles items."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from lithops_provider.jobs.remote.items import CallSettings
 
 _OWN_PACKAGE = __name__.partition(".")[0]
-#: Modules of this package of which functions and items bring what they need.
+#: Modules of this package whose functions are pickled by value along with functions and items.
 _BROUGHT = (rebuilt, drivers)
 
 #: cloudpickle's registry belongs to the whole process.
@@ -37,10 +34,7 @@ _registry_lock = threading.RLock()
 
 
 def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """
-    Returns the plain functions behind a partial, a bound method or a callable object: those that have a
-    module and code to look at.
-    """
+    """Returns the plain functions that a call of a partial, a bound method or a callable object may run."""
     if isinstance(function, functools.partial):
         nested = [value for value in (*function.args, *function.keywords.values()) if inspect.isfunction(value)]
         return [*underlying_functions(function.func), *nested]
@@ -57,13 +51,14 @@ def underlying_functions(function: Callable[..., Any]) -> list[Callable[..., Any
 
 def dump_function(binding: Binding, modules: NeededModules | None = None, shipped: Shipped | None = None) -> bytes:
     """
-    Pickles a function with what all its items share; and in a second pickle behind it what went by value, by the names
-    that it has in the DAG file: `lithops_provider.jobs.remote.shipped_modules` makes a module of that.
+    Pickles a function with the arguments that all its items share. In a second pickle after it are the functions and
+    classes that went by value, by their names in the DAG file. `lithops_provider.jobs.remote.shipped_modules` makes a
+    module out of these.
 
     :param binding: the function
-    :param modules: gets the names of the modules that it needs where it runs
-    :param shipped: what its items bring
-    :raises NotPortableError: something it refers to can't be pickled; the message names it
+    :param modules: gets the names of the modules that the function needs where it runs
+    :param shipped: the classes and functions that are pickled by value with the items
+    :raises NotPortableError: something that the function refers to can't be pickled; the message names it
     """
     value = (binding.function, binding.args, binding.kwargs, binding.injection())
     buffer = io.BytesIO()
@@ -86,13 +81,13 @@ def dump_wrapper(
     function: bytes, settings: CallSettings, *, swift: bool = False, objects: bool = False, reduces: bool = False
 ) -> bytes:
     """
-    Pickles what Lithops calls: our wrapper, with the function inside.
+    Pickles our wrapper, with the function inside. The wrapper is what Lithops calls.
 
     :param function: from `dump_function`
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param swift: whether the function may use OpenStack Swift
     :param objects: whether its items are objects in storage
-    :param reduces: whether it is of a reduce, or of the map of one by key
+    :param reduces: whether the function belongs to a reduce, or to the map of a reduce by key
     """
     from lithops_provider.jobs.submit import bootstrap
 
@@ -113,7 +108,10 @@ def _dumps(value: Any) -> bytes:
 
 
 def modules_of(function: Callable[..., Any]) -> list[ModuleType]:
-    """Returns the loaded modules that define the function, and what rebuilds it, that its workers can't import."""
+    """
+    Returns the loaded modules that have to be pickled by value: of those that define a function, those that can't be
+    imported where it runs; and those of this package that rebuild it there.
+    """
     callables = [given for given in getattr(function, "functions", [function]) if given is not None]
     names = {
         getattr(entry, "__module__", None)
@@ -129,8 +127,8 @@ def modules_of(function: Callable[..., Any]) -> list[ModuleType]:
 
 def _importable(module: ModuleType) -> bool:
     """
-    Tells whether a fresh process could import the module. `importlib.util.find_spec` can't tell: it believes
-    `sys.modules`.
+    Tells whether a fresh process could import the module. `importlib.util.find_spec` can't tell, since it looks into
+    `sys.modules` first.
     """
     root = module.__name__.partition(".")[0]
     if root == _OWN_PACKAGE:
@@ -148,9 +146,10 @@ def _importable(module: ModuleType) -> bool:
 @contextlib.contextmanager
 def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
     """
-    Has functions and classes pickled by value as long as it lasts, although a fresh process here could import them.
+    Within this context, functions and classes of some modules are pickled by value, although this process can import
+    them.
 
-    :param modules: the modules that define them
+    :param modules: the modules
     """
     with _registry_lock:
         registered = []
@@ -167,7 +166,7 @@ def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
 
 
 def _culprit(binding: Binding) -> str | None:
-    """Returns what of the function's surroundings can't be pickled, or None when no single thing stands out."""
+    """Returns words for the one thing that the function refers to and that can't be pickled; None if there is none."""
     for key, value in (*binding.kwargs.items(), *enumerate(binding.args)):
         if (error := _problem(value)) is not None:
             reason = str(error) if isinstance(error, NotInRuntimeError) else f"of type {type(value).__name__}"

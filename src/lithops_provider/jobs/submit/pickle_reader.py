@@ -1,4 +1,7 @@
-"""Reads a pickle without importing or calling what it names: what it would build, as values of the classes below."""
+"""
+Reads a pickle without importing or calling anything that it names. What the pickle would build comes out as values of
+the classes below, which digest.py digests.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,17 @@ from typing import Any, ClassVar
 
 
 class UndigestibleError(Exception):
-    """A pickle can't be read in this way, so nobody can tell whether its value is that of another."""
+    """A pickle can't be read in this way, so it isn't known whether its value equals another."""
 
 
 def read_pickle(blob: bytes) -> Any:
-    """Reads a pickle: in C what is plain data, as most arguments are. `_Reader` takes 20 times as long."""
+    """
+    Reads a pickle. Plain data, which most arguments are, is read by Python's own reader; `_Reader` takes 20 times as
+    long.
+    """
     try:
         return _PlainReader(io.BytesIO(blob)).load()
-    except Exception:  # whatever keeps it from being plain
+    except Exception:  # the pickle isn't of plain data
         return _Reader(blob).load()
 
 
@@ -24,7 +30,7 @@ class _PlainReader(pickle.Unpickler):
     """Reads a pickle in which nothing is imported."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Gives up: `_Reader` does that."""
+        """Gives up, so that `_Reader` reads the pickle."""
         raise UndigestibleError(f"{module}:{name}")
 
 
@@ -36,24 +42,24 @@ class Global(str):
 
 class Built:
     """
-    What the pickle would get by calling something.
+    An object that the pickle would get by a call.
 
-    :param call: what, and with which arguments
+    :param call: what is called, and with which arguments
     """
 
     def __init__(self, *call: Any) -> None:
         self.call = call
         self.state: list[Any] = []
         self.entries: list[Any] = []
-        #: What of all this makes up its value, once somebody has found out.
+        #: The parts of all this that make up its value, once `digest.py` has found them out.
         self.parts: list[Any] | None = None
 
     def append(self, entry: Any) -> None:
-        """Takes an entry of a list that is no plain one."""
+        """Adds an entry, as to a list: the object may be of a class of lists."""
         self.entries.append(entry)
 
     def extend(self, entries: Iterable[Any]) -> None:
-        """Takes entries of a list that is no plain one."""
+        """Adds entries, as to a list: the object may be of a class of lists."""
         self.entries.extend(entries)
 
 
@@ -77,7 +83,7 @@ class Dict:
         self.entries: list[tuple[Any, Any]] = []
 
 
-#: Python's own reader of pickles in Python, whose steps can be replaced one by one.
+#: Python's reader of pickles that is written in Python, so that its steps can be replaced one by one.
 _PythonUnpickler: Any = getattr(pickle, "_Unpickler")  # noqa: B009 - not in the typed interface
 
 
@@ -94,7 +100,7 @@ class _Reader(_PythonUnpickler):  # type: ignore[misc]
         return Global(f"{module}:{name}")
 
     def get_extension(self, code: int) -> None:
-        """Extensions are numbers that only the writing process can explain."""
+        """Refuses extensions, which are numbers that only the writing process can explain."""
         raise UndigestibleError(f"extension {code}")
 
     def load_empty_set(self) -> None:
@@ -105,7 +111,7 @@ class _Reader(_PythonUnpickler):  # type: ignore[misc]
         self.stack[-1].entries.extend(entries)
 
     def load_frozenset(self) -> None:
-        entries = self.pop_mark()  # which changes what `append` is
+        entries = self.pop_mark()  # first, since it changes what `append` is
         self.append(Set("frozenset", entries))
 
     def load_empty_dict(self) -> None:
@@ -140,7 +146,10 @@ class _Reader(_PythonUnpickler):  # type: ignore[misc]
         self.stack[-1].state.append(state)
 
     def load_pop(self) -> None:
-        """What is called and dropped sets the state of its first argument, as cloudpickle does with functions."""
+        """
+        Drops a value. A call whose result is dropped sets the state of its first argument: cloudpickle sets that of
+        functions so.
+        """
         dropped = self.stack[-1] if self.stack else None
         super().load_pop()
         if isinstance(dropped, Built) and isinstance(dropped.call[2], tuple) and dropped.call[2]:

@@ -1,6 +1,6 @@
 """
-The pickler for functions and items, which payload.py uses. It extends cloudpickle's: it takes objects apart that
-cloudpickle can't, refuses objects of packages that the runtime lacks, and notes the modules that a pickle needs.
+The pickler for functions and items, which payload.py and items.py use. It extends cloudpickle's: it pickles objects
+that cloudpickle can't, refuses objects of packages that the runtime lacks, and notes the modules that a pickle needs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class NotInRuntimeError(Exception):
 
 _NAMED = (*REDUCED, type)
 
-#: Functions and classes that travel by value, by their module, which functions can't import, and their name in it.
+#: Functions and classes that are pickled by value, by the name of their module and by their name in it.
 Shipped = dict[str, dict[str, Any]]
 
 
@@ -48,8 +48,8 @@ class NeededModules:
     """
     The names of the modules that functions and items need where they run.
 
-    :param shipped: those that are to be shipped as far as the runtime lacks them
-    :param required: those of them without which the functions and items can't even be unpickled there
+    :param shipped: modules that are to be shipped if the runtime lacks them
+    :param required: modules without which the functions and items can't even be unpickled there
     """
 
     shipped: set[str] = field(default_factory=set)
@@ -76,7 +76,7 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._by_value_roots = {name.partition(".")[0] for name in (*self._by_value, "__main__")}
 
     def reducer_override(self, obj: Any) -> Any:
-        """Takes an object apart in another way than cloudpickle does, or refuses it."""
+        """Reduces an object in another way than cloudpickle does, or refuses it."""
         if is_task_decorator(obj):
             return _as_plain(obj).__reduce__()
         if isinstance(obj, CodeType):
@@ -98,7 +98,7 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj)
 
     def _note(self, obj: Any) -> None:
-        """Notes which modules have to be there to unpickle a class, a function or another callable."""
+        """Notes the modules that are needed to unpickle a class, a function or another callable."""
         module = getattr(obj, "__module__", None)
         if isinstance(obj, FunctionType):
             self._modules.shipped.update(all_imports(obj.__code__))
@@ -111,7 +111,7 @@ class JobPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 self._require(module)
 
     def _goes_by_value(self, module: str) -> bool:
-        """Tells whether a module is registered with cloudpickle, or a package that it is in."""
+        """Tells whether a module, or a package that it is in, is registered with cloudpickle."""
         parts = module.split(".")
         return any(".".join(parts[:count]) in self._by_value for count in range(len(parts), 0, -1))
 
@@ -139,14 +139,14 @@ class InstancePickler(JobPickler):
         self._classes = ClassPickles(dump_class)
 
     def reducer_override(self, obj: Any) -> Any:
-        """Takes an object apart as `JobPickler` does, or gives the pickle of a class."""
+        """Reduces a class to its pickle, and any other object as `JobPickler` does."""
         if isinstance(obj, type) and not internal._should_pickle_by_reference(obj):
             return self._classes.reduce(obj)
         return super().reducer_override(obj)
 
 
 def _note_shipped(value: Any, shipped: Shipped) -> None:
-    """Notes a function or class that its module has under its name, perhaps under one of Airflow's decorators."""
+    """Notes a function or class if its module has it under its name, perhaps under one of Airflow's decorators."""
     module, name = value.__module__, getattr(value, "__qualname__", "")
     found: Any = getattr(sys.modules.get(module), name, None)
     if value is found or (is_task_decorator(found) and value is found.function):
@@ -155,8 +155,8 @@ def _note_shipped(value: Any, shipped: Shipped) -> None:
 
 def _as_plain(decorated: Any) -> functools.partial[Any]:
     """
-    Returns what takes the place of a decorated function where functions run: something that calls the plain function,
-    and also has it as ``.function``, as the decorated one does.
+    Returns what takes the place of a decorated function where functions run: a callable that calls the plain function,
+    and has it as ``.function``, as the decorated one does.
     """
     plain = functools.partial(decorated.function)
     plain.__dict__.update(function=decorated.function, __wrapped__=decorated.function)
@@ -164,7 +164,7 @@ def _as_plain(decorated: Any) -> functools.partial[Any]:
 
 
 def describe(value: Any) -> str:
-    """Returns what a value is, for messages: the names of things that have one, else its type."""
+    """Returns words for a value, for messages: its name if it has one, or else its type."""
     if isinstance(value, ModuleType):
         return f"the module {value.__name__}"
     if isinstance(value, (type, FunctionType)):
@@ -193,7 +193,7 @@ def _goes_by_reference(value: Any, by_value: Collection[str]) -> bool:
 def _stable_name(cls: type) -> str | None:
     """
     Returns a name by which cloudpickle recognises a class that comes from another process. By itself, cloudpickle makes
-    a name up in each process. The class of a result would then differ from the class of the same name in the next
+    up another name in each process. Then the class of a result would differ from the class of the same name in the next
     function that takes the result.
     """
     digest = _digest_of(getattr(sys.modules.get(cls.__module__), "__file__", None))
@@ -201,7 +201,7 @@ def _stable_name(cls: type) -> str | None:
 
 
 def _found_in_module(value: Any) -> bool:
-    """Tells whether a class or function is in its module under its name; else cloudpickle sends it by value."""
+    """Tells whether a class or function is in its module under its name. If not, cloudpickle pickles it by value."""
     found: Any = sys.modules.get(value.__module__)
     for part in value.__qualname__.split("."):
         found = getattr(found, part, None)

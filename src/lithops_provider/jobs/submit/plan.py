@@ -42,8 +42,9 @@ def _compact(piece: Sequence[int]) -> list[int] | dict[str, int]:
 
 def load_plan(client: LithopsClient, job: LithopsJob, number: int = -1) -> list[Sequence[int]] | None:
     """
-    Returns the items of each call of a round, or None if its plan isn't there: its submission ended before it was
-    stored, or the data was deleted. One that no sender has written counts as missing, too: servers read it.
+    Returns the items of each call of a round. Returns None if there is no plan, since the round's submission ended
+    before it was stored, or since the data was deleted. A damaged plan counts as missing, too: servers read plans, and
+    trust nothing in them.
 
     :param client: where the job runs
     :param job: its value
@@ -67,9 +68,9 @@ def _items_of(piece: Any, count: int) -> Sequence[int]:
     """
     Returns the indices of a call's items.
 
-    :param piece: from `_compact`, as it was read
+    :param piece: what was read in the place of what `_compact` returned
     :param count: number of items of the job
-    :raises ValueError: it isn't what `_compact` returns
+    :raises ValueError: these aren't indices of the job's items
     """
     found = [piece["first"], piece["stop"]] if isinstance(piece, dict) else piece
     most = count if isinstance(piece, dict) else count - 1

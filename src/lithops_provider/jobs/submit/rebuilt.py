@@ -1,6 +1,6 @@
 """
-Puts objects together again that reductions.py has taken apart. The functions here travel by value with what they
-rebuild, so they import nothing of this package.
+Rebuilds objects that reductions.py has reduced. The functions here are pickled by value with what they rebuild, so they
+import nothing of this package.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 def register_implementations(dispatcher: Any, implementations: dict[type, Callable[..., Any]]) -> None:
     """
-    Gives a `functools.singledispatch` function, or method, what was registered with it.
+    Registers implementations with a `functools.singledispatch` function or method.
 
-    :param dispatcher: a new one, which knows its default only
+    :param dispatcher: a new function or method, which has its default only
     :param implementations: functions by the class of their first argument
     """
     for cls, implementation in implementations.items():

@@ -1,6 +1,6 @@
 """
-Takes apart objects of functools for pickler.py: cloudpickle can't, since they hold a lock or weak references.
-rebuilt.py puts them together again where the functions run.
+Reduces objects of functools for pickler.py, since cloudpickle can't pickle those that hold a lock or weak references.
+rebuilt.py rebuilds them where functions run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from lithops_provider.jobs.submit.rebuilt import register_implementations
 
-#: The types of all that `reduce_functools` takes apart.
+#: The types of all objects that `reduce_functools` reduces.
 REDUCED = (FunctionType, functools._lru_cache_wrapper, functools.cached_property, functools.singledispatchmethod)
 
 #: What all functions under `functools.singledispatch` have in common.
@@ -21,9 +21,9 @@ _DISPATCHER_CODE = functools.singledispatch(lambda value: None).__code__  # type
 def reduce_functools(value: Any) -> tuple[Any, ...] | None:
     """
     Returns how to make a decorated function or attribute anew from the function under it, in the form that `__reduce__`
-    has; None for any other value. The contents of a cache don't travel.
+    has; None for any other value. The contents of a cache aren't pickled.
 
-    :param value: to be pickled by value
+    :param value: a value that is to be pickled by value
     """
     if isinstance(value, functools._lru_cache_wrapper):
         unbounded = value.cache_parameters()["maxsize"] is None

@@ -1,10 +1,10 @@
 """
-Holds a job against the runtime that it is to run in, before anything of it is sent: the versions of Python and Lithops,
-and the modules that the function and its items import. send.py calls it before each round.
+Checks that a job can run in its runtime, before anything of the job is sent: the versions of Python and Lithops, and
+the modules that the function and its items import. send.py calls it before each round.
 
 An error is raised only for what is certain to fail: a module without which the function and the items can't be
-unpickled, or which every call imports first of all, and which neither is in the runtime nor can be shipped. About what
-a function imports on some ways through it only, the log warns.
+unpickled, or which every call imports first of all, and which neither is in the runtime nor can be shipped. For modules
+that only some calls may import, there is a warning in the log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 
-#: Packages of which several distributions have a part each: the list of a runtime's modules doesn't tell of them.
+#: Packages of which several distributions have a part each. The list of a runtime's modules doesn't have them.
 _SHARED_NAMESPACES = frozenset(
     ["azure", "backports", "google", "jaraco", "opentelemetry", "ruamel", "sphinxcontrib", "zope"]
 )
@@ -34,13 +34,14 @@ _SHOWN = 12
 
 def check_runtime(client: LithopsClient, spec: JobSpec, runtime_memory: int | None) -> None:
     """
-    Checks that the runtime has what a job needs. What was found unfit is asked itself before that is believed, since it
-    may have been built anew under its name since Lithops asked it; what a client has found fit isn't checked again.
+    Checks that the runtime has what a job needs, by Lithops's metadata of it. A runtime that seems unfit is asked
+    itself, since it may have been built anew since Lithops asked it. One that a client has found fit isn't checked
+    again.
 
     :param client: where the job is to run
     :param spec: the job
     :param runtime_memory: MB; None for the configured
-    :raises UnfitRuntimeError: it doesn't; the message says what is missing and what to do
+    :raises UnfitRuntimeError: the runtime lacks something; the message says what, and what to do
     """
     if not spec.options.check_runtime:
         return
@@ -64,7 +65,7 @@ def check_runtime(client: LithopsClient, spec: JobSpec, runtime_memory: int | No
 
 
 def _problem(client: LithopsClient, spec: JobSpec, runtime: RuntimeMetadata) -> str | None:
-    """Returns why a job is certain to fail in a runtime; None if it isn't."""
+    """Returns why a job is certain to fail in a runtime; None if that isn't certain."""
     from lithops import __version__
 
     what = f"the runtime {runtime.name!r} of {runtime.backend}"
@@ -130,9 +131,9 @@ def _why_missing(
     client: LithopsClient, spec: JobSpec, root: str, runtime: RuntimeMetadata, *, certainly: bool = True
 ) -> str | None:
     """
-    Returns why a module that the runtime lacks doesn't travel with the job either, or None if it does, or may.
+    Returns why a module that the runtime lacks isn't shipped with the job either, or None if it is, or may be.
 
-    :param certainly: whether to try what travels of a package that has compiled parts, which takes a second
+    :param certainly: whether to try if a package works without its compiled parts, which takes a second
     """
     spec_here = _find_spec(root)
     if spec_here is None:

@@ -1,6 +1,6 @@
 """
-Sends a round of items, so that nothing of this process is needed any more when it returns. `JobRun` and the executor's
-sender call it.
+Sends a round of items. Once `submit_round` returns, the round needs nothing more of this process. `JobRun` and the
+executor's sender call it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.adapter.compute import CallBatch
 from lithops_provider.jobs.adapter.refusals import explain_refusals
@@ -30,26 +31,29 @@ from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.runtime_check import check_runtime
 from lithops_provider.jobs.submit.spec import JobSpec
 
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.frames import CallItems
+
 logger = logging.getLogger(__name__)
 
-#: Seconds between a call's stores of what it has finished so far, which is what live progress is made of.
+#: Seconds after which a call stores its outcomes again while it runs. The progress of a job is as fresh as that.
 FLUSH_SECONDS = 3.0
 #: Bytes of results after which a call begins another part.
 PART_SIZE = 8 << 20
 #: Bytes kept of what an item prints.
 OUTPUT_LIMIT = 16 << 10
-#: Seconds a call may take at most where the backend has no limit of its own; longer waits overflow in the worker.
+#: Seconds that a call may take at most if the backend has no limit of its own. Lithops's worker can't wait for longer.
 _LONGEST_CALL = 7 * 24 * 3600
-#: Seconds a call gets beside its items' timeouts.
+#: Seconds that a call gets beside its items' timeouts.
 _CALL_OVERHEAD = 300
 
-#: On localhost, from so many calls of a single item on, each runs without a process that watches over it, which would
-#: cost a third more time: what a dying function printed last is lost then, and a timeout that it doesn't react to
-#: takes minutes.
+#: With this many calls or more on localhost, a call of a single item runs it without a process that watches it, which
+#: would take a third more time. Then, if a function takes its process down, its last output is lost, and a function
+#: that doesn't react to its timeout runs on for minutes.
 _MANY_CALLS = 100
 #: Characters of the function's name that a job's value has.
 _MAX_NAME = 200
-#: Seconds of timeout up to which items are watched in any case.
+#: Items with a shorter timeout than so many seconds are watched in any case.
 _SHORT_TIMEOUT = 300.0
 
 Record = Callable[[LithopsJob], None]
@@ -103,8 +107,8 @@ def submit_round(
     :param runtime_memory: MB, if it is to differ from the job's
     :param record: called with the new value before anything is sent, to store it
     :returns: the job's new value, and the indices of each call's items
-    :raises UnfitRuntimeError: the runtime lacks what they need; nothing was sent
-    :raises SubmitError: the backend did not take them
+    :raises UnfitRuntimeError: the runtime lacks what the items need; nothing was sent
+    :raises SubmitError: the backend did not take the calls
     """
     with explain_refusals(client.backend):
         check_runtime(client, spec, runtime_memory or spec.options.runtime_memory)
@@ -186,7 +190,7 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
     try:
         client.compute.submit(batch)
     except BaseException:
-        client.put(job.stop_key(), STOP_ALL)  # whatever of it was sent
+        client.put(job.stop_key(), STOP_ALL)  # stops the calls that were sent
         raise
     client.put(job.sent_key(), b"")
     logger.info(
@@ -207,7 +211,7 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
         "job_prefix": job.round_prefix(),
         "items_key": job.items_key(),
         "stop_key": job.stop_key(),
-        "timeout": min(job.timeout, limit * 0.95),  # so that the item is blamed, not the call
+        "timeout": min(job.timeout, limit * 0.95),  # shorter than the call's, so that the item is blamed
         "limit": float(limit),
         "flush": FLUSH_SECONDS,
         "part_size": PART_SIZE,
@@ -219,12 +223,12 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
 
 
 def _call_data(plan: list[Sequence[int]], blocks: list[list[bytes]]) -> list[bytes]:
-    """Returns the pickled argument of each call: which items it has, and where they lie in the items' object."""
+    """Returns the pickled argument of each call."""
     data = []
     end = 0
     for number, (piece, of_call) in enumerate(zip(plan, blocks, strict=True)):
         start, end = end, end + sum(map(frames.packed_size, of_call))
         span = (start, end - 1)
-        call = {"call_id": call_id(number), "indices": piece, "span": span}
+        call: CallItems = {"call_id": call_id(number), "indices": piece, "span": span}
         data.append(pickle.dumps({"call": call}))
     return data

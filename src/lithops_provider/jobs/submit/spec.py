@@ -1,6 +1,6 @@
 """
-What a job is to do, ready to be sent: bound, checked and pickled. A task's run and scripts make a `JobSpec` by
-`make_spec`, and give it to `JobRun`; the task's durable state compares digests to recognise a job of an earlier try.
+A job that is ready to be sent: its function and items, checked and pickled. A task's run and scripts make a `JobSpec`
+with `make_spec` and give it to `JobRun`. A task's durable state recognises the job of an earlier try by the digests.
 """
 
 from __future__ import annotations
@@ -85,15 +85,15 @@ class JobSpec:
 
     :param kind: ``call``, ``map`` or ``reduce``
     :param name: the function's name
-    :param function: pickled, with what all items share
-    :param items: pickled arguments of the items
-    :param modules: names of the modules that it may need where it runs
+    :param function: the pickled function, with the arguments that all items share
+    :param items: the pickled arguments of the items
+    :param modules: names of the modules that the job may need where it runs
     :param options: how to run it
-    :param required_modules: names of those without which no call can run
-    :param mentioned_modules: names of those that the function's body imports, perhaps on some ways through it only
-    :param shared: pickled arguments that all items share
+    :param required_modules: names of the modules without which no call can run
+    :param mentioned_modules: names of the modules that the function's body imports, perhaps in some calls only
+    :param shared: the pickled arguments that all items share
     :param takes_object: whether items are objects in storage
-    :param reduces: whether it is a reduce, or the map of one by key
+    :param reduces: whether it is a reduce, or the map of a reduce by key
     :param takes_index: whether the function is given the index of its item, as ``id``
     :param function_modules: names of the modules that the function may need, without those of the items
     :param bare_function: the function, pickled without its `WithDefaults` values; empty if it has no such values
@@ -123,9 +123,9 @@ class JobSpec:
     @functools.cached_property
     def digests(self) -> dict[str, str]:
         """
-        Digests of the items, of the arguments that they share, and of the function, by which a later try recognises
-        them. The digest of the items is of their bytes; if it differs, `same_items` compares their values. The values
-        of a `WithDefaults` are left out, since some of them, such as ``try_number``, change with each try.
+        Digests of the items, of the arguments that they share, and of the function. By these, a later try of the task
+        recognises its job. The digest of the items is one of their bytes; if it differs, `same_items` compares their
+        values. The values of a `WithDefaults` are left out, since some, such as ``try_number``, change with each try.
         """
         of_items = hashlib.sha256()
         for block in self.items.blocks:
@@ -165,7 +165,7 @@ def same_items(old: ItemBlocks, new: ItemBlocks) -> bool:
 
 
 def _pickled(items: ItemBlocks) -> Iterator[bytes]:
-    """Yields each item pickled for itself."""
+    """Yields the pickle of each item."""
     for _, item in items:
         yield item if isinstance(item, bytes) else pickle.dumps(item, protocol=pickle.HIGHEST_PROTOCOL)
 
@@ -181,7 +181,7 @@ def make_spec(
 
     :param kind: ``call``, ``map`` or ``reduce``
     :param binding: from `lithops_provider.jobs.binding.function`
-    :param items: from the same; or items that were pickled before
+    :param items: its items, from `lithops_provider.jobs.binding.function`, or items that were pickled before
     :param options: how to run them
     :raises InvalidInputError: an option is wrong, the function doesn't take an item, or something can't be pickled
     """

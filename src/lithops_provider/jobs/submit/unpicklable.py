@@ -25,7 +25,7 @@ Problem = Callable[[Any], Exception | None]
 
 
 class Reference(NamedTuple):
-    """What a function refers to: how it is called there, in which line, and what it is."""
+    """Something that a function refers to: its name in the function, words for the place there, and its value."""
 
     name: str
     where: str
@@ -47,7 +47,7 @@ def find_culprit(functions: list[Any], problem: Problem) -> str | None:
 
 
 def _search(function: Any, subject: str, seen: set[int], problem: Problem) -> str | None:
-    """Looks through what a function refers to, and what functions, classes and objects among that refer to."""
+    """Looks through what a function refers to, and through what these functions, classes and objects refer to."""
     seen.add(id(function))
     for reference in references(function):
         if id(reference.value) in seen or (error := problem(reference.value)) is None:
@@ -89,7 +89,7 @@ def _class_of(value: Any) -> type:
 
 
 def _functions_behind(value: Any) -> list[FunctionType]:
-    """Returns the plain functions under a decorator, such as those under a task, a property, a dispatcher, a cache."""
+    """Returns the plain functions under a decorator, such as a task, a property, a dispatcher or a cache."""
     behind: tuple[Any, ...] = ()
     if is_task_decorator(value):
         behind = (value.function,)
@@ -108,7 +108,7 @@ def _functions_behind(value: Any) -> list[FunctionType]:
 
 
 def _parts(name: str, value: Any, classes: list[type]) -> Iterator[tuple[str, Any]]:
-    """Yields what a value holds, each with what to call it: elements, or attributes of it and of the user's classes."""
+    """Yields the parts of a value with their names: elements, or attributes of the value and of the user's classes."""
     if isinstance(value, dict):
         yield from ((f"{name}[{key!r}]", part) for key, part in value.items())
     elif isinstance(value, (list, tuple, set, frozenset)):
@@ -127,7 +127,7 @@ def references(function: Any) -> Iterator[Reference]:
     """
     Yields what a function refers to: global and enclosing variables, defaults and annotations.
 
-    :param function: a plain function; others have nothing to show
+    :param function: a plain function; anything else yields nothing
     """
     if not isinstance(function, FunctionType):
         return
@@ -165,7 +165,7 @@ def _global_names(code: CodeType) -> Iterator[tuple[str, int]]:
 
 
 def _is_users(module: str | None) -> bool:
-    """Tells whether a module is the user's own. Only those are looked into: users can't change what a library holds."""
+    """Tells whether a module is the user's own. Others aren't searched, since users can't change a library."""
     root = (module or "").partition(".")[0]
     file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
     installed = not file or "site-packages" in file or "dist-packages" in file

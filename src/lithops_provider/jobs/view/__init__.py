@@ -1,1 +1,1 @@
-"""Shows a job to somebody who looks on: what the page, the command line and the summary say of it."""
+"""Reads and aggregates what the page, the command line and the summary say about a job."""

@@ -17,15 +17,15 @@ from lithops_provider.jobs.remote.parts import Header
 from lithops_provider.jobs.view.item_table import FAILED, SUCCEEDED, ItemTable
 from lithops_provider.jobs.view.job_view import Snapshot
 
-#: How many bars the histogram, and how many rows and columns the timeline has at most.
+#: How many bars the histogram has at most, and how many rows and columns the timeline.
 _BARS, _ROWS, _COLUMNS = 30, 40, 100
-#: Up to so many items, the timeline shows each by itself; with more, it shows how busy calls were.
+#: With this many items or fewer, the timeline shows each item; with more, it shows how busy calls were.
 _SPANS = 400
-#: If the longest duration is more than so many times the shortest, the histogram's axis is logarithmic.
+#: If the longest duration is more than this many times the shortest, the histogram's axis is logarithmic.
 _WIDE = 50.0
-#: Seconds that any duration counts as at least: shorter ones only tell what measuring costs.
+#: Seconds that any duration counts as at least. Shorter ones are no longer than measuring takes.
 _SHORTEST = 1e-6
-#: The rate of a running job is taken from so many last seconds.
+#: The rate of a running job is that of this many last seconds.
 _WINDOW = 30.0
 
 
@@ -74,7 +74,7 @@ def _ended(table: ItemTable) -> tuple[list[float], list[float]]:
 
 
 def _by_bar(durations: Sequence[float], edges: Sequence[float]) -> list[int]:
-    """Returns how many of some durations, which are in order, are in each bar. The last bar has its right edge, too."""
+    """Returns how many of some sorted durations are in each bar. The last bar includes its right edge."""
     inner = [bisect_left(durations, edge) for edge in edges[1:-1]]
     return [right - left for left, right in zip([0, *inner], [*inner, len(durations)], strict=True)]
 
@@ -87,8 +87,8 @@ def timeline(snapshot: Snapshot) -> dict[str, Any]:
     :returns: ``begin`` and ``end`` in seconds since the epoch; ``rows``, each a call or some neighbouring ones, with
         their ``label``, ``begin``, ``end``, ``done`` and ``failed``, and either ``spans``, for each item its start
         after ``begin``, its seconds and whether it failed; or ``cells``, a text with a character for each of
-        ``columns`` equal times: ``0`` to ``9`` for how busy the calls were, ``A`` to ``J`` the same where an item
-        failed, a space where none worked
+        ``columns`` equal times: ``0`` to ``9`` for how busy the calls were, ``A`` to ``J`` for the same if an item
+        failed then, a space if no call worked
     """
     calls: dict[tuple[int, int], list[Header]] = {}
     for part in snapshot.parts:
@@ -168,9 +168,9 @@ def _failed_rows(header: Header) -> Iterable[int]:
 
 def _add_busy(busy: list[float], header: Header, begin: float, width: float) -> None:
     """
-    Adds the seconds that the items of a part took within each column. A call runs its items one after another, so what
-    it has worked until some time is the sum of the items that had begun by then, without what the last of them still
-    had to do: a step for each column and not for each item, however many these are.
+    Adds the seconds that the items of a part took within each column. A call runs its items one after another. So the
+    time that it has worked until some moment is the sum of the items that had begun by then, less what the last of them
+    still had to do. That takes a step for each column, however many items there are.
     """
     started, seconds = header.started, header.seconds
     if any(map(gt, started, started[1:])):  # the clock was set back
@@ -197,7 +197,7 @@ def _column(at: float, begin: float, width: float) -> int:
 
 def rate(snapshot: Snapshot) -> float | None:
     """
-    Returns how many items end in a second: of a running job in the last seconds, of one that is over on average.
+    Returns how many items end per second: of a running job in the last seconds, of one that is over on average.
 
     :param snapshot: the job
     :returns: None while no item has ended
@@ -217,7 +217,7 @@ def rate(snapshot: Snapshot) -> float | None:
 
 
 def _round(seconds: float) -> float:
-    """Returns seconds rounded to four significant digits, and to whole seconds if there are more before the point."""
+    """Returns seconds rounded to four significant digits, but at least to whole seconds."""
     if seconds <= 0:
         return 0.0
     return round(seconds, max(3 - math.floor(math.log10(seconds)), 0))

@@ -1,18 +1,21 @@
 """
-All items of a job as a table that can be filtered, searched and sorted. It has everything that is known of each item,
-but not its result. `JobView` makes it of parts, and `status/answers.py` reads rows of it.
+All items of a job as a table that can be filtered, searched and sorted. It has everything that is known about each
+item, but not its result. `JobView` makes it out of parts, and `status/answers.py` reads rows of it.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lithops_provider.jobs.gather.groups import FailedItem, FailureGroup, group_failures, place_of
 from lithops_provider.jobs.remote.parts import Header
+
+if TYPE_CHECKING:
+    from lithops_provider.jobs.remote.output import ItemFailure
 
 #: Names of an item's states; the table holds their positions here.
 STATES = ("waiting", "running", "succeeded", "failed")
@@ -21,51 +24,65 @@ WAITING, RUNNING, SUCCEEDED, FAILED = range(len(STATES))
 #: Columns that the table can be sorted by.
 SORTS = ("index", "state", "attempts", "call", "started", "seconds", "peak_memory", "failure")
 
-#: So many characters of a failure are kept in the table, and can be searched.
+#: How many characters of a failure are kept in the table, and can be searched.
 _FAILURE = 300
 
 
 class Part(NamedTuple):
     """
-    What the table needs of a part, which is an object in which a call stores outcomes.
+    A part, which is an object in which a call stores outcomes, as far as the table needs it.
 
     :param round: number of its round
     :param call: number of its call; -1 for a part that `JobRun` has stored for items whose call can't report
     :param key: its key in storage
-    :param header: its columns; of each failure only one line, and no output
+    :param header: its columns
+    :param failures: the failures of its items, shortened, by the item's index
     """
 
     round: int
     call: int
     key: str
     header: Header
+    failures: Mapping[int, ShortFailure]
 
     @classmethod
     def of(cls, number: int, call: int, key: str, header: Header) -> Part:
-        """Makes one with the short form of a header. Tracebacks and output are read again when somebody wants them."""
+        """Makes one whose header only says which items failed. Tracebacks and output are read again when wanted."""
         short = {index: shorten(failure) for index, failure in header.failures.items()}
-        return cls(number, call, key, replace(header, failures=short, output={}))
+        failed: dict[int, ItemFailure] = {index: {} for index in short}
+        return cls(number, call, key, replace(header, failures=failed, output={}), short)
 
 
-def shorten(failure: dict[str, Any]) -> dict[str, str]:
+class ShortFailure(NamedTuple):
     """
-    Returns what the table keeps of a failure: its ``type``, its ``place``, and a ``text`` of one line.
+    A failure as the table keeps it.
 
-    :param failure: with ``type``, ``message`` and ``traceback``
+    :param type: name of the exception's class
+    :param place: where it was raised, see `lithops_provider.jobs.gather.groups.place_of`
+    :param text: type and message in one line, shortened
+    """
+
+    type: str
+    place: str
+    text: str
+
+
+def shorten(failure: ItemFailure) -> ShortFailure:
+    """
+    Returns a failure as the table keeps it.
+
+    :param failure: from the header of a part
     """
     kind = str(failure.get("type", "Error"))
     line = " ".join(f"{kind}: {failure.get('message', '')}"[: _FAILURE * 2].split())
-    texts = {
-        "type": kind,
-        "place": place_of(str(failure.get("traceback", ""))),
-        "text": line if len(line) <= _FAILURE else f"{line[: _FAILURE - 3]}...",
-    }
-    return {name: sys.intern(text) for name, text in texts.items()}  # many items fail in the same way
+    text = line if len(line) <= _FAILURE else f"{line[: _FAILURE - 3]}..."
+    place = place_of(str(failure.get("traceback", "")))
+    return ShortFailure(*map(sys.intern, (kind, place, text)))  # many items fail in the same way
 
 
 class ItemTable:
     """
-    The table. It isn't changed once it is shown: when parts are added, `JobView` makes a new one.
+    The table. It isn't changed once it is shown. When there are more parts, `JobView` makes a new one.
 
     :param items: how many items the job has
     :param parts: all parts that were read
@@ -81,7 +98,7 @@ class ItemTable:
         self.seconds = array("d", bytes(8 * items))
         self.peak_memory = array("q", bytes(8 * items))
         #: What `shorten` makes of the failure of each item that has failed, so far or for good.
-        self.failures: dict[int, dict[str, str]] = {}
+        self.failures: dict[int, ShortFailure] = {}
         self._orders: dict[tuple[Any, ...], Sequence[int]] = {}
         self._groups: list[FailureGroup] | None = None
         for part in sorted(parts, key=lambda part: (part.round, part.key)):
@@ -89,8 +106,7 @@ class ItemTable:
 
     def _take(self, part: Part) -> None:
         """Takes in a part. If an item has several outcomes, a success counts, and without one the last failure."""
-        state, attempts, failures = self.state, self.attempts, part.header.failures
-        header = part.header
+        state, attempts, failures, header = self.state, self.attempts, part.failures, part.header
         if self._take_at_once(part):
             return
         for position, index in enumerate(header.index):
@@ -110,7 +126,10 @@ class ItemTable:
             self.peak_memory[index] = header.peak_memory[position]
 
     def _take_at_once(self, part: Part) -> bool:
-        """Takes in a part whose items follow each other, none of which is known yet: as columns, so in no time."""
+        """
+        Takes in a part as whole columns, which is fast, and returns True. Returns False if the part's items aren't
+        consecutive, or some of them are known already.
+        """
         header, count = part.header, len(part.header.index)
         if not count:
             return True
@@ -124,7 +143,7 @@ class ItemTable:
         self.call[rows] = array("l", [part.call]) * count
         self.started[rows], self.seconds[rows] = array("d", header.started), array("d", header.seconds)
         self.peak_memory[rows] = header.peak_memory
-        for index, failure in header.failures.items():
+        for index, failure in part.failures.items():
             if first <= index < first + count:
                 self.state[index] = FAILED
                 self.failures[index] = failure
@@ -138,7 +157,7 @@ class ItemTable:
         :param state: WAITING or RUNNING
         :param number: number of the round
         :param call: number of the call
-        :param started: since when it runs, in seconds since the epoch; 0 if that isn't known
+        :param started: when it began to run, in seconds since the epoch; 0 if that isn't known
         """
         if self.state[index] != SUCCEEDED:
             self.state[index] = state
@@ -171,7 +190,7 @@ class ItemTable:
         found: Iterable[int] = range(self.items)
         if search:
             text = search.casefold()
-            matches = {index for index, failure in self.failures.items() if text in failure["text"].casefold()}
+            matches = {index for index, failure in self.failures.items() if text in failure.text.casefold()}
             if search.isdecimal() and int(search) < self.items:
                 matches.add(int(search))
             found = sorted(matches)
@@ -192,9 +211,9 @@ class ItemTable:
 
     def row(self, index: int) -> dict[str, Any]:
         """
-        Returns what is known of an item, as plain JSON.
+        Returns the row of an item, as plain JSON.
 
-        :param index: the item
+        :param index: the item's index
         """
         known = self.seconds[index] > 0 or self.state[index] in (SUCCEEDED, FAILED)
         return {
@@ -212,13 +231,13 @@ class ItemTable:
     def failure_text(self, index: int) -> str:
         """Returns the failure of an item as one line; empty if it hasn't failed."""
         failure = self.failures.get(index)
-        return "" if failure is None else failure["text"]
+        return "" if failure is None else failure.text
 
     def groups(self) -> list[FailureGroup]:
         """Returns the failures of the items that have failed, grouped; see `group_failures`."""
         if self._groups is None:
             self._groups = group_failures(
-                FailedItem(index, failure["type"], failure["place"], failure["text"])
+                FailedItem(index, failure.type, failure.place, failure.text)
                 for index, failure in sorted(self.failures.items())
                 if self.state[index] == FAILED
             )

@@ -1,7 +1,7 @@
 """
-What somebody who looks on can know of a job. `ui/` keeps a `JobView` for each job that people look at, and `cli/` makes
-one. It reads from storage step by step, keeps what it has read, and unpickles nothing: a look takes one LIST for each
-round that may still change, and the headers of the parts that are new since the last look.
+Looks at a job for people. `ui/` keeps a `JobView` for each job that people look at, and `cli/` makes one. It unpickles
+nothing, and keeps what it has read: a look takes one LIST for each round that may still change, and reads the headers
+of the parts that are new since the last look.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from lithops_provider.jobs.view.item_table import FAILED, RUNNING, WAITING, Item
 
 logger = logging.getLogger(__name__)
 
-#: Threads that look at jobs, for all jobs together; and threads that read the parts of one job.
+#: How many threads look at jobs, for all jobs together; and how many read the parts of one job.
 _LOOKING, _READING = 4, 16
 #: Seconds that pass at least between two looks at a job; and the share of the time that looks may take.
 _PAUSE, _DUTY = 1.0, 0.25
-#: While parts are read, a new snapshot shows what is known so far after so many seconds.
+#: Seconds after which, while parts are being read, a new snapshot shows what was read so far.
 _SHOW = 1.0
 
 _lookers = ThreadPoolExecutor(_LOOKING, thread_name_prefix="lithops-look")
@@ -42,7 +42,7 @@ _lookers = ThreadPoolExecutor(_LOOKING, thread_name_prefix="lithops-look")
 @dataclass
 class RoundView:
     """
-    What is known of a round.
+    The state of a round.
 
     :param calls: the calls that have started, by call id
     :param plan: the items of each call; None until the plan was read
@@ -50,10 +50,10 @@ class RoundView:
     :param stopped: whether somebody has stopped it
     :param cached: whether its results are out of the cache, so that nothing was run for them
     :param objects: how many objects it has in storage
-    :param settled: whether nothing of it can change any more
-    :param deleted: whether its data was seen, and has been deleted since
+    :param settled: whether it can't change any more
+    :param deleted: whether its data was there once, and has been deleted since
     :param given_up: whether it was stopped, and its calls won't report any more
-    :param since: `time.monotonic` since which nothing of it has changed
+    :param since: `time.monotonic` of its last change
     """
 
     calls: dict[str, CallState] = field(default_factory=dict)
@@ -86,12 +86,12 @@ class RoundView:
 @dataclass(frozen=True)
 class Snapshot:
     """
-    What is known of a job at one moment. It doesn't change; a later look makes another.
+    The state of a job at one moment. It doesn't change; a later look makes another.
 
     :param version: differs from that of the last snapshot if something has changed
     :param taken: when it was made, in seconds since the epoch
     :param job: the job's value
-    :param rounds: what is known of each of its rounds
+    :param rounds: the state of each of its rounds
     :param parts: the parts that were read
     :param table: the items
     :param unread: number of parts that are still to be read
@@ -117,7 +117,7 @@ class Snapshot:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many items are in each state; from the parts' names while not all parts are read."""
+        """How many items are in each state. While not all parts are read, the names of the parts say so."""
         counts = self.table.counts()
         if self.unread:
             succeeded = max(counts["succeeded"], sum(entry.done - entry.failed for entry in self.rounds))
@@ -140,11 +140,10 @@ class Snapshot:
 
 class JobView:
     """
-    Looks at a job whenever it is asked to. It does that in another thread, so that a slow storage doesn't hold up the
-    server that asks.
+    Looks at a job, in another thread, so that a slow storage doesn't delay the server that asks for it.
 
     :param job: its value
-    :param connect: returns the client for its storage; called in the thread
+    :param connect: returns the client for its storage; called in that thread
     :param counts_only: whether only to count items, by the names of parts, without reading any
     """
 
@@ -204,7 +203,7 @@ class JobView:
         self._next = now + max(_PAUSE, (now - begin) / _DUTY)
 
     def without_secrets(self, text: str) -> str:
-        """Returns a text without the secrets of the job's configuration, such as an error's."""
+        """Returns a text, such as that of an error, without the secrets of the job's configuration."""
         config = self._client.config if self._client is not None else {}
         for secret in sorted(secret_values(config), key=len, reverse=True):
             text = text.replace(secret, "***")
@@ -219,7 +218,7 @@ class JobView:
                 self._rounds.append(RoundView())
             if not self._rounds[number].settled:
                 changed |= self._list(client, job, number, wanted)
-        # Earlier rounds aren't listed again, but a job's data is deleted as a whole: the last round tells for all.
+        # Earlier rounds aren't listed again. A job's data is deleted as a whole, so the last round tells it for all.
         gone = self._rounds[-1].deleted or not any(entry.objects for entry in self._rounds)
         if self._counts_only:
             if self.snapshot is None or changed or wanted:
@@ -233,11 +232,11 @@ class JobView:
             self._show(job, 0, gone)
 
     def _list(self, client: LithopsClient, job: LithopsJob, number: int, wanted: list[tuple[int, str]]) -> bool:
-        """Lists a round, and adds its parts that are to be read to ``wanted``. Returns whether anything has changed."""
+        """Lists a round, adds the parts that are to be read to ``wanted``, and returns whether anything has changed."""
         prefix = job.round_prefix(number)
         known = self._rounds[number]
         without_runner = known.stopped and number == len(job.rounds) - 1 and runner_is_gone(job)
-        keys = client.keys(job.bucket, f"{prefix}/")  # has all that the runner has written
+        keys = client.keys(job.bucket, f"{prefix}/")  # after that, so it has all that a runner which is gone wrote
         if known.objects and not keys:  # the data was deleted; what was read before is kept
             known.settled = known.deleted = True
             return True
@@ -254,7 +253,7 @@ class JobView:
         )
         if now == known:
             now.since = known.since
-        # As for whoever waits for the job: calls that were killed, or that the backend has ended, never report.
+        # Calls that were killed, or that the backend has ended, never report. `Follower` gives them up in the same way.
         now.given_up = now.stopped and (without_runner or time.monotonic() - now.since > STOP_GRACE)
         have = {part.key for part in self._parts.values()}
         wanted += [(number, key) for key in current_parts(keys) if key not in have and key not in self._damaged]
@@ -262,7 +261,7 @@ class JobView:
         return now != known
 
     def _read(self, client: LithopsClient, job: LithopsJob, wanted: list[tuple[int, str]], gone: bool) -> None:
-        """Reads parts, and shows every second what is known so far."""
+        """Reads parts, and makes a snapshot of what was read so far every second."""
         shown = time.monotonic()
         with ThreadPoolExecutor(_READING, thread_name_prefix="lithops-read") as pool:
             for left, (number, key, header) in zip(
@@ -299,15 +298,15 @@ class JobView:
 
     def _mark_running(self, job: LithopsJob, table: ItemTable, parts: list[Part]) -> None:
         """
-        Marks the items that the last round runs again as waiting, and those that run now as running: a call runs its
-        items in order, so that is its first one without an outcome.
+        Marks the items that the last round runs again as waiting, and those that run now as running. A call runs its
+        items in order, so the one that runs is its first without an outcome.
         """
         number = len(job.rounds) - 1
         known = self._rounds[number]
         if known.plan is None or known.given_up or known.ended >= job.rounds[-1].calls:
             return
-        told = {index for part in parts if part.round == number for index in part.header.index} if number else set()
-        since: dict[int, float] = {}  # when the last item of a call ended, since which its next one runs
+        stored = {index for part in parts if part.round == number for index in part.header.index} if number else set()
+        since: dict[int, float] = {}  # by call, when its last item ended, which is when its next one began
         for part in parts:
             if part.round == number and part.header.started:
                 ended = part.header.started[-1] + part.header.seconds[-1]
@@ -318,7 +317,7 @@ class JobView:
                 continue
             if number:
                 for index in indices:
-                    if index not in told and table.state[index] == FAILED:
+                    if index not in stored and table.state[index] == FAILED:
                         table.mark(index, WAITING, number, call)
-            if state is not None and state.done < len(indices) and indices[state.done] not in told:
+            if state is not None and state.done < len(indices) and indices[state.done] not in stored:
                 table.mark(indices[state.done], RUNNING, number, call, since.get(call, 0.0))

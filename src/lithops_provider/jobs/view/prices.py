@@ -1,6 +1,6 @@
 """
-Prices of compute backends, pay-as-you-go and without free grants, and the cost of a job at these prices. summary.py
-calls it with the table that `report/summary.py` has merged.
+Prices of compute backends, pay-as-you-go and without free grants, and estimates of the cost of a job at these prices.
+summary.py calls it, with the table that `report/summary.py` has merged with the user's prices.
 
 Some backends are missing: those whose prices could not be looked up (code_engine, aliyun_fc, oracle_f), depend on what
 else a machine or cluster does (k8s, aws_batch, virtual machines), or are billed by units that Lithops's configuration
@@ -23,11 +23,11 @@ class Price:
 
     :param currency: ISO 4217
     :param region: the region that has these prices
-    :param gb_second: of 1024 MB of configured memory for a second
-    :param vcpu_second: of a vCPU (Lithops's ``runtime_cpu``) for a second
-    :param request: of a call
+    :param gb_second: price of 1024 MB of configured memory for a second
+    :param vcpu_second: price of a vCPU (Lithops's ``runtime_cpu``) for a second
+    :param request: price of a call
     :param date: when the source had these prices
-    :param source: where they were looked up
+    :param source: where the prices were looked up
     """
 
     currency: str = "USD"
@@ -98,8 +98,8 @@ def estimate(
     """
     Returns an estimate of what a job has cost.
 
-    :param price: of its backend
-    :param seconds: that its functions ran, all together
+    :param price: the prices of its backend
+    :param seconds: how long its functions ran, all together
     :param gb: memory of each function, if it is known
     :param vcpus: vCPUs of each function, if they are known
     :param requests: number of calls

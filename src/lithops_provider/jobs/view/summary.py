@@ -1,6 +1,6 @@
 """
-Sums up a job that is over in a few numbers. `report/summary.py` pushes them to an XCom, and sends them as metrics and
-in a span.
+Makes the summary of a job that is over: a few numbers. `report/summary.py` pushes them to an XCom, and sends them as
+metrics and in a span.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 #: How many of the slowest items are named.
 _SLOWEST = 3
-#: Calls whose status is read at most, since each takes a request. Of more calls, an evenly spread sample is read.
+#: How many calls' statuses are read at most, since each takes a request. Of more calls, a sample is read.
 _STATUSES = 16
 
 
@@ -81,7 +81,7 @@ def summarize(
     seconds = found["compute_seconds"]
     settings = client.config.get(job.backend) or {}
     memory = load_memory(client, job) or settings.get("runtime_memory")
-    # So many calls run on one instance at a time, which is paid for once.
+    # How many calls run on one instance at a time, which is paid for once.
     processes = max(int(settings.get("worker_processes") or 1), 1) if job.backend in prices else 1
     gb = memory / 1024 if memory else None
     if gb is not None:
@@ -126,9 +126,9 @@ def _items(columns: Columns) -> dict[str, Any]:
 
 def _workers(client: LithopsClient, job: LithopsJob) -> dict[str, Any]:
     """
-    Returns what Lithops's workers have reported of the last round's calls, under Lithops's names: of how many
-    ``calls``, if not of all; sums of seconds (``worker_exec_time``, ``worker_func_exec_time``), the most bytes
-    (``worker_peak_memory_end``), and how many were a ``worker_cold_start``, if the backend tells.
+    Returns what Lithops's workers have reported about the last round's calls, under Lithops's names: sums of seconds
+    (``worker_exec_time``, ``worker_func_exec_time``), the most bytes (``worker_peak_memory_end``), and how many calls
+    were a ``worker_cold_start``, if the backend tells. If not all calls were read, ``calls`` is how many were.
     """
     calls = job.rounds[-1].calls
     step = max(1, math.ceil(calls / _STATUSES))

@@ -1,4 +1,4 @@
-// What may be done with a job: stop it, run what failed again, delete its data. Each is asked back; the server checks rights.
+// The actions on a job: stop it, run failed items again, delete its data. Each asks for confirmation; the server checks rights.
 
 import { ApiError, clearTask, postAction } from "./airflow.js";
 import { count, h, notice } from "./dom.js";
@@ -6,7 +6,7 @@ import { count, h, notice } from "./dom.js";
 const WAITS = ["running", "deferred"];
 
 export class Actions {
-  /** For the task `task` and its `job`, a function that returns {path, parameters}; `done()` is called after one. */
+  /** Actions on a job of `task`. `job` returns the {path, parameters} of its data; `done()` is called after an action. */
   constructor(task, job, done) {
     this.task = task;
     this.job = job;
@@ -28,7 +28,7 @@ export class Actions {
     );
   }
 
-  /** Shows the buttons that make sense now, for somebody with these rights. */
+  /** Shows the buttons that make sense in the job's state, and that the user has the rights for. */
   show(answer) {
     const choices = this.choices(answer);
     const now = JSON.stringify(choices.map(({ name, text }) => [name, text]));

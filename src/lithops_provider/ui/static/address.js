@@ -1,5 +1,5 @@
-// What is shown, in the address: so that an item, a filter or a page of a table can be shared. Airflow's window has the
-// address that people see, so it is kept there, behind a # that Airflow itself doesn't use.
+// Keeps what is shown in the address, so that users can share an item, a filter or a page of a table. It is kept in the
+// address of Airflow's window, which users see, behind a # that Airflow itself doesn't use.
 
 const framed = window.parent !== window;
 const shown = framed ? window.parent : window;
@@ -9,7 +9,7 @@ export function read() {
   return new URLSearchParams(shown.location.hash.slice(1));
 }
 
-/** Changes parameters of the address, or leaves out those that are null, "" or false. It makes no step in the history. */
+/** Sets parameters of the address, and removes those that are null, "" or false, without a new entry in the history. */
 export function write(changes) {
   const parameters = read();
   for (const [name, value] of Object.entries(changes)) {

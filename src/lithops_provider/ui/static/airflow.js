@@ -1,4 +1,4 @@
-// What the page has to do with Airflow around it: its frame is of the same origin.
+// Connects the page with Airflow, in whose frame it is shown; both are of the same origin.
 
 const here = import.meta.url;
 const framed = window.parent !== window;
@@ -29,11 +29,11 @@ export function dataUrl(path, parameters = {}) {
 /** Gets data, or throws an ApiError whose status is 0 if nobody answers. */
 export const getData = (path, parameters, signal) => ask(dataUrl(path, parameters), { headers: {}, signal });
 
-/** Has the server do something. The header says that it is the page that asks, and no other site. */
+/** Sends a request that changes something. The header shows the server that this page sends it, and no other site. */
 export const postAction = (path, parameters) =>
   ask(dataUrl(path, parameters), { method: "POST", headers: { "X-Lithops-Action": "page" } });
 
-/** Has Airflow clear a task, and those after it that failed, so that they run again. */
+/** Asks Airflow to clear a task, and failed tasks after it, so that they run again. */
 export function clearTask({ dag_id, run_id, task_id, map_index }) {
   const body = {
     dry_run: false,
@@ -66,7 +66,7 @@ async function ask(url, { headers, ...options }) {
   return answer.json();
 }
 
-/** Keeps light or dark as Airflow has it, and as the system has it where there is no Airflow around. */
+/** Follows Airflow's choice of light or dark, or the system's if the page isn't in Airflow's frame. */
 export function followTheme() {
   const root = document.documentElement;
   const system = window.matchMedia("(prefers-color-scheme: dark)");
@@ -86,7 +86,7 @@ export function followTheme() {
   if (outer) new MutationObserver(apply).observe(outer, { attributeFilter: ["class"] });
 }
 
-// Airflow's sandbox lets a frame neither lead its window elsewhere nor, before 3.3, download: its own document may.
+// Airflow's sandbox forbids a frame to navigate its window and, before 3.3, to download. Airflow's own document may do both.
 function clickOutside(attributes) {
   const outer = framed ? window.parent.document : document;
   const link = outer.createElement("a");
@@ -100,7 +100,7 @@ function clickOutside(attributes) {
 export const openInAirflow = (url) => clickOutside({ href: String(url) });
 export const download = (url) => clickOutside({ href: String(url), download: "" });
 
-/** Leads to Airflow's login page, and back to this address, with what it says behind the `#`. */
+/** Goes to Airflow's login page, which leads back to this address, with the part behind the `#`. */
 export function logInAgain() {
   const url = new URL("api/v2/auth/login", airflowRoot);
   url.searchParams.set("next", (framed ? window.parent : window).location.href);
@@ -113,7 +113,7 @@ export async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Without https browsers have no clipboard but this.
+    // Without https, browsers offer no other way to the clipboard.
     const area = document.createElement("textarea");
     area.value = text;
     (document.querySelector("dialog[open]") ?? document.body).append(area);
@@ -124,24 +124,24 @@ export async function copy(text) {
   }
 }
 
-/** The page of a task instance's job, as a tab of Airflow's page of it. */
+/** The address of the page of a task instance's job: a tab of Airflow's page of the task instance. */
 export function jobPage(task, phase = null) {
   const url = new URL(`${taskPage(task)}/plugin/lithops`);
   if (phase) url.hash = new URLSearchParams({ phase });
   return url;
 }
 
-/** The list of all jobs, in Airflow. */
+/** The address of the list of all jobs, in Airflow. */
 export const jobsPage = () => new URL("plugin/lithops-jobs", airflowRoot);
 
-/** Airflow's own page of a task instance. */
+/** The address of Airflow's own page of a task instance. */
 export function taskPage(task) {
   const [dag, run, id] = [task.dag_id, task.run_id, task.task_id].map(encodeURIComponent);
   const mapped = task.map_index >= 0 ? `/mapped/${task.map_index}` : "";
   return new URL(`dags/${dag}/runs/${run}/tasks/${id}${mapped}`, airflowRoot);
 }
 
-/** The task instance that this page's address names; Airflow leaves placeholders that it has no value for. */
+/** The task instance that this page's address names. Airflow leaves a placeholder as it is if it has no value for it. */
 export function taskOfAddress() {
   const path = window.location.pathname.slice(new URL("job/", pagesRoot).pathname.length);
   const parts = path.split("/").map(decodeURIComponent);

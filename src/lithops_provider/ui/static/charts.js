@@ -6,10 +6,10 @@ const ROW = 8;
 const LINE = 13;
 const LABELS = 64;
 
-/** Steps of seconds that are easy to read where there are minutes and hours. */
+/** Steps of an axis, in seconds, that are easy to read as minutes and hours. */
 const STEPS = [15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 
-/** The smallest such step of which at most `most` fit. */
+/** The smallest such step that fits at most `most` times. */
 function step(length, most, { seconds = false } = {}) {
   const least = length / most;
   if (seconds && least > 10) return STEPS.find((one) => one >= least) ?? 86400 * Math.ceil(least / 86400);
@@ -106,7 +106,7 @@ export function timeline(data, width) {
   return svg;
 }
 
-/** Calls back for each run of equal cells, which are told in app: digits, letters where an item failed, spaces. */
+/** Calls back for each run of equal cells. jobs/view/charts.py says what they are: digits, letters where an item failed, spaces. */
 function cells(text, each) {
   let from = 0;
   while (from < text.length) {
@@ -170,7 +170,7 @@ export function histogram(data, width) {
   return svg;
 }
 
-/** The timeline's numbers as a table, for those who can't see it. */
+/** The timeline's numbers as a table, for users who can't see the chart. */
 export function timelineTable(data) {
   const head = ["Calls", "Begin", "End", "Items", "Failed"].map((name) => h("th", { scope: "col" }, name));
   const rows = data.rows.map((row) =>

@@ -22,7 +22,7 @@ const ROWS = [
 ];
 
 export class CompareCard {
-  /** Compares the runs of `task`, whose data `job`, a function that returns {path, parameters}, leads to. */
+  /** Compares runs of `task`. `job` returns the {path, parameters} of the task's data. */
   constructor(task, job) {
     this.task = task;
     this.job = job;
@@ -91,7 +91,7 @@ export class CompareCard {
   }
 }
 
-/** By how much this run differs from the other, in per cent; as a word where the other has nothing. */
+/** By how much this run differs from the other, in per cent; a word if the other has no value. */
 function difference(mine, other, less) {
   if (mine === undefined || other === undefined || mine === other) return h("td", {}, mine === other ? "the same" : "–");
   const kind = less === null ? null : mine < other ? "better" : "worse";

@@ -1,4 +1,4 @@
-// One item: what became of it in each try, as its functions told it. All of it is shown as text.
+// One item: what became of it in each try. All that comes from functions is shown as text.
 
 import { write } from "./address.js";
 import { ApiError, copy, getData } from "./airflow.js";
@@ -97,7 +97,7 @@ export class ItemDetail {
   }
 }
 
-/** Whether a try failed as the next one did. */
+/** Whether a try failed in the same way as the next one. */
 function sameFailure({ failure }, next) {
   return Boolean(failure && next?.failure) && ["type", "message", "traceback"].every((name) => failure[name] === next.failure[name]);
 }

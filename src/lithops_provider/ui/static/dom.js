@@ -1,4 +1,4 @@
-// Elements and words. Whatever comes from a job becomes text here, never markup.
+// Makes elements and words. Whatever comes from a job becomes text here, never markup.
 
 /** Makes an element: h("button", {class: "x", onclick: f, "aria-label": "y"}, "text", child, ...). */
 export function h(tag, attributes = {}, ...children) {
@@ -29,7 +29,7 @@ export const about = (number) => (number >= 1000 ? numbers.format(Math.round(num
 const dearer = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const cheaper = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 12 });
 
-/** Cents where that is exact enough: 12.30, 0.0021. */
+/** An amount of money: with cents, or with two significant digits if it is small: 12.30, 0.0021. */
 export const money = (amount) => (amount >= 1 || amount === 0 ? dearer : cheaper).format(amount);
 
 const both = (whole, more) => (more.startsWith("0 ") ? whole : `${whole} ${more}`);
@@ -68,13 +68,13 @@ export function moment(seconds) {
   return `${day} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
-/** The one name of a call: its round and its number. Lithops's own ids stand behind it, for its logs. */
+/** The name of a call, its round and number. Lithops's own ids, which its logs have, are in the tooltip. */
 export function callName({ round, call }, jobId = null) {
   const title = `Call ${call} of round ${round}` + (jobId ? `. In Lithops's logs: job ${jobId}, call ${String(call).padStart(5, "0")}` : "");
   return h("span", { title }, `${round}/${call}`);
 }
 
-/** A name of our own for what Lithops calls something else, which stands behind it. */
+/** A name of our own for something that Lithops calls otherwise; Lithops's name is in the tooltip. */
 export const named = (name, raw) => h("span", { class: "short", title: `Lithops: ${raw}` }, name);
 
 /** The badge of a state, of a job, an item or a task. */

@@ -1,10 +1,10 @@
-// The table of items. Sorting, filtering, searching and paging are the server's work: it has all of them.
+// The table of items. The server sorts, filters, searches and pages, since it has all items.
 
 import { number, read, write } from "./address.js";
 import { ApiError, download, dataUrl, getData } from "./airflow.js";
 import { badge, bytes, callName, count, duration, h, moment } from "./dom.js";
 
-/** Rows of a page: few enough for the charts below to be near. */
+/** How many rows a page has: few enough that the charts below are near. */
 const PAGE = 20;
 const COLUMNS = [
   ["index", "Item"],
@@ -21,7 +21,7 @@ const STATES = ["waiting", "running", "succeeded", "failed"];
 export class ItemsTable {
   /**
    * Shows the items of `job`, a function that returns {path, parameters}. `open(index)` shows one, `failed(error)`
-   * tells what is wrong with more than this table.
+   * is called with errors that concern more than this table.
    */
   constructor(job, open, failed) {
     this.job = job;
@@ -33,7 +33,7 @@ export class ItemsTable {
     this.element = this.build();
   }
 
-  /** Takes what the address says that is to be shown. */
+  /** Takes sorting, filters and page from the address. */
   fromAddress() {
     const at = read();
     const [, minus, sort] = /^(-?)(\w*)$/.exec(at.get("sort") ?? "") ?? [];
@@ -121,7 +121,7 @@ export class ItemsTable {
     this.over = over;
   }
 
-  /** Changes what is shown, and gets it. */
+  /** Changes sorting, filters or page, and gets the rows. */
   show(change) {
     Object.assign(this, change);
     this.toAddress();
@@ -175,7 +175,7 @@ export class ItemsTable {
     const order = sorted ? (this.descending ? "descending" : "ascending") : "none";
     const arrow = sorted ? (this.descending ? " ▼" : " ▲") : "";
     const click = () => {
-      // What one looks for first: the longest, the biggest, the latest.
+      // Users look for these first: the longest, the biggest, the latest.
       const down = sorted ? !this.descending : ["seconds", "peak_memory", "attempts", "failure"].includes(name);
       this.show({ sort: name, descending: down, first: 0 });
     };
@@ -208,7 +208,7 @@ export class ItemsTable {
     );
   }
 
-  /** How long an item runs, which begins where its call's last one ended. */
+  /** How long an item has been running. It began when the item before it in its call ended. */
   soFar(item) {
     return h("span", { title: "since the item before it in its call ended" }, `${duration(Math.max(this.taken - item.started, 0))} so far`);
   }

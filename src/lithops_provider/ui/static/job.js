@@ -11,10 +11,10 @@ import { ItemsTable } from "./items.js";
 import { about_job, bar, heading, roundsTable, summaryCard, tiles } from "./summary.js";
 import { WhyCard } from "./why.js";
 
-/** Milliseconds between two looks: while it runs, and when nothing is expected any more. */
+/** Milliseconds between two requests: while the job runs, and when nothing is expected any more. */
 const LIVE = 2000;
 const STILL = 15000;
-/** Milliseconds between two messages to those who listen. */
+/** Milliseconds between two messages to screen readers. */
 const TELL = 10000;
 
 const task = taskOfAddress();
@@ -74,7 +74,7 @@ async function look() {
   if (wait !== null) timer = setTimeout(whenSeen, wait);
 }
 
-/** Nobody looks: nothing is asked for. */
+/** Sends no requests while nobody looks at the page. */
 function whenSeen() {
   if (document.hidden) document.addEventListener("visibilitychange", look, { once: true });
   else look();
@@ -117,7 +117,7 @@ function openAddressed() {
   if (version === null && index !== null) detail.open(index);
 }
 
-/** Made anew only when there is something new: it has buttons that somebody may be on. */
+/** Made anew only when there is something new, since a user may have the focus on one of its buttons. */
 function after({ summary, progress }) {
   const known = Boolean(progress) && progress.state !== "unknown";
   const shown = JSON.stringify([summary, known]);
@@ -225,7 +225,7 @@ function charts({ timeline: when, histogram: durations }) {
   parts.charts.replaceChildren(...cards);
 }
 
-/** Tells those who listen how far it is, now and then. */
+/** Tells screen readers now and then how far the job is. */
 function tell({ progress, job: { items: total } }) {
   const now = Date.now();
   if (progress.state === toldState && (progress.over || now - told < TELL)) return;
@@ -236,7 +236,7 @@ function tell({ progress, job: { items: total } }) {
   live.textContent = `${progress.state}: ${count(counts.succeeded)} of ${count(total)} items succeeded, ${count(counts.failed)} failed${more}`;
 }
 
-/** Says what is wrong; returns after how long to try again, or null if that makes no sense. */
+/** Shows what is wrong; returns after how many milliseconds to try again, or null if that makes no sense. */
 function showError(error) {
   if (!parts.summary.isConnected) layout();
   const box = {

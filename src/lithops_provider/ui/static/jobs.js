@@ -5,7 +5,7 @@ import { ApiError, followTheme, getData, jobPage, logInAgain, openInAirflow } fr
 import { badge, count, duration, h, moment, money, notice } from "./dom.js";
 
 const PAGE = 25;
-/** Milliseconds between two looks: while something runs, and else. */
+/** Milliseconds between two requests: while a job runs, and otherwise. */
 const LIVE = 4000;
 const STILL = 15000;
 const COLUMNS = [
@@ -111,13 +111,13 @@ async function look() {
   }
 }
 
-/** Nobody looks: nothing is asked for. */
+/** Sends no requests while nobody looks at the page. */
 function whenSeen() {
   if (document.hidden) document.addEventListener("visibilitychange", look, { once: true });
   else look();
 }
 
-/** Shows an answer; returns whether a job of it runs. */
+/** Shows an answer; returns whether one of its jobs runs. */
 function show(answer) {
   const focused = document.activeElement?.dataset?.key;
   if (answer.dags) {
@@ -155,7 +155,7 @@ function button(key, text, first, off) {
   return h("button", { type: "button", "data-key": key, disabled: off, onclick: () => change({ first }) }, text);
 }
 
-/** What is known of a job's items: from its summary, or while it runs from its keys. */
+/** How many items are in each state: from the job's summary, or while it runs, from its keys in storage. */
 function known({ summaries, counts }, phase, job) {
   const { succeeded = 0, failed = 0, ...more } = summaries[phase] ?? counts[phase] ?? {};
   if (!summaries[phase] && !counts[phase]) return null;

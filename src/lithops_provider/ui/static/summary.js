@@ -76,7 +76,7 @@ function tileList(entries, few = "") {
   );
 }
 
-/** What the task has summed up, if it has; `open(index)` shows an item. `known` tells whether the counts are seen anyway. */
+/** The summary of the job, if there is one; `open(index)` shows an item. `known`: whether the counts are shown elsewhere. */
 export function summaryCard(summary, known, open) {
   if (!summary) return null;
   const { cost, slowest, workers = {}, compute_seconds: compute, wall_seconds: wall, gb_seconds: memory } = summary;
@@ -112,7 +112,7 @@ export function summaryCard(summary, known, open) {
   );
 }
 
-/** Where it runs, which is known even when nothing else is. */
+/** Where the job runs, which is known even when nothing else is. */
 export function about_job(job) {
   const entries = [
     ["Backend", job.backend],
@@ -125,7 +125,7 @@ export function about_job(job) {
   return h("dl", { class: "facts" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-/** An interpreter's path says little, and takes much room: its name is enough until somebody asks. */
+/** The name of a runtime. An interpreter's path takes much room, so it is in the tooltip. */
 function runtime(name) {
   if (!name.startsWith("/")) return name;
   return h("span", { title: name, class: "short" }, name.split("/").at(-1));

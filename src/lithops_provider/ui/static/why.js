@@ -3,7 +3,7 @@
 import { ApiError, getData } from "./airflow.js";
 import { count, h } from "./dom.js";
 
-/** Items of a group that have a button. */
+/** How many items of a group have a button. */
 const NAMED = 8;
 
 export class WhyCard {
@@ -15,7 +15,7 @@ export class WhyCard {
     this.element = h("section", { class: "card why", "aria-labelledby": "why-title", hidden: true });
   }
 
-  /** Shows what the server says. Made anew only when that has changed: somebody may be reading a traceback. */
+  /** Shows the server's answer. It is made anew only when that has changed, since a user may be reading a traceback. */
   show(why) {
     const now = JSON.stringify(why ?? null);
     if (now === this.shown) return;

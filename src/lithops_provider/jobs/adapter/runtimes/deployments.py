@@ -38,7 +38,7 @@ def list_runtimes(compute: Compute, name: str | None = None) -> list[DeployedRun
     Returns the runtimes that are deployed.
 
     :param compute: the backend
-    :param name: of those to return, with or without its registry; None for all
+    :param name: name of the runtimes to return, with or without its registry; None for all
     :raises InvalidInputError: the backend has no runtimes
     """
     _check_has_runtimes(compute)
@@ -62,7 +62,7 @@ def build_runtime(compute: Compute, file: str | None, extra_args: Sequence[str] 
 
 def deploy_runtime(compute: Compute, memory: int | None = None, timeout: int | None = None) -> RuntimeMetadata:
     """
-    Deploys the configured runtime, in the place of one that is there, and returns what it has.
+    Deploys the configured runtime, in the place of one of that name that is there, and returns what the new one has.
 
     :param compute: the backend
     :param memory: MB; None for the configured
@@ -82,13 +82,13 @@ def delete_runtimes(
     compute: Compute, name: str, memory: int | None = None, version: str | None = None
 ) -> list[DeployedRuntime]:
     """
-    Deletes runtimes that are deployed, and what Lithops remembers of them.
+    Deletes runtimes that are deployed, and Lithops's metadata of them.
 
     :param compute: the backend
-    :param name: theirs
-    :param memory: MB of those to delete; None for all
-    :param version: of Lithops, of those to delete; None for all
-    :returns: those that were deleted
+    :param name: name of the runtimes
+    :param memory: MB that a runtime must have to be deleted; None for any
+    :param version: version of Lithops that a runtime must have to be deleted; None for any
+    :returns: the runtimes that were deleted
     :raises InvalidInputError: the backend has no runtimes
     """
     chosen = [

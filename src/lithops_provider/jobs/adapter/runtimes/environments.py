@@ -1,9 +1,9 @@
 """
-Makes and keeps the Python environments of localhost's functions that have requirements of their own.
-requirements.py calls `find_or_make_environment`.
+Makes and keeps Python environments for functions on localhost that have requirements of their own. requirements.py
+calls `find_or_make_environment`.
 
-An environment has the worker's Python, and what was installed into it comes first; all that the worker has comes after
-it, Lithops and the clients of storages among it.
+An environment has the worker's Python. A module is looked for among what was installed into the environment first, and
+then among all that the worker has, such as Lithops and the clients of storages.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 #: Names of folders that packages are installed into.
 _PACKAGES = ("site-packages", "dist-packages")
-#: In an environment, once it is complete.
+#: Name of the file that an environment has once it is complete.
 _STAMP = "complete"
 
 

@@ -1,6 +1,6 @@
 """
 Reads what a runtime has: its Python, its Lithops and its modules. Lithops keeps that as the runtime's metadata, in the
-storage and on the disk of each machine. runtime_check.py holds jobs against it.
+storage and on the disk of each machine. runtime_check.py checks jobs against it, and the commands for runtimes show it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lithops_provider.jobs.adapter.compute import Compute
 
-#: The most attempts to ask a runtime of Alibaba Cloud, and the seconds between them: its backend wants to be told.
+#: Arguments that Lithops's backend for Alibaba Cloud wants when a runtime is asked: how often to try, and the seconds
+#: between two attempts.
 _ALIYUN_ATTEMPTS = {"max_attempts": 3, "retry_sleep": 2}
 
 
@@ -75,10 +76,10 @@ def _key(compute: Compute, runtime_memory: int | None) -> tuple[str, Any]:
 
 def as_metadata(compute: Compute, found: dict[str, Any]) -> RuntimeMetadata:
     """
-    Returns what a runtime has.
+    Makes a `RuntimeMetadata` of Lithops's own metadata of the configured runtime.
 
     :param compute: the backend
-    :param found: what Lithops has asked it
+    :param found: Lithops's metadata
     """
     return RuntimeMetadata(
         name=compute.runtime,
@@ -90,7 +91,10 @@ def as_metadata(compute: Compute, found: dict[str, Any]) -> RuntimeMetadata:
 
 
 def _ask(compute: Compute, memory: Any) -> dict[str, Any]:
-    """Has the runtime tell what it has. The handler of a serverless backend would deploy it anew for that."""
+    """
+    Returns what the runtime itself says that it has. Serverless backends are asked by a private method, since Lithops's
+    handler would deploy the runtime anew for that.
+    """
     if compute.mode != "serverless":
         deployed: dict[str, Any] = compute.handler.deploy_runtime(compute.runtime, memory, None)
         return deployed

@@ -1,1 +1,1 @@
-"""What Lithops's backends do wrong, worked round. Each has a test that tells when a release mends it."""
+"""Workarounds for faults of Lithops's backends. Each has a test that fails once a release of Lithops mends it."""

@@ -1,8 +1,9 @@
 """
-Tells DetachedFaaSInvoker what a service has answered to an invocation. Lithops's backends that invoke by a plain
-request keep that to themselves: `knative` takes each failure for a refusal, `azure_functions` for a success, and
-`gcp_cloudrun` and `gcp_functions` raise an error that has no status; these two also give up after 120 seconds, while a
-request lasts as long as its call. compute.py calls `report_answers` before it opens a serverless backend.
+Makes some of Lithops's backends raise an error that says what a service has answered to an invocation, which
+`DetachedFaaSInvoker` handles. By themselves, these backends hide the answer: `knative` takes each failure for a
+refusal, `azure_functions` for a success, and `gcp_cloudrun` and `gcp_functions` raise an error without a status. The
+last two also give up after 120 seconds, although a request lasts as long as its call. compute.py calls `report_answers`
+before it opens a serverless backend.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class AnswerError(Exception):
     """
     A service has answered an invocation with something else than success.
 
-    :param status: of the answer
-    :param text: of the answer
+    :param status: the status of the answer
+    :param text: the text of the answer
     """
 
     def __init__(self, status: int, text: str) -> None:

@@ -11,9 +11,10 @@ import os
 import tempfile
 import uuid
 
-#: Backends that make the archive when they deploy a runtime, and remove it then. Lithops has one name for it in the
-#: working directory, which a worker may not be allowed to write to; and two tasks that deploy at once would upload each
-#: other's half. The other backends with such a file build images of it, where it is; AWS Lambda's does both.
+#: Backends that make the archive when they deploy a runtime, and then remove it. Lithops gives it a fixed name in the
+#: working directory. A worker may not be allowed to write there, and of two tasks that deploy at once, one would upload
+#: the other's half-written file. Other backends with such a file build images from it, so there it keeps its place; AWS
+#: Lambda's does both.
 BACKENDS = ("azure_functions", "ibm_cf", "openwhisk")
 
 

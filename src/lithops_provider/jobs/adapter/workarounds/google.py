@@ -1,7 +1,8 @@
 """
-Mends how `gcp_cloudrun` and `gcp_functions` get the token for their requests. Lithops takes a lock for it that it keeps
-when an error is raised, so that the other threads which send calls wait for ever; and it never gets another token,
-although one is accepted for an hour only. compute.py calls `mend_tokens` for each serverless backend that it opens.
+Mends how Lithops's `gcp_cloudrun` and `gcp_functions` get the token for their requests. Lithops takes a lock, and
+doesn't release it when getting the token fails, so that all other threads that send calls wait for ever. And it never
+gets a second token, although a token is accepted for an hour only. compute.py calls `mend_tokens` for each serverless
+backend that it opens.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What functions with a parameter ``obj`` read an object through. It travels with their jobs only."""
+"""Reads objects for functions with a parameter ``obj``. It is shipped with the jobs of such functions only."""

@@ -1,4 +1,7 @@
-"""A chunk of an object in storage, as the parameter ``obj`` of a function: the attributes of Lithops, and readers."""
+"""
+Opens a chunk of an object as the parameter ``obj`` of a function: with the attributes that Lithops gives it, and with
+readers of lines, JSON, CSV and Parquet. injection.py calls it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ from . import lines, tables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..frames import ObjectChunk
+
 
 class Readers:
     """
     Ways to read a chunk. Each reads it from its beginning, whatever was read before.
 
-    Rows and lines belong to the chunk in which they begin, row groups of Parquet as well. An object that isn't split is
+    Lines, rows, and row groups of Parquet belong to the chunk in which they begin. An object that isn't split is
     decompressed if it begins as gzip, bzip2 or xz files do.
     """
 
@@ -45,11 +50,12 @@ class Readers:
         **fmt: Any,
     ) -> Iterator[dict[Any, Any]]:
         """
-        Yields the rows of CSV as dicts, by the header of the object in every chunk.
+        Yields the rows of CSV as dicts. Every chunk goes by the header at the beginning of the object.
 
         :param fieldnames: names of the fields, if the object has no header
-        :param restkey: name of what rows have behind the header's last field; without it that is an error
-        :param restval: what rows have that are shorter than the header; without it that is an error
+        :param restkey: the key for a list of the values that a row has beyond the header; without it, such a row is an
+            error
+        :param restval: the value for fields that a row lacks; without it, such a row is an error
         :param encoding: see `lines`
         :param errors: the same
         :param fmt: format, as for `csv.reader`: ``delimiter``, ``quotechar``, ``quoting``, ``dialect`` ...
@@ -60,18 +66,18 @@ class Readers:
         """
         Returns the rows of CSV, or of Parquet, as a pandas DataFrame.
 
-        :param options: of `pandas.read_csv`; for Parquet ``columns``, and what else pyarrow's ``read_row_groups`` takes
+        :param options: arguments of `pandas.read_csv`; for Parquet those of pyarrow's ``read_row_groups``, such as
+            ``columns``
         """
         return tables.dataframe(self._chunk, options)
 
 
-def open_chunk(storage: Any, description: dict[str, Any]) -> Any:
+def open_chunk(storage: Any, description: ObjectChunk) -> Any:
     """
     Opens a chunk.
 
     :param storage: a Lithops Storage of the object's backend; None for a path or a URL
-    :param description: ``backend``, ``bucket`` and ``key``, or ``path``, or ``url``; ``size`` of the object;
-        ``start`` and ``end`` of the chunk in bytes; ``part``, ``total_parts``, ``newline``
+    :param description: which object, and which chunk of it
     :returns: a Lithops CloudObject (or CloudObjectLocal, CloudObjectUrl) with ``data_stream`` and `Readers`
     """
     from lithops.storage.utils import CloudObject, CloudObjectLocal, CloudObjectUrl
@@ -103,7 +109,7 @@ def _with_readers(kind: Any) -> Any:
 
 
 def _line_start(source: sources.Source, position: int, size: int, newline: bytes) -> int:
-    """Returns where the first line starts that begins at or after ``position``."""
+    """Returns where the first line at or after ``position`` begins."""
     if position <= 0 or position >= size:
         return min(position, size)
     search = max(0, position - len(newline))

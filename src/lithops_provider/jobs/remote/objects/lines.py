@@ -1,6 +1,6 @@
 """
-A chunk of an object as lines of text, decompressed and decoded; and as values of JSON lines. `obj.lines()` and
-`obj.json_lines()` of chunks.py are made of it.
+Reads a chunk of an object as lines of text, decompressed and decoded, and as values of JSON lines: `obj.lines()` and
+`obj.json_lines()` of chunks.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..sources import Source
 
-#: How compressed files begin, how that is called, and the module of the standard library that reads it.
+#: How compressed files begin, the name of the compression, and the module of the standard library that reads it.
 _COMPRESSED = (
     (b"\x1f\x8b", "gzip", "gzip"),
     (b"BZh", "bzip2", "bz2"),
@@ -25,12 +25,15 @@ _COMPRESSED = (
     (b"PK\x03\x04", "zip", None),
 )
 _BYTE_ORDER_MARKS = (
-    *((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
-    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
 )
 #: What the modules raise for a file that is damaged, beside EOFError and zlib.error.
 _DAMAGED = ("BadGzipFile", "LZMAError")
-#: Bytes that are decoded at once, of a chunk and of the header that all chunks of a table have.
+#: Bytes that are decoded at once: of a chunk, and of the object's beginning where only its header is wanted.
 _BLOCK = 1 << 20
 _HEADER_BLOCK = 64 << 10
 
@@ -42,10 +45,10 @@ class Chunk:
     :param source: the object
     :param start: where its first line begins
     :param end: where its last line ends
-    :param cut: the bytes between which the object was cut, which need not be line ends
+    :param cut: where the object was cut, before and after the chunk; these need not be line ends
     :param part: its number, from 1
     :param total_parts: how many chunks the object has
-    :param newline: what lines end with; None if chunks weren't cut at line ends
+    :param newline: the text that ends lines; None if chunks weren't cut at line ends
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """Its name in errors."""
         return f"{self.source.name}, chunk {self.part} of {self.total_parts}" if self.split else self.source.name
 
     @property
@@ -80,13 +83,13 @@ class Chunk:
         """
         Returns the chunk as a binary file, decompressed.
 
-        :raises ValueError: the object is compressed, and this is a piece of it, or nothing here decompresses it
+        :raises ValueError: the object is compressed, and is split or can't be decompressed here
         """
         stream = self.source.stream(self.start, self.end)
         return stream if self.start > 0 else self._decompressed(stream)
 
     def first_lines(self, encoding: str | None) -> Iterator[str]:
-        """Yields the lines of the object from its beginning, of which any chunk may need the first."""
+        """Yields the lines of the whole object from its beginning, since any chunk may need its header."""
         stream = self._decompressed(self.source.stream(0, self.source.size, _HEADER_BLOCK))
         beginning = Chunk(self.source, 0, self.source.size, (0, 0), 1, self.total_parts, self.newline)
         return beginning.text(encoding, "strict", keepends=True, binary=stream, block=_HEADER_BLOCK)
@@ -120,7 +123,7 @@ class Chunk:
         :raises ValueError: the chunk isn't whole lines of text
         """
         if encoding is not None and codecs.lookup(encoding).name == "utf-8-sig":
-            encoding = "utf-8"  # at the object's beginning a mark is left out anyway
+            encoding = "utf-8"  # a byte order mark at the object's beginning is left out anyway
         self._check_lines(encoding)
         stream = self.binary() if binary is None else binary
         encoding = encoding or self._encoding(stream)

@@ -1,9 +1,11 @@
 """
-A chunk of an object as rows of a table: of CSV, by the header that only the first chunk has, and of Parquet.
+Reads a chunk of an object as rows of a table: of CSV, by the header that only the first chunk has, and of Parquet.
+`obj.csv()` and `obj.dataframe()` of chunks.py call it.
 
-Chunks are cut at line ends, and a quoted field of CSV may have line ends in it. The chunk in which such a field begins
-ends within it, which the CSV parser tells for certain. The chunk behind begins within it: its first quote ends a field
-or is a doubled one, or its first row hasn't as many fields as the header.
+Chunks are cut at line ends, and a quoted field of CSV may have line ends in it. So such a field may be cut, which has
+to be an error. The chunk in which the field begins ends within it, which the CSV parser always notices. The next chunk
+begins within it; that is noticed if its first quote ends a field or is a doubled one, or if its first row hasn't as
+many fields as the header.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 
     from .lines import Chunk
 
-#: Rows that are longer or shorter than the header are errors.
+#: In the place of ``restkey`` or ``restval``: rows that are longer or shorter than the header are errors.
 REFUSE = object()
 #: Arguments of `pandas.read_csv` that speak of a file's beginning or end, which chunks don't have.
 _OF_WHOLE_FILES = ("skiprows", "skipfooter", "nrows", "comment", "compression")
-#: Those that the csv module has as well.
+#: Arguments of `pandas.read_csv` that the csv module has as well.
 _DIALECT = ("quotechar", "quoting", "doublequote", "escapechar", "skipinitialspace")
 _WHOLE = "read the object as a whole, without obj_chunk_size and obj_chunk_number"
 
@@ -39,9 +41,9 @@ def csv_rows(
     Yields the rows of a chunk as dicts; the parameters are those of `csv.DictReader`.
 
     :param chunk: the chunk
-    :param fieldnames: names of the fields; None for those that the object's first row tells
-    :param restkey: under which name a row's further values come; `REFUSE` if there may be none
-    :param restval: the value of what a row lacks; `REFUSE` if it may lack nothing
+    :param fieldnames: names of the fields; None to take them from the object's first row
+    :param restkey: the key for the values that a row has beyond the header; `REFUSE` if it may have none
+    :param restval: the value for fields that a row lacks; `REFUSE` if it may lack none
     :param encoding: see `Chunk.text`
     :param errors: the same
     :param options: the format, as `csv.reader` takes it
@@ -79,9 +81,9 @@ def csv_rows(
 
 def header(chunk: Chunk, encoding: str | None, options: dict[str, Any]) -> tuple[list[str], str]:
     """
-    Returns the first row of an object, as fields and as it is written.
+    Returns the first row of an object: its fields, and its text as it is in the object.
 
-    :raises ValueError: the chunk begins within it
+    :raises ValueError: the chunk begins within that row
     """
     taken: list[str] = []
 
@@ -101,9 +103,9 @@ class _Records:
     """
     The rows of CSV, blank ones left out.
 
-    :param chunk: what they are of
-    :param lines: the lines
-    :param options: for `csv.reader`
+    :param chunk: the chunk
+    :param lines: its lines
+    :param options: arguments of `csv.reader`
     :param beginning: whether the lines are those of the object's beginning, and not the chunk's
     """
 
@@ -121,7 +123,7 @@ class _Records:
             if not self._first_quote_seen:
                 self._look_for_first_quote(line)
             yield line
-        # Asked for more while no row has come out of the last line: that has left a quoted field open.
+        # The parser wants more lines though it hasn't returned a row for the last one: a quoted field is open.
         self._ended_within = self._lines_of_row > 0
 
     def _look_for_first_quote(self, line: str) -> None:
@@ -176,7 +178,7 @@ def dataframe(chunk: Chunk, options: dict[str, Any]) -> Any:
     Returns a chunk of CSV or of Parquet as a pandas DataFrame.
 
     :param chunk: the chunk
-    :param options: for `pandas.read_csv`, or for `pyarrow.parquet.ParquetFile.read_row_groups`
+    :param options: arguments of `pandas.read_csv`, or of `pyarrow.parquet.ParquetFile.read_row_groups`
     :raises ValueError: an option is for whole files, or a chunk's edge has cut a row
     """
     pandas = _required("pandas")
@@ -208,7 +210,7 @@ def dataframe(chunk: Chunk, options: dict[str, Any]) -> Any:
 
 
 def _checked_header(chunk: Chunk, data: bytes, options: dict[str, Any]) -> bytes:
-    """Returns the object's header as it is written, if the first row behind it fits."""
+    """Returns the object's header as it is in the object, once it is checked that the chunk's first row fits it."""
     encoding = options.get("encoding")
     delimiter = options.get("sep") or options.get("delimiter") or ","
     dialect: dict[str, Any] = {name: options[name] for name in _DIALECT if name in options}
@@ -225,7 +227,7 @@ def _checked_header(chunk: Chunk, data: bytes, options: dict[str, Any]) -> bytes
 
 
 def _row_groups(chunk: Chunk, options: dict[str, Any]) -> Any:
-    """Returns the row groups that begin in a chunk. Where a Parquet file has them is told at its end."""
+    """Returns the row groups that begin in a chunk. The end of a Parquet file says where they are."""
     parquet = _required("pyarrow.parquet")
     file = parquet.ParquetFile(chunk.source.stream(0, chunk.source.size))
     start, end = chunk.cut

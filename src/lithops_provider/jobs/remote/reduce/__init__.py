@@ -1,1 +1,1 @@
-"""What functions read of other jobs' results, and how they reduce them."""
+"""Reads results of other jobs where functions run, and reduces them."""

@@ -1,6 +1,6 @@
 """
-A hash of keys that is the same in every process, whatever its hash seed, and the same for keys that are equal. Python's
-own is neither for text, for None and for what contains them.
+A hash of keys that is the same in every process, and the same for keys that are equal. Python's own hash of texts, of
+None, and of what contains them differs between processes. The functions of a reduce by key sort and divide keys by it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 #: Hashes are below this.
 HASHES = 1 << 32
-#: The hash of keys of which it isn't known what they are equal to. It keeps those that are equal together.
+#: The hash of all keys for which it isn't known what makes them equal. So equal ones have the same hash in any case.
 _UNKNOWN = 0x9E3779B9
 _NONE = 0x85EBCA6B
 
 
 def stable_hash(key: Any) -> int:
     """
-    Returns a number from 0 to 2**32 - 1.
+    Returns the hash of a key: a number from 0 to 2**32 - 1.
 
-    :param key: of any type that can be hashed. Keys of classes of which it isn't known when two of them are equal all
-        have the same hash
+    :param key: a key of any type that can be hashed. All keys of classes for which it isn't known when two instances
+        are equal have the same hash
     :raises TypeError: it can't be hashed
-    :raises ValueError: it isn't equal to itself, as NaN
+    :raises ValueError: it isn't equal to itself, such as NaN
     """
     known = _BY_TYPE.get(type(key))
     return _hash_other(key) if known is None else known(key)
 
 
 def _hash_other(key: Any) -> int:
-    """Returns the hash of a key of a class that isn't Python's own, but may be equal to others that are."""
+    """Returns the hash of a key whose class isn't one of Python's own; the key may be equal to one whose class is."""
     hash(key)
     kind = type(key)
     if kind.__module__.partition(".")[0] == "numpy":
@@ -63,12 +63,15 @@ def _hash_other(key: Any) -> int:
 def _compares_fields(kind: type) -> bool:
     """Tells whether a class is a dataclass whose instances are equal if their fields are."""
     code = getattr(kind.__eq__, "__code__", None)
-    # The method that `dataclasses` makes comes out of no file. One of the user's own may compare in another way.
+    # A method that `dataclasses` has made has no file. One that the user has written may compare in another way.
     return dataclasses.is_dataclass(kind) and code is not None and code.co_filename == "<string>"
 
 
 def _hash_numpy(key: Any) -> int:
-    """A scalar of numpy is equal to the Python value that it holds; times are left out, of which each has a unit."""
+    """
+    Returns the hash of a scalar of numpy, which is equal to the Python value that it holds. That isn't so for times,
+    since each has a unit of its own.
+    """
     if getattr(getattr(key, "dtype", None), "kind", "") not in "biufcSU":
         return _UNKNOWN
     plain = key.item()
@@ -76,7 +79,7 @@ def _hash_numpy(key: Any) -> int:
 
 
 def _hash_number(key: Any) -> int:
-    """Numbers that are equal have the same hash in Python, whatever their types, and no seed changes it."""
+    """Returns the hash of a number by Python's own, which is the same for equal numbers and in every process."""
     if key != key:
         raise ValueError(f"{key!r} can't be a key: it isn't equal to itself; use None in its place, or leave it out")
     return crc32(hash(key).to_bytes(8, "little", signed=True))
@@ -103,7 +106,10 @@ def _hash_set(key: frozenset[Any]) -> int:
 
 
 def _hash_datetime(key: datetime.datetime) -> int:
-    """Times in different zones are equal if they are the same moment. They are compared as with ``fold=0``."""
+    """
+    Returns the hash of a moment: times in different zones are equal if they are the same moment. Python compares them
+    as if they had ``fold=0``.
+    """
     if key != key:  # pandas.NaT
         raise ValueError(f"{key!r} can't be a key: it isn't equal to itself; use None in its place, or leave it out")
     plain = key.replace(fold=0)

@@ -1,6 +1,6 @@
 """
-The pairs of key and value that a map's function gives, checked, and combined if the user wants that. It runs around the
-map's function; shuffle.py and runs.py read what it leaves.
+Checks the pairs of key and value that a map's function gives, and combines them if the user wants that. In a reduce by
+key, `emit` takes the place of the map's function and calls it; shuffle.py and runs.py read its results.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def emit(
     """
     Calls a map's function, and returns its pairs: as a dict if each key is there once, else as a list.
 
-    :param function: the user's, which returns or yields pairs, or returns a dict
+    :param function: the user's function, which returns or yields pairs, or returns a dict
     :param combine: the user's ``combine_function``, or None
-    :raises TypeError: they aren't pairs, or a key can't be hashed
+    :raises TypeError: it gives something else than pairs, or a key can't be hashed
     :raises ValueError: a key isn't equal to itself
     """
     returned = function(*args, **kwargs)
@@ -44,7 +44,7 @@ def emit(
 
 
 def combined(combine: Callable[..., Any], key: Any, values: list[Any]) -> Any:
-    """Returns what the values of a key combine to. A single one is left as it is."""
+    """Combines the values of a key into one. A single value is left as it is."""
     return values[0] if len(values) == 1 else call_combine(combine, key, Values.of(values))
 
 
@@ -63,12 +63,12 @@ def call_combine(combine: Callable[..., Any], key: Any, values: Values) -> Any:
 
 def checked_result(value: Any, function: str, key: Any) -> Any:
     """
-    Returns what a function has returned for a key.
+    Returns the result of a function for a key, checked.
 
-    :param value: what it has returned
-    :param function: which function it is, for the message
+    :param value: the result
+    :param function: the name of the function's parameter, for the message
     :param key: the key
-    :raises TypeError: it is a generator
+    :raises TypeError: the result is a generator
     """
     if isinstance(value, GeneratorType):
         raise TypeError(
@@ -82,7 +82,7 @@ def group_into(groups: dict[Any, list[Any]], pairs: Iterable[tuple[Any, Any]]) -
     """
     Adds the value of each pair to those of its key.
 
-    :param groups: the values of each key, which this adds to
+    :param groups: lists of values by key, to which this adds
     :param pairs: keys and values
     :returns: how many pairs there were
     """

@@ -1,9 +1,10 @@
 """
-Groups pairs by key where they may not fit into memory. What doesn't is written to disk, in runs that are sorted by the
-hashes of the keys, and merged in the end: hashes can be compared, whatever the keys are.
+Groups pairs by key, even if they don't fit into memory. Those that don't are written to disk in runs, which are sorted
+by the hashes of the keys, and merged in the end. Keys themselves can't always be compared, but their hashes can.
+shuffle.py calls it.
 
-A run is frames one after another, each a pickled block: a list of entries, which are a hash, a key and some of its
-values. It is also how pairs pass from one function to another through storage.
+A run is a sequence of frames, each with a pickled block: a list of entries, which are a hash, a key and some of its
+values. Pairs pass from one function to another through storage in the same format.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from .values_of_key import Values
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: Bytes of pickled pairs up to which they are kept in memory. As objects they are about ten times as large.
+#: Bytes of pickled pairs that are kept in memory at most. As objects they are about ten times as large.
 BUDGET = 8 << 20
-#: Bytes that a block should have, and the values that the first has.
+#: How many bytes a block should have, and how many values the first block has.
 _BLOCK = 64 << 10
 _FIRST_BLOCK = 64
 
@@ -43,7 +44,7 @@ def blocks_of(groups: Iterable[tuple[int, Any, Iterable[list[Any]]]]) -> Iterato
     """
     Yields pickled blocks.
 
-    :param groups: hash, key and values of each, the values in lists
+    :param groups: groups of a hash, a key, and lists of the key's values
     """
     block: list[Entry] = []
     count, wanted = 0, _FIRST_BLOCK
@@ -66,7 +67,7 @@ def blocks_of(groups: Iterable[tuple[int, Any, Iterable[list[Any]]]]) -> Iterato
 
 class RunFile:
     """
-    Runs in a file that is gone once it is closed.
+    Runs in a temporary file, which is deleted when it is closed.
 
     :param load: unpickles a block
     """
@@ -78,7 +79,7 @@ class RunFile:
         self.end = 0
 
     def write(self, pieces: Iterable[bytes]) -> tuple[int, int]:
-        """Appends bytes, and returns from where to where they lie."""
+        """Appends bytes, and returns where they begin and end."""
         start = self.end
         for piece in pieces:
             self.file.write(piece)
@@ -87,7 +88,7 @@ class RunFile:
         return start, self.end
 
     def write_run(self, pieces: Iterable[bytes]) -> None:
-        """Appends a run: bytes of frames, however they are cut."""
+        """Appends a run: the bytes of its frames, in pieces that may be cut anywhere."""
         self.runs.append(self.write(pieces))
 
     def read(self, start: int, end: int) -> bytes:
@@ -95,7 +96,7 @@ class RunFile:
         return os.pread(self.file.fileno(), end - start, start)
 
     def entries(self, start: int, end: int) -> Iterator[tuple[int, Any, list[Any], int]]:
-        """Yields the entries of a run, each with about the bytes that it takes."""
+        """Yields the entries of a run, each with about the number of bytes that it takes."""
         while start < end:
             head = start + frames.packed_size(b"")
             stop = start + frames.first_end(self.read(start, head))
@@ -110,7 +111,7 @@ class RunFile:
         return heapq.merge(*(self.entries(*run) for run in self.runs), key=itemgetter(0))
 
     def clear(self) -> None:
-        """Forgets everything, and gives back the space."""
+        """Empties the file."""
         self.file.seek(0)
         self.file.truncate()
         self.runs, self.end = [], 0
@@ -126,7 +127,7 @@ class Grouper:
 
     :param combine: the user's ``combine_function``, which makes one value of several, or None
     :param load: unpickles a block
-    :param budget: bytes of pickled pairs up to which they are kept in memory; None for ``BUDGET``
+    :param budget: bytes of pickled pairs that are kept in memory at most; None for ``BUDGET``
     """
 
     def __init__(
@@ -161,11 +162,14 @@ class Grouper:
         self._added(weight)
 
     def add_run(self, pieces: Iterable[bytes]) -> None:
-        """Takes a run that is to be kept on disk, as bytes of its frames."""
+        """Takes a run, as the bytes of its frames, and keeps it on disk."""
         self._disk().write_run(pieces)
 
     def groups(self) -> Iterator[Group]:
-        """Yields all groups, in the order of the hashes of their keys. Values are good until the next is asked for."""
+        """
+        Yields all groups, in the order of the hashes of their keys. The values of a group can be read until the next
+        group is asked for.
+        """
         if self._on_disk is None:
             for number, key in _in_order(self._groups):
                 yield number, key, Values.of(self._groups[key])
@@ -204,7 +208,7 @@ def _in_order(groups: dict[Any, list[Any]]) -> list[tuple[int, Any]]:
 
 
 def _merged_groups(runs: RunFile, budget: int) -> Iterator[Group]:
-    """Yields the groups of all runs. The values of keys whose hashes are the same are on disk if they are many."""
+    """Yields the groups of all runs. If the values of keys with the same hash are too many, they are kept on disk."""
     spilled = RunFile()
     try:
         for number, entries in groupby(runs.merged(), key=itemgetter(0)):
@@ -226,7 +230,7 @@ def _merged_groups(runs: RunFile, budget: int) -> Iterator[Group]:
 
 
 class _Stored:
-    """Values of a key, of which some are in memory and the others on disk."""
+    """Values of a key, some of them in memory and the others on disk."""
 
     def __init__(self, file: RunFile) -> None:
         self.count = 0
@@ -239,7 +243,7 @@ class _Stored:
         self.count += len(values)
 
     def spill(self) -> None:
-        """Moves what is in memory to disk, a piece for each list, since each was a part of a block."""
+        """Moves the values in memory to disk, one piece for each list. A list was part of a block, so it is small."""
         self._places += [self._file.write([dump_result(values)]) for values in self._values]
         self._values = []
 

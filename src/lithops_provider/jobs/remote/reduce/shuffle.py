@@ -1,7 +1,7 @@
 """
-What the functions of a reduce by key do around the user's. A shuffle reads pairs that the map has left, groups them by
-key, and stores them as one object, in order of the hashes of the keys. A reduce reads a range of hashes of each of
-these objects, and calls the user's function for each key.
+The functions that the calls of a reduce by key run. A shuffle reads pairs that the map has returned, groups them by
+key, and stores them as one object, in the order of the hashes of the keys. A reduce reads a range of hashes out of each
+of these objects, and calls the user's function for each key. inputs/by_key.py names both as functions of its phases.
 """
 
 from __future__ import annotations
@@ -28,21 +28,31 @@ from .stored import AllValues, StoredPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import TypedDict
 
-#: Requests at a time, and bytes in each.
+    class ShuffledPairs(TypedDict):
+        """
+        The object that a shuffle has stored: its key; where in it each range of hashes begins, and where the last ends;
+        and the prefix of a round of the map, whose modules the pairs may need.
+        """
+
+        key: str
+        offsets: array[int]
+        modules: str
+
+
+#: How many requests are made at a time, and how many bytes each reads.
 _AHEAD = 4
 _PIECE = 1 << 20
 
 
-def shuffle(combine: Callable[..., Any] | None, /, stored: StoredPairs, _: AllValues) -> dict[str, Any]:
+def shuffle(combine: Callable[..., Any] | None, /, stored: StoredPairs, _: AllValues) -> ShuffledPairs:
     """
     Groups pairs by key, and stores them.
 
     :param combine: the user's ``combine_function``, or None
-    :param stored: results of a map. ``bucket`` and ``spans`` say where they are, ``prefix`` where to store what comes
-        of them, ``partitions`` in how many ranges the hashes are divided, and ``modules`` is the prefix of a round of
-        the map, whose modules the pairs may need
-    :returns: ``key`` of the object; ``offsets``, where in it each range begins, and where the last ends; ``modules``
+    :param stored: the results of a map
+    :returns: the object with the pairs
     """
     storage, where = stored
     bucket, partitions = where["bucket"], where["partitions"]
@@ -57,7 +67,7 @@ def shuffle(combine: Callable[..., Any] | None, /, stored: StoredPairs, _: AllVa
             offsets.extend([output.end] * (partition + 1 - len(offsets)))
             output.write(frames.pack([block]) for block in blocks_of(_entries(combine, groups)))
         offsets.extend([output.end] * (partitions + 1 - len(offsets)))
-        # Under a name of its own: a function that runs twice must not write over what somebody reads.
+        # Each try has a key of its own, so that a function that runs twice doesn't write over what somebody reads.
         key = f"{where['prefix']}/{uuid.uuid4().hex}"
         output.file.seek(0)
         storage.put_object(bucket, key, output.file.read() if output.end <= runs.BUDGET else output.file)
@@ -80,12 +90,11 @@ def reduce_keys(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> l
     """
     Calls a reduce function for each key of a range of hashes.
 
-    :param function: the user's
+    :param function: the user's function
     :param args: its positional arguments, with a `StoredPairs` in the place of the key and an `AllValues` in that of
-        its values. The one says ``bucket``; ``segments``, key of an object and from where to where; and ``modules``,
-        see `shuffle`
+        its values
     :param kwargs: its keyword arguments
-    :returns: key and result of each, sorted if the keys can be, without keys for which the function skips
+    :returns: pairs of key and result, sorted if the keys can be compared, without keys for which the function skips
     """
     key_at = next(place for place, value in enumerate(args) if isinstance(value, StoredPairs))
     values_at = next(place for place, value in enumerate(args) if isinstance(value, AllValues))
@@ -130,7 +139,7 @@ def _grouped(stored: StoredPairs) -> Iterator[tuple[int, Any, Any]]:
 def _read_ahead(
     pool: ThreadPoolExecutor, storage: Any, bucket: str, segments: list[tuple[str, int, int]]
 ) -> Iterator[tuple[int, bytes]]:
-    """Yields the number of a segment with bytes of it, piece by piece."""
+    """Yields the bytes of segments piece by piece, each piece with the number of its segment."""
     ahead: deque[tuple[int, Future[bytes]]] = deque()
     for number, (key, start, end) in enumerate(segments):
         source = StoredObject(storage, bucket, key, size=-1)
@@ -144,5 +153,8 @@ def _read_ahead(
 
 
 def _loader(storage: Any, bucket: str, modules: str) -> Callable[[Any], list[Entry]]:
-    """Returns what unpickles a block, whose keys and values may be of classes that came with the map's function."""
+    """
+    Returns a function that unpickles a block, also if its keys and values are of classes that were shipped with the
+    map.
+    """
     return lambda data: load_result(lambda: pickle.loads(data), storage, bucket, modules)

@@ -1,4 +1,7 @@
-"""Reads results of another job of which it is known where they are: a reduce in a tree and one by key read a share."""
+"""
+Reads some results of another job by their places in its parts. The calls of a tree of reduces, and of a shuffle, each
+read a share of the results in this way.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .values import Span, loads_of, windows_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Windows that are read at a time.
+#: How many windows are read at a time.
 _AHEAD = 4
 
 
@@ -21,8 +24,7 @@ def read_sized(
     storage: Any, bucket: str, spans: Iterable[tuple[str, list[tuple[int, int]]]]
 ) -> Iterator[tuple[Any, int]]:
     """
-    Yields results of another job, of which it is known where they are, each with the bytes that it has when pickled. A
-    few windows of them are read ahead.
+    Yields results of another job, each with the number of bytes of its pickle. A few windows of results are read ahead.
 
     :param storage: a Lithops Storage
     :param bucket: the job's bucket

@@ -1,24 +1,27 @@
 """
-What a shuffle and a reduce by key get as arguments: pairs that lie in storage, and a place for a key's values.
-injection.py fills them in, and shuffle.py reads them.
+The arguments of the calls of a shuffle and of a reduce by key: pairs that lie in storage, and a place for a key's
+values. injection.py fills them in, and shuffle.py reads them.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ..frames import PairsPlace
 
 
 class StoredPairs(NamedTuple):
     """
-    Pairs that lie in storage: what a shuffle or a reduce gets as its first argument.
+    Pairs that lie in storage: the first argument of a shuffle or a reduce.
 
     :param storage: a Lithops Storage
-    :param where: see shuffle.py
+    :param where: where they lie
     """
 
     storage: Any
-    where: dict[str, Any]
+    where: PairsPlace
 
 
 class AllValues:
-    """Stands for the values of a key among the arguments of a reduce, until there are some."""
+    """Marks the place of a key's values among the arguments of a reduce."""

@@ -1,6 +1,6 @@
 """
-Reads the results of another job inside a function: only those that are asked for, and without holding what they are
-unpickled from. A reduce over results that nearly fill the memory of its runtime has to have room for them once.
+Reads the results of another job where a function runs: only those that are asked for, and without keeping their
+pickles, so that a reduce over results that nearly fill the memory of its runtime succeeds. injection.py calls it.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from ..sources import ObjectChangedError, StoredObject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: Bytes of a part that are read first: the whole header, as a rule, and with it small results.
+    from ..frames import Reference
+
+#: Bytes of a part that are read first: usually the whole header, and small results with it.
 _HEAD = 256 << 10
 #: Bytes of results that are read at once.
 _WINDOW = 1 << 20
-#: Bytes that are read at once of a result which is larger than that: it is unpickled while it is read.
+#: Bytes that are read at once of a result larger than a window, which is unpickled while it is read.
 _BLOCK = 1 << 20
 
 #: An item, and where in its part its result begins and ends.
 Span = tuple[int, int, int]
 
 
-def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
+def read_values(storage: Any, reference: Reference) -> list[Any]:
     """
-    Returns the results of another job, in the order of its items, those that failed left out.
+    Returns the results of another job, in the order of its items, without those of items that failed.
 
     :param storage: a Lithops Storage
-    :param reference: ``bucket``, ``executor_id``, ``job_ids``; to take only some items, ``first`` and ``last``; and
-        ``calls``, for each job id the numbers of the calls that have them, or None if that isn't known. With
-        ``indexed``, each comes as a pair of the item's index and its result
+    :param reference: which job, and which of its items
+    :returns: the results; if the reference is ``indexed``, pairs of an item's index and its result
     :raises OSError: a result is cut off in storage
     """
     bucket, first, last = reference["bucket"], reference.get("first", 0), reference.get("last")
@@ -51,7 +52,7 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
 
     with ThreadPoolExecutor(READERS) as pool:
         keys = current_parts(_keys(storage, reference, pool))
-        # In the order of the keys: of two results of an item the earlier counts, as for whoever gathers the job.
+        # In the order of the keys: of two results of an item the earlier counts, as it does when a job is gathered.
         for found, cut_off in pool.map(read, sorted(keys)):
             for index, value in found.items():
                 values.setdefault(index, value)
@@ -63,7 +64,7 @@ def read_values(storage: Any, reference: dict[str, Any]) -> list[Any]:
     return [values[index] for index in sorted(values)]
 
 
-def _keys(storage: Any, reference: dict[str, Any], pool: ThreadPoolExecutor) -> list[str]:
+def _keys(storage: Any, reference: Reference, pool: ThreadPoolExecutor) -> list[str]:
     folders: list[str] = []
     for position, job_id in enumerate(reference["job_ids"]):
         prefix = job_prefix(reference["executor_id"], job_id)
@@ -74,13 +75,13 @@ def _keys(storage: Any, reference: dict[str, Any], pool: ThreadPoolExecutor) -> 
 
 
 def _read_part(storage: Any, bucket: str, key: str, wanted: Callable[[int], bool]) -> tuple[dict[int, Any], list[int]]:
-    """Returns the results that are wanted of a part, by item, and the items whose results aren't complete."""
+    """Returns the wanted results of a part by item, and the items whose results aren't complete."""
     head = bytes(storage.get_object(bucket, key, extra_get_args={"Range": f"bytes=0-{_HEAD - 1}"}))
     end = frames.first_end(head)
     if end > len(head):
         head = bytes(storage.get_object(bucket, key, extra_get_args={"Range": f"bytes=0-{end - 1}"}))
     if not 0 < end <= len(head):
-        return {}, []  # cut off: what it told of was run again
+        return {}, []  # the part is cut off; its items were run again
     spans = [span for span in decode_header(head).spans() if wanted(span[0])]
     source = _Part(storage, bucket, key, head)
     values: dict[int, Any] = {}
@@ -92,7 +93,7 @@ def _read_part(storage: Any, bucket: str, key: str, wanted: Callable[[int], bool
             for index, load in loads_of(source, window):
                 values[index] = load_result(load, storage, bucket, key.rsplit("/", 2)[0])
         except ObjectChangedError:
-            if len(window) > 1:  # one of them is cut off
+            if len(window) > 1:  # one of its results is cut off; each is tried alone to find out which
                 windows.extend([span] for span in window)
             else:
                 cut.append(window[0][0])
@@ -103,7 +104,7 @@ class _Part(StoredObject):
     """A part of which the first bytes are known."""
 
     def __init__(self, storage: Any, bucket: str, key: str, head: bytes) -> None:
-        super().__init__(storage, bucket, key, size=-1)  # not known, and not needed
+        super().__init__(storage, bucket, key, size=-1)  # the size isn't known, and isn't needed
         self._head = head
 
     def _fetch(self, start: int, end: int) -> bytes:
@@ -111,7 +112,7 @@ class _Part(StoredObject):
 
 
 def windows_of(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Yields results that are read at once: many small ones, or one that is larger than a window."""
+    """Yields windows, results that are read at once: many small ones, or one that is larger than a window."""
     window: list[Span] = []
     for span in spans:
         if window and span[2] - window[0][1] > _WINDOW:
@@ -123,7 +124,7 @@ def windows_of(spans: Iterable[Span]) -> Iterator[list[Span]]:
 
 
 def loads_of(source: StoredObject, window: list[Span]) -> Iterator[tuple[int, Callable[[], Any]]]:
-    """Yields each item of a window with what unpickles its result."""
+    """Yields each item of a window, with a function that unpickles its result."""
     begin, end = window[0][1], window[-1][2]
     if end - begin > _WINDOW:
         yield window[0][0], lambda: pickle.load(source.stream(begin, end, _BLOCK))

@@ -1,6 +1,6 @@
 """
-The values of one key, as the user's function gets them, in memory or on disk. pairs.py and runs.py make them while they
-go over keys.
+The values of one key, as the user's function gets them, whether they are in memory or on disk. pairs.py and runs.py
+make them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class Values(Collection[Any]):
     """
-    The values of a key. They can be gone over as often as one likes, and have a length, but aren't a list: there may be
-    more of them than fit into memory.
+    The values of a key. They can be iterated over as often as one likes, and have a length, but aren't a list, since
+    there may be more of them than fit into memory.
 
-    :param count: how many there are
-    :param chunks: returns them, in lists, each time that it is called
+    :param count: how many values there are
+    :param chunks: returns the values in lists, each time that it is called
     """
 
     def __init__(self, count: int, chunks: Callable[[], Iterable[list[Any]]]) -> None:

@@ -1,1 +1,1 @@
-"""Results that items had in earlier runs, and that later runs of the same function take over."""
+"""The cache: results that items had in earlier runs, and that later runs of the same function take over."""

@@ -1,6 +1,6 @@
 """
-By which digests a cached result is found: one of the function, and one of each item. They are the same on every machine
-that runs the same version of Python, and under every hash seed.
+Makes the digests by which a cached result is found: one of the function, and one of each item. They are the same on
+every machine with the same version of Python, and under every hash seed. rounds.py calls it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.submit.digest import digest_items, digest_pickle
 from lithops_provider.jobs.submit.pickle_reader import UndigestibleError
 
-if TYPE_CHECKING:  # it imports cloudpickle, and who clears the cache needs none of that
+if TYPE_CHECKING:  # importing it imports cloudpickle, which clearing the cache doesn't need
     from lithops_provider.jobs.submit.spec import JobSpec
 
 #: Bytes of an item's digest.
@@ -33,11 +33,11 @@ _MODULE_FILES = (".py", ".so", ".pyd")
 def digest_function(spec: JobSpec) -> str:
     """
     Returns the digest of a job's function: of its code, of what it refers to, of the arguments that all items share,
-    of the files of the modules that travel with it, of ``cache_version`` and of the version of Python. It can be made
-    after a deferral, too, when nobody knows the modules of the items any more.
+    of the files of the modules that are shipped with it, of ``cache_version`` and of the version of Python. The modules
+    of the items aren't part of it, since they aren't known any more after a deferral.
 
     :param spec: the job
-    :raises InvalidInputError: nobody can tell whether two such functions are the same
+    :raises InvalidInputError: it can't be told whether two such functions are the same
     """
     try:
         parts = [digest_pickle(spec.function), digest_pickle(spec.shared)]
@@ -54,7 +54,7 @@ def digest_function(spec: JobSpec) -> str:
 def digest_with_items(spec: JobSpec, function: str) -> str:
     """
     Returns the digest under which a job's results are cached: of its function, and of the files of the modules that
-    its items bring.
+    are shipped for its items.
 
     :param spec: the job
     :param function: from `digest_function`
@@ -72,10 +72,10 @@ def _digest_texts(texts: Iterable[str]) -> str:
 
 def digest_arguments(spec: JobSpec) -> list[bytes]:
     """
-    Returns the digest of each item's arguments. Where the function takes its ``id``, the item's index is part of it.
+    Returns the digest of each item's arguments. If the function takes its ``id``, the item's index is part of it.
 
     :param spec: the job
-    :raises InvalidInputError: nobody can tell whether two items are the same
+    :raises InvalidInputError: it can't be told whether two items are the same
     """
     try:
         digests = list(digest_items(spec.items))
@@ -91,8 +91,8 @@ def digest_arguments(spec: JobSpec) -> list[bytes]:
 
 def _sources(names: Iterable[str]) -> Iterator[str]:
     """
-    Yields the names and the digests of the files of modules, and of those that they import. Installed packages are left
-    out: they are taken to stay the same.
+    Yields the names and the digests of the files of modules, and of the modules that these import. Installed packages
+    are left out, since they are assumed to stay the same.
 
     :raises InvalidInputError: a file can't be read
     """
@@ -142,7 +142,7 @@ def _files(root: str) -> list[tuple[str, Path]]:
 
 @functools.lru_cache(maxsize=1_000)  # parsing takes long, and a job's function is digested before it and after it
 def _imported(source: bytes) -> frozenset[str]:
-    """Returns the first names of the modules that a source file imports, wherever in it."""
+    """Returns the names of the top-level packages that a source file imports anywhere."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):

@@ -1,6 +1,7 @@
 """
-Cache entries in storage: each holds results of one run of one function, and is never changed. So two runs at once can't
-lose each other's. They lie beside the jobs, so that no cleaning of a job touches them.
+Reads, writes and deletes entries of the cache. An entry holds the results of one run of one function, and is never
+changed, so two runs at once can't overwrite each other's. Entries lie beside the jobs in storage, so that deleting a
+job's data leaves them alone. rounds.py, `clear_cache` of the hook, and the command line call it.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _ENTRY = re.compile(rf"({re.escape(CACHE_PREFIX)}/([0-9a-f]{{32}})/([0-9]{{13}})
 @dataclass(frozen=True)
 class CacheEntry:
     """
-    Results of one run.
+    An entry: the results of one run.
 
-    :param prefix: of its objects, without a slash at its end
+    :param prefix: the prefix of its objects, without a slash at its end
     :param function: digest of the function
     :param created: when the run was over, in seconds since the epoch
     """
@@ -49,14 +50,14 @@ class CacheEntry:
         Returns an entry that is yet to be stored.
 
         :param function: digest of the function
-        :param executor_id: of the job that has the results
+        :param executor_id: executor id of the job that has the results
         """
         now = time.time()
         return cls(f"{CACHE_PREFIX}/{function}/{int(now * 1000):013d}-{executor_id}", function, now)
 
     @property
     def index_key(self) -> str:
-        """Key of the object that says whose results are in the parts: it is written last."""
+        """Key of the object that says which items' results are in the parts. It is written last."""
         return f"{self.prefix}/index"
 
     @property
@@ -72,17 +73,17 @@ class CacheEntry:
 @dataclass(frozen=True)
 class CacheIndex:
     """
-    What an entry holds.
+    Says what an entry holds.
 
-    :param name: of the function
-    :param parts: of each part, the digests of the items in its rows
+    :param name: the function's name
+    :param parts: for each part, the digests of the items in its rows
     """
 
     name: str
     parts: list[list[bytes]]
 
     def encode(self) -> bytes:
-        """Returns it as it is stored."""
+        """Returns the index as it is stored."""
         head = json.dumps({"version": _VERSION, "name": self.name}).encode()
         return frames.pack([head, *(b"".join(part) for part in self.parts)])
 
@@ -110,8 +111,8 @@ def list_entries(client: LithopsClient, function: str | None = None) -> dict[Cac
     """
     Returns the entries with the keys of their objects, the latest first.
 
-    :param client: its bucket is looked into
-    :param function: digest of a function; None for those of all
+    :param client: its bucket is the one with the entries
+    :param function: digest of the function whose entries are wanted; None for the entries of all functions
     """
     prefix = f"{CACHE_PREFIX}/" if function is None else f"{CACHE_PREFIX}/{function}/"
     found: dict[CacheEntry, list[str]] = {}
@@ -123,7 +124,7 @@ def list_entries(client: LithopsClient, function: str | None = None) -> dict[Cac
 
 def read_indexes(client: LithopsClient, entries: Iterable[CacheEntry]) -> Iterator[tuple[CacheEntry, CacheIndex]]:
     """
-    Yields entries with their indexes. One that is missing or damaged is left out.
+    Yields entries with their indexes. Entries whose index is missing or damaged are left out.
 
     :param client: where they are
     :param entries: from `list_entries`
@@ -146,12 +147,12 @@ def read_indexes(client: LithopsClient, entries: Iterable[CacheEntry]) -> Iterat
 
 def read_part(client: LithopsClient, entry: CacheEntry, number: int, rows: int) -> Part | None:
     """
-    Returns a part of an entry with its results, which nobody has unpickled; None if it is missing or damaged.
+    Returns a part of an entry with its results, still pickled; None if it is missing or damaged.
 
     :param client: where it is
     :param entry: the entry
-    :param number: which of its parts
-    :param rows: how many items the index says that it has
+    :param number: the number of the part
+    :param rows: how many items the part has, as the index says
     """
     key = entry.part_key(number)
     data = client.get(client.bucket, key, large=True)
@@ -170,8 +171,8 @@ def clear_cache(client: LithopsClient, seconds: float = 0.0) -> int:
     Deletes entries of the cache.
 
     :param client: its bucket is cleaned
-    :param seconds: how many seconds ago they were made at the least
-    :returns: how many there were
+    :param seconds: how many seconds ago an entry must have been made at least to be deleted
+    :returns: how many entries were deleted
     """
     latest = time.time() - seconds
     old = [keys for entry, keys in list_entries(client).items() if entry.created <= latest]

@@ -1,7 +1,7 @@
 """
-Takes results out of the cache when a job is sent, and puts its own into it when it is over. To a job, results out of
-the cache are a round with a single call that has ended: whoever follows, gathers, shows or refers to it needs to know
-nothing of the cache.
+Takes results out of the cache when a job is sent, and puts the job's own results into it when it is over. Results out
+of the cache become a round of the job with a single call that has ended, so code that follows, gathers or shows a job
+needs to know nothing about the cache. `JobRun` calls it.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 
-#: Items of a part of cached results at most.
+#: How many items a part of cached results has at most.
 _PART_ITEMS = 1 << 17
 _HEXADECIMAL = re.compile(rb"[0-9a-f]{32}")
 
 
 def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: Record) -> LithopsJob:
     """
-    Makes the results that items had in earlier runs the first round of a job. There is no such round if there are none.
+    Makes a first round of a job out of results that its items had in earlier runs. If there are none, there is no such
+    round.
 
     :param client: where it is to run
     :param job: its value
@@ -88,7 +89,7 @@ def count_cached(client: LithopsClient, job: LithopsJob) -> int:
 
 def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None:
     """
-    Puts the results of a job that is over into the cache, but those that it has taken from there.
+    Puts the results of a job that is over into the cache, except those that it has taken from there.
 
     :param client: where it ran
     :param job: its value
@@ -118,9 +119,10 @@ def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None
 
 class _CachedPart:
     """
-    Writes results out of the cache as parts of a call, none of which becomes much larger than those of calls.
+    Writes results out of the cache as parts of a call. None becomes much larger than the parts that calls write.
 
-    :param prefix: of the call's objects
+    :param client: where the job is to run
+    :param prefix: the prefix of the call's objects
     """
 
     def __init__(self, client: LithopsClient, prefix: str) -> None:
@@ -131,7 +133,7 @@ class _CachedPart:
         self.taken: list[int] = []
 
     def add(self, index: int, result: memoryview) -> None:
-        """Adds the result of an item, which took no time here."""
+        """Adds the result of an item. In the part, the item has taken no time."""
         self._results.append(result)
         self._size += len(result)
         self.taken.append(index)
@@ -204,7 +206,7 @@ def _key(job: LithopsJob) -> str:
 
 
 class _Digests(NamedTuple):
-    """What the results of a job are cached under; the function's own digest; those of the items."""
+    """The digest under which the results of a job are cached; that of the function alone; and those of the items."""
 
     function: str
     code: str
