@@ -181,10 +181,10 @@ def test_nothing_ran_twice(ended: Ended) -> None:
 def test_what_is_handed_back_is_sent_again_until_all_is_done(faas: FaasMaker, tally: Tally) -> None:
     def nap(x: int) -> int:
         leave_mark(tally.path, str(x))
-        time.sleep(0.3)
+        time.sleep(0.8)
         return x
 
-    run = finished(faas(max_workers=1, runtime_timeout=7), *bind_items(nap, range(10)))  # Lithops keeps 5 for itself
+    run = finished(faas(max_workers=1, runtime_timeout=10), *bind_items(nap, range(10)))  # Lithops keeps 5 for itself
 
     assert (run.results(), run.failures()) == (list(range(10)), [])
     assert set(map(int, tally.read())) == set(range(10))
