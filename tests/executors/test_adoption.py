@@ -19,6 +19,7 @@ from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient, Options, bind_items, clean_job, make_spec
 from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.follow import follower
+from lithops_provider.jobs.gather.call_ends import CallFailure
 from lithops_provider.jobs.submit.send import new_job
 from tests.executors.conftest import SETTINGS, Threads
 from tests.executors.workloads import task, workload
@@ -239,15 +240,15 @@ def test_nothing_is_reported_of_a_task_that_was_revoked(
     assert executor.get_event_buffer() == {}
 
 
-def ended(threads: Threads, failure: dict[str, str]) -> Any:
-    threads.watcher._report_end(workload(""), {"traceback": "", "output": "", **failure})
+def ended(threads: Threads, failure: CallFailure) -> Any:
+    threads.watcher._report_end(workload(""), failure)
     return threads.reports.pop()
 
 
 def test_a_call_that_is_refused_since_another_runs_the_task_says_nothing(
     executor: LithopsExecutor, threads: Threads
 ) -> None:
-    report = ended(threads, {"type": "TaskAlreadyRunningError", "message": "Task instance is already running"})
+    report = ended(threads, CallFailure("TaskAlreadyRunningError", "Task instance is already running"))
     executor._latest[report.workload.key] = report.workload
     executor.running.add(report.workload.key)
     threads.reports.append(report)
@@ -258,7 +259,7 @@ def test_a_call_that_is_refused_since_another_runs_the_task_says_nothing(
 
 def test_a_token_that_has_expired_is_said_with_what_to_set(threads: Threads) -> None:
     message = "Invalid auth token: Signature has expired"
-    report = ended(threads, {"type": "ServerResponseError", "message": message})
+    report = ended(threads, CallFailure("ServerResponseError", message))
     assert "raise [scheduler] task_queued_timeout" in str(report.info)
 
 
