@@ -23,7 +23,7 @@ program() {
 sed -i '/^ubuntu:/d' /etc/passwd /etc/group
 echo 'ubuntu:x:0:0::/home/ubuntu:/bin/sh' >> /etc/passwd
 echo 'ubuntu:x:0:' >> /etc/group
-mkdir -p /home/ubuntu/.ssh /root/.ssh
+mkdir -p /home/ubuntu/.ssh ~root/.ssh
 cp "$kept/user_key.pub" /home/ubuntu/.ssh/authorized_keys
 
 program sudo << 'END'
