@@ -130,7 +130,6 @@ bench: install-servers ## the benchmarks, as a table and as benchmarks/results.j
 	@$(VENV)/python -m benchmarks
 
 bench-peers: install ## the same beside Ray and Dask, installed for it
-	@$(PYTHON) tools/bootstrap.py --group dev --group peers
 	@$(VENV)/python -m benchmarks --peers
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
