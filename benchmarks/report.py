@@ -179,7 +179,7 @@ def _taken(row: dict[str, Any]) -> str:
     """Return the seconds of a row's task, or what kept it from an end."""
     if row["median"]:
         return seconds(row["median"]["task_seconds"])
-    return f"over {row['limit']:,.0f} s" if row["over_limit"] else "failed"
+    return f"over {row['limit']:,.0f} s" if row.get("over_limit") else "failed"
 
 
 def table(lines: list[list[str]]) -> str:

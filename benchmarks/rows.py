@@ -219,11 +219,11 @@ def cached(items: int) -> Row:
 
 def trees(items: int) -> list[Row]:
     """
-    Return the rows of large results that are reduced, in a tree and at once.
+    Return the rows of large results that are reduced, in a tree and, if their 100 KB each go into memory, at once.
 
     :param items: number of results
     """
-    fan_ins = {"big_tree": 100, "big_single": items}
+    fan_ins = {"big_tree": 100, "big_single": items} if items <= 20_000 else {"big_tree": 100}
     return [
         Row(
             name,

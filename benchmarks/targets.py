@@ -151,7 +151,7 @@ def _words(place: str, ours: str, peer: str, shown: str) -> Callable[[Sections],
 
     def target(sections: Sections) -> Target:
         row = sections["peers"]["rows"][f"{ours}_{peer}_1000"]
-        theirs = row["limit"] if row["over_limit"] else row["median"]["task_seconds"]
+        theirs = row["limit"] if row.get("over_limit") else row["median"]["task_seconds"]
         ratio = float(theirs) / _median(sections, "peers", f"{ours}_1000")
         name = f"words of 1 GB {place}: {shown} / ours (start included)"
         return Target(name, "more than 1 x", ratio, "x", ratio > 1)
