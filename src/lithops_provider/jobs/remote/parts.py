@@ -254,7 +254,7 @@ class PartBuilder:
         self._written: list[list[str]] = []
         self._results: list[bytes] = []
         self._crc = 0
-        #: About how many bytes the part has.
+        #: About how many bytes the part has; more if it has many small results, see `_ROW_SIZE`.
         self.size = 0
 
     def add_success(self, index: int, started: float, seconds: float, peak_memory: int, result: bytes) -> None:
