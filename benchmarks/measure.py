@@ -188,8 +188,9 @@ def _compare(rows: Sequence[Row], samples: dict[str, list[Sample]], errors: dict
 def _result_digest(airflow: AirflowStack, run: DagRun) -> str:
     query = "SELECT value FROM xcom WHERE dag_id = ? AND run_id = ? AND key = 'return_value'"
     with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
-        (value,) = database.execute(query, (run.dag_id, run.run_id)).fetchone()
-    return hashlib.sha256(json.dumps(json.loads(value)).encode()).hexdigest()
+        found = database.execute(query, (run.dag_id, run.run_id)).fetchone()
+    value = json.loads(found[0]) if found else None
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _database_bytes(airflow: AirflowStack, run: DagRun) -> int:
