@@ -127,11 +127,10 @@ build: install ## build wheel and sdist, and try the wheel in a fresh environmen
 	$(VENV)/python -m tools.wheel_smoke
 
 bench: install-servers ## the benchmarks, as a table and as benchmarks/results.json
-	@$(VENV)/python -m benchmarks
+	@$(VENV)/python -m benchmarks $(ARGS)
 
 bench-peers: install ## the same beside Ray and Dask, installed for it
-	@$(PYTHON) tools/bootstrap.py --group dev --group peers
-	@$(VENV)/python -m benchmarks --peers
+	@$(VENV)/python -m benchmarks --peers $(ARGS)
 
 constraints: install ## pin the newest versions of everything that .venv gets; then run the tests
 	$(COMPILE) --group celery --group docs --group typing --python-version 3.11 --output-file constraints.txt

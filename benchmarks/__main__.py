@@ -38,9 +38,11 @@ def main() -> int:
     section = "peers" if options.peers else "long" if options.long else "usual"
     repetitions = options.repetitions or (1 if options.quick or options.long else 3)
     results = Results(options.output or (None if options.quick or options.only else RESULTS))
-    wanted = {"peers": rows.peers, "long": rows.long, "usual": rows.usual}[section](options.quick)
+    wanted = {"peers": rows.peers, "long": rows.long, "usual": rows.usual}[section](options.quick, dict(options.size))
     if options.only:
-        wanted = [row for row in wanted if row.key in options.only or row.contender in options.only]
+        wanted = [row for row in wanted if {row.key, row.contender, row.family} & set(options.only)]
+        if not wanted:
+            sys.exit(f"No row is called {' or '.join(options.only)}.")
     begin = time.monotonic()
     found: dict[str, object] = {"machine": machine.describe(), "repetitions": repetitions}
     try:
@@ -78,6 +80,18 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def size(text: str) -> tuple[str, int]:
+    """
+    Return a family and its size.
+
+    :param text: as ``--size`` has it
+    """
+    family, _, number = text.partition("=")
+    if family not in rows.FAMILIES or not number.isdecimal() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} isn't {' or '.join(f'{name}=N' for name in rows.FAMILIES)}")
+    return family, int(number)
+
+
 def parse() -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -86,7 +100,18 @@ def parse() -> argparse.Namespace:
     which.add_argument("--long", action="store_true", help="measure what plain Lithops takes many minutes for, once")
     parser.add_argument("--quick", action="store_true", help="a few small sizes, once, to see that it works")
     parser.add_argument("--repetitions", type=int, help="how often each row is run; 3, or 1 with --quick or --long")
-    parser.add_argument("--only", nargs="+", help="only these rows: contenders such as map, or keys such as map_100")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        help="only these rows: contenders such as map, keys such as map_100, or families: tree, words",
+    )
+    parser.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        type=size,
+        help="another size for a family: words=50 for so many MB of text, tree=100000 for so many results of 100 KB",
+    )
     parser.add_argument(
         "--output", type=Path, help=f"where to keep the results; {RESULTS.name}, and nowhere with --quick or --only"
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import hashlib
+import json
 import os
 import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from typing import Any
 import httpx
 
 from benchmarks.rows import Row
+from benchmarks.texts import provide
 from tools import processes
 from tools.airflow_api import AirflowApiError, DagRun, DagRunFailed
 from tools.airflow_stack import AirflowStack
@@ -44,6 +48,7 @@ class Sample:
     :param database_bytes: that the run's XComs have
     :param resume_seconds: from the end of the last item to the moment at which a deferred task is resumed
     :param start_seconds: from the moment at which a task is queued to its start, the median of all of the run
+    :param result_digest: of the task's result, for rows that are to have the same
     """
 
     task_seconds: float
@@ -55,6 +60,11 @@ class Sample:
     database_bytes: int | None = None
     resume_seconds: float | None = None
     start_seconds: float | None = None
+    result_digest: str | None = None
+
+
+class OverLimitError(Exception):
+    """A run has taken longer than its row allows."""
 
 
 def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
@@ -67,7 +77,9 @@ def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
     """
     samples: dict[str, list[Sample]] = {row.key: [] for row in rows}
     errors: dict[str, list[str]] = {row.key: [] for row in rows}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    texts = [conf for row in rows for conf in (row.conf, row.first or {}) if "megabytes" in conf]
+    local, on_s3 = ({conf["megabytes"] for conf in texts if conf["s3"] is s3} for s3 in (False, True))
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, provide(local, on_s3) as variables:
         peaks = Path(folder)
         # Ray makes sockets below its folder, whose names must not be long.
         env = {
@@ -79,21 +91,26 @@ def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
             "RAY_TMPDIR": folder,
             "AIRFLOW__LITHOPS__MAX_XCOM_SIZE": str(1 << 30),
             "RAY_USAGE_STATS_ENABLED": "0",
+            **variables,
         }
         with temporary_airflow([DAGS], env=env) as airflow:
             for dag_id in dict.fromkeys(row.dag_id for row in rows):
                 airflow.api.wait_for_dag(dag_id)
             say("Running each DAG of the benchmark once, which is not counted")
             for row in {row.dag_id: row for row in reversed(rows)}.values():
-                _try(airflow, row, peaks, [], [])
+                _try(airflow, replace(row, conf=row.conf if row.first is None else row.first), peaks, [], [])
             for repetition in range(1, repetitions + 1):
                 say(f"Repetition {repetition} of {repetitions}")
                 for row in rows:
-                    _try(airflow, row, peaks, samples[row.key], errors[row.key])
+                    if repetition == 1 or not row.once:
+                        _try(airflow, row, peaks, samples[row.key], errors[row.key])
+    _compare(rows, samples, errors)
     return {
         row.key: {
             "contender": row.contender,
             "items": row.items,
+            "limit": row.timeout,
+            "over_limit": any(error.startswith(OverLimitError.__name__) for error in errors[row.key]),
             "median": _medians(samples[row.key]),
             "samples": [asdict(sample) for sample in samples[row.key]],
             "errors": errors[row.key],
@@ -107,7 +124,7 @@ def _try(airflow: AirflowStack, row: Row, peaks: Path, samples: list[Sample], er
     print(f"   {row.key}: ", end="", flush=True)
     try:
         sample = _sample(airflow, row, peaks)
-    except (AirflowApiError, DagRunFailed, TimeoutError, httpx.HTTPError) as error:
+    except (AirflowApiError, DagRunFailed, OverLimitError, TimeoutError, httpx.HTTPError) as error:
         print(f"failed: {error}", flush=True)
         errors.append(f"{type(error).__name__}: {error}")
         _settle(airflow)
@@ -134,7 +151,7 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
     except TimeoutError:
         for task in run.tasks():
             run.mark(task["task_id"], "failed", task["map_index"])
-        raise
+        raise OverLimitError(f"it ran over its limit of {row.timeout:,.0f} s") from None
     tasks = run.tasks()
     task_seconds = _span(min(task["start_date"] for task in tasks), max(task["end_date"] for task in tasks))
     shown = airflow.api.get(run.path)
@@ -152,7 +169,28 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
         database_bytes=_database_bytes(airflow, run),
         resume_seconds=float(resumed.read_text()) if resumed.exists() else None,
         start_seconds=statistics.median(_span(task["queued_when"], task["start_date"]) for task in tasks),
+        result_digest=_result_digest(airflow, run) if row.family == "words" else None,
     )
+
+
+def _compare(rows: Sequence[Row], samples: dict[str, list[Sample]], errors: dict[str, list[str]]) -> None:
+    """Make it an error of a row if it hasn't the result that most rows of its family and size have."""
+    for family in {(row.family, row.items) for row in rows}:
+        keys = [row.key for row in rows if (row.family, row.items) == family]
+        digests = {key: {sample.result_digest for sample in samples[key]} - {None} for key in keys}
+        counts = collections.Counter(digest for found in digests.values() for digest in found)
+        for key, found in digests.items():
+            if found - {digest for digest, _ in counts.most_common(1)}:
+                errors[key].append("its result isn't that of the others")
+                samples[key].clear()
+
+
+def _result_digest(airflow: AirflowStack, run: DagRun) -> str:
+    query = "SELECT value FROM xcom WHERE dag_id = ? AND run_id = ? AND key = 'return_value'"
+    with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        found = database.execute(query, (run.dag_id, run.run_id)).fetchone()
+    value = json.loads(found[0]) if found else None
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _database_bytes(airflow: AirflowStack, run: DagRun) -> int:
@@ -199,7 +237,7 @@ def _medians(samples: list[Sample]) -> dict[str, float]:
     """Return the median of each number that the samples have."""
     found: dict[str, float] = {}
     for name in Sample.__dataclass_fields__:
-        values = [value for sample in samples if (value := getattr(sample, name)) is not None]
+        values = [value for sample in samples if isinstance(value := getattr(sample, name), (int, float))]
         if values:
             found[name] = round(statistics.median(values), 4)
     return found

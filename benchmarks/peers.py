@@ -16,7 +16,6 @@ VENV = ROOT / ".venv-peers"
 PYTHON = VENV / "bin" / "python"
 PINS = Path(__file__).parent / "constraints-peers.txt"
 CONSTRAINTS = ROOT / "constraints.txt"
-PACKAGES = ("ray[data]", "dask[distributed]", "psutil", "httpx")
 
 
 def is_inside() -> bool:
@@ -40,10 +39,22 @@ def install() -> None:
     uv = str(own) if own.exists() else shutil.which("uv")
     if uv is None:
         sys.exit("There is no uv, neither beside this Python nor on the PATH; `make bench-peers` brings one.")
-    pins = ["--constraint", str(CONSTRAINTS), "--constraint", str(PINS)]
-    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), *pins]
-    subprocess.run([*command, *PACKAGES, "--editable", str(ROOT)], check=True, timeout=1800)
+    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), "--constraint", "-"]
+    what = ["--group", f"{ROOT / 'pyproject.toml'}:peers", "--editable", str(ROOT)]
+    subprocess.run([*command, *what], input=constraints(), text=True, check=True, timeout=1800)
     stamp.write_text(wanted)
+
+
+def constraints() -> str:
+    """
+    Return the versions of all packages, as lines ``name==version``.
+
+    They are those of .venv, except what `PINS` has: s3fs, which Dask reads from S3 with, takes no other botocore.
+    """
+    own = PINS.read_text().splitlines()
+    names = {line.partition("==")[0] for line in own}
+    shared = [line for line in CONSTRAINTS.read_text().splitlines() if line.partition("==")[0] not in names]
+    return "\n".join([*shared, *own, ""])
 
 
 def restart_inside() -> None:

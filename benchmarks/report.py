@@ -50,9 +50,9 @@ class Results:
             parts.append("\n".join(f"- {name}: {text}" for name, text in machines.items()))
         return "\n\n".join(part for part in parts if part)
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def _rows(self, *, failed: bool = False) -> list[dict[str, Any]]:
         rows = [row for section in self.sections.values() for row in section["rows"].values()]
-        return [row for row in rows if row["median"]]
+        return [row for row in rows if failed or row["median"]]
 
     def _times(self) -> str:
         apart = ("_dicts", "chain_", "big_")
@@ -139,11 +139,11 @@ class Results:
 
     def _large(self) -> str:
         lines = [["large data", "items", "seconds", "largest process with functions, MB"]]
-        for row in self._rows():
+        for row in self._rows(failed=True):
             if row["contender"].startswith("big_"):
                 peak = row["median"].get("function_peak_bytes")
-                cells = [f"{row['items']:,}", seconds(row["median"]["task_seconds"])]
-                lines.append([LABELS[row["contender"]], *cells, "" if peak is None else f"{peak / 1e6:.0f}"])
+                cells = [f"{row['items']:,}", _taken(row), "" if peak is None else f"{peak / 1e6:.0f}"]
+                lines.append([LABELS[row["contender"]], *cells])
         return table(lines)
 
     def _memory(self) -> str:
@@ -173,6 +173,13 @@ class Results:
             measured = f"{number(target['value'])} {target['unit']}"
             lines.append([target["name"], target["wanted"], measured, "yes" if target["holds"] else "**no**"])
         return table(lines)
+
+
+def _taken(row: dict[str, Any]) -> str:
+    """Return the seconds of a row's task, or what kept it from an end."""
+    if row["median"]:
+        return seconds(row["median"]["task_seconds"])
+    return f"over {row['limit']:,.0f} s" if row.get("over_limit") else "failed"
 
 
 def table(lines: list[list[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,9 @@ LABELS = {
     "big_words": "words of a text, MB: `reduce_by_key`",
     "big_words_dask": "the same, Dask, `Bag.foldby`",
     "big_words_ray": "the same, Ray Data, `groupby`",
+    "big_words_s3": "words of a text on an S3 server, MB: `reduce_by_key`",
+    "big_words_s3_dask": "the same, Dask, `Bag.foldby`",
+    "big_words_s3_ray": "the same, Ray Data, `groupby`",
 }
 """The contenders, in the order of the table."""
 
@@ -48,6 +52,10 @@ class Row:
     :param dag_id: the DAG that does it
     :param conf: configuration of its run
     :param timeout: seconds that a run may take
+    :param family: the name that ``--only`` and ``--size`` have for it and those that it is compared with; all rows of
+        a family that count words have to find the same
+    :param first: the configuration of the run that isn't counted; ``conf`` unless given
+    :param once: whether it is run once, however many repetitions are wanted
     """
 
     contender: str
@@ -55,6 +63,9 @@ class Row:
     dag_id: str
     conf: dict[str, Any] = field(default_factory=dict)
     timeout: float = 300
+    family: str = ""
+    first: dict[str, Any] | None = None
+    once: bool = False
 
     @property
     def key(self) -> str:
@@ -62,11 +73,16 @@ class Row:
         return f"{self.contender}_{self.items}"
 
 
-def usual(quick: bool) -> list[Row]:
+FAMILIES = ("tree", "words")
+"""The families of rows, which can have another size."""
+
+
+def usual(quick: bool, sizes: Mapping[str, int]) -> list[Row]:
     """
     Return what ``make bench`` measures. Rows to be compared are neighbours: they run one after the other.
 
     :param quick: whether to take the smallest sizes only
+    :param sizes: numbers of items by family, for those that are to have another one
     """
     if quick:
         return [
@@ -83,7 +99,7 @@ def usual(quick: bool) -> list[Row]:
             referred(100),
             referred(100, generator=True),
             cached(100),
-            *trees(300),
+            *trees(sizes.get("tree", 300)),
         ]
     return [
         mapped(100),
@@ -115,17 +131,19 @@ def usual(quick: bool) -> list[Row]:
         referred(10_000_000, generator=True),
         *chains(),
         cached(100_000),
-        *trees(10_000),
+        *trees(sizes.get("tree", 10_000)),
     ]
 
 
-def peers(quick: bool) -> list[Row]:
+def peers(quick: bool, sizes: Mapping[str, int]) -> list[Row]:
     """
     Return what ``make bench-peers`` measures.
 
     :param quick: whether to take the smallest size only
+    :param sizes: see :func:`usual`
     """
-    rows = words(50 if quick else 1_000)
+    megabytes = sizes.get("words", 20 if quick else 1_000)
+    rows = [*words(megabytes), *words(megabytes, s3=True)]
     for items in (100,) if quick else (1_000, 10_000):
         conf = {"count": items}
         rows += [
@@ -136,7 +154,7 @@ def peers(quick: bool) -> list[Row]:
     return rows
 
 
-def long(quick: bool) -> list[Row]:
+def long(quick: bool, _: Mapping[str, int]) -> list[Row]:
     """
     Return what plain Lithops takes many minutes for.
 
@@ -201,26 +219,51 @@ def cached(items: int) -> Row:
 
 def trees(items: int) -> list[Row]:
     """
-    Return the rows of large results that are reduced, in a tree and at once.
+    Return the rows of large results that are reduced, in a tree and, if their 100 KB each go into memory, at once.
 
     :param items: number of results
     """
-    fan_ins = {"big_tree": 100, "big_single": items}
+    fan_ins = {"big_tree": 100, "big_single": items} if items <= 20_000 else {"big_tree": 100}
     return [
-        Row(name, items, "benchmark_tree", {"count": items, "fan_in": fan_in}, timeout=900)
+        Row(
+            name,
+            items,
+            "benchmark_tree",
+            {"count": items, "fan_in": fan_in},
+            timeout=900 + items // 50,
+            family="tree",
+            first={"count": 300, "fan_in": 100},
+        )
         for name, fan_in in fan_ins.items()
     ]
 
 
-def words(megabytes: int) -> list[Row]:
+def words(megabytes: int, *, s3: bool = False) -> list[Row]:
     """
     Return the rows of a text whose words are counted.
 
     :param megabytes: of the text
+    :param s3: whether it is on an S3 server, not in localhost's storage
     """
-    dags = {"big_words": "words", "big_words_dask": "words_dask", "big_words_ray": "words_ray"}
-    conf = {"megabytes": megabytes}
-    return [Row(name, megabytes, f"benchmark_{dag}", conf, timeout=1800) for name, dag in dags.items()]
+    name = "big_words_s3" if s3 else "big_words"
+    dags = {name: "words_s3" if s3 else "words", f"{name}_dask": "words_dask", f"{name}_ray": "words_ray"}
+
+    def conf(size: int) -> dict[str, Any]:
+        return {"megabytes": size, "s3": s3}
+
+    return [
+        Row(
+            contender,
+            megabytes,
+            f"benchmark_{dag}",
+            conf(megabytes),
+            timeout=600 + 2 * megabytes,
+            family="words",
+            first=conf(1),
+            once=True,
+        )
+        for contender, dag in dags.items()
+    ]
 
 
 def deferred(items: int) -> Row:

@@ -6,7 +6,7 @@ Vegetation of a season from satellite images: the NDVI of each tile, its average
 A Sentinel-2 tile has a band of red and one of near infrared light. Plants reflect infrared and absorb red, so their
 normalized difference shows how green a place is. The tiles are made up here, small, and put into the job's storage;
 each task is a map over what the one before it left there. Nothing but a value of a few hundred bytes for each task
-goes through Airflow's database, until the small table at the end.
+goes through Airflow's database, until the small table at the end. The functions need numpy where they run.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_only_what_publishes_may_write() -> None:
         workflow = yaml.safe_load(path.read_text())
         assert workflow["permissions"] == {"contents": "read"}
         writers = [name for name, job in workflow["jobs"].items() if "permissions" in job]
-        assert writers == {"release": ["publish"], "docs": ["deploy"]}.get(path.stem, [])
+        assert writers == {"release": ["publish"], "docs": ["publish"]}.get(path.stem, [])
 
 
 @pytest.mark.parametrize("path", [each for each in FORMS if each.stem != "config"], ids=lambda path: path.stem)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any
 
 from airflow.sdk import DAG
 from peaks import report_peaks
-from words import text_path
+from words import BUCKET, CONNECTION, local_folder
 
 from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
 
@@ -69,13 +70,21 @@ with DAG("benchmark_tree", params={"count": 100, "fan_in": 100}, **settings):
         reduce_fan_in="{{ params.fan_in }}",
     )
 
-with DAG("benchmark_words", params={"megabytes": 10}, user_defined_macros={"text_path": text_path}, **settings):
+# Like Ray Data beside it, it gets a call for each core to add the counts of these few words.
+counting: dict[str, Any] = {
+    "task_id": "count",
+    "map_function": count_words,
+    "obj_chunk_size": 16 << 20,
+    "reduce_function": add,
+    "reduce_by_key": True,
+    "combine_function": add,
+    "reducers": os.cpu_count(),
+}
+
+with DAG("benchmark_words", params={"megabytes": 10}, user_defined_macros={"local_folder": local_folder}, **settings):
+    LithopsMapReduceOperator(map_iterdata="{{ local_folder(params.megabytes) }}", **counting)
+
+with DAG("benchmark_words_s3", params={"megabytes": 10}, **settings):
     LithopsMapReduceOperator(
-        task_id="count",
-        map_function=count_words,
-        map_iterdata="{{ text_path(params.megabytes) }}",
-        obj_chunk_size=16 << 20,
-        reduce_function=add,
-        reduce_by_key=True,
-        combine_function=add,
+        map_iterdata=f"{BUCKET}/{{{{ params.megabytes }}}}/", lithops_conn_id=CONNECTION, **counting
     )

@@ -1,56 +1,29 @@
-"""The text whose words are counted, made once for each size."""
+"""Where the text is whose words are counted: benchmarks/texts.py puts it there."""
 
 from __future__ import annotations
 
-import itertools
 import os
-import random
-from pathlib import Path
 
-VOCABULARY = 50_000
-"""How many words there are. The n-th is about n times as rare as the first."""
-_BLOCK = 1_000_000
-_FILE = 64
-"""Blocks of a file."""
+FOLDER = "BENCHMARK_TEXTS"
+"""Environment variable with the folder that has a folder for each text, called by its size in MB."""
+CONNECTION = "benchmark_s3"
+"""Airflow's connection to the S3 server with the same."""
+BUCKET = "words"
+"""Its bucket."""
 
 
-def folder_of(megabytes: int) -> Path:
+def local_folder(megabytes: int) -> str:
     """
-    Return the folder with a text of so many megabytes, in the bucket of localhost's storage.
+    Return the folder with a text.
 
     :param megabytes: its size
     """
-    from lithops.constants import LITHOPS_TEMP_DIR
-
-    folder = Path(LITHOPS_TEMP_DIR) / "storage" / f"words-{megabytes}"
-    if not folder.exists():
-        partial = folder.with_suffix(f".{os.getpid()}")
-        partial.mkdir(parents=True)
-        _write(partial, megabytes)
-        os.rename(partial, folder)
-    return folder
+    return os.path.join(os.environ[FOLDER], str(megabytes))
 
 
-def text_path(megabytes: int) -> str:
-    """
-    Return its path in storage.
+def server_of() -> dict[str, str]:
+    """Return where the S3 server is, and its keys, as the connection has them."""
+    from airflow.sdk import Connection
 
-    :param megabytes: its size
-    """
-    return f"storage/{folder_of(megabytes).name}/"
-
-
-def _write(folder: Path, megabytes: int) -> None:
-    chance = random.Random(2026)
-    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(VOCABULARY)]
-    # Sums of the weights, as `random.choices` would make them anew at each call.
-    sums = list(itertools.accumulate(1 / (number + 10) for number in range(VOCABULARY)))
-    blocks = []
-    for _ in range(min(megabytes, 32)):
-        block = bytearray()
-        while len(block) < _BLOCK:
-            block += " ".join(chance.choices(words, cum_weights=sums, k=12)).encode() + b"\n"
-        blocks.append(bytes(block))
-    for start in range(0, megabytes, _FILE):
-        some = chance.choices(blocks, k=min(_FILE, megabytes - start))
-        (folder / f"{start // _FILE:04}.txt").write_bytes(b"".join(some))
+    section: dict[str, str] = Connection.get(CONNECTION).extra_dejson["minio"]
+    return section

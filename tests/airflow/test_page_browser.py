@@ -27,6 +27,14 @@ def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Br
             expect(frame.get_by_role("heading", name="wait_for", exact=True)).to_be_visible()
             expect(frame.locator(".heading .badge").first).to_have_text("running")
             expect(frame.locator("[data-state=running] b")).to_have_text("1")
+            frame.get_by_role("button", name="running 1").click()
+            # What the only call does now, and for how long; though nothing happens, that becomes longer.
+            expect(frame.locator(".items tbody tr")).to_have_count(1)
+            cells = frame.locator(".items tbody tr").locator("th, td")
+            expect(cells.nth(0)).to_have_text("10")
+            expect(cells.nth(2)).to_have_text("0/0")
+            expect(cells.nth(5)).to_have_text(re.compile(r"^[\d.]+ (ms|s|min|min \d+ s) so far$"))
+            expect(cells.nth(5)).not_to_have_text(cells.nth(5).inner_text())
             frame.get_by_role("button", name="waiting 9").click()
             expect(frame.locator(".items tbody tr")).to_have_count(9)
             gate.touch()
@@ -55,6 +63,8 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         summary = frame.get_by_role("region", name="Summary")
         expect(summary).to_contain_text("Compute time")
         expect(summary).to_contain_text("Cold starts")
+        expect(summary.get_by_title("Lithops: worker_exec_time")).to_have_text("Calls took together")
+        expect(frame.get_by_title("In Lithops's logs: job M001", exact=True)).to_have_text("1")  # a round
         slowest = summary.get_by_role("button").first
         slowest.click()
         expect(frame.get_by_role("dialog", name=slowest.inner_text().partition(" (")[0].capitalize())).to_be_visible()
@@ -64,12 +74,17 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         frame.get_by_role("searchbox").fill("45 is bad")
         expect(frame.locator(".items tbody tr")).to_have_count(1)
         expect(frame.locator("td.failure")).to_contain_text("ValueError: 45 is bad <script>")
+        name = frame.locator(".items tbody tr").get_by_title(re.compile(r"job M001, call 0000\d$"))
+        expect(name).to_have_text(re.compile(r"^1/\d$"))
         frame.locator(".items tbody tr").click()
         expect(page).to_have_url(re.compile("#state=failed&search=45\\+is\\+bad&item=45$"))
         page.reload()
 
         dialog = frame.get_by_role("dialog", name="Item 45")
-        expect(dialog.get_by_text("Try 2")).to_be_visible()
+        expect(dialog.get_by_role("heading", name="Try 2")).to_be_visible()
+        expect(dialog.get_by_role("heading", name="Try 1")).to_be_hidden()
+        dialog.get_by_text("Try 1 failed in the same way").click()
+        expect(dialog.get_by_role("heading", name="Try 1")).to_be_visible()
         expect(dialog.locator("pre").filter(has_text="in fail_some").first).to_contain_text("<script>document.title")
         expect(dialog.locator("pre").filter(has_text="seen 45").first).to_contain_text("<img src=x onerror=")
         assert frame.locator("img, pre script, td script").count() == 0

@@ -221,11 +221,17 @@ def items(
     found = table.select(sort=sort, descending=descending, states=states, search=search)
     return {
         "version": snapshot.version,
-        "taken": snapshot.taken,
+        "now": time.time(),
         "total": len(found),
         "first": first,
-        "rows": [table.row(index) for index in found[first : first + count]],
+        "rows": [_row(snapshot, index) for index in found[first : first + count]],
     }
+
+
+def _row(snapshot: Snapshot, index: int) -> dict[str, Any]:
+    """Returns a row of the table, with Lithops's name of the item's round."""
+    row = snapshot.table.row(index)
+    return {**row, "job_id": snapshot.job.rounds[row["round"]].job_id}
 
 
 def item(view: JobView, snapshot: Snapshot, index: int, shown: dict[str, Any], conn_id: str) -> dict[str, Any]:

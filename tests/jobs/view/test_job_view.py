@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def test_a_running_job_tells_what_runs_and_what_waits(
     seen = look(view, run.job)
     assert seen.state == "running"
     assert [seen.table.row(index)["state"] for index in range(4)] == ["running", "waiting", "running", "waiting"]
+    wait_for(lambda: all(look(view, run.job).table.row(index)["started"] for index in (0, 2)))  # it stores that next
+    assert run.job.created < look(view, run.job).table.row(0)["started"] < time.time()
     wait_for(lambda: look(view, run.job).version == look(view, run.job).version)  # nothing changes
     first = look(view, run.job).version
 
@@ -76,6 +79,8 @@ def test_a_running_job_tells_what_runs_and_what_waits(
     seen = look(view, run.job)
     assert seen.version > first
     assert [seen.table.row(index)["state"] for index in range(2)] == ["succeeded", "running"]
+    ended = seen.table.started[0] + seen.table.seconds[0]
+    assert seen.table.row(1)["started"] == pytest.approx(ended)
 
     for name in "bcd":
         (tmp_path / name).touch()
@@ -141,6 +146,7 @@ def test_calls_elsewhere_that_were_stopped_are_given_up_once_nothing_is_heard_of
     client.put(job.stop_key(), BEGIN_NOTHING)
     monkeypatch.setattr(job_view, "STOP_GRACE", -1.0)
     assert look(view, job).state == "running", "calls that have begun go on"
+    assert look(view, job).table.row(0)["started"] is None, "as releases before stored it, the marker doesn't say when"
 
     monkeypatch.setattr(job_view, "STOP_GRACE", 600.0)
     client.put(job.stop_key(), STOP_ALL)

@@ -126,10 +126,10 @@ class Batch:
 
     def begin(self) -> None:
         """
-        Stores the marker that says that the call has begun to run items. If the processes of a job are gone, whoever
-        waits for it sends the items of calls without a marker again. FaaS backends run a call again whose process is
-        gone: then the marker is there, and the call fails, so that whoever waits for the job sends only the items again
-        that have no outcome.
+        Stores the marker that says that the call has begun to run items, and when. If the processes of a job are gone,
+        whoever waits for it sends the items of calls without a marker again. FaaS backends run a call again whose
+        process is gone: then the marker is there, and the call fails, so that whoever waits for the job sends only the
+        items again that have no outcome.
 
         :raises MemoryError: the marker is there. What ends all processes of a call is, as a rule, the lack of memory
         """
@@ -141,7 +141,7 @@ class Batch:
                 begun = True
         if begun:
             raise MemoryError("the call died, as it does when memory runs out, and the backend has started it again")
-        self._put(key, b"", _STORE_DELAYS)
+        self._put(key, str(time.time()).encode(), _STORE_DELAYS)
 
     def run(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
         """Runs the items, in as many processes as it takes, and stores what became of them."""

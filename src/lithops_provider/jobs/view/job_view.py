@@ -21,7 +21,7 @@ from lithops_provider.jobs.follow.follower import STOP_GRACE, CallState, read_ca
 from lithops_provider.jobs.follow.processes import runner_is_gone
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.job import LithopsJob
-from lithops_provider.jobs.remote.keys import CACHED, SENT, STOP, STOP_ALL, call_id
+from lithops_provider.jobs.remote.keys import BEGUN, CACHED, SENT, STOP, STOP_ALL, call_id
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.submit.plan import load_plan
@@ -31,10 +31,15 @@ logger = logging.getLogger(__name__)
 
 #: How many threads look at jobs, for all jobs together; and how many read the parts of one job.
 _LOOKING, _READING = 4, 16
+#: Of how many calls a look asks at most when they began.
+_BEGUN_AT_ONCE = 200
 #: Seconds that pass at least between two looks at a job; and the share of the time that looks may take.
 _PAUSE, _DUTY = 1.0, 0.25
 #: Seconds after which, while parts are being read, a new snapshot shows what was read so far.
 _SHOW = 1.0
+
+#: Seconds that the clock of where functions run may be ahead of this one's.
+_AHEAD = 3600.0
 
 _lookers = ThreadPoolExecutor(_LOOKING, thread_name_prefix="lithops-look")
 
@@ -45,6 +50,8 @@ class RoundView:
     The state of a round.
 
     :param calls: the calls that have started, by call id
+    :param begun: when calls began whose first item still ran when they were looked at, in seconds since the epoch by
+        call id; 0 for one that hasn't said it
     :param plan: the items of each call; None until the plan was read
     :param sent: whether all of its calls were sent
     :param stopped: whether somebody has stopped it
@@ -57,6 +64,7 @@ class RoundView:
     """
 
     calls: dict[str, CallState] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
     plan: list[Sequence[int]] | None = None
     sent: bool = False
     stopped: bool = False
@@ -243,6 +251,7 @@ class JobView:
         names = {key[len(prefix) + 1 :] for key in keys if "/" not in key[len(prefix) + 1 :]}
         now = RoundView(
             calls=read_calls(keys, prefix),
+            begun=known.begun,
             plan=known.plan or load_plan(client, job, number),
             sent=SENT in names,
             stopped=known.stopped or (STOP in names and client.get(job.bucket, job.stop_key(number)) == STOP_ALL),
@@ -251,6 +260,8 @@ class JobView:
             settled=number < len(job.rounds) - 1,
             given_up=known.given_up,
         )
+        if number == len(job.rounds) - 1:
+            now.begun = known.begun | self._read_begun(client, job, keys, now)
         if now == known:
             now.since = known.since
         # Calls that were killed, or that the backend has ended, never report. `Follower` gives them up in the same way.
@@ -259,6 +270,20 @@ class JobView:
         wanted += [(number, key) for key in current_parts(keys) if key not in have and key not in self._damaged]
         self._rounds[number] = now
         return now != known
+
+    def _read_begun(
+        self, client: LithopsClient, job: LithopsJob, keys: list[str], known: RoundView
+    ) -> dict[str, float]:
+        """Returns when calls have begun that run their first item, of some of those of which it isn't known."""
+        if self._counts_only:
+            return {}
+        first = {call for call, state in known.calls.items() if not (state.done or state.ended or call in known.begun)}
+        found = [key for key in keys if key.endswith(f"/{BEGUN}") and key.split("/")[-2] in first][:_BEGUN_AT_ONCE]
+        if not found:
+            return {}
+        with ThreadPoolExecutor(_READING, thread_name_prefix="lithops-read") as pool:
+            times = pool.map(lambda key: _time_of(client.get(job.bucket, key)), found)
+            return {key.split("/")[-2]: began for key, began in zip(found, times, strict=True)}
 
     def _read(self, client: LithopsClient, job: LithopsJob, wanted: list[tuple[int, str]], gone: bool) -> None:
         """Reads parts, and makes a snapshot of what was read so far every second."""
@@ -306,7 +331,8 @@ class JobView:
         if known.plan is None or known.given_up or known.ended >= job.rounds[-1].calls:
             return
         stored = {index for part in parts if part.round == number for index in part.header.index} if number else set()
-        since: dict[int, float] = {}  # by call, when its last item ended, which is when its next one began
+        # By call, when its last item ended, which is when its next one began; or when the call began.
+        since = {int(call): began for call, began in known.begun.items() if call.isdecimal()}
         for part in parts:
             if part.round == number and part.header.started:
                 ended = part.header.started[-1] + part.header.seconds[-1]
@@ -321,3 +347,12 @@ class JobView:
                         table.mark(index, WAITING, number, call)
             if state is not None and state.done < len(indices) and indices[state.done] not in stored:
                 table.mark(indices[state.done], RUNNING, number, call, since.get(call, 0.0))
+
+
+def _time_of(marker: bytes | None) -> float:
+    """Returns the time that a call has stored when it began; 0 if it is none that can be."""
+    try:
+        began = float(marker or b"")
+    except ValueError:
+        return 0.0
+    return began if 0 < began < time.time() + _AHEAD else 0.0

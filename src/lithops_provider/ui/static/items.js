@@ -30,6 +30,8 @@ export class ItemsTable {
     this.fromAddress();
     this.version = null;
     this.total = 0;
+    /** Functions that tell anew how long an item has been running. */
+    this.running = [];
     this.element = this.build();
   }
 
@@ -128,8 +130,9 @@ export class ItemsTable {
     return this.load();
   }
 
-  /** Gets the page again if there is something new. */
+  /** Gets the page again if there is something new. Time passes without: what runs has run longer. */
   refresh(version) {
+    this.running.forEach((tell) => tell());
     return version === this.version ? Promise.resolve() : this.load();
   }
 
@@ -158,9 +161,10 @@ export class ItemsTable {
     }
   }
 
-  render({ total, rows, taken }) {
+  render({ total, rows, now }) {
     this.total = total;
-    this.taken = taken;
+    this.ahead = now - Date.now() / 1000; // seconds that the server's clock is ahead of this one's
+    this.running = [];
     if (this.first && this.first >= total) this.show({ first: Math.max(Math.floor((total - 1) / PAGE) * PAGE, 0) });
     const focused = document.activeElement?.dataset?.key;
     this.head.replaceChildren(...COLUMNS.map(([name, text]) => this.header(name, text)));
@@ -199,7 +203,7 @@ export class ItemsTable {
       { onclick: (event) => event.target.closest("button") || open() },
       h("th", { scope: "row" }, button),
       h("td", {}, badge(item.state, state)),
-      h("td", {}, item.call < 0 ? "–" : callName(item)),
+      h("td", {}, item.call < 0 ? "–" : callName(item, item.job_id)),
       h("td", {}, item.attempts || "–"),
       h("td", {}, moment(item.started)),
       h("td", {}, item.state === "running" && item.started ? this.soFar(item) : duration(item.seconds)),
@@ -208,9 +212,13 @@ export class ItemsTable {
     );
   }
 
-  /** How long an item has been running. It began when the item before it in its call ended. */
-  soFar(item) {
-    return h("span", { title: "since the item before it in its call ended" }, `${duration(Math.max(this.taken - item.started, 0))} so far`);
+  /** How long an item has been running. It began when the item before it in its call ended, or with its call. */
+  soFar({ started }) {
+    const element = h("span", { title: `since ${moment(started)}, when its call got to it` });
+    const tell = () => (element.textContent = `${duration(Math.max(Date.now() / 1000 + this.ahead - started, 0))} so far`);
+    this.running.push(tell);
+    tell();
+    return element;
   }
 
   paging(rows) {

@@ -19,7 +19,7 @@ def yields(count: int) -> Iterator[tuple[str, int]]:
     ("returned", "pairs"),
     [
         ({"a": 1}, {"a": 1}),
-        (Counter("aab"), [("a", 2), ("b", 1)]),
+        (Counter("aab"), {"a": 2, "b": 1}),
         ([("a", 1), ["a", 2]], [("a", 1), ("a", 2)]),
         ({("a", 1)}, [("a", 1)]),
         ([], []),
@@ -43,8 +43,15 @@ def test_pairs_are_combined_before_they_are_stored() -> None:
 
     assert emit(yields, add, count=5) == {"a": 6, "b": 4}
     assert seen == [("a", [0, 2, 4], 3), ("b", [1, 3], 2)]
-    assert emit(lambda: {"a": 7}, add) == {"a": 7}  # a single value is left as it is
+    # A single value is left as it is.
+    assert emit(lambda: [("a", 7)], add) == {"a": 7}
+    assert emit(lambda: Counter("aab"), add) == {"a": 2, "b": 1}
     assert len(seen) == 2
+
+
+def test_a_mapping_of_the_users_own_becomes_a_dict_that_pickles_anywhere() -> None:
+    for combine in (None, lambda key, values: sum(values)):
+        assert type(emit(lambda: Counter("aab"), combine)) is dict
 
 
 @pytest.mark.parametrize(

@@ -130,9 +130,14 @@ class Chunk:
         newline = self.newline or "\n"
         rest = ""
         for decoded in self._decoded(stream, encoding, errors, block):
-            *lines, rest = (rest + decoded).split(newline)
-            for line in lines:
-                yield line + newline if keepends else _without_return(line, newline)
+            text = rest + decoded
+            *lines, rest = text.split(newline)
+            # Work for each line is left out where it changes none: it would take as long as splitting them.
+            if keepends:
+                lines = [line + newline for line in lines]
+            elif "\r" in text:
+                lines = [_without_return(line, newline) for line in lines]
+            yield from lines
         if rest:
             yield rest if keepends else _without_return(rest, newline)
 

@@ -31,16 +31,18 @@ def emit(
     :raises ValueError: a key isn't equal to itself
     """
     returned = function(*args, **kwargs)
-    if combine is None:
-        found = returned if type(returned) is dict else list(pairs_of(returned))
-        for key in {key for key, _ in found} if isinstance(found, list) else found:
-            stable_hash(key)
-        return found
-    groups: dict[Any, list[Any]] = {}
-    group_into(groups, pairs_of(returned))
-    for key in groups:
+    found: dict[Any, Any] | list[tuple[Any, Any]]
+    if isinstance(returned, Mapping):
+        found = dict(returned)  # with one value for each key, so that there is nothing to combine
+    elif combine is None:
+        found = list(pairs_of(returned))
+    else:
+        groups: dict[Any, list[Any]] = {}
+        group_into(groups, pairs_of(returned))
+        found = {key: combined(combine, key, values) for key, values in groups.items()}
+    for key in {key for key, _ in found} if isinstance(found, list) else found:
         stable_hash(key)
-    return {key: combined(combine, key, values) for key, values in groups.items()}
+    return found
 
 
 def combined(combine: Callable[..., Any], key: Any, values: list[Any]) -> Any:
