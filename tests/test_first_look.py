@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import site
+import venv
+from pathlib import Path
+
 import pytest
 
+from tools.bootstrap import first_look
 from tools.first_look import count_primes
 
 
@@ -12,3 +18,20 @@ from tools.first_look import count_primes
 )
 def test_primes(start: int, end: int, primes: int) -> None:
     assert count_primes(start, end) == primes
+
+
+def test_it_needs_lithops_but_not_the_package(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package is installed into an environment by a file, which one that takes over its packages doesn't read."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    venv.create(tmp_path / "venv")
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (packages / "theirs.pth").write_text(os.linesep.join(site.getsitepackages()))
+
+    first_look(tmp_path / "venv" / "bin" / "python")
+
+    shown = capfd.readouterr()
+    assert "1,270,607 primes below 20,000,000: 200 items in" in shown.out
+    assert shown.err == ""

@@ -81,7 +81,9 @@ def first_look(interpreter):
     :param interpreter: that of the virtual environment
     """
     say("A first job, on this machine, by the jobs layer alone: Airflow comes next")
-    subprocess.run([str(interpreter), str(ROOT / "tools" / "first_look.py")], check=False)
+    # The package isn't installed yet. Processes that run functions import it, too.
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "src"))
+    subprocess.run([str(interpreter), str(ROOT / "tools" / "first_look.py")], check=False, env=environment)
 
 
 def fingerprint(made_from, groups):

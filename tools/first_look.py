@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from lithops_provider.jobs import JobRun, LithopsClient, Options, bind_items, make_spec, resolve_config
+
 BELOW, ITEMS = 20_000_000, 200
 KNOWN = 1_270_607
 """Primes below 20,000,000: https://oeis.org/A000720."""
@@ -24,9 +24,6 @@ def count_primes(start: int, end: int) -> int:
 
 def main() -> int:
     """Run the job, say what came out and return the exit status."""
-    sys.path.insert(0, str(ROOT / "src"))  # the package isn't installed yet
-    from lithops_provider.jobs import JobRun, LithopsClient, Options, bind_items, make_spec, resolve_config
-
     begin = time.monotonic()
     size = BELOW // ITEMS
     intervals = [(start, start + size) for start in range(0, BELOW, size)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -34,18 +36,26 @@ def main() -> int:
     if path is None:
         print("No browser is installed (apt-get install chromium).", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="airflow-") as folder:  # tracebacks in the pictures name it
-        dags = Path(folder) / "dags"
-        dags.mkdir()
-        shutil.copy(EXAMPLES / f"{PAGE}.py", dags)
-        with temporary_airflow((dags,)) as airflow, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            run = airflow.api.trigger(PAGE)
-            run.wait_for_task("failing", "failed")
-            run.wait_for_task("hundred_thousand", "success")
-            take_pictures(browser, airflow, run)
-            browser.close()
+    with folder_of_dags() as dags, temporary_airflow((dags,)) as airflow, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        run = airflow.api.trigger(PAGE)
+        run.wait_for_task("failing", "failed")
+        run.wait_for_task("hundred_thousand", "success")
+        take_pictures(browser, airflow, run)
+        browser.close()
     return 0
+
+
+@contextmanager
+def folder_of_dags() -> Iterator[Path]:
+    """Make a folder with the example. Tracebacks in the pictures name it, so it has the same name each time."""
+    folder = Path(tempfile.gettempdir()) / "airflow"
+    folder.mkdir()  # it belongs to nobody else
+    try:
+        shutil.copytree(EXAMPLES, folder / "dags", ignore=lambda _, names: {name for name in names if PAGE not in name})
+        yield folder / "dags"
+    finally:
+        shutil.rmtree(folder)
 
 
 def take_pictures(browser: Browser, airflow: AirflowStack, run: DagRun) -> None:
@@ -73,6 +83,7 @@ def take_pictures(browser: Browser, airflow: AirflowStack, run: DagRun) -> None:
             "each.contentDocument.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')) >= enough)",
             arg=ENOUGH,
         )
+        expect(frame.get_by_text("more calls have stored")).to_have_count(0)
         take(page, "page-running", 1150)
     with window(browser, airflow.url, token=airflow.api.token) as page:
         page.goto("/plugin/lithops-jobs")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 
+from airflow.sdk.api.client import Client
+
 #: Not all versions of Airflow have all of them.
 _MODULES = (
     "airflow.executors.base_executor",
@@ -23,6 +25,9 @@ _MODULES = (
     "airflow.sdk.definitions.decorators",
     "airflow.providers.standard.decorators.python",
     "airflow.providers.standard.operators.python",
+    # What Lithops imports with the first call, and Python with the first process.
+    "lithops.monitoring.backends.storage.storage",
+    "multiprocessing.connection",
 )
 
 for _name in _MODULES:
@@ -35,3 +40,7 @@ except ImportError:  # Airflow 3.1 has it elsewhere
     pass
 else:
     get_listener_manager()  # It loads the plugins. For one that can't be loaded, there is an error in Airflow's log.
+
+# The first client of the Execution API in a process reads the certificates of all authorities, which takes longer than
+# all else that a supervisor does before its task begins. Airflow keeps them for the process's other clients.
+Client(base_url="http://localhost", token="").close()

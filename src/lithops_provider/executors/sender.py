@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lithops_provider.executors import workload as workload_module
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lithops_provider.executors.settings import CallOptions, ExecutorSettings
     from lithops_provider.jobs import LithopsClient, LithopsJob
     from lithops_provider.jobs.adapter.fork_server import ForkServer
+    from lithops_provider.jobs.submit.spec import JobSpec
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,8 @@ class Sender:
         self._reports = reports
         self._fork_server = fork_server
         self._client: LithopsClient | None = None
+        #: A job without items, since the function of all jobs is the same.
+        self._spec: JobSpec | None = None
         self._waiting: queue.SimpleQueue[Workload | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="lithops-executor-sender", daemon=True)
         self._thread.start()
@@ -112,6 +116,7 @@ class Sender:
 
     def _send(self, workloads: list[Workload]) -> None:
         from lithops_provider.jobs import LithopsClient, Options, bind_items, clean_job, make_spec
+        from lithops_provider.jobs.submit.items import dump_items
         from lithops_provider.jobs.submit.payload import by_value
         from lithops_provider.jobs.submit.send import new_job, submit_round
 
@@ -125,9 +130,11 @@ class Sender:
             extra_env=dict(self.options.environment),
             include_modules=None,
         )
-        with by_value([workload_module]):
-            binding, items = bind_items(run_workload, [one.data for one in workloads], {"server": self.server})
-            spec = make_spec("map", binding, items, options)
+        binding, items = bind_items(run_workload, [one.data for one in workloads], {"server": self.server})
+        if self._spec is None:
+            with by_value([workload_module]):
+                self._spec = make_spec("map", binding, (), options)
+        spec = replace(self._spec, items=dump_items(binding, items), options=options)
         job = new_job(client, spec)
         ids = [one.id for one in workloads]
         recorded: list[LithopsJob] = []

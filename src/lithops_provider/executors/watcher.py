@@ -6,6 +6,7 @@ over. sender.py hands it the jobs that it has sent, and adoption.py those of sch
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 #: nothing. A task counts towards [core] parallelism until its end is seen, so that must not take long.
 _INTERVAL = 1.0
 _INTERVAL_HERE = 0.1
+#: Jobs on this machine are looked at together, at multiples of so many seconds. The scheduler then learns at once of
+#: all tasks that have ended meanwhile, and those that take their places are sent as one job.
+_TOGETHER = 0.25
 #: Seconds between looks at a job that another scheduler has sent, as long as none of its workloads was adopted; and
 #: seconds for which such a job is kept once it is over. A scheduler that is alive has cleaned up its job by then.
 _FOREIGN_INTERVAL = 60.0
@@ -168,6 +172,8 @@ class Watcher:
             logger.exception("Looking at job %s of the executor failed", watched.job.executor_id)
         idle = watched.foreign and not watched.workloads
         watched.due = time.monotonic() + (_FOREIGN_INTERVAL if idle else watched.follower.soon)
+        if is_local(watched.job):
+            watched.due = math.ceil(watched.due / _TOGETHER) * _TOGETHER
         if idle and not has_record(watched.client, watched.job):
             self._drop(watched)  # its own scheduler has cleaned up
 

@@ -45,6 +45,15 @@ def test_functions_find_what_it_has_imported_and_its_environment(client: Lithops
     assert psutil.Process(process_of(server)).parent() == psutil.Process()
 
 
+def test_what_a_module_prints_that_it_imports_is_no_answer(client: LithopsClient) -> None:
+    server = ForkServer(["this"], os.environ)
+    client.compute.start_runners_by(server)
+    try:
+        assert finished(client, *bind_items(abs, [-1])).results() == [1]
+    finally:
+        server.stop()
+
+
 def test_a_job_outlives_it_and_is_found_and_stopped(client: LithopsClient, server: ForkServer, tmp_path: Path) -> None:
     run = started(client, *bind_items(wait_for_file, [str(tmp_path / "never")]), batch_size=1)
     assert runner_pids(run.job)  # at once: whoever finds none takes the job for dead

@@ -32,12 +32,12 @@ from lithops_provider.jobs.adapter.prepared_runner import become_runner
 
 def serve(main):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what else is printed is no answer
     for name in {preload!r}:
         with contextlib.suppress(Exception):  # whoever needs it says what is wrong with it
             importlib.import_module(name)
     gc.freeze()
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
     answers.write("ready\\n")
     for line in sys.stdin:
         with contextlib.suppress(ChildProcessError):
