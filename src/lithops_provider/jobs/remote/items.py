@@ -36,11 +36,10 @@ if TYPE_CHECKING:
 
 #: Seconds after which a block ends, so that its items are reported.
 _BLOCK = 0.05
-#: Types whose values can be unpickled anywhere, since no class has to be imported for them. Of these, the types whose
-#: pickles are smaller in protocol 3: protocol 4 adds a frame of 9 bytes to pickles of more than 3.
-_PLAIN = frozenset({int, float, bool, type(None), str, bytes})
-_NUMBERS = frozenset({int, float, bool, type(None)})
-_WITHOUT_FRAMES = 3
+#: Types whose values can be unpickled anywhere, since no class has to be imported for them, each with the protocol that
+#: takes the fewest bytes: protocol 4 adds a frame of 9 bytes to pickles of more than 3.
+_PROTOCOLS: dict[type, int] = dict.fromkeys((int, float, bool, type(None)), 3)
+_PROTOCOLS.update(dict.fromkeys((str, bytes), pickle.HIGHEST_PROTOCOL))
 
 #: How many values within a result that can't be pickled are searched for an iterator, which would explain it.
 _LOOKED_AT = 1_000
@@ -138,8 +137,9 @@ def dump_result(value: Any) -> bytes:
 
     :raises TypeError: the value can't be pickled, or is a list of futures of another Lithops job
     """
-    if type(value) in _PLAIN:
-        return pickle.dumps(value, _WITHOUT_FRAMES if type(value) in _NUMBERS else pickle.HIGHEST_PROTOCOL)
+    protocol = _PROTOCOLS.get(type(value))
+    if protocol is not None:
+        return pickle.dumps(value, protocol)
     futures = sys.modules.get("lithops.future")  # if it isn't loaded, no value can be a future
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     if futures is not None and isinstance(first, futures.ResponseFuture):
