@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,31 @@ def test_a_job_of_another_bucket_is_not_looked_for_here(client: LithopsClient) -
     client.check_holds(make_job(bucket=client.bucket))
     with pytest.raises(StorageUnavailableError, match="is in localhost://other, but the configuration is for"):
         client.check_holds(make_job(bucket="other"))
+
+
+def test_an_object_is_written_piece_by_piece_and_anew_after_a_failure(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [bytes([number]) * (1 << number) for number in range(20)]
+    write = client.storage.put_object
+    failures = iter([OSError("the connection was cut")])
+
+    def put(bucket: str, key: str, data: Any) -> None:
+        if failure := next(failures, None):
+            data.read()
+            raise failure
+        write(bucket, key, data)
+
+    monkeypatch.setattr(client.storage, "put_object", put)
+    client.put_pieces("lithops.jobs/pieces", lambda: iter(pieces), sum(map(len, pieces)))
+
+    assert client.get(client.bucket, "lithops.jobs/pieces") == b"".join(pieces)
+
+
+def test_other_storages_get_all_pieces_at_once(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LithopsClient, "storage_backend", "aws_s3")
+    written: list[Any] = []
+    monkeypatch.setattr(client.storage, "put_object", lambda bucket, key, data: written.append(data))
+    client.put_pieces("key", lambda: iter([b"one", b"two"]), 6)
+
+    assert written == [b"onetwo"]

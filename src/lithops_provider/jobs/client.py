@@ -9,7 +9,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypeVar
@@ -125,16 +125,33 @@ class LithopsClient:
 
     def put(self, key: str, data: bytes) -> None:
         """Writes an object to the job bucket."""
-        limit = self.request_seconds + len(data) / _SLOWEST
+        self._put(key, lambda: data, len(data))
+
+    def put_pieces(self, key: str, pieces: Callable[[], Iterable[bytes]], size: int) -> None:
+        """
+        Writes an object to the job bucket that is made of many pieces. On localhost, they are never all in memory. The
+        clients of other storages send an object again after a failure, for which they need all of it.
+
+        :param key: its key
+        :param pieces: returns the pieces, the same each time; none is empty
+        :param size: how many bytes they have together
+        """
+        if self.storage_backend == "localhost":
+            self._put(key, lambda: lithops_storage.PieceReader(pieces()), size)
+        else:
+            self.put(key, b"".join(pieces()))
+
+    def _put(self, key: str, body: Callable[[], Any], size: int) -> None:
+        limit = self.request_seconds + size / _SLOWEST
 
         def write() -> None:
             try:
-                self.storage.put_object(self.bucket, key, data)
+                self.storage.put_object(self.bucket, key, body())
             except OSError as error:
                 on_disk = self.storage_backend == "localhost"
                 if not (on_disk and lithops_storage.is_full(error) and lithops_storage.remove_abandoned(self.bucket)):
                     raise
-                self.storage.put_object(self.bucket, key, data)
+                self.storage.put_object(self.bucket, key, body())
 
         self.patiently(write, f"writing {key}", limit)
 

@@ -116,6 +116,39 @@ class LithopsParameters(BaseOperator):
     #: The phases of the operator in their order. Between the first and the last, there may be more, see `_next_phase`.
     phases: tuple[Phase, ...] = ()
 
+    # The parameters as they were given, or as their templates were rendered
+    lithops_conn_id: str
+    lithops_config: Mapping[str, Any] | None
+    config: Mapping[str, Any] | None
+    backend: str | None
+    storage: str | None
+    mode: str | None
+    type: str | None
+    monitoring: str | None
+    rabbitmq_monitor: bool | None
+    runtime: str | None
+    requirements: Sequence[str] | None
+    workers: int | None
+    runtime_memory: int | None
+    timeout: float | None
+    extra_env: Mapping[str, Any] | None
+    include_modules: Sequence[str] | None
+    exclude_modules: Sequence[str] | None
+    check_runtime: bool
+    async_invoke: bool
+    get_result: bool
+    clean_data: bool
+    batch_size: int | str
+    max_concurrency: int | None
+    min_success_ratio: float
+    upstream_failures: str
+    item_retries: int
+    max_runtime_memory: int | None
+    poll_interval: float | None
+    job_timeout: float | None
+    deferrable: bool
+    durable: bool
+
     def __init__(
         self,
         *,
@@ -153,37 +186,41 @@ class LithopsParameters(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.lithops_conn_id = lithops_conn_id
-        self.lithops_config = lithops_config
-        self.config = config
-        self.backend = backend
-        self.storage = storage
-        self.mode = mode
-        self.type = type
-        self.monitoring = monitoring
-        self.rabbitmq_monitor = rabbitmq_monitor
-        self.runtime = runtime
-        self.requirements = requirements
-        self.workers = workers
-        self.runtime_memory = runtime_memory
-        self.timeout = timeout
-        self.extra_env = extra_env
-        self.include_modules = include_modules
-        self.exclude_modules = exclude_modules
-        self.check_runtime = check_runtime
-        self.async_invoke = async_invoke
-        self.get_result = get_result
-        self.clean_data = clean_data
-        self.batch_size = batch_size
-        self.max_concurrency = max_concurrency
-        self.min_success_ratio = min_success_ratio
-        self.upstream_failures = upstream_failures
-        self.item_retries = item_retries
-        self.max_runtime_memory = max_runtime_memory
-        self.poll_interval = poll_interval
-        self.job_timeout = job_timeout
-        self.deferrable = deferrable
-        self.durable = durable
+        # Past the `__setattr__` of Airflow, which does no more while an operator is made, and would take a quarter of
+        # the time in which a DAG file with many operators is parsed.
+        vars(self).update(
+            lithops_conn_id=lithops_conn_id,
+            lithops_config=lithops_config,
+            config=config,
+            backend=backend,
+            storage=storage,
+            mode=mode,
+            type=type,
+            monitoring=monitoring,
+            rabbitmq_monitor=rabbitmq_monitor,
+            runtime=runtime,
+            requirements=requirements,
+            workers=workers,
+            runtime_memory=runtime_memory,
+            timeout=timeout,
+            extra_env=extra_env,
+            include_modules=include_modules,
+            exclude_modules=exclude_modules,
+            check_runtime=check_runtime,
+            async_invoke=async_invoke,
+            get_result=get_result,
+            clean_data=clean_data,
+            batch_size=batch_size,
+            max_concurrency=max_concurrency,
+            min_success_ratio=min_success_ratio,
+            upstream_failures=upstream_failures,
+            item_retries=item_retries,
+            max_runtime_memory=max_runtime_memory,
+            poll_interval=poll_interval,
+            job_timeout=job_timeout,
+            deferrable=deferrable,
+            durable=durable,
+        )
 
     # The methods by which each operator says what its task does
 

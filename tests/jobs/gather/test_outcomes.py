@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from lithops_provider.jobs import client as client_module
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import ItemsFailedError, StorageUnavailableError
+from lithops_provider.jobs.gather import outcomes as module
 from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcomes
@@ -55,6 +57,31 @@ def test_the_outcomes_of_all_calls_of_a_round_are_read(client: LithopsClient) ->
     assert sorted(gather_outcomes(client, job)) == [0, 1, 2, 3]
     assert sorted(gather_outcomes(client, later)) == [4]
     assert sorted(gather_outcomes(client, later, 0)) == [0, 1, 2, 3]
+
+
+def test_of_large_parts_few_headers_are_in_memory_at_a_time(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = elsewhere(client)
+    for call in range(6):
+        store(client, job, call, dict.fromkeys(range(3 * call, 3 * call + 3), "x"))
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 7)
+    waves: list[list[str]] = []
+    few_rows = module._few_rows
+
+    def noted(keys: list[str]) -> Iterator[list[str]]:
+        for wave in few_rows(keys):
+            waves.append(wave)
+            yield wave
+
+    monkeypatch.setattr(module, "_few_rows", noted)
+
+    assert sorted(gather_outcomes(client, job, results=False)) == list(range(18))
+    assert [len(wave) for wave in waves] == [2, 2, 2]
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 1)
+    waves.clear()
+    assert sorted(gather_outcomes(client, job, results=False)) == list(range(18))
+    assert [len(wave) for wave in waves] == [1] * 6
 
 
 def test_a_part_that_is_replaced_while_it_is_read_is_looked_for_again(

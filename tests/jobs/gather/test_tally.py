@@ -7,6 +7,7 @@ import pytest
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.gather import tally as module
 from lithops_provider.jobs.gather.tally import ItemTally, read_tally, tally_of
+from lithops_provider.jobs.remote.outcomes import Durations
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.view.summary import _items
 from tests.jobs.conftest import MapStarter
@@ -26,9 +27,9 @@ def test_headers_tell_what_outcomes_tell(client: LithopsClient, run: JobRun) -> 
     by_headers, by_outcomes = read_tally(client, run.job), tally_of(run.outcomes)
 
     assert by_headers[:2] == by_outcomes[:2] == (7, 3)
-    assert by_headers.columns is not None
-    assert by_outcomes.columns is not None
-    assert _items(by_headers.columns) == _items(by_outcomes.columns)
+    assert by_headers.durations is not None
+    assert by_outcomes.durations is not None
+    assert _items(by_headers.durations) == _items(by_outcomes.durations)
     assert by_headers.ended == by_outcomes.ended
     assert by_headers.ended is not None
     assert run.job.created < by_headers.ended
@@ -45,4 +46,4 @@ def test_of_very_many_parts_only_the_names_are_read(
 def test_a_job_of_which_nothing_was_stored(client: LithopsClient, run: JobRun) -> None:
     client.delete(run.job.bucket, client.keys(run.job.bucket, f"lithops.jobs/{run.job.executor_id}"))
 
-    assert read_tally(client, run.job) == ItemTally(0, 0, [])
+    assert read_tally(client, run.job) == ItemTally(0, 0, Durations(0.0, [], 0))

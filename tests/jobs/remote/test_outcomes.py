@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.remote.outcomes import Outcome, Outcomes, Part, lost_outcome
+from lithops_provider.jobs.remote.outcomes import Durations, Outcome, Outcomes, Part, lost_outcome
 from lithops_provider.jobs.remote.parts import PartBuilder, decode_header
 
 FAILURE = {"type": "ValueError", "message": "no", "traceback": ""}
@@ -151,7 +151,7 @@ def test_of_a_part_whose_results_were_not_read_failures_and_output_are_there() -
     assert outcomes[0] == Outcome(0, None, None, 0.0, 0.0, 0, "said")
     assert outcomes[1].failure == FAILURE
     assert [list(found) for found, _ in outcomes.results()] == [[]]
-    assert [(list(index), list(seconds), peak) for index, seconds, peak in outcomes.columns()] == [([0, 1], [2, 2], 3)]
+    assert outcomes.durations() == Durations(4.0, [(0, 2.0), (1, 2.0)], 3)
     assert outcomes.ended() == 3.0
 
 
@@ -165,6 +165,5 @@ def test_results_that_are_not_kept_are_forgotten_and_nothing_else_is() -> None:
     assert outcomes[1] == Outcome(1, None, None, 0.0, 0.0, 0, "said")
     assert outcomes[3].failure == FAILURE
     assert (len(outcomes), outcomes.failed, outcomes.succeeded) == (4, [3], 3)
-    columns = [(list(index), list(seconds)) for index, seconds, _ in outcomes.columns()]
-    assert columns == [([0, 1], [2, 2]), ([2, 3], [2, 2])]
+    assert outcomes.durations() == Durations(8.0, [(0, 2.0), (1, 2.0), (2, 2.0)], 3)
     assert outcomes.ended() == 3.0

@@ -327,8 +327,8 @@ def test_equal_items_have_the_same_digest_in_whatever_block_they_are() -> None:
     assert items_digests(pack_block(ONE, [7, "a"])) == items_digests(
         pickled_items(((7,), {}, None)), pickled_items((("a",), {}, None))
     )
-    named = items_digests(pack_block(NAMED, [{"x": 1, "y": [2]}, {"x": 1, "y": 2}]))
-    assert named == items_digests(pickled_items(((), {"y": [2], "x": 1}, None), ((), {"y": 2, "x": 1}, None)))
+    named = items_digests(pack_block(NAMED, [{"x": 1, "y": [2]}, {"x": 1, "y": {"a": 2}}]))
+    assert named == items_digests(pickled_items(((), {"y": [2], "x": 1}, None), ((), {"y": {"a": 2}, "x": 1}, None)))
 
 
 def test_items_that_differ_have_digests_that_differ() -> None:

@@ -33,6 +33,16 @@ def test_lists_that_functions_may_change_stay_apart() -> None:
     assert (second, third) == ([1], [2])
 
 
+@pytest.mark.parametrize("shared", [[1], {"x": 1}], ids=str)
+def test_what_items_share_stays_apart_within_other_arguments_too(shared: Any) -> None:
+    binding, items = bind_items(lambda *args: None, [(shared, 1), ({}, 2), (shared, 3)])
+
+    first, _, third = (pickle.loads(item)[0] for _, item in dump_items(binding, items))
+
+    first[0].clear()
+    assert third == (shared, 3)
+
+
 class Key(str):
     """A key of a dict of keyword arguments that has to be imported."""
 
@@ -47,7 +57,12 @@ class Key(str):
         ([[1, 2], [3]], [ONE]),
         ([1, (2,)], [PICKLED]),
         ([[1, [2]]], [PICKLED]),
-        ([{"x": [1]}], [PICKLED]),
+        ([{"x": [1]}], [NAMED]),
+        ([{"x": [[1]]}], [PICKLED]),
+        ([({"n": 1, "s": "a"}, 2, [3, None]), ({},)], [SEVERAL]),
+        ([({1: (2,)},)], [PICKLED]),
+        ([({Key("x"): 1},)], [PICKLED]),
+        ([({"x": {1}},)], [PICKLED]),
         ([{Key("x"): 1}], [PICKLED]),
         ([{"args": [1, 2]}], [PICKLED]),
         ([decimal.Decimal(1)], [PICKLED]),

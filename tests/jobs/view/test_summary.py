@@ -30,7 +30,7 @@ def test_columns_are_summed_up_over_all_tries() -> None:
     outcomes.add_part(part({0: 1.0, 1: 5.0, 2: 2.0, 3: 3.0}, failed=(1,)))
     outcomes.add_part(part({1: 4.0, 4: 2.5, 5: 0.5}))
 
-    assert _items(outcomes.columns()) == {
+    assert _items(outcomes.durations()) == {
         "compute_seconds": 18.0,
         "slowest": [[1, 5.0], [3, 3.0], [4, 2.5]],
         "peak_memory": 7,
@@ -42,14 +42,14 @@ def test_an_item_is_named_once_with_its_slowest_try() -> None:
     outcomes.add_part(part({1: 4.0, 2: 1.0}, failed=(1,)))
     outcomes.add_part(part({1: 5.0}))
 
-    assert _items(outcomes.columns())["slowest"] == [[1, 5.0], [2, 1.0]]
+    assert _items(outcomes.durations())["slowest"] == [[1, 5.0], [2, 1.0]]
 
 
 def test_items_that_are_equally_slow() -> None:
     outcomes = Outcomes()
     outcomes.add_part(part({8: 1.0, 7: 2.0, 6: 2.0, 5: 2.0, 4: 2.0}))
 
-    assert _items(outcomes.columns())["slowest"] == [[7, 2.0], [6, 2.0], [5, 2.0]]
+    assert _items(outcomes.durations())["slowest"] == [[7, 2.0], [6, 2.0], [5, 2.0]]
 
 
 def test_a_job_with_failures_and_retries(start_map: MapStarter) -> None:

@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lithops_provider.jobs.adapter.private_folder import lithops_folder
@@ -89,6 +89,22 @@ def open_storage(config: dict[str, Any], backend: str) -> Any:
         lithops_folder()
     share_no_tokens(backend)
     return storages.open_storage(config=config, backend=backend)
+
+
+class PieceReader:
+    """
+    A file to be read once, which yields pieces, so that they are never all in memory. Lithops's localhost storage
+    copies an object out of such a file.
+
+    :param pieces: what the file holds, none of it empty
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns the next piece, whatever its size; nothing at the end."""
+        return next(self._pieces, b"")
 
 
 def delete_objects(storage: Any, bucket: str, keys: list[str]) -> None:

@@ -111,7 +111,8 @@ class BoundItems:
 
     def bind_plain(self, elements: list[Any]) -> tuple[int, Sequence[Any]] | None:
         """
-        Binds items all at once if they are of one kind, and have nothing but numbers and texts as arguments.
+        Binds items all at once if they are of one kind, and have nothing but plain data as arguments: numbers and
+        texts, and lists and dicts of these.
 
         :param elements: what `take` returned last
         :returns: the kind, see `lithops_provider.jobs.remote.frames.pack_block`, and what there is of each item; None
@@ -127,11 +128,11 @@ class BoundItems:
             return (ONE, elements) if self._argument is None else (NAMED, [{self._argument: one} for one in elements])
         if self._argument is not None:
             return None
-        if kinds == {tuple} and _all_scalars(elements):
+        if kinds == {tuple} and _all_plain(elements):
             self._check_plain(elements, _count)
             return SEVERAL, elements
         names = kinds == {dict} and {str}.issuperset(map(type, itertools.chain.from_iterable(elements)))
-        if names and _all_scalars(map(dict.values, elements)) and self._check_plain(elements, _names):
+        if names and _all_plain(map(dict.values, elements)) and self._check_plain(elements, _names):
             return NAMED, elements
         return None
 
@@ -182,6 +183,21 @@ _names: Callable[[dict[str, Any]], tuple[str, ...]] = tuple
 
 def _all_scalars(groups: Iterable[Iterable[Any]]) -> bool:
     return _SCALARS.issuperset(map(type, itertools.chain.from_iterable(groups)))
+
+
+def _all_plain(groups: Iterable[Iterable[Any]]) -> bool:
+    """
+    Tells whether groups of arguments are numbers and texts, and lists and dicts of these. None of the latter may be
+    there twice: each function has to get its own, which it may change.
+    """
+    values = list(itertools.chain.from_iterable(groups))
+    if not (kinds := set(map(type, values)) - _SCALARS):
+        return True
+    inner = [value for value in values if type(value) not in _SCALARS]
+    if not kinds <= {list, dict} or len(set(map(id, inner))) < len(inner):
+        return False
+    dicts = [value for value in inner if type(value) is dict]
+    return _all_scalars([*inner, *map(dict.values, dicts)])  # the keys of dicts, too, since `inner` has the dicts
 
 
 def item_arguments(signature: inspect.Signature | None, element: Any, index: int, argument: str | None = None) -> Item:

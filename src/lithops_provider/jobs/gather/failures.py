@@ -172,8 +172,7 @@ def _load_each(blobs: Iterable[memoryview], count: int) -> tuple[list[Any], dict
     with noticed_interrupts() as interrupts:
         while len(values) < count:
             try:
-                for value in loading:
-                    values.append(value)
+                values.extend(loading)  # those before one that fails are there, too
                 if len(values) < count:
                     # Unpickling a value raised StopIteration, which the loop took for the end of the values.
                     raise StopIteration  # noqa: TRY301 - it is handled as what any other value raises

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from lithops_provider.jobs.remote.items import MAX_MESSAGE, MAX_TYPE, describe
 from lithops_provider.jobs.remote.keys import BEGUN, STATUS, call_id
 from lithops_provider.jobs.remote.outcomes import Outcomes, Part
 from lithops_provider.jobs.remote.output import storable
-from lithops_provider.jobs.remote.parts import DamagedPartError
+from lithops_provider.jobs.remote.parts import DamagedPartError, parse_part_name
 from lithops_provider.jobs.remote.results import READERS, current_parts, read_outcomes
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Items whose headers are in memory at a time, each with some 40 bytes: so a task's memory doesn't grow with its items.
+_ROWS_AT_ONCE = 1 << 18
 #: Characters of the end of a call's log that a failure has; and among which the beginning of the function's is sought.
 _LOG_TAIL, _MOST_LOG = 2_000, 1 << 20
 #: What Lithops's worker writes before it calls the function (lithops.worker.jobrunner).
@@ -93,10 +95,26 @@ def _read_headers(client: LithopsClient, bucket: str, keys: list[str], damaged: 
             return None
 
     with ThreadPoolExecutor(READERS) as pool:
-        for part in pool.map(read, keys):
-            if part is not None:
-                outcomes.add_part(part)
+        for some in _few_rows(keys):
+            for part in pool.map(read, some):
+                if part is not None:
+                    outcomes.add_part(part)
     return outcomes
+
+
+def _few_rows(keys: list[str]) -> Iterator[list[str]]:
+    """Yields keys of parts that have at most `_ROWS_AT_ONCE` items together, unless a single part has more."""
+    some: list[str] = []
+    together = 0
+    for key in keys:
+        name = parse_part_name(key.rpartition("/")[2])
+        rows = 0 if name is None else name.done - name.first
+        if some and together + rows > _ROWS_AT_ONCE:
+            yield some
+            some, together = [], 0
+        some.append(key)
+        together += rows
+    yield some
 
 
 def find_missing(

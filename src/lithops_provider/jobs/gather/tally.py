@@ -5,12 +5,11 @@ a task's run, sensors and the listener make the summary of a job.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
-from lithops_provider.jobs.remote.outcomes import Outcomes
+from lithops_provider.jobs.remote.outcomes import Durations, Outcomes
 from lithops_provider.jobs.remote.parts import parse_part_name
 from lithops_provider.jobs.remote.results import current_parts
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 #: Parts whose headers are read at most, since each takes a request.
 _PARTS = 1_000
 
-Columns = Iterable[tuple[Sequence[int], "array[float]", int]]
-
 
 class ItemTally(NamedTuple):
     """
@@ -30,15 +27,14 @@ class ItemTally(NamedTuple):
 
     :param succeeded: number of items that succeeded in one of their tries
     :param failed: number of items that failed in all of them
-    :param columns: index and seconds of all tries, of many at a time, with the most bytes of memory that they used;
-        None if they weren't read
+    :param durations: how long all tries took; None if that wasn't read
     :param written: bucket and prefix of each place where items have written objects
     :param ended: when the last try ended by its worker's clock; None if that isn't known
     """
 
     succeeded: int
     failed: int
-    columns: Columns | None
+    durations: Durations | None
     written: Set[tuple[str, str]] = frozenset()
     ended: float | None = None
 
@@ -49,8 +45,9 @@ def tally_of(outcomes: Outcomes) -> ItemTally:
 
     :param outcomes: the outcomes of all items
     """
-    columns = list(outcomes.columns())
-    return ItemTally(outcomes.succeeded, len(outcomes.failed), columns, outcomes.written(), outcomes.ended())
+    return ItemTally(
+        outcomes.succeeded, len(outcomes.failed), outcomes.durations(), outcomes.written(), outcomes.ended()
+    )
 
 
 def read_tally(client: LithopsClient, job: LithopsJob) -> ItemTally:

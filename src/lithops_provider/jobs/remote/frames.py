@@ -9,13 +9,12 @@ from __future__ import annotations
 import pickle
 import struct
 from bisect import bisect_right
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from .class_pickles import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias, TypedDict
 
     class CallItems(TypedDict):
@@ -119,14 +118,21 @@ def pack(blobs: Iterable[bytes]) -> bytes:
 
     :param blobs: the byte strings, in order
     """
-    chunks: list[bytes] = []
+    return b"".join(framed(blobs))
+
+
+def framed(blobs: Iterable[bytes]) -> Iterator[bytes]:
+    """
+    Yields the pieces of what `pack` returns.
+
+    :param blobs: the byte strings, in order
+    """
     for blob in blobs:
-        chunks.append(struct.pack(_LENGTH, len(blob)))
-        chunks.append(blob)
-    return b"".join(chunks)
+        yield struct.pack(_LENGTH, len(blob))
+        yield blob
 
 
-def packed_size(blob: bytes) -> int:
+def packed_size(blob: bytes | memoryview) -> int:
     """Returns how many bytes ``blob`` takes in its frame."""
     return _LENGTH_SIZE + len(blob)
 
@@ -216,13 +222,19 @@ class ItemBlocks:
 
     :param blocks: from `pack_block`
     :param indices: the index of each item in its job; the numbers from 0 on if None
+    :param keep: takes the blocks while they are made, and returns the sequence of them
     :raises ValueError: the blocks are damaged, or don't have as many items as there are indices
     """
 
-    def __init__(self, blocks: Iterable[bytes | memoryview] = (), indices: Sequence[int] | None = None) -> None:
-        self.blocks = list(blocks)
+    def __init__(
+        self,
+        blocks: Iterable[bytes | memoryview] = (),
+        indices: Sequence[int] | None = None,
+        keep: Callable[[Iterable[Any]], Sequence[bytes | memoryview]] = list,
+    ) -> None:
         #: How many items there are up to the end of each block.
-        self.ends = list(accumulate(map(_count, self.blocks)))
+        self.ends: list[int] = []
+        self.blocks = keep(self._counted(blocks))
         count = self.ends[-1] if self.ends else 0
         self.indices: Sequence[int] = range(count) if indices is None else indices
         if len(self.indices) != count:
@@ -230,6 +242,13 @@ class ItemBlocks:
         self._skipped = 0
         #: The block that was unpickled last for `item`: its number, kind and values.
         self._last: tuple[int, int, Sequence[Any]] = (-1, PICKLED, ())
+
+    def _counted(self, blocks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+        count = 0
+        for block in blocks:
+            count += _count(block)
+            self.ends.append(count)
+            yield block
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -249,8 +268,8 @@ class ItemBlocks:
         return zip(self.indices, self._items(first, skipped), strict=True)
 
     def _items(self, first: int, skipped: int) -> Iterator[Any]:
-        for block in self.blocks[first:]:
-            kind, values = load_block(block)
+        for number in range(first, len(self.blocks)):
+            kind, values = load_block(self.blocks[number])
             yield from unfold(kind, values[skipped:] if skipped else values)
             skipped = 0
 

@@ -387,14 +387,14 @@ def _caller(
 ) -> Callable[[int, Any], Any]:
     """Returns a function that calls the user's. It takes an item's index, and its arguments or the pickle of these."""
     injects = inject.always
+    shares = injects or common_args or common_kwargs
 
     def call(index: int, item: Any) -> Any:
         args, kwargs, special = load(item) if type(item) is bytes else item
-        if common_kwargs:
-            kwargs = {**common_kwargs, **kwargs}
-        if injects or special is not None:
-            args, kwargs = inject(index, (*args, *common_args), kwargs, special)
-            return function(*args, **kwargs)
-        return function(*args, *common_args, **kwargs)
+        if shares or special is not None:
+            args, kwargs = (*args, *common_args), {**common_kwargs, **kwargs}
+            if injects or special is not None:
+                args, kwargs = inject(index, args, kwargs, special)
+        return function(*args, **kwargs)
 
     return call

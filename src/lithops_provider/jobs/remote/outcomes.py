@@ -9,9 +9,9 @@ import zlib
 from array import array
 from bisect import bisect_right, insort
 from collections.abc import Mapping
-from heapq import merge
+from heapq import merge, nlargest
 from itertools import chain, repeat
-from operator import sub
+from operator import itemgetter, sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from .parts import DamagedPartError, decode_header
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: outcome, or `_OUTSIDE` for one whose outcome is in no part.
 _ROW_BITS = 32
 _NONE, _OUTSIDE = -1, -2
+
+#: How many of the slowest items are named.
+_SLOWEST = 3
 
 
 class Outcome(NamedTuple):
@@ -53,6 +56,21 @@ def lost_outcome(item: int, failure: ItemFailure) -> Outcome:
     return Outcome(item, None, failure, 0.0, 0.0, 0, "")
 
 
+class Durations(NamedTuple):
+    """
+    How long items took, and how much memory: what is known of all tries of a job's items once they are over. A try's
+    own duration is in its part in storage, since a number for each would be most of the memory of a large job.
+
+    :param total: seconds of all tries together
+    :param slowest: index and seconds of the slowest items, each with its slowest try
+    :param peak_memory: the most bytes that a process of the items used
+    """
+
+    total: float
+    slowest: list[tuple[int, float]]
+    peak_memory: int
+
+
 class Part:
     """
     The outcomes of some items of one call, as `lithops_provider.jobs.remote.parts` writes them. Of a part whose results
@@ -63,6 +81,7 @@ class Part:
     """
 
     __slots__ = (
+        "_durations",
         "_ends",
         "_header",
         "_view",
@@ -70,8 +89,6 @@ class Part:
         "failures",
         "index",
         "output",
-        "peak_memory",
-        "seconds",
         "written",
     )
 
@@ -80,11 +97,9 @@ class Part:
         self.failures = header.failures
         self.output = header.output
         self.written = header.written
-        self.seconds = header.seconds
-        #: The most bytes that the process of the items used.
-        self.peak_memory = max(header.peak_memory, default=0)
         #: When the last item ended, by the worker's clock; None without items.
         self.ended = header.started[-1] + header.seconds[-1] if header.index else None
+        self._durations = _durations_of(header) if data is None else None
         self._header = None if data is None else header
         self._view = memoryview(b"" if data is None else data)
         self._ends: array[int] | None = None
@@ -125,8 +140,16 @@ class Part:
         ends = self._header.ends()
         return map(self._view.__getitem__, map(slice, map(sub, ends, self._header.size), ends))
 
+    def durations(self) -> Durations:
+        """Returns how long the items of the part took."""
+        if self._durations is None:
+            assert self._header is not None
+            self._durations = _durations_of(self._header)
+        return self._durations
+
     def forget_results(self) -> None:
         """Lets go of the results, as if they had not been read."""
+        self.durations()
         self._header = self._ends = None
         self._view = memoryview(b"")
 
@@ -141,6 +164,17 @@ class Part:
         return Outcome(
             index, result, failure, header.started[row], header.seconds[row], header.peak_memory[row], output
         )
+
+
+def _durations_of(header: Header) -> Durations:
+    seconds = header.seconds
+    slowest = []
+    row, before = -1, None
+    for taken in nlargest(_SLOWEST, seconds):
+        row = seconds.index(taken, row + 1 if taken == before else 0)
+        before = taken
+        slowest.append((header.index[row], taken))
+    return Durations(sum(seconds), slowest, max(header.peak_memory, default=0))
 
 
 class Outcomes(Mapping[int, Outcome]):
@@ -215,13 +249,17 @@ class Outcomes(Mapping[int, Outcome]):
                 return []  # the usual case: the items of a call are a run
         return [item for item in items if item not in self]
 
-    def columns(self) -> Iterator[tuple[Sequence[int], array[float], int]]:
-        """
-        Yields, for each part, the index and the seconds of all its tries, also of those that don't count, and the most
-        bytes of memory that they used.
-        """
-        for part in self._parts:
-            yield part.index, part.seconds, part.peak_memory
+    def durations(self) -> Durations:
+        """Returns how long all tries took, also those that don't count."""
+        found = [part.durations() for part in self._parts]
+        slowest: dict[int, float] = {}
+        for index, seconds in chain.from_iterable(part.slowest for part in found):
+            slowest[index] = max(seconds, slowest.get(index, 0.0))
+        return Durations(
+            sum((part.total for part in found), 0.0),
+            nlargest(_SLOWEST, slowest.items(), key=itemgetter(1)),
+            max((part.peak_memory for part in found), default=0),
+        )
 
     def written(self) -> set[tuple[str, str]]:
         """Returns bucket and prefix of each place where items have written objects."""

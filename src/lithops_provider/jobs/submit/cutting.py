@@ -6,11 +6,38 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lithops_provider.jobs.remote.frames import ItemBlocks, load_block, pack_block
+from lithops_provider.jobs.remote.frames import ItemBlocks, load_block, pack_block, packed_size
 from lithops_provider.jobs.submit.items import BLOCK_BYTES, BLOCK_ITEMS
 
 
-def cut_items(items: ItemBlocks, calls: Sequence[Sequence[int]]) -> list[list[bytes]]:
+class CutBlocks:
+    """
+    The blocks with the items of a call. Those that are blocks of the job are read only during the iteration.
+
+    :param whole: the blocks of the job
+    """
+
+    def __init__(self, whole: Sequence[bytes | memoryview]) -> None:
+        self._whole = whole
+        self._pieces: list[int | bytes] = []
+        #: How many bytes the blocks take in their frames.
+        self.size = 0
+
+    def take(self, number: int) -> None:
+        """Adds a block of the job."""
+        self._pieces.append(number)
+        self.size += packed_size(self._whole[number])
+
+    def add(self, block: bytes) -> None:
+        """Adds a block that was made for this call."""
+        self._pieces.append(block)
+        self.size += packed_size(block)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (bytes(self._whole[piece]) if isinstance(piece, int) else piece for piece in self._pieces)
+
+
+def cut_items(items: ItemBlocks, calls: Sequence[Sequence[int]]) -> list[CutBlocks]:
     """
     Returns the blocks of each call. A block whose items all go to one call is taken as it is.
 
@@ -29,25 +56,26 @@ class _Cutter:
         self._number = -1
         self._loaded: tuple[int, Sequence[Any]] = (0, ())
 
-    def cut(self, indices: Sequence[int]) -> list[bytes]:
+    def cut(self, indices: Sequence[int]) -> CutBlocks:
         """Returns blocks that hold some items of the job and no others."""
-        blocks: list[bytes] = []
+        blocks = CutBlocks(self._items.blocks)
         kind, pieces, size = 0, [], 0  # type: int, list[Any], int
         for number, first, last in self._pieces(indices):
-            block = self._items.blocks[number]
             start = self._items.ends[number - 1] if number else 0
             count = self._items.ends[number] - start
             whole = last - first == count
             if pieces and (whole or self._load(number)[0] != kind or len(pieces) >= BLOCK_ITEMS or size > BLOCK_BYTES):
-                blocks.append(pack_block(kind, pieces))
+                blocks.add(pack_block(kind, pieces))
                 pieces, size = [], 0
             if whole:
-                blocks.append(bytes(block))
+                blocks.take(number)
                 continue
             kind, values = self._load(number)
             pieces += values[first - start : last - start]
-            size += len(block) * (last - first) // count
-        return [*blocks, pack_block(kind, pieces)] if pieces else blocks
+            size += len(self._items.blocks[number]) * (last - first) // count
+        if pieces:
+            blocks.add(pack_block(kind, pieces))
+        return blocks
 
     def _pieces(self, indices: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         """Yields the number of each block that is needed, the first item wanted of it, and the one after the last."""

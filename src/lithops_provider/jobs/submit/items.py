@@ -13,6 +13,7 @@ from lithops_provider.jobs.errors import NotPortableError
 from lithops_provider.jobs.remote.frames import PICKLED, ItemBlocks, pack_block
 from lithops_provider.jobs.submit.payload import by_value, modules_of
 from lithops_provider.jobs.submit.pickler import InstancePickler, NeededModules, Shipped
+from lithops_provider.jobs.submit.spool import BlockSpool
 from lithops_provider.jobs.text import short_repr
 
 #: How many items a block has at most; and the first block, when it isn't known yet how large items are.
@@ -40,7 +41,8 @@ def dump_items(
     """
     with by_value(modules_of(binding.function)):
         pickler = _ItemPickler(modules, shipped)
-        return ItemBlocks(_dump_bound(items, pickler) if isinstance(items, BoundItems) else _dump_all(items, pickler))
+        blocks = _dump_bound(items, pickler) if isinstance(items, BoundItems) else _dump_all(items, pickler)
+        return ItemBlocks(blocks, keep=BlockSpool)
 
 
 def dump_arguments(binding: Binding) -> bytes:

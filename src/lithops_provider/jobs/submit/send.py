@@ -25,7 +25,7 @@ from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
 from lithops_provider.jobs.remote.keys import STOP_ALL, call_id
 from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
-from lithops_provider.jobs.submit.cutting import cut_items
+from lithops_provider.jobs.submit.cutting import CutBlocks, cut_items
 from lithops_provider.jobs.submit.payload import dump_wrapper
 from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.runtime_check import check_runtime
@@ -116,7 +116,11 @@ def submit_round(
     if record is not None:
         record(planned.job)
     at_once(
-        lambda: client.put(planned.job.items_key(), frames.pack(itertools.chain.from_iterable(planned.blocks))),
+        lambda: client.put_pieces(
+            planned.job.items_key(),
+            lambda: frames.framed(itertools.chain.from_iterable(planned.blocks)),
+            sum(of_call.size for of_call in planned.blocks),
+        ),
         lambda: store_plan(client, planned.job, planned.calls, planned.runtime_memory),
     )
     with explain_refusals(client.backend):
@@ -137,7 +141,7 @@ class _PlannedRound:
 
     job: LithopsJob
     calls: list[Sequence[int]]
-    blocks: list[list[bytes]]
+    blocks: list[CutBlocks]
     runtime_memory: int | None
 
 
@@ -222,12 +226,12 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
     }
 
 
-def _call_data(plan: list[Sequence[int]], blocks: list[list[bytes]]) -> list[bytes]:
+def _call_data(plan: list[Sequence[int]], blocks: list[CutBlocks]) -> list[bytes]:
     """Returns the pickled argument of each call."""
     data = []
     end = 0
     for number, (piece, of_call) in enumerate(zip(plan, blocks, strict=True)):
-        start, end = end, end + sum(map(frames.packed_size, of_call))
+        start, end = end, end + of_call.size
         span = (start, end - 1)
         call: CallItems = {"call_id": call_id(number), "indices": piece, "span": span}
         data.append(pickle.dumps({"call": call}))

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.errors import LithopsJobError
@@ -20,13 +19,12 @@ from lithops_provider.jobs.view.prices import Price, estimate
 
 if TYPE_CHECKING:
     from lithops_provider.jobs.client import LithopsClient
-    from lithops_provider.jobs.gather.tally import Columns, ItemTally
+    from lithops_provider.jobs.gather.tally import ItemTally
     from lithops_provider.jobs.job import LithopsJob
+    from lithops_provider.jobs.remote.outcomes import Durations
 
 logger = logging.getLogger(__name__)
 
-#: How many of the slowest items are named.
-_SLOWEST = 3
 #: How many calls' statuses are read at most, since each takes a request. Of more calls, a sample is read.
 _STATUSES = 16
 
@@ -54,7 +52,7 @@ def summarize(
     :returns: ``job`` (executor id), ``items``, ``succeeded``, ``failed``, ``calls``, ``wall_seconds``; if there are
         any, ``cached`` items, ``retried`` (items sent again, counted each time), and ``unfinished`` items, with whether
         the job was
-        ``stopped``; and if the columns were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and
+        ``stopped``; and if durations were read, ``compute_seconds`` of all tries, ``slowest`` (pairs of index and
         seconds), ``peak_memory`` (bytes), ``gb_seconds`` where memory is configured, ``cost`` where there are prices,
         and ``workers``, see `_workers`
     """
@@ -75,9 +73,9 @@ def summarize(
         found["retried"] = retried
     if unfinished:
         found |= {"unfinished": unfinished, "stopped": stopped}
-    if tally.columns is None:
+    if tally.durations is None:
         return found
-    found |= _items(tally.columns)
+    found |= _items(tally.durations)
     seconds = found["compute_seconds"]
     settings = client.config.get(job.backend) or {}
     memory = load_memory(client, job) or settings.get("runtime_memory")
@@ -102,25 +100,13 @@ def summarize(
     return found
 
 
-def _items(columns: Columns) -> dict[str, Any]:
-    """Aggregates columns as a whole, without an object for each item: 100,000 items take milliseconds."""
-    total, peak = 0.0, 0
-    slowest: dict[int, float] = {}
-    for index, seconds, peak_memory in columns:
-        total += sum(seconds)
-        peak = max(peak, peak_memory)
-        row, before = -1, None
-        for taken in nlargest(_SLOWEST, seconds):
-            row = seconds.index(taken, row + 1 if taken == before else 0)
-            before = taken
-            slowest[index[row]] = max(taken, slowest.get(index[row], 0.0))
-    ordered = nlargest(_SLOWEST, slowest.items(), key=lambda entry: entry[1])
+def _items(durations: Durations) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "compute_seconds": round(total, 6),
-        "slowest": [[item, round(taken, 6)] for item, taken in ordered],
+        "compute_seconds": round(durations.total, 6),
+        "slowest": [[item, round(seconds, 6)] for item, seconds in durations.slowest],
     }
-    if peak:
-        found["peak_memory"] = peak
+    if durations.peak_memory:
+        found["peak_memory"] = durations.peak_memory
     return found
 
 

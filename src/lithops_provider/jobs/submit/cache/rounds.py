@@ -31,6 +31,7 @@ from lithops_provider.jobs.submit.cache.entries import (
     read_indexes,
     read_part,
 )
+from lithops_provider.jobs.submit.cutting import cut_items
 from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.send import PART_SIZE, Record
 from lithops_provider.jobs.submit.spec import JobSpec
@@ -67,7 +68,8 @@ def send_cached(client: LithopsClient, job: LithopsJob, spec: JobSpec, record: R
     taken = sorted(writer.taken)
     job = job.with_round(len(taken), 1)
     record(job)
-    client.put(job.items_key(), frames.pack(bytes(block) for block in spec.items.blocks))
+    (blocks,) = cut_items(spec.items, [range(len(spec.items))])
+    client.put_pieces(job.items_key(), lambda: frames.framed(blocks), blocks.size)
     client.put(f"{job.round_prefix()}/{call_id(0)}/{STATUS}", json.dumps({"exception": False}).encode())
     client.put(job.sent_key(), b"")
     store_plan(client, job, [taken], None)
