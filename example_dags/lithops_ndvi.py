@@ -94,7 +94,7 @@ def field_averages(month: int, index: Any) -> tuple[int, dict[str, float]]:
     }
 
 
-@task.lithops(trigger_rule="all_done")
+@task.lithops
 def clean_up(prefix: str, storage: Any) -> int:
     """Deletes the bands, and tells how many there were."""
     keys = storage.list_keys(storage.bucket, f"{prefix}/")
@@ -116,4 +116,4 @@ def check(table: dict[str, dict[str, float]]) -> str:
 with DAG("lithops_ndvi", schedule=None, tags=["lithops", "example"], doc_md=__doc__):
     prefix = "ndvi/{{ run_id }}"
     averages = field_averages(ndvi(store_tile(tiles(), prefix=prefix)))
-    check(averages) >> clean_up(prefix)
+    check(averages) >> clean_up(prefix).as_teardown()  # so that the run fails if another task has failed

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.airflow.conftest import RunDag
 from tools.airflow_stack import AirflowStack
 
@@ -22,3 +24,14 @@ def test_the_workflow_finds_the_season_and_leaves_no_bands(airflow: AirflowStack
     assert run.xcom("clean_up") == 36
     values = [run.xcom(task_id) for task_id in ("tiles", "store_tile", "ndvi", "field_averages")]
     assert sum(len(json.dumps(value)) for value in values) < 4_000  # 18 tiles, of half a megabyte each in between
+
+
+@pytest.mark.thorough
+def test_a_run_fails_with_its_check_and_leaves_no_bands_either(airflow: AirflowStack, run_dag: RunDag) -> None:
+    text = DAG_FILE.read_text().replace("> 0.02", "> -1").replace('"lithops_ndvi"', '"wrong_ndvi"')
+    airflow.write_dag("wrong_ndvi", text, "wrong_ndvi")
+    run = run_dag("wrong_ndvi", check=False)
+
+    assert {task["task_id"]: task["state"] for task in run.tasks()}["check"] == "failed"
+    assert run.xcom("clean_up") == 36
+    assert run.state == "failed"
