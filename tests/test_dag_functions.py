@@ -82,7 +82,7 @@ def run(spec: JobSpec, folder: Path) -> list[Any]:
     """Runs a job in a process that has its modules in a folder, as the functions' worker does."""
     installed = [[entry.name, entry.ispkg] for entry in pkgutil.iter_modules([*site.getsitepackages()])]
     write_module_data(str(folder), create_module_data(module_paths(spec.modules, installed, set())))
-    sent = pickle.dumps((str(folder), spec.function, spec.items.blocks))
+    sent = pickle.dumps((str(folder), spec.function, list(spec.items.blocks)))
     results: list[Any] = pickle.loads(run_after("import cloudpickle", _PROCESS, sent, folder="/"))
     return results
 
