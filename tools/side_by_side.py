@@ -1,4 +1,4 @@
-"""Runs make's targets beside each other: what computes gets the cores while the others wait."""
+"""Runs make's targets beside each other: what waits for Airflow leaves the cores to what computes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-YIELDS = ["nice", "-n", "5"]
-"""Groups that run behind leave the cores to the one that prints: it takes longest, since it waits most."""
-
 LOGS = Path("build") / "side_by_side"
 """Here each group that runs behind writes what it prints, so that one that hangs can be looked at."""
 
 
 def main(*behind: str, before: str) -> int:
     """
-    Make groups of targets side by side, those of a group one after another. What they print is shown at the end, but
-    for the last group, which prints right away and has precedence.
+    Make groups of targets, each group one after another, and show what they print at the end, while another group is
+    made that prints right away.
 
     :param behind: groups of targets, separated by spaces
     :param before: the group that prints
@@ -35,9 +32,8 @@ def main(*behind: str, before: str) -> int:
         started: dict[str, subprocess.Popen[bytes]] = {}
         for group in behind:
             log = LOGS / f"{group.replace(' ', '-')}.log"
-            command = [*YIELDS, *make, *group.split()]
             with log.open("wb") as output:
-                started[group] = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+                started[group] = subprocess.Popen([*make, *group.split()], stdout=output, stderr=subprocess.STDOUT)
             stack.callback(_show, group, started[group], log)
         statuses[before] = subprocess.run([*make, *before.split()], check=False).returncode
         statuses.update({group: process.wait() for group, process in started.items()})

@@ -17,7 +17,6 @@ import pytest
 
 from tests.airflow.browser import browser
 from tests.airflow.guarded import Guarded, guarded_server
-from tests.airflow.runs import Runs
 from tests.conftest import KEPT, ROOT, patience
 from tools import processes
 from tools.airflow_api import DagRun
@@ -100,35 +99,34 @@ def running(stack: AirflowStack, config: pytest.Config) -> Iterator[AirflowStack
 
 
 @pytest.fixture(scope="session")
-def _airflow(
-    request: pytest.FixtureRequest, repository: Repository, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[AirflowStack, Runs]]:
-    modules = dict.fromkeys(item.module for item in request.session.items if isinstance(item, pytest.Function))
+def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[AirflowStack]:
+    """A running Airflow with the DAGs of ``tests/airflow/dags``."""
     stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path], env=DEFER_AT_ONCE)
     with running(stack, request.config):
-        looked_at = [module for module in modules if hasattr(module, "start_runs")]
-        runs = Runs(stack, looked_at, lambda: tmp_path_factory.mktemp("runs"))
-        try:
-            yield stack, runs
-        finally:
-            runs.end()
+        yield stack
 
 
 @pytest.fixture(scope="session")
-def airflow(_airflow: tuple[AirflowStack, Runs]) -> AirflowStack:
-    """A running Airflow with the DAGs of ``tests/airflow/dags``."""
-    return _airflow[0]
+def _all_started(
+    request: pytest.FixtureRequest, airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    modules = {item.module.__name__: item.module for item in request.session.items if isinstance(item, pytest.Function)}
+    return {
+        name: module.start_runs(airflow, tmp_path_factory.mktemp("runs"))
+        for name, module in modules.items()
+        if hasattr(module, "start_runs")
+    }
 
 
 @pytest.fixture(scope="module")
-def started(request: pytest.FixtureRequest, _airflow: tuple[AirflowStack, Runs]) -> Any:
+def started(request: pytest.FixtureRequest, _all_started: dict[str, Any]) -> Any:
     """
     What ``start_runs`` of the test module has returned, which is given the Airflow and a folder.
 
-    From the first test on that asks for an Airflow, that of one module after another is called, while tests wait for
-    runs of their own.
+    It is called before the first test that asks for this, that of every module: Airflow runs side by side what they
+    start, while tests wait for one after another.
     """
-    return _airflow[1].of(request.module)
+    return _all_started[request.module.__name__]
 
 
 @pytest.fixture(scope="session")
@@ -166,20 +164,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.airflow)
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    """
-    Return when a test's turn is: those of Celery, whose Airflow has ended when that of all others starts; those that
-    wait for runs of their own; those that look at runs which that Airflow has gone through meanwhile; and those that
-    kill and restart parts of it.
-    """
-    if item.path.name == "test_celery.py":
-        return 0
-    if item.path.name in ("test_observed.py", "test_stack.py", "test_cancelling.py", "test_executor_killed.py"):
-        return 3
-    return 2 if "started" in getattr(item, "fixturenames", ()) else 1
+    # The first has an Airflow of its own, which has ended when that of all others starts. The last kill and restart
+    # parts of that.
+    first, last = (
+        ["test_celery.py"],
+        ["test_observed.py", "test_stack.py", "test_cancelling.py", "test_executor_killed.py"],
+    )
+    items.sort(key=lambda item: (item.path.name not in first, item.path.name in last))
 
 
 @pytest.hookimpl(wrapper=True)
