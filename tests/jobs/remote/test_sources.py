@@ -45,6 +45,33 @@ def test_no_more_is_read_than_is_asked_for(server: WebServer) -> None:
     assert server.sent == (64 if server.ranges else len(TEXT))  # without ranges it is sent, whoever reads it
 
 
+class Noted(Source):
+    """An object whose requests are noted."""
+
+    def __init__(self) -> None:
+        super().__init__("noted", len(TEXT))
+        self.requests: list[tuple[int, int]] = []
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        self.requests.append((start, end))
+        return TEXT[start:end]
+
+
+def test_who_reads_on_is_given_more_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "BLOCK", 64)
+    monkeypatch.setattr(sources, "_LARGEST_BLOCK", 256)
+    noted = Noted()
+    stream = noted.stream(0, len(TEXT))
+
+    assert b"".join(iter(lambda: stream.read(10), b"")) == TEXT
+    assert noted.requests[:5] == [(0, 64), (64, 192), (192, 448), (448, 704), (704, 960)]
+    stream.seek(500)
+    assert stream.read(600) == TEXT[500:1100]
+    stream.seek(0)
+    assert stream.read(10) == TEXT[:10]
+    assert noted.requests[-1] == (0, 64)
+
+
 def test_going_back_in_a_url_without_ranges_takes_no_second_request(server: WebServer) -> None:
     stream = source(server).stream(0, len(TEXT))
 

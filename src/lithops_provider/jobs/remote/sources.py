@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Bytes that are read in one request.
 BLOCK = 1 << 20
+#: Bytes that one request of a stream reads at most. Each reads twice as many as the one before, as long as the reader
+#: goes on where it was: whoever wants little gets little, and whoever wants all waits for few requests.
+_LARGEST_BLOCK = 8 << 20
 
 
 def open_source(storage: Any, description: ObjectChunk) -> Source:
@@ -67,9 +70,10 @@ class Source:
 
         :param start: number of its first byte
         :param end: number of the byte after its last
-        :param block: bytes that are fetched at once; None for ``BLOCK``, or more if the reader asks for more at once
+        :param block: bytes that are fetched at once; None for ``BLOCK`` at first and more later, or if the reader asks
+            for more at once
         """
-        return io.BufferedReader(_RangeStream(self, start, end, block), buffer_size=block or BLOCK)
+        return io.BufferedReader(_RangeStream(self, start, end, block), buffer_size=block or _LARGEST_BLOCK)
 
     def _fetch(self, start: int, end: int) -> bytes:
         raise NotImplementedError
@@ -146,9 +150,10 @@ class _Download:
 class _RangeStream(io.RawIOBase):
     """The bytes of a range as a file, fetched block by block."""
 
-    def __init__(self, source: Source, start: int, end: int, most: int | None) -> None:
+    def __init__(self, source: Source, start: int, end: int, block: int | None) -> None:
         super().__init__()
-        self.most = most
+        self.grows = block is None
+        self.block = block or BLOCK
         self.source = source
         self.start = start
         self.end = max(start, end)
@@ -165,7 +170,10 @@ class _RangeStream(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: self.start, io.SEEK_CUR: self.position, io.SEEK_END: self.end}[whence]
-        self.position = min(max(base + offset, self.start), self.end)
+        position = min(max(base + offset, self.start), self.end)
+        if self.grows and position != self.position:
+            self.block = BLOCK  # what follows there may be all that is wanted
+        self.position = position
         return self.tell()
 
     def readall(self) -> bytes:
@@ -174,8 +182,12 @@ class _RangeStream(io.RawIOBase):
         return data
 
     def readinto(self, buffer: Any) -> int:
-        wanted = len(buffer) if self.most is None else min(len(buffer), self.most)
+        wanted = len(buffer)
+        if not self.grows or wanted <= _LARGEST_BLOCK:  # else the reader itself asks for that much
+            wanted = min(wanted, self.block)
         data = self.source.read(self.position, min(self.end, self.position + wanted))
         buffer[: len(data)] = data
         self.position += len(data)
+        if self.grows:
+            self.block = min(2 * self.block, _LARGEST_BLOCK)
         return len(data)
