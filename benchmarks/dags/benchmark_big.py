@@ -74,7 +74,7 @@ with DAG("benchmark_tree", params={"count": 100, "fan_in": 100}, **settings):
 counting: dict[str, Any] = {
     "task_id": "count",
     "map_function": count_words,
-    "obj_chunk_size": 16 << 20,
+    "obj_chunk_size": 64 << 20,
     "reduce_function": add,
     "reduce_by_key": True,
     "combine_function": add,

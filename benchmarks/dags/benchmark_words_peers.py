@@ -21,7 +21,7 @@ with DAG("benchmark_words_dask", **settings):
 
     @task
     def with_dask(params: dict[str, Any]) -> list[list[Any]]:
-        """Fold the words by themselves, in pieces of 16 MB, as ours."""
+        """Fold the words by themselves, in pieces of 16 MB."""
         from operator import add
 
         import dask.bag
