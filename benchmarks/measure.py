@@ -41,7 +41,7 @@ class Sample:
 
     :param task_seconds: from the start of the run's first task instance to the end of its last
     :param run_seconds: from the start to the end of the DAG run
-    :param peak_bytes: of the task's process
+    :param peak_bytes: of the task's process, as if its worker had not run other tasks before; see `_like_a_new_worker`
     :param cpu_seconds: of the task's process
     :param function_peak_bytes: of the largest process that ran functions through Lithops
     :param function_cpu_seconds: of all these
@@ -49,6 +49,7 @@ class Sample:
     :param resume_seconds: from the end of the last item to the moment at which a deferred task is resumed
     :param start_seconds: from the moment at which a task is queued to its start, the median of all of the run
     :param result_digest: of the task's result, for rows that are to have the same
+    :param start_bytes: what the task's process had in memory from its worker when it was forked
     """
 
     task_seconds: float
@@ -61,6 +62,7 @@ class Sample:
     resume_seconds: float | None = None
     start_seconds: float | None = None
     result_digest: str | None = None
+    start_bytes: int | None = None
 
 
 class OverLimitError(Exception):
@@ -105,6 +107,7 @@ def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
                     if repetition == 1 or not row.once:
                         _try(airflow, row, peaks, samples[row.key], errors[row.key])
     _compare(rows, samples, errors)
+    _like_a_new_worker(samples)
     return {
         row.key: {
             "contender": row.contender,
@@ -155,7 +158,7 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
     tasks = run.tasks()
     task_seconds = _span(min(task["start_date"] for task in tasks), max(task["end_date"] for task in tasks))
     shown = airflow.api.get(run.path)
-    peak, cpu = _used_by_task(run, peaks) if len(tasks) == 1 else (None, None)
+    peak, start, cpu = _used_by_task(run, peaks) if len(tasks) == 1 else (None, None, None)
     resumed = peaks / f"resumed.{run.dag_id}.{run.run_id}"
     _settle(airflow)
     function_peak, function_cpu = _used_by_functions(peaks)
@@ -170,6 +173,7 @@ def _sample(airflow: AirflowStack, row: Row, peaks: Path) -> Sample:
         resume_seconds=float(resumed.read_text()) if resumed.exists() else None,
         start_seconds=statistics.median(_span(task["queued_when"], task["start_date"]) for task in tasks),
         result_digest=_result_digest(airflow, run) if row.family == "words" else None,
+        start_bytes=start,
     )
 
 
@@ -183,6 +187,21 @@ def _compare(rows: Sequence[Row], samples: dict[str, list[Sample]], errors: dict
             if found - {digest for digest, _ in counts.most_common(1)}:
                 errors[key].append("its result isn't that of the others")
                 samples[key].clear()
+
+
+def _like_a_new_worker(samples: dict[str, list[Sample]]) -> None:
+    """
+    Make the peaks of all tasks those of tasks whose worker has the least memory of all. A task's process is a fork of
+    its worker, and a worker keeps memory of what it passed on for other tasks, such as a million results.
+    """
+    starts = [sample.start_bytes for taken in samples.values() for sample in taken if sample.start_bytes is not None]
+    for taken in samples.values():
+        taken[:] = [
+            sample
+            if sample.peak_bytes is None or sample.start_bytes is None
+            else replace(sample, peak_bytes=sample.peak_bytes - sample.start_bytes + min(starts))
+            for sample in taken
+        ]
 
 
 def _result_digest(airflow: AirflowStack, run: DagRun) -> str:
@@ -204,16 +223,16 @@ def _span(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def _used_by_task(run: DagRun, folder: Path) -> tuple[int, float]:
-    """Return peak memory and CPU seconds as the task's callback writes them, when for Airflow the run is over."""
+def _used_by_task(run: DagRun, folder: Path) -> tuple[int, int, float]:
+    """Return what the task's callback writes, when for Airflow the run is over: see dags/peaks.py."""
     path = folder / f"task.{run.dag_id}.{run.run_id}"
     deadline = time.monotonic() + 20
     while not path.exists():
         if time.monotonic() > deadline:
             raise TimeoutError(f"the task of {run.dag_id} did not tell what it used")
         time.sleep(0.1)
-    peak, cpu = path.read_text().split()
-    return int(peak), float(cpu)
+    peak, start, cpu = path.read_text().split()
+    return int(peak), int(start), float(cpu)
 
 
 def _used_by_functions(folder: Path) -> tuple[int | None, float | None]:

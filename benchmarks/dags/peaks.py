@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ FOLDER = "BENCHMARK_PEAKS"
 
 def report_peaks(context: dict[str, Any]) -> None:
     """
-    Write the peak memory of this process, in bytes, and its CPU seconds.
+    Write the peak memory of this process and what it had in memory when it was forked, in bytes, and its CPU seconds.
 
     A success callback: it runs when the task's result is in XCom and its end is on record.
 
@@ -23,5 +24,7 @@ def report_peaks(context: dict[str, Any]) -> None:
     run = context["dag_run"]
     path = Path(os.environ[FOLDER]) / f"task.{run.dag_id}.{run.run_id}"
     partial = path.with_suffix(".partial")
-    partial.write_text(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024} {time.process_time()}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    start = sys.modules["sitecustomize"].start_bytes
+    partial.write_text(f"{peak} {start} {time.process_time()}")
     partial.rename(path)

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from lithops_provider.jobs.adapter.later_modules import later_modules
 from lithops_provider.jobs.adapter.private_folder import lithops_folder
 from lithops_provider.jobs.adapter.workarounds.ibm import share_no_tokens
 from lithops_provider.jobs.errors import StorageRefusedError
@@ -43,12 +44,14 @@ _STATUS = re.compile(r"(\d{3}) - ")
 
 def check_importable() -> None:
     """
-    Imports Lithops, which makes its folders on this machine while it is imported.
+    Imports Lithops, which makes its folders on this machine while it is imported. ``requests``, which takes longer to
+    import than all of Lithops, comes when Lithops first uses it.
 
     :raises StorageRefusedError: it can't make them, since the disk is full or can't be written to
     """
     try:
-        import lithops  # noqa: F401
+        with later_modules(["requests"]):
+            import lithops  # noqa: F401
     except OSError as error:
         to_do = disk_problem(error)
         if to_do is None:
