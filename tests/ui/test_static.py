@@ -162,6 +162,13 @@ def test_a_few_calls_leave_no_room_empty(
             assert below["y"] - (around["y"] + around["height"]) == 12
 
 
+def test_an_address_with_a_filter_in_the_window_of_the_job(server: Server, job: LithopsJob, browser: Browser) -> None:
+    with shown(browser, server, JOB) as page:
+        expect(page.get_by_role("button", name=f"all {job.items}")).to_have_attribute("aria-pressed", "true")
+        page.goto(f"{JOB}#state=failed")
+        expect(page.get_by_role("button", name="failed 0")).to_have_attribute("aria-pressed", "true")
+
+
 def test_more_calls_are_beside_the_durations(server: Server, client: LithopsClient, browser: Browser) -> None:
     job = sent_by_a_try(client, items=5, calls=5)
     server.record = replace(server.record, jobs={"map": job})
