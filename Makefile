@@ -45,7 +45,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## install the project and its tools into .venv (every other command does that by itself)
-	@$(PYTHON) tools/bootstrap.py --group dev
+	@$(PYTHON) tools/bootstrap.py --group demo --group dev
 
 install-servers: install
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery
@@ -53,8 +53,8 @@ install-servers: install
 install-more-servers: install-servers
 	@$(PYTHON) tools/bootstrap.py --group dev --group backends --group celery --group more-backends
 
-demo: ## a first job within a minute, then the example DAGs under a real Airflow, with their results
-	@$(PYTHON) tools/bootstrap.py --group dev --first-look
+demo: ## a first job within a minute, then two example DAGs under a real Airflow, with their results
+	@$(PYTHON) tools/bootstrap.py --group demo --first-look
 	@$(VENV)/python -m tools.demo
 
 ui: install ## open that Airflow's web interface on localhost, until Ctrl-C; EXECUTOR=lithops has Lithops run its tasks

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.bootstrap import first_look
+from tools.bootstrap import first_look, read_stamp
 from tools.first_look import count_primes
 
 
@@ -35,3 +35,16 @@ def test_it_needs_lithops_but_not_the_package(
     shown = capfd.readouterr()
     assert "1,270,607 primes below 20,000,000: 200 items in" in shown.out
     assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "groups"), [("v2\ndemo\ndev\n", {"demo", "dev"}), ("v2\n", set()), ("v1\ndemo\n", None), ("", None)]
+)
+def test_groups_are_installed_as_long_as_no_other_versions_are_wanted(
+    tmp_path: Path, written: str, groups: set[str] | None
+) -> None:
+    stamp = tmp_path / "stamp"
+    assert read_stamp(stamp, "v2") is None
+    stamp.write_text(written)
+
+    assert read_stamp(stamp, "v2") == groups

@@ -94,7 +94,7 @@ class DagRun:
         return "\n".join(_log_line(entry) for entry in answer["content"])
 
     def wait_for_task(
-        self, task_id: str, *states: str, map_index: int = -1, timeout: float = HANGS, interval: float = 0.1
+        self, task_id: str, *states: str, map_index: int = -1, timeout: float = HANGS, interval: float = 0.2
     ) -> dict[str, Any]:
         """
         Wait until a task instance is in one of some states, and return it.

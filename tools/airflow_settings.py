@@ -16,8 +16,8 @@ SETTINGS: dict[str, str] = {
     "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
     "CORE__FERNET_KEY": "",
     "USAGE_DATA_COLLECTION__ENABLED": "False",
-    # Short intervals.
-    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    # Short intervals; shorter ones keep a core busy while nothing happens.
+    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
     "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
@@ -33,9 +33,9 @@ SETTINGS: dict[str, str] = {
     "TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": "300",
     # A worker that gives up on a slow answer asks again, and that costs more than waiting does.
     "WORKERS__EXECUTION_API_TIMEOUT": "60",
-    # New and changed DAG files are seen at once; unchanged ones are not parsed again and again.
-    "DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-    "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+    # New and changed DAG files are seen soon; unchanged ones are not parsed again and again.
+    "DAG_PROCESSOR__REFRESH_INTERVAL": "2",
+    "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "2",
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "600",
     "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",

@@ -44,9 +44,10 @@ def main():
     venv = ROOT / (f".venv-{other}" if other else ".venv")
     stamp = venv / "installed.sha256"
     made_from = [ROOT / "pyproject.toml", *sorted(ROOT.glob("constraints*.txt"))]
-    wanted = fingerprint(made_from, groups)
+    version = fingerprint(made_from)
+    installed = read_stamp(stamp, version)
     interpreter = venv / "bin" / "python"
-    if stamp.exists() and wanted in stamp.read_text().split():
+    if installed is not None and installed.issuperset(groups):
         if options.first_look:
             first_look(interpreter)
         return
@@ -57,7 +58,7 @@ def main():
     if not interpreter.exists():
         make_venv(venv, python)
     constraints = ROOT / f"constraints-airflow-{airflow}.txt" if airflow else choose_constraints(interpreter)
-    uv = find_uv(venv, constraints)
+    uv = find_uv(venv, constraints, python)
     if options.first_look:
         say("Installing Lithops, without Airflow, for a first job")
         needed = ["--constraint", str(constraints), "lithops", "cloudpickle"]
@@ -68,9 +69,10 @@ def main():
     what = ["--constraint", str(constraints), *chosen, "--editable", str(ROOT)]
     if not attempt([*uv, "pip", "install", "--python", str(interpreter), "--compile-bytecode", *what]):
         say("uv could not do it. Trying pip, which has certificates and package indexes of its own; it is slower")
-        run([str(interpreter), "-m", "pip", "install", "--quiet", "--upgrade", "pip"])  # to one that knows --group
+        pip = find_pip(interpreter, python) or sys.exit("There is no pip.")
+        run([*pip, "install", "--quiet", "--upgrade", "pip"])  # to one of its own that knows --group
         run([str(interpreter), "-m", "pip", "install", *what])
-    stamp.write_text("".join(fingerprint(made_from, groups[:count]) + "\n" for count in range(len(groups) + 1)))
+    stamp.write_text("\n".join([version, *sorted((installed or set()).union(groups))]) + "\n")
     say("Installed.")
 
 
@@ -86,17 +88,29 @@ def first_look(interpreter):
     subprocess.run([str(interpreter), str(ROOT / "tools" / "first_look.py")], check=False, env=environment)
 
 
-def fingerprint(made_from, groups):
+def fingerprint(made_from):
     """
-    Return what identifies an installation: the files it is made from and the groups it has.
+    Return what identifies the versions of what is installed: the files that say which.
 
     :param made_from: the files
-    :param groups: dependency groups
     """
-    digest = hashlib.sha256(" ".join(groups).encode())
+    digest = hashlib.sha256()
     for path in made_from:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def read_stamp(stamp, version):
+    """
+    Return the dependency groups that are installed beside the project; None if nothing is, or other versions are.
+
+    :param stamp: the file that says so: a line with the version, and one for each group
+    :param version: what `fingerprint` returns
+    """
+    if not stamp.exists():
+        return None
+    found, *groups = stamp.read_text().split() or [""]
+    return set(groups) if found == version else None
 
 
 def find_python(version=None):
@@ -130,7 +144,7 @@ def make_venv(venv, python):
     say(f"Making the virtual environment {venv.name}")
     if try_venv(venv, python):
         return
-    print("Python's venv can't do it here (no ensurepip).", flush=True)
+    print("Python's venv can't do it here (no pip, and no ensurepip).", flush=True)
     for tool in (["virtualenv"], [python, "-m", "virtualenv"], ["uv", "venv"], [python, "-m", "uv", "venv"]):
         if works(tool):
             clear(venv)
@@ -153,16 +167,35 @@ def make_venv(venv, python):
 
 def try_venv(venv, python):
     """
-    Make the virtual environment with Python's own venv; return whether that worked.
+    Make the virtual environment with Python's own venv; return whether that worked. It gets a pip of its own only if
+    that of the Python can't install into it: to bring one takes longer than all else until the first job.
 
     :param venv: its folder
     :param python: the interpreter that it is for
     """
-    if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
+    if subprocess.run([python, "-c", "import venv"], capture_output=True, check=False).returncode:
         return False
     clear(venv)
-    run([python, "-m", "venv", str(venv)])
+    run([python, "-m", "venv", "--without-pip", str(venv)])
+    interpreter = venv / "bin" / "python"
+    if find_pip(interpreter, python):
+        return True
+    if subprocess.run([str(interpreter), "-c", "import ensurepip"], capture_output=True, check=False).returncode:
+        return False
+    run([str(interpreter), "-m", "ensurepip", "--default-pip"])
     return True
+
+
+def find_pip(interpreter, python):
+    """
+    Return the command of a pip that installs into the virtual environment: its own, or that of the Python it is for. An
+    empty list if there is none, or only one from before ``--python``.
+
+    :param interpreter: that of the virtual environment
+    :param python: the Python it is for
+    """
+    commands = [[str(interpreter), "-m", "pip"], [python, "-m", "pip", "--python", str(interpreter)]]
+    return next(filter(works, commands), [])
 
 
 def clear(venv):
@@ -187,24 +220,25 @@ def choose_constraints(interpreter):
     return own if own.exists() else CONSTRAINTS
 
 
-def find_uv(venv, constraints):
+def find_uv(venv, constraints, python):
     """
-    Return the command of a uv: that of the virtual environment, installed with its pip, or the one on the PATH.
+    Return the command of a uv: that of the virtual environment, installed by pip, or the one on the PATH.
 
     :param venv: its folder
     :param constraints: file that pins its version
+    :param python: the Python that the virtual environment is for
     """
     own = [str(venv / "bin" / "uv")]
-    interpreter = str(venv / "bin" / "python")
     if works(own):
         return own
-    if works([interpreter, "-m", "pip"]):
+    pip = find_pip(venv / "bin" / "python", python)
+    if pip:
         say("Installing uv, which installs the rest")
-        run([interpreter, "-m", "pip", "install", "--quiet", "--constraint", str(constraints), "uv"])
+        run([*pip, "install", "--quiet", "--constraint", str(constraints), "uv"])
         return own
     if works(["uv"]):
         return ["uv"]
-    sys.exit(f"There is no pip in {venv}, and no uv on the PATH. Remove {venv} and try again.")
+    sys.exit(f"There is no pip for {venv}, and no uv on the PATH. Remove {venv} and try again.")
 
 
 def works(command):

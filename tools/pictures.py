@@ -14,7 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.airflow.browser import find_browser, job_page, window
+from tests.airflow.browser import job_page
+from tests.browser import find_browser, window
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 from tools.session import EXAMPLES, ROOT, say, temporary_airflow

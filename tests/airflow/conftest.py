@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.airflow.browser import browser
 from tests.airflow.guarded import Guarded, guarded_server
+from tests.browser import browser
 from tests.conftest import KEPT, ROOT, patience
 from tools import processes
 from tools.airflow_api import DagRun

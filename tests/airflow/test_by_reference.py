@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.airflow.conftest import RunDag
 from tests.airflow_version import AIRFLOW
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
@@ -29,16 +30,19 @@ def database_bytes(airflow: AirflowStack, run: DagRun) -> int:
 
 
 def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
-    dag_ids = ("by_reference_sync", "by_reference_deferred", "by_reference")
-    return {dag_id: airflow.api.trigger(dag_id) for dag_id in dag_ids}
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in ("by_reference_deferred", "by_reference")}
 
 
-@pytest.mark.parametrize("how", ["sync", "deferred"])
-def test_a_chain_of_large_results_leaves_the_database_small(
-    airflow: AirflowStack, started: dict[str, DagRun], how: str
-) -> None:
-    run = started[f"by_reference_{how}"].wait()
+def test_a_chain_of_large_results_leaves_the_database_small(airflow: AirflowStack, started: dict[str, DagRun]) -> None:
+    look_at_chain(airflow, started["by_reference_deferred"].wait())
 
+
+@pytest.mark.thorough
+def test_so_does_a_chain_of_tasks_that_wait(airflow: AirflowStack, run_dag: RunDag) -> None:
+    look_at_chain(airflow, run_dag("by_reference_sync"))
+
+
+def look_at_chain(airflow: AirflowStack, run: DagRun) -> None:
     assert run.xcom("reduced") == sum(2 * number for number in range(50))
     assert set(run.xcom("reduced", key="lithops_summary")) == {"map", "reduce"}
     assert database_bytes(airflow, run) < 4096
@@ -55,9 +59,7 @@ def run(started: dict[str, DagRun]) -> DagRun:
         ("left_out", ["0", "1", "2", "4"]),
         ("of_several", ["0", "1", "2", "4", "10", "20"]),
         ("call", 37),
-        ("call_from_task", 37),
         ("decorated", [30, 60]),
-        ("total", 30),
     ],
 )
 def test_results_come_by_reference(run: DagRun, task_id: str, result: object) -> None:
@@ -70,6 +72,8 @@ def test_failures_are_propagated_if_wanted(run: DagRun) -> None:
     assert "UpstreamItemFailedError: item 3 of job" in run.log("propagated")
 
 
-def test_expand_over_a_job_says_what_to_do(run: DagRun) -> None:
+@pytest.mark.thorough
+def test_expand_over_a_job_says_what_to_do(run_dag: RunDag) -> None:
+    run = run_dag("by_reference_expanded", check=False)
     assert run.task("expanded", 0)["state"] == "failed"
     assert ".expand can't go over the results of a job" in run.log("expanded", map_index=0)

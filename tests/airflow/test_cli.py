@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.airflow.command_line import say
 from tests.airflow.conftest import RunDag
 from tests.airflow_version import needs_airflow
 from tools.airflow_api import DagRun
@@ -22,36 +22,39 @@ def failed(run_dag: RunDag) -> DagRun:
     return run_dag("page_fails", check=False)
 
 
-def rows(airflow: AirflowStack, *arguments: str) -> Any:
-    return json.loads(airflow.cli("lithops", "jobs", *arguments, "--output", "json"))
-
-
 def job_of(run: DagRun, task_id: str) -> str:
     return str(run.xcom(task_id, key="lithops_job")["jobs"]["map"]["executor_id"])
 
 
 def test_a_job_that_failed(airflow: AirflowStack, failed: DagRun) -> None:
-    listed = rows(airflow, "list", "--dag-id", "page_fails")
-    (row,) = (entry for entry in listed if entry["run_id"] == failed.run_id)
-    assert row["job"] == job_of(failed, "fails")
+    job, jobs, as_json = job_of(failed, "fails"), ("lithops", "jobs"), ("--output", "json")
+    some = ("--state", "failed", "--descending", "--limit", "2", "--output", "plain")
+    listed, shown, table, log, cleaned = say(
+        airflow,
+        (*jobs, "list", "--dag-id", "page_fails", *as_json),
+        (*jobs, "show", job[:8], *as_json),
+        (*jobs, "items", job, *some),
+        (*jobs, "logs", job, "3"),
+        (*jobs, "clean", job, "--yes"),
+    )
+
+    (row,) = (entry for entry in json.loads(listed) if entry["run_id"] == failed.run_id)
+    assert row["job"] == job
     assert (row["task_state"], row["function"], row["items"], row["rounds"]) == ("failed", "fail_some", 60, 2)
 
-    shown = rows(airflow, "show", row["job"][:8])
-    assert shown["counts"] == {"waiting": 0, "running": 0, "succeeded": 51, "failed": 9}
-    assert (shown["state"], shown["retried"]) == ("failed", 9)
+    found = json.loads(shown)
+    assert found["counts"] == {"waiting": 0, "running": 0, "succeeded": 51, "failed": 9}
+    assert (found["state"], found["retried"]) == ("failed", 9)
 
-    arguments = ("--state", "failed", "--descending", "--limit", "2")
-    table = airflow.cli("lithops", "jobs", "items", row["job"], *arguments, "--output", "plain").splitlines()
-    assert [line.split()[0] for line in table] == ["index", "59", "52"]
-    assert "ValueError: 52 is bad <script>" in table[2]
+    assert [line.split()[0] for line in table.splitlines()] == ["index", "59", "52"]
+    assert "ValueError: 52 is bad <script>" in table.splitlines()[2]
 
-    log = airflow.cli("lithops", "jobs", "logs", row["job"], "3")
     assert "Call 0/0" in log
     assert "Call 1/0" in log
     assert log.count("in fail_some") == 2
     assert log.count("seen 3 <script>") >= 2
 
-    assert airflow.cli("lithops", "jobs", "clean", row["job"], "--yes").startswith("Deleted ")
+    assert cleaned.startswith("Deleted ")
 
 
 def test_its_summary(failed: DagRun) -> None:
@@ -69,9 +72,10 @@ def test_a_job_is_cancelled(airflow: AirflowStack, tmp_path: Path) -> None:
     run.wait_for_task("runs", "deferred")
     job = job_of(run, "runs")
 
-    with pytest.raises(StackError, match="task runs is deferred and waits for job"):
-        airflow.cli("lithops", "jobs", "clean", job, "--yes")
-    assert "was told to stop" in airflow.cli("lithops", "jobs", "cancel", job, "--yes")
+    refused, told = say(airflow, *(("lithops", "jobs", what, job, "--yes") for what in ("clean", "cancel")))
+
+    assert "task runs is deferred and waits for job" in refused
+    assert "was told to stop" in told
 
     run.wait(check=False)
     assert run.task("runs")["state"] == "failed"

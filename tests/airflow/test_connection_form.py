@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from lithops_provider.get_provider_info import get_provider_info
-from tests.airflow.browser import window
 from tests.airflow_version import AIRFLOW
+from tests.browser import window
 from tools.airflow_stack import AirflowStack
 
 CONN_ID = "lithops_from_the_form"

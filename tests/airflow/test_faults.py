@@ -23,7 +23,7 @@ Moment = Callable[[int, Path], None]
 ITEMS = 200
 #: How many items have begun when the task's process is killed; the next ones wait for that. 0 is before the submission,
 #: or while it goes on.
-BEGUN = [0, 0, 1, 20, 120, 199]
+BEGUN = [0, 20, 199]
 #: Seconds after the task's start at which its process is killed: from before the submission to after the last item.
 MOMENTS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.5, 2.8, 3.2, 3.6]
 

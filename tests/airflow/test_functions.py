@@ -53,7 +53,7 @@ DAG_FILE = """
         assert all(type(point) is Point and point.color is Color.RED for point in points), points
         return [VERSION, sum(point.x for point in points) + offset, points == [Point(1), Point(2)]]
 
-    with DAG("versions", schedule=None) as dag:
+    with DAG("versions", schedule=None, default_args={{"poll_interval": 0.2}}) as dag:
 
         @task.sensor(poke_interval=0.5, timeout=3600)
         def released(gate: str):
@@ -63,10 +63,6 @@ DAG_FILE = """
         def whole(x):
             import versions_inside
             return [*helper(x), versions_inside.VERSION, "{version}"]
-
-        @task.lithops
-        def factorial(n):
-            return 1 if n < 2 else n * factorial(n - 1)
 
         @task.lithops_map_reduce(reduce_function=check_points, extra_args_reduce={{"offset": 7}}, deferrable=True)
         def points(x):
@@ -88,7 +84,7 @@ DAG_FILE = """
             return dag.dag_id
 
         by_operator = LithopsMapOperator(task_id="by_operator", map_function=helper, map_iterdata=[3])
-        last = [whole([1, 2]), factorial(5), points([1, 2]), unlucky([1, 13]), by_operator]
+        last = [whole([1, 2]), points([1, 2]), unlucky([1, 13]), by_operator]
         released("{{{{ dag_run.conf.get('gate', '') }}}}") >> last
 
     with DAG("cannot_travel", schedule=None):
@@ -125,9 +121,9 @@ def runs(airflow: AirflowStack, repository: Repository, tmp_path_factory: pytest
     older = airflow.api.trigger("versions", {"gate": str(gate)})
     older.wait_for_task("released", "running", "up_for_reschedule")
     wait_for_version(airflow, repository.commit(files("two")))
-    newer = airflow.api.trigger("versions").wait()
+    newer = airflow.api.trigger("versions")
     gate.touch()
-    return [older.wait(), newer]
+    return [older.wait(), newer.wait()]
 
 
 @pytest.mark.parametrize(("index", "version"), [(0, "one"), (1, "two")])
@@ -136,7 +132,6 @@ def test_each_run_runs_the_functions_of_its_version(runs: list[DagRun], index: i
 
     assert run.xcom("whole") == [[*[version] * 4, f"{version} red {x}", version, version] for x in (1, 2)]
     assert run.xcom("by_operator") == [[*[version] * 4, f"{version} red 3"]]
-    assert run.xcom("factorial") == 120
 
 
 @pytest.mark.parametrize(("index", "version"), [(0, "one"), (1, "two")])

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.airflow.browser import SIZE, address, inner, job_page, window
+from tests.airflow.browser import address, inner, job_page
 from tests.airflow.guarded import Guarded
 from tests.airflow.test_page import MOST
+from tests.browser import SIZE, window
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
@@ -204,6 +205,10 @@ def test_the_navigation_lists_jobs_and_leads_to_them(
         frame.get_by_role("combobox", name="Task's state").select_option("succeeded")
         expect(page).to_have_url(re.compile("#dag=page_many&state=success$"))
         page.reload()  # as somebody does who was sent the address
+        expect(frame.get_by_role("combobox", name="DAG")).to_have_value("page_many")
+        page.goto(page.url.replace("page_many", "page_fails"))  # in the same window, which loads nothing for it
+        expect(frame.get_by_role("combobox", name="DAG")).to_have_value("page_fails")
+        page.go_back()
         expect(frame.get_by_role("combobox", name="DAG")).to_have_value("page_many")
         row = frame.get_by_role("row").filter(has_text=ended["page_many"].run_id)
         expect(row).to_contain_text("100,000 of 100,000")

@@ -14,14 +14,21 @@ from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
 
-def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, DagRun]:
-    conf = {"folder": str(folder)}
-    return {how: airflow.api.trigger(f"reduce_{how}", conf) for how in ("sync", "deferred")}
+def start_runs(airflow: AirflowStack, folder: Path) -> DagRun:
+    return start_run(airflow, folder, "sync")
 
 
-@pytest.fixture(params=["sync", "deferred"])
-def run(request: pytest.FixtureRequest, started: dict[str, DagRun]) -> DagRun:
-    return started[request.param].wait()
+def start_run(airflow: AirflowStack, folder: Path, how: str) -> DagRun:
+    return airflow.api.trigger(f"reduce_{how}", {"folder": str(folder)})
+
+
+@pytest.fixture(scope="module", params=["sync", pytest.param("deferred", marks=pytest.mark.thorough)])
+def run(
+    request: pytest.FixtureRequest, airflow: AirflowStack, started: DagRun, tmp_path_factory: pytest.TempPathFactory
+) -> DagRun:
+    if request.param == "deferred":
+        return start_run(airflow, tmp_path_factory.mktemp("reduce"), "deferred").wait()
+    return started.wait()
 
 
 def test_a_tree_has_a_phase_for_each_level(run: DagRun) -> None:
@@ -50,8 +57,8 @@ def test_a_reduce_by_key_has_a_shuffle_between(run: DagRun) -> None:
     assert set(run.xcom("letters", key="lithops_summary")) == {"map", "shuffle", "reduce"}
 
 
-def test_the_page_shows_each_phase(airflow: AirflowStack, browser: Browser, started: dict[str, DagRun]) -> None:
-    with job_page(browser, airflow, started["sync"].wait(), "tree") as (page, frame):
+def test_the_page_shows_each_phase(airflow: AirflowStack, browser: Browser, started: DagRun) -> None:
+    with job_page(browser, airflow, started.wait(), "tree") as (page, frame):
         phases = frame.get_by_role("group", name="Phases of the task")
         expect(phases.get_by_role("button")).to_have_text(["map", "reduce-1", "reduce-2", "reduce"])
         expect(phases.get_by_role("button", pressed=True)).to_have_text("reduce")

@@ -87,7 +87,9 @@ def executor_id(run: DagRun, task_id: str) -> str:
 
 def test_lithops_config(run: DagRun) -> None:
     """It is over the connection's, section by section; an argument is over both."""
-    assert result(run, "lithops_config") == [EXTRA["lithops"]["execution_timeout"], 0.3, 3]
+    seen = result(run, "settings")
+    assert seen["lithops.execution_timeout"] == EXTRA["lithops"]["execution_timeout"]
+    assert (seen["lithops.monitoring_interval"], seen["workers"]) == (0.3, 3)
 
 
 def test_config(run: DagRun) -> None:
@@ -102,17 +104,17 @@ def test_type(run: DagRun) -> None:
 
 def test_backend(run: DagRun) -> None:
     """The configuration says aws_lambda."""
-    assert result(run, "backend_and_storage")[0] == "localhost"
+    assert result(run, "settings")["lithops.backend"] == "localhost"
 
 
 def test_storage(run: DagRun) -> None:
     """The configuration says aws_s3."""
-    assert result(run, "backend_and_storage")[1] == "localhost"
+    assert result(run, "settings")["lithops.storage"] == "localhost"
 
 
 def test_runtime(run: DagRun) -> None:
     """On localhost, the interpreter."""
-    assert result(run, "runtime") == f"{sys.executable}3" != sys.executable
+    assert result(run, "settings")["python"] == f"{sys.executable}3" != sys.executable
 
 
 def test_workers(run: DagRun) -> None:
@@ -150,17 +152,18 @@ def test_clean_data(run: DagRun, storage: Storage) -> None:
 
 
 def test_clean_data_is_off_by_default(run: DagRun, storage: Storage) -> None:
-    assert storage.keys(executor_id(run, "extra_env"))
+    assert storage.keys(executor_id(run, "settings"))
 
 
 def test_extra_env(run: DagRun) -> None:
     """What is no text becomes one."""
-    assert result(run, "extra_env") == ["text", "7", "True"]
+    seen = result(run, "settings")
+    assert (seen["SEED_TEXT"], seen["SEED_INT"], seen["SEED_FLAG"]) == ("text", "7", "True")
 
 
 def test_runtime_memory_on_localhost(run: DagRun) -> None:
     """Nothing limits it there: accepted, no effect. test_seed_operators.py has what it does elsewhere."""
-    assert state(run, "extra_env") == "success"
+    assert state(run, "settings") == "success"
 
 
 def test_timeout(run: DagRun) -> None:
@@ -171,17 +174,8 @@ def test_timeout(run: DagRun) -> None:
     assert "longer than its timeout of 2 seconds" in failed["message"]
 
 
-def test_modules_are_found(run: DagRun) -> None:
-    """What the function's module imports travels with it."""
-    assert result(run, "found_modules") == 70
-
-
 def test_include_modules(run: DagRun) -> None:
     assert result(run, "include_modules") == 70
-
-
-def test_include_modules_beside_the_functions_own(run: DagRun) -> None:
-    assert result(run, "include_beside") == 70
 
 
 def test_exclude_modules(run: DagRun) -> None:
@@ -195,7 +189,7 @@ def test_rabbitmq_monitor(run: DagRun, rabbitmq: Listener) -> None:
     assert rabbitmq.heard[0].startswith(b"AMQP")
     assert state(run, "rabbitmq_monitor") == "failed"
     assert not executor_ids(run.log("rabbitmq_monitor"))
-    assert state(run, "extra_env") == "success"  # rabbitmq_monitor=False
+    assert state(run, "settings") == "success"  # rabbitmq_monitor=False
 
 
 def test_rabbitmq_that_does_not_answer(run: DagRun) -> None:

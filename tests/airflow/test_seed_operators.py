@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.airflow.conftest import RunDag
 from tests.airflow.seed import LINES, Storage, executor_ids, messages, result
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
@@ -52,10 +53,6 @@ def test_call_data(runs: Runs) -> None:
     assert result(runs["call"], "add_task_1") == 4
 
 
-def test_call_data_positional(runs: Runs) -> None:
-    assert result(runs["call"], "positional") == 4
-
-
 def test_call_data_from_task(runs: Runs) -> None:
     assert result(runs["call"], "add_task_2") == 8
 
@@ -88,14 +85,6 @@ def test_a_generator_does_not_change_its_dag(runs: Runs, airflow: AirflowStack) 
     assert [version["version_number"] for version in versions] == [1]
 
 
-def test_map_iterdata_path(runs: Runs) -> None:
-    assert chunks(result(runs["map"], "path")) == [[100], [50]]
-
-
-def test_map_iterdata_form_task(runs: Runs) -> None:
-    assert result(runs["map"], "form_task") == [2, 3, 4]
-
-
 def test_map_iterdata_from_task(runs: Runs) -> None:
     assert result(runs["map"], "from_task") == [6, 7, 8]
 
@@ -122,10 +111,6 @@ def test_obj_chunk_size(runs: Runs) -> None:
     assert [count for _, count, _ in result(runs["map_reduce"], "reducer_one_per_object")] == [3, 2]
 
 
-def test_chunk_n(runs: Runs) -> None:
-    assert chunks(result(runs["map"], "chunk_n")) == [[50, 50], [25, 25]]
-
-
 def test_obj_chunk_number(runs: Runs) -> None:
     assert [count for _, count, _ in result(runs["map_reduce"], "obj_reduce_by_key")] == [2, 2]
 
@@ -138,12 +123,6 @@ def test_remote_invocation(runs: Runs) -> None:
     assert messages(run.log("remote"), "invoked an invoker of all calls")
 
 
-def test_remote_invocation_on_localhost(runs: Runs) -> None:
-    """There one process starts all calls, so there is nothing to invoke from elsewhere: accepted, no effect."""
-    assert result(runs["map"], "sending") == [2, 3, 4]
-    assert messages(runs["map"].log("sending"), "Sent 3 item(s) of add_here in 3 call(s)")
-
-
 def test_invoke_pool_threads(runs: Runs) -> None:
     """Two threads send the three calls."""
     run = runs["faas"]
@@ -152,20 +131,11 @@ def test_invoke_pool_threads(runs: Runs) -> None:
     assert len({line.split(" by ")[1].split()[0] for line in lines}) == 2
 
 
-def test_invoke_pool_threads_on_localhost(runs: Runs) -> None:
-    """It is sent one request, however many calls: accepted, no effect."""
-    assert result(runs["map"], "sending") == [2, 3, 4]
-
-
 # LithopsMapReduceOperator
 
 
 def test_reduce_function(runs: Runs) -> None:
     assert result(runs["map_reduce"], "example") == 24
-
-
-def test_reduce_funtion(runs: Runs) -> None:
-    assert result(runs["map_reduce"], "reduce_funtion") == 24
 
 
 def test_map_runtime_memory(runs: Runs) -> None:
@@ -189,14 +159,14 @@ def test_reducer_one_per_object(runs: Runs, name: str) -> None:
 
 
 def test_reducer_wait_local(runs: Runs) -> None:
-    """Either way the reduce is sent when the map is done."""
-    for task_id in ("example", "reduce_funtion"):
-        log = runs["map_reduce"].log(task_id)
-        assert log.index("3/3 items done") < log.index("of product in 1 call(s)")
+    """With it or without, the reduce is sent when the map is done."""
+    for dag, task_id, done in (("map_reduce", "example", "3/3"), ("workflow", "map_reduce_task", "5/5")):
+        log = runs[dag].log(task_id)
+        assert log.index(f"{done} items done") < log.index("of product in 1 call(s)")
         assert len(executor_ids(log)) == 2
 
 
-# Example workflow
+# Example workflow, in whose fields are the original's misspelt names: iterdata_form_task, reduce_funtion
 
 
 def test_example_workflow(runs: Runs) -> None:
@@ -209,3 +179,16 @@ def test_example_workflow(runs: Runs) -> None:
 
 def test_all_runs_succeed(runs: Runs) -> None:
     assert {name: run.state for name, run in runs.items()} == dict.fromkeys(runs, "success")
+
+
+@pytest.mark.thorough
+def test_more_ways_of_writing_it(airflow: AirflowStack, run_dag: RunDag) -> None:
+    Storage.of(airflow).put_lines()
+    run = run_dag("seed_more")
+    assert result(run, "positional") == 4
+    assert result(run, "form_task") == [2, 3, 4]
+    assert chunks(result(run, "path")) == [[100], [50]]
+    assert chunks(result(run, "chunk_n")) == [[50, 50], [25, 25]]
+    # On localhost one process starts all calls, so there is nothing to invoke from elsewhere: accepted, no effect.
+    assert result(run, "sending") == [2, 3, 4]
+    assert messages(run.log("sending"), "Sent 3 item(s) of add_here in 3 call(s)")

@@ -21,19 +21,15 @@ def test_a_run_takes_a_conf_and_leaves_results_and_logs(run_dag: RunDag) -> None
     assert run.task("echo")["duration"] > 0
 
 
-def test_a_failed_run_shows_the_log_of_the_task_that_failed(run_dag: RunDag) -> None:
+def test_a_failed_run_shows_the_log_of_the_task_that_failed_and_can_be_looked_at(airflow: AirflowStack) -> None:
+    run = airflow.api.trigger("smoke_fails")
     with pytest.raises(DagRunFailed) as error:
-        run_dag("smoke_fails")
+        run.wait()
 
     assert "about to divide" in str(error.value)
     assert "ZeroDivisionError: division by zero" in str(error.value)
     assert "after[-1] is 'upstream_failed'" in str(error.value)
-
-
-def test_a_failed_run_can_be_looked_at(run_dag: RunDag) -> None:
-    run = run_dag("smoke_fails", check=False)
-
-    assert run.state == "failed"
+    assert run.wait(check=False).state == "failed"
     assert run.task("divide")["state"] == "failed"
 
 
@@ -87,10 +83,12 @@ def test_connections_are_made_shown_and_deleted(airflow: AirflowStack) -> None:
     assert shown["password"] != "s3cret-of-mine"
 
 
+@pytest.mark.thorough
 def test_the_airflow_command_sees_the_same_airflow(airflow: AirflowStack) -> None:
     assert "smoke_sleeps" in airflow.cli("dags", "list", "--output", "plain")
 
 
+@pytest.mark.thorough  # test_cancelling.py kills them, too
 @pytest.mark.parametrize("component", ["triggerer", "scheduler"])
 def test_a_killed_component_comes_back(airflow: AirflowStack, run_dag: RunDag, component: str) -> None:
     before = airflow.pid(component)

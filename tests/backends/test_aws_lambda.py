@@ -86,6 +86,7 @@ def test_an_address_that_nobody_answers_at_is_an_error(connected: Connected, mon
     assert len(sent) < 20
 
 
+@pytest.mark.thorough  # tests/jobs/test_run.py does it on a backend that is quick, and has the same time limit
 def test_what_a_lambda_has_no_time_for_is_sent_again(connected: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
     def wait(x: int) -> int:
         import time

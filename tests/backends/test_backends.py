@@ -79,6 +79,7 @@ def test_what_jobs_ask_of_a_storage(client: LithopsClient) -> None:
     assert client.keys(client.bucket, f"{prefix}/") == []
 
 
+@pytest.mark.thorough  # the next shows what a map and a reduce need, which is all that a call does
 def test_a_call_returns_its_result(client: LithopsClient) -> None:
     run = done(client, "call", bind_call(add, {"x": 1, "y": 41}))
 

@@ -100,7 +100,9 @@ def test_keys_are_any_text(client: LithopsClient) -> None:
     assert run.results() == [(key, 1, 1, ["grüße\n"])] * 2
 
 
-@pytest.mark.parametrize("limits", [{"chunk_size": 20_000}, {"chunk_number": 7}])
+@pytest.mark.parametrize(
+    "limits", [{"chunk_size": 20_000}, pytest.param({"chunk_number": 7}, marks=pytest.mark.thorough)]
+)
 @runs_functions
 def test_chunks_are_whole_lines_and_together_the_object(client: LithopsClient, limits: dict[str, int]) -> None:
     binding, items, _ = bind_objects(client, describe, f"{BUCKET}/text/lines.txt", **limits)
@@ -119,6 +121,7 @@ def test_a_line_longer_than_many_chunks_is_in_the_one_it_begins_in(client: Litho
     assert sizes == [len(b"first\n") + len(LONG) + 1, *[0] * (len(items) - 2), len(b"last")]
 
 
+@pytest.mark.thorough  # tests/jobs/inputs has it on this machine, and storages have no part in it
 @runs_functions
 def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(client: LithopsClient) -> None:
     paths = [f"{BUCKET}/text/empty.txt", f"{BUCKET}/text/lines.txt", f"{BUCKET}/text/table.csv"]
@@ -130,7 +133,7 @@ def test_each_object_has_a_reducer_of_its_own_the_empty_one_too(client: LithopsC
     assert reduced.results() == [["text/empty.txt", 0], ["text/lines.txt", len(LINES)], ["text/table.csv", 1]]
 
 
-@pytest.mark.parametrize("function", [rows_of_table, rows_of_frame])
+@pytest.mark.parametrize("function", [rows_of_table, pytest.param(rows_of_frame, marks=pytest.mark.thorough)])
 @runs_functions
 def test_rows_of_all_chunks_are_read_by_the_header(client: LithopsClient, function: Any) -> None:
     binding, items, _ = bind_objects(client, function, f"{BUCKET}/tables/table.csv", chunk_size=10_000)
@@ -163,6 +166,7 @@ def test_a_compressed_object_is_read_as_a_stream(client: LithopsClient) -> None:
     assert run.results() == [1000]
 
 
+@pytest.mark.thorough  # more keys than a storage lists at once are in `test_what_paths_stand_for`, too
 @runs_functions
 def test_a_thousand_keys_are_a_thousand_items(client: LithopsClient) -> None:
     named = [f"{BUCKET}/many/{number:04d}" for number in range(MANY)]

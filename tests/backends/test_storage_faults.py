@@ -71,7 +71,7 @@ def tally(tmp_path: Path) -> Tally:
     return Tally(tmp_path / "tally")
 
 
-@pytest.mark.parametrize("fault", GONE)
+@pytest.mark.parametrize("fault", ["hang", pytest.param("refuse", marks=pytest.mark.thorough), "500"])
 def test_a_storage_that_stops_answering_ends_the_waiting_and_the_next_process_goes_on(
     fault: Fault, config: dict[str, Any], proxy: FaultyProxy, tally: Tally
 ) -> None:
@@ -88,7 +88,7 @@ def test_a_storage_that_stops_answering_ends_the_waiting_and_the_next_process_go
     assert sorted(tally.read(), key=int) == [str(number) for number in range(40)]
 
 
-@pytest.mark.parametrize("fault", ["hang", "500"])
+@pytest.mark.parametrize("fault", [pytest.param("hang", marks=pytest.mark.thorough), "500"])
 def test_a_storage_that_fails_in_passing_is_asked_again_and_the_log_says_so_once(
     fault: Fault, config: dict[str, Any], proxy: FaultyProxy, tally: Tally, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,8 +120,15 @@ def test_a_slow_storage_is_only_slow(config: dict[str, Any], proxy: FaultyProxy,
     assert run.results() == [number * 2 for number in range(40)]
 
 
-@pytest.mark.parametrize("fault", ["hang", "500"])
-@pytest.mark.parametrize("opened", [True, False], ids=["while waiting", "when it starts"])
+@pytest.mark.parametrize(
+    ("opened", "fault"),
+    [
+        pytest.param(True, "hang", id="while waiting-hang"),
+        pytest.param(True, "500", id="while waiting-500", marks=pytest.mark.thorough),
+        pytest.param(False, "hang", id="when it starts-hang", marks=pytest.mark.thorough),
+        pytest.param(False, "500", id="when it starts-500"),
+    ],
+)
 def test_a_trigger_goes_on_when_the_storage_is_back(
     opened: bool,
     fault: Fault,

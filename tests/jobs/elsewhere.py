@@ -38,15 +38,22 @@ def sent(client: LithopsClient, items: int = 6, calls: int = 2) -> LithopsJob:
 
 
 def store(
-    client: LithopsClient, job: LithopsJob, call: int, values: dict[int, Any], *, first: int = 0, number: int = -1
+    client: LithopsClient,
+    job: LithopsJob,
+    call: int,
+    values: dict[int, Any],
+    *,
+    first: int = 0,
+    number: int = -1,
+    started: float = 1.0,
 ) -> str:
-    """Stores a part, in which a text as an item's value is why it failed."""
+    """Stores a part, in which a text as an item's value is why it failed. All items start then, and take a second."""
     part = PartBuilder()
     for index, value in values.items():
         if isinstance(value, str):
-            part.add_failure(index, 1.0, 1.0, 1, {"type": "ValueError", "message": value, "traceback": ""})
+            part.add_failure(index, started, 1.0, 1, {"type": "ValueError", "message": value, "traceback": ""})
         else:
-            part.add_success(index, 1.0, 1.0, 1, pickle.dumps(value))
+            part.add_success(index, started, 1.0, 1, pickle.dumps(value))
     failed = sum(isinstance(value, str) for value in values.values())
     key = part_key(f"{job.round_prefix(number)}/{call:05d}", PartName(first, first + len(values), failed))
     client.put(key, part.encode())

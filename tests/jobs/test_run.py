@@ -46,7 +46,10 @@ def run_of(
 # -- results ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch_size", ["auto", 1, 3, 100])
+@pytest.mark.parametrize(
+    "batch_size",
+    ["auto", pytest.param(1, marks=pytest.mark.thorough), 3, pytest.param(100, marks=pytest.mark.thorough)],
+)
 def test_results_keep_order_and_length_and_none_stays_none(run_map: MapStarter, batch_size: Any) -> None:
     run = run_map(lambda x: None if x % 3 == 0 else x * x, range(10), batch_size=batch_size)
 
@@ -284,7 +287,9 @@ def test_a_job_that_somebody_cancels_meanwhile_ends_as_cancelled(faas: FaasMaker
 # -- memory ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("limit", "memories"), [(2048, [512, 1024, 2048]), (700, [512, 700, 700])])
+@pytest.mark.parametrize(
+    ("limit", "memories"), [pytest.param(2048, [512, 1024, 2048], marks=pytest.mark.thorough), (700, [512, 700, 700])]
+)
 def test_an_item_that_runs_out_of_memory_gets_twice_as_much_up_to_the_limit(
     faas: FaasMaker, limit: int, memories: list[int]
 ) -> None:

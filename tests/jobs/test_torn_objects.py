@@ -23,6 +23,10 @@ from tests.jobs.failures import Tally, leave_mark
 ITEMS = 12
 #: How much is left of an object: a share, or a negative number of bytes that are missing.
 CUTS = [0, 9, 0.5, -10]
+#: Those that tell most of a whole job: `test_every_cut_of_a_part_is_noticed` tries all there are without one.
+SOME = pytest.mark.parametrize(
+    "at", [pytest.param(at, marks=() if at in (0, 0.5) else pytest.mark.thorough) for at in CUTS]
+)
 
 
 def path_of(client: LithopsClient, key: str) -> Path:
@@ -50,7 +54,7 @@ def keys_of(run: JobRun, name: str) -> list[str]:
     return sorted(key for key in keys if key.endswith(name))
 
 
-@pytest.mark.parametrize("at", CUTS)
+@SOME
 @pytest.mark.parametrize("name", [".part", "status.json", "/plan", "/items", "func.pickle", "aggdata.pickle"])
 def test_no_torn_object_keeps_a_durable_job_from_its_end(run_map: MapStarter, name: str, at: float) -> None:
     run = run_map(lambda x: "x" * 1000, range(ITEMS), batch_size=4)
@@ -63,7 +67,7 @@ def test_no_torn_object_keeps_a_durable_job_from_its_end(run_map: MapStarter, na
     assert other.failures() == []
 
 
-@pytest.mark.parametrize("at", CUTS)
+@SOME
 def test_only_what_a_torn_part_held_is_run_again(run_map: MapStarter, tally: Tally, at: float) -> None:
     run = run_map(lambda x: leave_mark(tally.path, str(x)) or x, range(ITEMS), batch_size=4)
     cut(path_of(run.client, keys_of(run, ".part")[1]), at)

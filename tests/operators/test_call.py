@@ -39,6 +39,12 @@ def test_a_dict_gives_keywords_a_list_positional_arguments_and_all_else_is_the_o
     assert bound(data) == arguments
 
 
+def test_without_data_the_function_has_its_defaults() -> None:
+    task = LithopsCallAsyncOperator(task_id="t", func=lambda x=5: [x], poll_interval=0.05)
+
+    assert task.execute({"ti": Instance()}) == [5]  # type: ignore[typeddict-item]
+
+
 def test_it_returns_the_result() -> None:
     task = LithopsCallAsyncOperator(task_id="t", func=pow, data=[2, 3], poll_interval=0.05)
 

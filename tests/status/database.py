@@ -13,6 +13,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import Table, create_engine, insert
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
 
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.report.xcoms import JOB_KEY, SUMMARY_KEY
@@ -66,7 +67,8 @@ def _table(model: Any) -> Table:
 @pytest.fixture
 def database() -> Iterator[Database]:
     import_all_models()  # the tables refer to others
-    engine = create_engine("sqlite://")
+    # One connection: each would have a database of its own. Servers answer in other threads.
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     TaskInstance.metadata.create_all(engine, tables=[_table(TaskInstance), _table(XComModel)])
     with Session(engine) as session:
         yield Database(session)

@@ -20,9 +20,9 @@ def try_of(key: TaskKey, number: int = 1) -> str:
     return owner_of(SimpleNamespace(**names, id=f"id-{number}", try_number=number))
 
 
-def sent_by_a_try(client: LithopsClient) -> LithopsJob:
+def sent_by_a_try(client: LithopsClient, items: int = 4, calls: int = 2) -> LithopsJob:
     """Returns a job that runs on another machine, and that the first try of the task instance `KEY` has sent."""
-    job = elsewhere(client, items=4)
+    job = elsewhere(client, items, calls)
     client.put(job.plan_key(), b"{}")
     set_owner(client, job, try_of(KEY))
     return job

@@ -51,12 +51,18 @@ class Server:
         monkeypatch.setattr(requests, "_NEXT_WAIT", HANGS)
         monkeypatch.setattr(app, "summary_of", lambda session, key, job: None)
         made = app.create_app.__wrapped__()
-        made.dependency_overrides[_get_session] = lambda: self
         made.dependency_overrides[security.get_user] = User
+        #: The DAGs that the user may read, and the database for the list of jobs.
+        self.readable: set[str] = set()
+        self.database: Any = self
+        made.dependency_overrides[_get_session] = lambda: self.database
         self.http = TestClient(made)
 
     def is_authorized_dag(self, *, method: str, **kwargs: Any) -> bool:
         return method in self.methods
+
+    def get_authorized_dag_ids(self, **kwargs: Any) -> set[str]:
+        return self.readable
 
     def add(self, entry: Any) -> None:
         self.logs.append(entry)

@@ -17,7 +17,7 @@ def double(x: int) -> int:
     return 2 * x
 
 
-def listed(x: Any = 5) -> list[Any]:
+def listed(x: Any) -> list[Any]:
     """Return the argument in a list: a task's None is no XCom."""
     return [x]
 
@@ -41,18 +41,15 @@ def nothing() -> None:
 
 
 with DAG("bound", schedule=None, default_args=SOON) as dag:
-    LithopsCallAsyncOperator(task_id="not_given", func=listed)
-    LithopsCallAsyncOperator(task_id="given_none", func=listed, data=None)
     LithopsCallAsyncOperator(task_id="given_output_none", func=listed, data=nothing())
-    LithopsMapReduceOperator(task_id="no_items", map_function=double, map_iterdata=[], reduce_function=sum)
     LithopsMapReduceOperator(
-        task_id="no_items_deferred", map_function=double, map_iterdata=[], reduce_function=sum, deferrable=True
+        task_id="no_items", map_function=double, map_iterdata=[], reduce_function=sum, deferrable=True
     )
     LithopsMapOperator(task_id="one_skipped", map_function=double, map_iterdata=numbers().map(without_two))
 
 with DAG("bound_wrongly", schedule=None, default_args=SOON) as dag_wrongly:
     LithopsMapOperator(task_id="items_none", map_function=double, map_iterdata=nothing())
-    LithopsMapOperator.partial(task_id="expanded", map_function=double).expand(map_iterdata=numbers())
+    LithopsMapOperator.partial(task_id="expanded", map_function=double).expand(map_iterdata=[1])
 
 
 @task.lithops_map
@@ -90,8 +87,7 @@ with DAG("bound_context", schedule=None, default_args=SOON, params={"factor": 3}
     on_day.override(task_id="by_reference")(
         LithopsMapOperator(task_id="left", map_function=double, map_iterdata=[1, 2], get_result=False).output
     )
-    on_day.override(task_id="expanded").expand(x=[[1], [2]])
-    mapped.override(task_id="reduced")([1, 2])
+    on_day.override(task_id="expanded").expand(x=[[2]])
     mapped.override(task_id="deferred", deferrable=True)([1, 2])
     whole()
     of_run()

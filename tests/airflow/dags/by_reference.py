@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow.sdk import DAG, task
 
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
@@ -58,21 +56,18 @@ with DAG("by_reference", schedule=None, default_args={"retries": 0}):
         task_id="propagated", map_function=str, map_iterdata=tolerant.output, upstream_failures="propagate"
     )
     LithopsMapOperator(task_id="of_several", map_function=str, map_iterdata=[tolerant.output, sent.output])
-    LithopsCallAsyncOperator(task_id="call", func=add_up, data=[tolerant.output, sent.output])
     LithopsCallAsyncOperator(
-        task_id="call_from_task", func=add_up, data_from_task={"numbers": "tolerant", "more": "sent"}
-    ) << [tolerant, sent]
-    LithopsMapOperator.partial(task_id="expanded", map_function=str).expand(map_iterdata=sent.output)
+        task_id="call", func=add_up, data={"numbers": tolerant.output}, data_from_task={"more": "sent"}
+    ).set_upstream(sent)
 
     @task.lithops_map
     def decorated(number: int, factor: int) -> int:
         """Take items by reference, as any operator does."""
         return number * factor
 
-    @task.lithops
-    def total(numbers: Any) -> int:
-        """Take a whole job as an argument."""
-        return sum(numbers)
-
     decorated(sent.output, factor=3)
-    total(sent.output)
+
+# For each entry of the job's value, it makes a task that fails.
+with DAG("by_reference_expanded", schedule=None):
+    sent = LithopsMapOperator(task_id="sent", map_function=abs, map_iterdata=[10, 20], async_invoke=True)
+    LithopsMapOperator.partial(task_id="expanded", map_function=str).expand(map_iterdata=sent.output)

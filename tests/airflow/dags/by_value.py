@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Asset, task
 
 from lithops_provider.hooks import LithopsHook
 from lithops_provider.jobs.errors import Failure
-from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator, LithopsMapReduceOperator
+from lithops_provider.operators import LithopsMapOperator, LithopsMapReduceOperator
 from lithops_provider.sensors import LithopsJobSensor
 
 
@@ -31,17 +31,16 @@ with DAG("by_value", schedule=None):
     sent = LithopsMapOperator(task_id="sent", map_function=slow_square, map_iterdata=range(20), async_invoke=True)
     # Airflow's scheduler fails a task that is queued anew before it has heard of the end of the process before, as a
     # task in mode "reschedule" may be on a busy machine: that one may try again.
-    for mode, retries in (("poke", 0), ("reschedule", 2)):
-        sent >> LithopsJobSensor(
-            task_id=f"wait_{mode}",
-            job=sent.output,
-            mode=mode,
-            poke_interval=2,
-            timeout=3600,
-            get_result=True,
-            retries=retries,
-            retry_delay=timedelta(seconds=1),
-        )
+    sent >> LithopsJobSensor(
+        task_id="wait_reschedule",
+        job=sent.output,
+        mode="reschedule",
+        poke_interval=2,
+        timeout=3600,
+        get_result=True,
+        retries=2,
+        retry_delay=timedelta(seconds=1),
+    )
     LithopsMapOperator(
         task_id="as_files",
         map_function=slow_square,
@@ -72,12 +71,7 @@ with DAG("by_value", schedule=None):
             for _, found in sorted(came.items())
         ]
 
-    none = LithopsMapOperator(task_id="none", map_function=slow_square, map_iterdata=[], async_invoke=True)
-    LithopsJobSensor(task_id="wait_none", job=none.output, deferrable=True, timeout=3600, get_result=True)
-
-    kept = LithopsMapOperator(task_id="kept", map_function=slow_square, map_iterdata=[1, 2, 3], get_result=False)
-    by_hook.override(task_id="gather_kept")(kept.output)
-    LithopsCallAsyncOperator(task_id="sent_call", func=slow_square, data=[5], async_invoke=True)
+    LithopsMapOperator(task_id="kept", map_function=slow_square, map_iterdata=[1, 2, 3], get_result=False)
     LithopsMapReduceOperator(
         task_id="sent_reduce", map_function=slow_square, map_iterdata=[1, 2], reduce_function=sum, async_invoke=True
     )
@@ -97,7 +91,7 @@ with DAG("by_value", schedule=None):
     )
 
 with DAG("many_at_once", schedule=None, max_active_tasks=64):
-    for number in range(12):
+    for number in range(4):
         LithopsMapOperator(
             task_id=f"map_{number}",
             map_function=slow_square,

@@ -52,6 +52,7 @@ with DAG("page_runs", schedule=None):
         extra_params={"gate": "{{ dag_run.conf['gate'] }}"},
         batch_size=20,
         deferrable=True,
+        poll_interval=0.5,
     )
 
 for name, items in (("many", 100_000), ("million", 1_000_000)):

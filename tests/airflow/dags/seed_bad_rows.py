@@ -16,14 +16,15 @@ class Bad(NamedTuple):
     :param given: its arguments
     :param says: what its error has to say: the parameter, what was given, what to do
     :param upstream: the task before it, if there is one
-    :param scheduled: whether only a real Airflow can tell: other tasks or objects in storage matter
+    :param dag_id: the DAG that has it as a task, where other tasks or objects in storage matter; None where no Airflow
+        is needed to tell
     """
 
     operator: type[LithopsMapOperator | LithopsCallAsyncOperator]
     given: dict[str, Any]
     says: list[str]
     upstream: str | None = None
-    scheduled: bool = False
+    dag_id: str | None = None
 
 
 def add(x: int, y: int) -> int:
@@ -51,9 +52,9 @@ def read(obj: Any) -> int:
     return len(obj.data_stream.read())
 
 
-def _map(*says: str, upstream: str | None = None, scheduled: bool = False, **given: Any) -> Bad:
+def _map(*says: str, upstream: str | None = None, dag_id: str | None = None, **given: Any) -> Bad:
     items = {} if {"iterdata_from_task", "iterdata_form_task"} & set(given) else {"map_iterdata": [1, 2]}
-    return Bad(LithopsMapOperator, {"map_function": double, **items, **given}, list(says), upstream, scheduled)
+    return Bad(LithopsMapOperator, {"map_function": double, **items, **given}, list(says), upstream, dag_id)
 
 
 def _reduce(*says: str, **given: Any) -> Bad:
@@ -61,8 +62,8 @@ def _reduce(*says: str, **given: Any) -> Bad:
     return Bad(LithopsMapReduceOperator, given, list(says))
 
 
-def _call(*says: str, upstream: str | None = None, scheduled: bool = False, **given: Any) -> Bad:
-    return Bad(LithopsCallAsyncOperator, {"func": add, **given}, list(says), upstream, scheduled)
+def _call(*says: str, upstream: str | None = None, dag_id: str | None = None, **given: Any) -> Bad:
+    return Bad(LithopsCallAsyncOperator, {"func": add, **given}, list(says), upstream, dag_id)
 
 
 def _alias(make: Any, alias: str, name: str, one: Any, other: Any, **given: Any) -> Bad:
@@ -70,8 +71,12 @@ def _alias(make: Any, alias: str, name: str, one: Any, other: Any, **given: Any)
     return bad
 
 
+SEED_BAD = "seed_bad"
+SEED_BAD_MORE = "seed_bad_more"
+"""With what unit tests of tests/task and tests/jobs/inputs show, too: only ``make thorough`` runs it."""
+
 BAD: dict[str, Bad] = {
-    "endless": _map("map_iterdata, count(", "10000000 items", "[lithops] max_items", map_iterdata=itertools.count()),
+    "endless": _map("map_iterdata, count(", "1000 items", "[lithops] max_items", map_iterdata=itertools.count()),
     "shifted": _map(
         "fetch(id: <filled in: the item's index>", "become 'timeout', past the parameter 'id'", map_function=fetch
     ),
@@ -83,7 +88,7 @@ BAD: dict[str, Bad] = {
         map_iterdata=[1],
         iterdata_from_task="returns_str",
         upstream="returns_str",
-        scheduled=True,
+        dag_id=SEED_BAD_MORE,
     ),
     "items_from_none": _map(
         "iterdata_from_task",
@@ -91,7 +96,7 @@ BAD: dict[str, Bad] = {
         "have it return a value",
         iterdata_from_task="returns_none",
         upstream="returns_none",
-        scheduled=True,
+        dag_id=SEED_BAD,
     ),
     "items_from_str": _map(
         "iterdata_from_task",
@@ -99,10 +104,10 @@ BAD: dict[str, Bad] = {
         "return a list",
         iterdata_from_task={"x": "returns_str"},
         upstream="returns_str",
-        scheduled=True,
+        dag_id=SEED_BAD_MORE,
     ),
     "items_from_nowhere": _map(
-        "iterdata_from_task names 'nowhere'", ">>", iterdata_form_task="nowhere", scheduled=True
+        "iterdata_from_task names 'nowhere'", ">>", iterdata_form_task="nowhere", dag_id=SEED_BAD_MORE
     ),
     "data_from_nowhere": _call(
         "data_from_task['y'] names 'returns_str'",
@@ -110,7 +115,7 @@ BAD: dict[str, Bad] = {
         ">>",
         data={"x": 1},
         data_from_task={"y": "returns_str"},
-        scheduled=True,
+        dag_id=SEED_BAD,
     ),
     "data_from_none": _call(
         "data_from_task['y']",
@@ -119,14 +124,14 @@ BAD: dict[str, Bad] = {
         data={"x": 1},
         data_from_task={"y": "returns_none"},
         upstream="returns_none",
-        scheduled=True,
+        dag_id=SEED_BAD_MORE,
     ),
     # functions
     "does_not_take_items": _map(
         "item 0, 1, does not fit add(x: 'int', y: 'int')",
         "missing a required argument: 'y'",
         map_function=add,
-        scheduled=True,
+        dag_id=SEED_BAD,
     ),
     "does_not_take_data": _call(
         "data does not fit add", "unexpected keyword argument 'z'", data={"x": 1, "y": 2, "z": 3}
@@ -151,10 +156,14 @@ BAD: dict[str, Bad] = {
         "there is no object seed/lines/c.txt",
         map_function=read,
         map_iterdata=["seed/lines/a.txt", "seed/lines/c.txt"],
-        scheduled=True,
+        dag_id=SEED_BAD,
     ),
     "empty_prefix": _map(
-        "item 0", "there is no object seed/nothing/", map_function=read, map_iterdata="seed/nothing/", scheduled=True
+        "item 0",
+        "there is no object seed/nothing/",
+        map_function=read,
+        map_iterdata="seed/nothing/",
+        dag_id=SEED_BAD_MORE,
     ),
     "mixed_objects": _map(
         "one kind",
@@ -162,7 +171,7 @@ BAD: dict[str, Bad] = {
         "/etc/hostname",
         map_function=read,
         map_iterdata=["seed/lines/a.txt", "/etc/hostname"],
-        scheduled=True,
+        dag_id=SEED_BAD_MORE,
     ),
     # an alias and its canonical name together
     "alias_extra_args": _alias(_map, "extra_params", "extra_args", {}, {}),

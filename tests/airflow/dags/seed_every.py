@@ -28,20 +28,19 @@ def config_seen(*keys: str) -> list[Any]:
     return [config.get(section, {}).get(key) for section, key in (name.split(".") for name in keys)]
 
 
-def interpreter() -> str:
-    """Return the Python that runs the function."""
-    return sys.executable
+def settings_seen() -> dict[str, Any]:
+    """Return the Python that runs the function, and what it sees of the configuration and the environment."""
+    keys = ("lithops.backend", "lithops.storage", "lithops.execution_timeout", "lithops.monitoring_interval")
+    seen = dict(zip(keys, config_seen(*keys), strict=True))
+    environment = {name: value for name, value in os.environ.items() if name.startswith("SEED_")}
+    (workers,) = config_seen("localhost.worker_processes")
+    return {**seen, **environment, "workers": workers, "python": sys.executable}
 
 
 def import_by_name(x: int) -> int:
     """Import a module whose name nobody can read off the code."""
     result: int = importlib.import_module("_".join(["seed", "helper"])).times_ten(x)
     return result
-
-
-def environment(*names: str) -> list[str | None]:
-    """Return environment variables."""
-    return [os.environ.get(name) for name in names]
 
 
 def sleep(seconds: float) -> float:
@@ -52,12 +51,17 @@ def sleep(seconds: float) -> float:
 
 with DAG("seed_every", schedule=None, default_args={"poll_interval": 0.2}) as dag:
     LithopsCallAsyncOperator(
-        task_id="backend_and_storage",
-        func=config_seen,
-        data=["lithops.backend", "lithops.storage"],
-        lithops_config=ELSEWHERE,
+        task_id="settings",
+        func=settings_seen,
+        lithops_conn_id="lithops_of_seed",
+        lithops_config={**ELSEWHERE, "lithops": {**ELSEWHERE["lithops"], "monitoring_interval": 0.3}},
         backend="localhost",
         storage="localhost",
+        workers=3,
+        runtime=f"{sys.executable}3",
+        runtime_memory=512,
+        extra_env={"SEED_TEXT": "text", "SEED_INT": 7, "SEED_FLAG": True},
+        rabbitmq_monitor=False,
     )
     LithopsCallAsyncOperator(
         task_id="config_and_type",
@@ -69,15 +73,6 @@ with DAG("seed_every", schedule=None, default_args={"poll_interval": 0.2}) as da
         },
         type="localhost",
     )
-    LithopsCallAsyncOperator(
-        task_id="lithops_config",
-        func=config_seen,
-        data=["lithops.execution_timeout", "lithops.monitoring_interval", "localhost.worker_processes"],
-        lithops_conn_id="lithops_of_seed",
-        lithops_config={"lithops": {"monitoring_interval": 0.3}},
-        workers=3,
-    )
-    LithopsCallAsyncOperator(task_id="runtime", func=interpreter, runtime=f"{sys.executable}3")
     LithopsMapOperator(
         task_id="workers",
         map_function=span,
@@ -104,18 +99,8 @@ with DAG("seed_every", schedule=None, default_args={"poll_interval": 0.2}) as da
     LithopsMapOperator(
         task_id="clean_data", map_function=add, map_iterdata=[1, 2, 3], extra_args={"y": 1}, clean_data=True
     )
-    LithopsCallAsyncOperator(
-        task_id="extra_env",
-        func=environment,
-        data=["SEED_TEXT", "SEED_INT", "SEED_FLAG"],
-        extra_env={"SEED_TEXT": "text", "SEED_INT": 7, "SEED_FLAG": True},
-        runtime_memory=512,
-        rabbitmq_monitor=False,
-    )
     LithopsMapOperator(task_id="timeout", map_function=sleep, map_iterdata=[0, 3600], timeout=2, min_success_ratio=0.5)
     LithopsCallAsyncOperator(task_id="include_modules", func=import_by_name, data=[7], include_modules=["seed_helper"])
-    LithopsCallAsyncOperator(task_id="include_beside", func=add_ten_times, data=[7], include_modules=["seed_helper"])
-    LithopsCallAsyncOperator(task_id="found_modules", func=add_ten_times, data=[7])
     LithopsCallAsyncOperator(task_id="exclude_modules", func=add_ten_times, data=[7], exclude_modules=["seed_helper"])
     LithopsCallAsyncOperator(
         task_id="rabbitmq_monitor",

@@ -27,11 +27,6 @@ def total(results: list[int], more: str = "0") -> int:
     return sum(results) + int(more)
 
 
-def shout(text: str) -> str:
-    """Take a text as it is."""
-    return f"{text}!"
-
-
 def nothing(x: int) -> None:
     """Return nothing."""
 
@@ -82,9 +77,8 @@ with DAG("seed_fields", schedule=None, default_args={"poll_interval": 0.2}) as d
         func=add_here,
         data={"x": map_reduce.output, "y": "{{ 1 + 1 }}"},
     )
-    LithopsMapOperator(task_id="text", map_function=shout, map_iterdata="{{ [1, 2] }}")
     LithopsMapOperator.partial(task_id="mapped_map", map_function=add_here, extra_args={"y": 10}).expand(
-        map_iterdata=[[1, 2], [3]]
+        map_iterdata=[[1, 2]]
     )
     mapped_call = LithopsCallAsyncOperator.partial(task_id="mapped_call", func=add_here).expand(
         data=[{"x": 1, "y": 2}, {"x": 3, "y": 4}]

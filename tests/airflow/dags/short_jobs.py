@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 
 from lithops_provider.operators import LithopsMapOperator
 
-TASKS = {"short_jobs": 6, "short_jobs_many": 30}
+TASKS = {"short_jobs": 3, "short_jobs_many": 30}
 """The DAGs, and the number of their mapped tasks."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from lithops_provider.decorators import lithops_map, lithops_map_reduce, lithops_task
+from lithops_provider.decorators import lithops_map, lithops_map_reduce
 
 FACTOR = 10
 
@@ -75,65 +75,54 @@ def count_lines(obj: Any, times: int) -> int:
     return times * len(obj.data_stream.read().splitlines())
 
 
+@task
+def write_file() -> str:
+    import tempfile
+    from pathlib import Path
+
+    path = Path(tempfile.gettempdir()) / "lithops-taskflow.txt"
+    path.write_text("a\nbb\nccc\n")
+    return str(path)
+
+
 with DAG("taskflow", schedule=None, params={"word": "hello", "batch": "2"}):
     listed, one = numbers(), three()
+    mapped = ten_times.expand(x=[1, 2])
+    described = describe(4)
+    reduced = square(listed)
 
-    # call
+    add(mapped, {"deep": [one, (listed, {"er": one})]}, "{{ params.word }}", reduced["total"], z=described)
+    add.partial(y=one).expand(x=[1, 2])
+    add.override(task_id="add_kwargs").expand_kwargs([{"x": 1, "z": 2}])
+    scale(listed, factor=one)
+    scale.override(task_id="scale_mapped", retries=2, retry_delay=1.0)(mapped)
+    scale.override(task_id="scale_rows").partial(factor=one).expand(x=[listed, []])
+    multiply([(1, 2), {"x": 3, "y": 4}])
+    tell(["a", "{{ params.word }}", one], label="{{ params.word }}", more={"n": one, "all": listed})
+
+    # objects
+    written = write_file()
+    length([written])
+    count_lines(times=3, obj=written)
+
+# What only shows again, in another way, what the tasks above show.
+with DAG("taskflow_more", schedule=None):
+    listed, one = numbers(), three()
     add(1, 2, 3, z=4)
-    add.override(task_id="add_xcoms")(one, {"deep": [one, (listed, {"er": one})]}, "{{ params.word }}", z=describe(4))
-    add.override(task_id="add_mapped")(x=ten_times.expand(x=listed))
-    described = describe.override(task_id="described")(5)
-    add.override(task_id="add_outputs")(described["value"], described["square"])
+    add.override(task_id="add_output")(describe(5)["value"])
     describe.override(task_id="not_waited_for", async_invoke=True, multiple_outputs=False)(6)
-    add.partial(y=one).expand(x=listed)
-    add.override(task_id="add_kwargs").expand_kwargs([{"x": 1, "z": 2}, {"x": 3}])
-
-    # map
-    scale([1, 2, 3])
-    scale.override(task_id="scale_xcom")(listed, factor=one)
     scale.override(task_id="scale_generator")(n for n in range(3))
     scale.override(task_id="scale_range", deferrable=True)(range(5), factor=2)
     scale.override(task_id="scale_list_of_xcoms")([one, one, 5])
-    scale.override(task_id="scale_mapped", retries=2, retry_delay=1.0)(
-        ten_times.override(task_id="tens").expand(x=listed)
-    )
-    scale.override(task_id="scale_rows").partial(factor=one).expand(x=[[1, 2], listed, []])
     scale.override(task_id="scale_by_factor").partial(x=listed).expand(factor=[1, 2])
     scale.override(task_id="scale_nothing")([])
     multiply(rows())
-    multiply.override(task_id="multiply_pairs")([(1, 2), (3, 4)])
-    tell(["a", "{{ params.word }}"], label="{{ params.word }}", more={"n": one, "all": listed})
     lithops_map(task_id="typed")(scale.function)([4])
-
-    # map-reduce
-    reduced = square(listed)
-    add.override(task_id="reduced_outputs")(reduced["total"], reduced["count"])
     square.override(task_id="square_deferred", deferrable=True, extra_args_reduce=[7])([2, 3])
     lithops_map_reduce(reduce_function=sum, task_id="typed_reduce")(scale.function)([1, 2], factor=3)
-
-    # objects
-    @task
-    def write_file() -> str:
-        import tempfile
-        from pathlib import Path
-
-        path = Path(tempfile.gettempdir()) / "lithops-taskflow.txt"
-        path.write_text("a\nbb\nccc\n")
-        return str(path)
-
-    written = write_file()
-    length([written])
-    count_lines(written, times=2)
-    count_lines.override(task_id="count_by_name")(times=3, obj=written)
-
-
-@lithops_task(retries=3)
-def wrong_at_run_time(x: int) -> int:
-    return x
+    count_lines(write_file(), times=2)
 
 
 with DAG("taskflow_wrong", schedule=None):
     # What can't be known when the file is parsed.
     scale.override(task_id="not_iterable", retries=3)(three())
-    multiply.override(task_id="missing", retries=3)(numbers())
-    scale.override(task_id="not_iterable_mapped", retries=3).expand(x=[1, [2]])

@@ -64,7 +64,10 @@ def value() -> dict[str, Any]:
 # -- items -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch_size", ["auto", 1, 7, 1000])
+@pytest.mark.parametrize(
+    "batch_size",
+    ["auto", pytest.param(1, marks=pytest.mark.thorough), 7, pytest.param(1000, marks=pytest.mark.thorough)],
+)
 def test_results_become_items_in_their_order_whatever_the_calls(
     client: LithopsClient, run_map: MapStarter, batch_size: Any
 ) -> None:

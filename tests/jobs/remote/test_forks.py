@@ -24,8 +24,10 @@ from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import wait_for
 from tests.jobs.failures import Tally, leave_mark
 
-#: In the process of the call, in a child of it alone, and in the midst of others.
-EVERY_WAY = pytest.mark.parametrize(("count", "watched"), [(1, False), (1, True), (6, True)])
+#: In the process of the call, in a child of it alone, and in the midst of others, which shows that, too.
+EVERY_WAY = pytest.mark.parametrize(
+    ("count", "watched"), [(1, False), pytest.param(1, True, marks=pytest.mark.thorough), (6, True)]
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 

@@ -44,7 +44,7 @@ def spec_of(function: Any, iterdata: Any, **options: Any) -> JobSpec:
 # -- the core: whoever submitted may die -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["os._exit", "kill", "return"])
+@pytest.mark.parametrize("end", [pytest.param("os._exit", marks=pytest.mark.thorough), "kill", "return"])
 def test_a_script_submits_and_dies_and_another_gathers_from_the_jobs_value_alone(end: str) -> None:
     submitted = script("submit", end, "10000", "0")
     gathered = script("gather", given=submitted.stdout)

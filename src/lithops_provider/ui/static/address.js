@@ -21,6 +21,19 @@ export function write(changes) {
   shown.history.replaceState(shown.history.state, "", `${pathname}${search}${text ? `#${text}` : ""}`);
 }
 
+/** Shows the page anew when somebody changes the address by hand, or opens one in its window that differs behind the # only. */
+export function followAddress() {
+  const again = () => window.location.reload();
+  shown.addEventListener("hashchange", again);
+  window.addEventListener("pagehide", () => shown.removeEventListener("hashchange", again)); // Airflow's window stays
+}
+
+/** What a parameter for sorting says: {sort, descending}. The name of what is sorted by is one of `names`, or null. */
+export function order(text, names) {
+  const [, minus, name] = /^(-?)(\w+)$/.exec(text ?? "") ?? [];
+  return names.includes(name) ? { sort: name, descending: minus === "-" } : { sort: null, descending: false };
+}
+
 /** A whole number from 0 on, or null. */
 export function number(text) {
   return /^\d{1,9}$/.test(text ?? "") ? Number(text) : null;

@@ -1,6 +1,6 @@
 // The table of items. The server sorts, filters, searches and pages, since it has all items.
 
-import { number, read, write } from "./address.js";
+import { number, order, read, write } from "./address.js";
 import { ApiError, download, dataUrl, getData } from "./airflow.js";
 import { badge, bytes, callName, count, duration, h, moment } from "./dom.js";
 
@@ -38,9 +38,9 @@ export class ItemsTable {
   /** Takes sorting, filters and page from the address. */
   fromAddress() {
     const at = read();
-    const [, minus, sort] = /^(-?)(\w*)$/.exec(at.get("sort") ?? "") ?? [];
-    this.sort = COLUMNS.some(([name]) => name === sort) ? sort : "index";
-    this.descending = minus === "-" && this.sort === sort;
+    const { sort, descending } = order(at.get("sort"), COLUMNS.map(([name]) => name));
+    this.sort = sort ?? "index";
+    this.descending = descending;
     this.state = STATES.find((state) => state === at.get("state")) ?? null;
     this.search = (at.get("search") ?? "").slice(0, 200);
     this.first = number(at.get("first")) ?? 0;

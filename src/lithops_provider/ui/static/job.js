@@ -1,7 +1,7 @@
 // The page of a task's job: asks the server while the job runs, and shows what has changed.
 
 import { Actions } from "./actions.js";
-import { number, read, write } from "./address.js";
+import { followAddress, number, read, write } from "./address.js";
 import { ApiError, followTheme, getData, jobsPage, logInAgain, openInAirflow, taskOfAddress } from "./airflow.js";
 import { histogram, responsive, timeline, timelineTable } from "./charts.js";
 import { ItemDetail } from "./detail.js";
@@ -14,6 +14,8 @@ import { WhyCard } from "./why.js";
 /** Milliseconds between two requests: while the job runs, and when nothing is expected any more. */
 const LIVE = 2000;
 const STILL = 15000;
+/** From this many rows on, the calls are beside the durations; fewer are above them. */
+const SIDE_BY_SIDE = 5;
 /** Milliseconds between two messages to screen readers. */
 const TELL = 10000;
 
@@ -222,6 +224,8 @@ function charts({ timeline: when, histogram: durations }) {
     );
     queueMicrotask(() => undraw.push(responsive(box, (width) => histogram(durations, width))));
   }
+  // A few calls would leave the room beside the durations empty, and have more of it above them.
+  parts.charts.classList.toggle("stacked", when.rows.length < SIDE_BY_SIDE);
   parts.charts.replaceChildren(...cards);
 }
 
@@ -254,4 +258,5 @@ function showError(error) {
 }
 
 followTheme();
+followAddress();
 look();

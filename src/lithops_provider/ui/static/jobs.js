@@ -1,6 +1,6 @@
 // The list of recent jobs, of all DAGs that the user may read: filtered, sorted and paged by the server.
 
-import { number, read, write } from "./address.js";
+import { followAddress, number, order, read, write } from "./address.js";
 import { ApiError, followTheme, getData, jobPage, logInAgain, openInAirflow } from "./airflow.js";
 import { badge, count, duration, h, moment, money, notice } from "./dom.js";
 
@@ -22,11 +22,12 @@ const STATES = [["", "all states"], ["running", "running"], ["success", "succeed
 
 const main = document.getElementById("page");
 const at = read();
+const { sort, descending } = order(at.get("sort"), COLUMNS.map(([name]) => name));
 const wanted = {
-  dag: at.get("dag") ?? "",
-  state: at.get("state") ?? "",
-  search: at.get("search") ?? "",
-  sort: COLUMNS.some(([name]) => name && name === at.get("sort")?.replace("-", "")) ? at.get("sort") : "-sent",
+  dag: (at.get("dag") ?? "").slice(0, 250),
+  state: STATES.some(([value]) => value === at.get("state")) ? at.get("state") : "",
+  search: (at.get("search") ?? "").slice(0, 200),
+  sort: sort ? `${descending ? "-" : ""}${sort}` : "-sent",
   first: number(at.get("first")) ?? 0,
 };
 let timer = null;
@@ -127,7 +128,7 @@ function show(answer) {
   }
   head.replaceChildren(...COLUMNS.map(([name, text]) => header(name, text)));
   body.replaceChildren(
-    ...answer.rows.flatMap((row) => Object.keys(row.jobs).map((phase) => line(row, phase))),
+    ...answer.rows.flatMap((row) => (row.problem ? unread(row) : Object.keys(row.jobs).map((phase) => line(row, phase)))),
   );
   const filtered = wanted.dag || wanted.state || wanted.search;
   message.textContent = answer.rows.length ? "" : wanted.first ? "There are no more." : filtered ? "No jobs match." : "No task has sent a job yet.";
@@ -163,37 +164,55 @@ function known({ summaries, counts }, phase, job) {
   return { succeeded, failed, done: succeeded + failed, items: job.items, seconds: more.wall_seconds, cost };
 }
 
-function line(row, phase) {
-  const { task, jobs } = row;
-  const job = jobs[phase];
-  const url = jobPage(task, Object.keys(jobs).length > 1 ? phase : null);
+/** A row of the table: the task, with a link to its page, and cells. */
+function rowOf(task, phase, key, ...cells) {
+  const url = jobPage(task, phase);
   const go = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return; // to another tab, as for any link
     event.preventDefault();
     openInAirflow(url);
   };
   const mapped = task.map_index >= 0 ? ` [${task.map_index}]` : "";
-  const found = known(row, phase, job);
-  const running = row.counts[phase] && !row.summaries[phase];
-  const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
   return h(
     "tr",
     { onclick: (event) => event.target.closest("a") || go(event) },
     h(
       "th",
       { scope: "row" },
-      h("a", { href: String(url), onclick: go, "data-key": `${job.executor_id}-${phase}` }, `${task.task_id}${mapped}`),
+      h("a", { href: String(url), onclick: go, "data-key": key }, `${task.task_id}${mapped}`),
       h("small", {}, task.dag_id),
       h("small", {}, task.run_id),
     ),
+    ...cells,
+  );
+}
+
+const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
+const stateOf = ({ state }) => cell("Task's state", badge(state, (state ?? "none").replaceAll("_", " ")));
+
+function line(row, phase) {
+  const { task, jobs } = row;
+  const job = jobs[phase];
+  const found = known(row, phase, job);
+  const running = row.counts[phase] && !row.summaries[phase];
+  return rowOf(
+    task,
+    Object.keys(jobs).length > 1 ? phase : null,
+    `${job.executor_id}-${phase}`,
     cell("Function", h("code", {}, job.function), h("small", {}, `${phase} on ${job.backend}`)),
-    cell("Task's state", badge(task.state, (task.state ?? "none").replaceAll("_", " "))),
+    stateOf(task),
     cell("Items done", found && meter(found), h("span", {}, found ? `${count(found.done)} of ${count(job.items)}` : `– of ${count(job.items)}`)),
     cell("Failed", found ? h("span", { class: found.failed ? "failed" : null }, count(found.failed)) : "–"),
     cell("Took", running ? `${duration(Math.max(Date.now() / 1000 - job.created, 0))} so far` : duration(found?.seconds)),
     cell("Cost, estimated", found?.cost || "–"),
     cell("Sent", moment(job.created)),
   );
+}
+
+/** The row of a task whose jobs can't be read, with the reason. */
+function unread({ task, problem }) {
+  const key = [task.dag_id, task.run_id, task.task_id, task.map_index].join("/");
+  return rowOf(task, null, key, cell("Function", "–"), stateOf(task), h("td", { class: "failure", colspan: COLUMNS.length - 3 }, problem));
 }
 
 function meter({ succeeded, failed, items }) {
@@ -206,5 +225,6 @@ function meter({ succeeded, failed, items }) {
 }
 
 followTheme();
+followAddress();
 layout();
 look();

@@ -167,7 +167,7 @@ def test_a_torn_entry_is_a_missing_one(client: LithopsClient, tally: Tally, cut:
     key = next(key for key in keys if key.endswith(f"/{cut}"))
     data = client.get(client.bucket, key)
     assert data is not None
-    for torn in (data[: len(data) // 2], b"", b"\xff" * 100):
+    for torn in (data[: len(data) // 2], b"\xff" * 100):
         client.put(key, torn)
         later = cached_run(client, squares(tally), range(3), submit=False)
         later.submit()
