@@ -91,6 +91,8 @@ def measure(rows: Sequence[Row], repetitions: int) -> dict[str, dict[str, Any]]:
             "AIRFLOW__LITHOPS__DEFER_AT_LEAST": "2",
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROBE), os.environ.get("PYTHONPATH")))),
             "RAY_TMPDIR": folder,
+            # Airflow's default. Tests have fewer tasks at once.
+            "AIRFLOW__CORE__PARALLELISM": "32",
             "AIRFLOW__LITHOPS__MAX_XCOM_SIZE": str(1 << 30),
             "RAY_USAGE_STATS_ENABLED": "0",
             **variables,

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.executors.executor_loader import ExecutorLoader
+from airflow.executors.executor_utils import ExecutorName
 from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors import LithopsExecutor, lithops_executor, sender
@@ -23,6 +25,15 @@ from lithops_provider.jobs import LithopsClient
 from tests.airflow_version import AIRFLOW
 from tests.executors.workloads import task
 from tools.waiting import wait_until
+
+
+@pytest.mark.parametrize(("alias", "known"), [(None, "LithopsExecutor"), ("serverless", "serverless")])
+def test_tasks_can_ask_for_it_by_the_name_of_its_class(alias: str | None, known: str) -> None:
+    given = ExecutorName("lithops_provider.executors.LithopsExecutor", alias)
+    executor = ExecutorLoader.load_executor(given)
+    assert executor.name is not None
+    assert (executor.name.alias, executor.name.module_path) == (known, given.module_path)
+    assert given.alias == alias
 
 
 class Loop:

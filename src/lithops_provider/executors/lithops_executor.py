@@ -5,6 +5,7 @@ time is left to threads: sender.py, watcher.py and adoption.py.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ from lithops_provider.jobs.adapter.fork_server import ForkServer
 from lithops_provider.jobs.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from airflow.executors.executor_utils import ExecutorName
+
     from lithops_provider.connection.settings import ConnectionSettings
     from lithops_provider.jobs import LithopsClient
 
@@ -66,6 +69,7 @@ class LithopsExecutor(BaseExecutor):
 
     def __init__(self, parallelism: int = PARALLELISM, *args: Any, **kwargs: Any) -> None:
         super().__init__(parallelism, *args, **kwargs)
+        self._name: ExecutorName | None = None
         self._reports: Reports = Reports()
         #: The workload that was sent last for each key. Reports about earlier ones are dropped.
         self._latest: dict[Any, Workload] = {}
@@ -79,6 +83,22 @@ class LithopsExecutor(BaseExecutor):
         #: Writes what calls have left into logs of tasks, which may lie on a slow shared folder.
         self._task_logs = ThreadPoolExecutor(1, "lithops-executor-task-logs")
         self._parts: _Parts | None = None
+
+    @property
+    def name(self) -> ExecutorName | None:
+        """
+        What ``[core] executor`` calls this executor. If it has no alias there, the name of the class is its alias:
+        Airflow 3.1 lets tasks ask for an executor by the name of its class, but then finds it by path or alias alone,
+        and never runs them.
+        """
+        return self._name
+
+    @name.setter
+    def name(self, name: ExecutorName | None) -> None:
+        if name is not None and name.alias is None:
+            name = copy.copy(name)
+            name.alias = type(self).__name__
+        self._name = name
 
     def start(self) -> None:
         """
