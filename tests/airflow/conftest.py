@@ -27,6 +27,14 @@ __all__ = ["browser"]  # a fixture
 HERE = Path(__file__).parent
 #: Jobs of tests are short, and are deferred all the same; the scheduler has little to do, and is quick.
 DEFER_AT_ONCE = {"AIRFLOW__LITHOPS__DEFER_AFTER": "0", "AIRFLOW__LITHOPS__DEFER_AT_LEAST": "5"}
+OTHERS = "all others"
+#: In which order modules run. The first has an Airflow of its own, which has ended when that of all others starts. The
+#: last kill and restart parts of that; after the very last, its scheduler tells servers of tasks that are gone.
+ORDER = (
+    "test_celery.py",
+    OTHERS,
+    *("test_stack.py", "test_cancelling.py", "test_executor_killed.py", "test_observed.py"),
+)
 STACKS = pytest.StashKey[list[AirflowStack]]()
 
 
@@ -164,13 +172,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.airflow)
-    # The first has an Airflow of its own, which has ended when that of all others starts. The last kill and restart
-    # parts of that.
-    first, last = (
-        ["test_celery.py"],
-        ["test_observed.py", "test_stack.py", "test_cancelling.py", "test_executor_killed.py"],
-    )
-    items.sort(key=lambda item: (item.path.name not in first, item.path.name in last))
+    order = {name: place for place, name in enumerate(ORDER)}
+    items.sort(key=lambda item: order.get(item.path.name, order[OTHERS]))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,15 +31,21 @@ from tools.waiting import wait_until
 
 #: How a job is waited for.
 HOW = pytest.mark.parametrize("how", ["sync", "deferred"])
+#: The state of a task that waits for its job.
+STATES = {"sync": "running", "deferred": "deferred"}
+#: How a job is waited for, where one of both is for ``make thorough``: other tests show it, too.
+SYNC = pytest.mark.parametrize("how", ["sync", pytest.param("deferred", marks=pytest.mark.thorough)])
+DEFERRED = pytest.mark.parametrize("how", [pytest.param("sync", marks=pytest.mark.thorough), "deferred"])
 #: A job whose items from the tenth on wait until the test lets them go.
 HELD = {"items": 60, "seconds": 0.01, "held": 10}
 #: DAGs whose jobs have little time, and the conf of their runs.
 TIMED: dict[str, dict[str, Any]] = {
     "ledger_timed_call_sync": {"seconds": 3600},
     "ledger_timed_call_deferred": {"seconds": 3600},
-    "ledger_reduce_sync": {**LONG, "job_timeout": 6},
     "ledger_reduce_deferred": {**LONG, "job_timeout": 6},
 }
+#: The same for ``make thorough``.
+MORE_TIMED: dict[str, dict[str, Any]] = {"ledger_reduce_sync": {**LONG, "job_timeout": 6}}
 if AIRFLOW >= (3, 3):  # before, its job would go on
     TIMED["ledger_short_deferral"] = LONG
 
@@ -55,10 +61,10 @@ def timed(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
     def send(dag_id: str) -> tuple[DagRun, Path]:
         ledger = tmp_path_factory.mktemp(dag_id) / "ledger"
-        return airflow.api.trigger(dag_id, {"ledger": str(ledger), **TIMED[dag_id]}), ledger
+        return airflow.api.trigger(dag_id, {"ledger": str(ledger), **(TIMED | MORE_TIMED)[dag_id]}), ledger
 
     def over(dag_id: str) -> tuple[DagRun, Path]:
-        run, ledger = started[dag_id]
+        run, ledger = started.get(dag_id) or send(dag_id)
         while True:
             log = run.wait(check=False).log(run.tasks()[0]["task_id"])
             if executor_ids(log) and "the task shouldn't be running anymore" not in log:
@@ -73,16 +79,17 @@ class Running:
     """Jobs that somebody will stop, started at once, since each needs its time until its items run."""
 
     def __init__(self, airflow: AirflowStack, folder: Path) -> None:
-        self._started: dict[tuple[str, str], tuple[DagRun, Path]] = {}
-        for how in ("sync", "deferred"):
-            for name in ("marked_failed", "marked_success", "run_failed"):
-                ledger = folder / f"{name}-{how}"
-                run = airflow.api.trigger(f"ledger_{how}", {"ledger": str(ledger), **LONG})
-                self._started[name, how] = run, ledger
+        self._airflow, self._folder = airflow, folder
+        at_once = [("marked_failed", "sync"), *((name, "deferred") for name in ("marked_failed", "marked_success"))]
+        self._started = {key: self._start(*key) for key in [*at_once, ("run_failed", "sync")]}
+
+    def _start(self, name: str, how: str) -> tuple[DagRun, Path]:
+        ledger = self._folder / f"{name}-{how}"
+        return self._airflow.api.trigger(f"ledger_{how}", {"ledger": str(ledger), **LONG}), ledger
 
     def get(self, name: str, how: str) -> tuple[DagRun, Path]:
         """Returns the run whose job is for a test, once its items run, and their ledger."""
-        run, ledger = self._started[name, how]
+        run, ledger = self._started.get((name, how)) or self._start(name, how)
         return wait_until_it_runs(run, ledger), ledger
 
 
@@ -121,17 +128,28 @@ def test_marking_failed_stops_the_job(airflow: AirflowStack, running: Running, t
     assert_summed_up(run, "map", "map")
 
 
+@pytest.fixture(scope="module")
+def cleared(airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[DagRun, Path, Any]]:
+    """Runs whose task was cleared while it waited for its job: each with its ledger, and the task as it was before."""
+    found = {}
+    ledgers = {how: tmp_path_factory.mktemp(how) / "ledger" for how in STATES}
+    runs = {how: airflow.api.trigger(f"ledger_{how}", {"ledger": str(ledgers[how]), **HELD}) for how in STATES}
+    for how, run in runs.items():
+        first = run.wait_for_task("map", STATES[how])
+        wait_for_lines(ledgers[how], HELD["held"] + 1)
+        run.clear("map")
+        found[how] = run, ledgers[how], first
+    return found
+
+
 @STATE_STORE
 @HOW
-def test_clearing_a_running_task_does_not_run_items_twice(airflow: AirflowStack, tmp_path: Path, how: str) -> None:
+def test_clearing_a_running_task_does_not_run_items_twice(
+    cleared: dict[str, tuple[DagRun, Path, Any]], how: str
+) -> None:
     """The next try takes the job over, or sends what is left of it; the last try must not stop it then."""
-    ledger = tmp_path / "ledger"
-    run = airflow.api.trigger(f"ledger_{how}", {"ledger": str(ledger), **HELD})
-    state = "deferred" if how == "deferred" else "running"
-    first = run.wait_for_task("map", state)
-    wait_for_lines(ledger, HELD["held"] + 1)
-    run.clear("map")
-    wait_until(lambda: (task := run.task("map"))["try_number"] == 2 and task["state"] == state)
+    run, ledger, first = cleared[how]
+    wait_until(lambda: (task := run.task("map"))["try_number"] == 2 and task["state"] == STATES[how])
     wait_until_task_process_is_gone(run, "map", first["pid"])
     begun = {item for item in ledger_of(ledger) if int(item) >= HELD["held"]}
     let_go(ledger)
@@ -142,14 +160,22 @@ def test_clearing_a_running_task_does_not_run_items_twice(airflow: AirflowStack,
     assert set(ledger_of(ledger)) == {str(item) for item in range(60)}
 
 
-def test_a_deferred_job_outlives_its_triggerer(airflow: AirflowStack, tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger"
+def test_a_deferred_job_outlives_its_triggerer_and_is_stopped_without_one(
+    airflow: AirflowStack, tmp_path: Path
+) -> None:
+    ledger, others = tmp_path / "ledger", tmp_path / "others"
     run = airflow.api.trigger("ledger_deferred", {"ledger": str(ledger), **HELD})
     run.wait_for_task("map", "deferred")
     wait_for_lines(ledger, HELD["held"] + 1)
     airflow.kill("triggerer")
     assert job_processes(run)
     let_go(ledger)
+
+    other = start(airflow, "ledger_deferred", others)
+    other.mark("map", "success")
+    assert_stopped(other, others)
+    assert other.wait(check=False).state == "success"
+
     airflow.start_component("triggerer")
     run = run.wait()
     assert run.xcom("map") == [item * item for item in range(60)]
@@ -171,7 +197,7 @@ def test_restarting_the_triggerer_stops_nothing(airflow: AirflowStack, tmp_path:
     assert all(times == 1 for times in ledger_of(ledger).values())
 
 
-@HOW
+@DEFERRED
 def test_job_timeout_stops_the_job(timed: Callable[[str], tuple[DagRun, Path]], how: str) -> None:
     run, ledger = timed(f"ledger_reduce_{how}")
     assert run.state == "failed"
@@ -189,7 +215,7 @@ def test_a_defer_timeout_stops_the_job(timed: Callable[[str], tuple[DagRun, Path
     assert_summed_up(run, "map", "map")
 
 
-@HOW
+@DEFERRED
 def test_marking_success_stops_the_job(running: Running, how: str) -> None:
     run, ledger = running.get("marked_success", how)
     run.mark("map", "success")
@@ -223,17 +249,6 @@ def test_marking_a_task_while_it_sends_stops_the_job(airflow: AirflowStack, tmp_
     assert run.wait(check=False).state == "failed"
 
 
-def test_a_job_is_stopped_before_a_triggerer_takes_its_trigger(airflow: AirflowStack, tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger"
-    airflow.kill("triggerer")
-    run = start(airflow, "ledger_deferred", ledger)
-    run.mark("map", "success")
-    assert_stopped(run, ledger)
-    assert run.wait(check=False).state == "success"
-    airflow.start_component("triggerer")
-    airflow.wait_healthy()
-
-
 @needs_airflow("3.3", "on_kill of triggers")
 def test_the_trigger_stops_the_job_as_well(airflow: AirflowStack, tmp_path: Path) -> None:
     """As it must where the API server can't reach the job's storage."""
@@ -253,7 +268,7 @@ def test_execution_timeout_stops_the_job(timed: Callable[[str], tuple[DagRun, Pa
     assert_summed_up(run, "call", "call")
 
 
-@HOW
+@SYNC
 def test_failing_the_whole_run_stops_the_job(airflow: AirflowStack, running: Running, how: str) -> None:
     """Airflow lets nobody delete a run that goes on, so this is what comes before a deletion."""
     run, ledger = running.get("run_failed", how)

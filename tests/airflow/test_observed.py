@@ -41,22 +41,20 @@ def wait_for_ends(received: Received) -> None:
 
 @pytest.fixture(scope="module")
 def observed(airflow: AirflowStack, run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
-    """A run whose tasks have told all they tell: they have the scheduler's environment."""
+    """
+    A run whose tasks have told all they tell: they have the scheduler's environment.
+
+    The scheduler keeps it to its end: after this module comes no other (``ORDER`` in conftest.py).
+    """
     storage = Storage.of(airflow)
     storage.put_lines()
-    before = dict(airflow.env)
     with receivers(tmp_path_factory.mktemp("received")) as (received, settings):
         # The API server, which has made the run, has no traces, and so has said that this one needs none.
         airflow.env |= settings | {"OTEL_TRACES_SAMPLER": "always_on"}
         airflow.restart("scheduler")
-        try:
-            run = run_dag("observed", check=False)
-            wait_for_ends(received)
-            yield Observed(run, received, storage)
-        finally:
-            airflow.env.clear()
-            airflow.env |= before
-            airflow.restart("scheduler")
+        run = run_dag("observed", check=False)
+        wait_for_ends(received)
+        yield Observed(run, received, storage)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -154,7 +154,13 @@ class Ended:
         self.rounds = len(run.job.rounds)
 
 
-@pytest.fixture(scope="module", params=[1, len(ITEMS)], ids=["one by one", "in one batch"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(1, id="one by one", marks=pytest.mark.thorough),  # tests/jobs/remote/test_batch.py has that, too
+        pytest.param(len(ITEMS), id="in one batch"),
+    ],
+)
 def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return Ended(request.param, tmp_path_factory.mktemp("failures"))
 
