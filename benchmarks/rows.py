@@ -55,7 +55,8 @@ class Row:
     :param family: the name that ``--only`` and ``--size`` have for it and those that it is compared with; all rows of
         a family that count words have to find the same
     :param first: the configuration of the run that isn't counted; ``conf`` unless given
-    :param once: whether it is run once, however many repetitions are wanted
+    :param once: whether it is run once, however many repetitions are wanted: it takes long, or is to show whether it
+        runs at all
     """
 
     contender: str
@@ -198,7 +199,14 @@ def referred(items: int, *, generator: bool = False) -> Row:
     :param generator: whether a generator yields them
     """
     contender = "map_generator" if generator else "map_reference"
-    return Row(contender, items, "benchmark_map_reference", {"count": items, "generator": generator}, timeout=600)
+    return Row(
+        contender,
+        items,
+        "benchmark_map_reference",
+        {"count": items, "generator": generator},
+        timeout=600,
+        once=generator and items > 1_000_000,
+    )
 
 
 def chains() -> list[Row]:
@@ -293,7 +301,8 @@ def plain(items: int, version: int) -> Row:
     """
     seconds_an_item = {1: 0.1, 2: 3.0}[version]
     conf = {"count": items, "version": version}
-    return Row(f"lithops_{version}", items, "benchmark_lithops", conf, timeout=120 + items * seconds_an_item)
+    timeout = 120 + items * seconds_an_item
+    return Row(f"lithops_{version}", items, "benchmark_lithops", conf, timeout=timeout, once=version == 2)
 
 
 def batches(items: int, *, dicts: bool = False) -> Row:
@@ -314,4 +323,6 @@ def pool(items: int, *, tuned: bool = False) -> Row:
     :param items: number of items
     :param tuned: whether to send them in a few large chunks
     """
-    return Row("pool_tuned" if tuned else "pool", items, "benchmark_pool", {"count": items, "tuned": tuned})
+    contender = "pool_tuned" if tuned else "pool"
+    conf = {"count": items, "tuned": tuned}
+    return Row(contender, items, "benchmark_pool", conf, once=not tuned and items > 10_000)

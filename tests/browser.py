@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,8 +38,11 @@ def browser() -> Iterator[Browser]:
     path = find_browser()
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    # Chromium makes a socket in its temporary folder, and the path of a socket may have 107 bytes. That of the tests has
+    # more where several processes run them.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, sync_playwright() as playwright:
+        env: dict[str, str | float | bool] = {**os.environ, "TMPDIR": folder}
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], env=env)
         yield chromium
         chromium.close()
 
