@@ -38,8 +38,8 @@ def browser() -> Iterator[Browser]:
     path = find_browser()
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (apt-get install chromium)")
-    # Chromium makes a socket in its temporary folder, and the path of a socket may have 107 bytes. That of the tests has
-    # more where several processes run them.
+    # Chromium makes a socket in its temporary folder, and the path of a socket may have 107 bytes. Where several
+    # processes run the tests, the path of the tests' own folder is too long for that.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, sync_playwright() as playwright:
         env: dict[str, str | float | bool] = {**os.environ, "TMPDIR": folder}
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], env=env)
