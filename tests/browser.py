@@ -1,4 +1,4 @@
-"""A headless Chromium. The browser comes from the system: Debian's package."""
+"""A headless Chromium. The browser comes from the system; where there is none, Debian's package is installed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from tests.backends.install import debian
 from tools.waiting import HANGS
 
 #: Names under which distributions install it.
@@ -32,12 +33,10 @@ def find_browser() -> str | None:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """
-    A browser; tests that need one are skipped where there is none. It has ended before the tests of another folder
-    begin: beside its event loop, there could be none of theirs, nor another browser.
+    A browser; tests that need one are skipped where there is none and none can be installed. It has ended before the
+    tests of another folder begin: beside its event loop, there could be none of theirs, nor another browser.
     """
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (apt-get install chromium)")
+    path = find_browser() or debian("chromium", "chromium")
     # Chromium makes a socket in its temporary folder, and the path of a socket may have 107 bytes. Where several
     # processes run the tests, the path of the tests' own folder is too long for that.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, sync_playwright() as playwright:

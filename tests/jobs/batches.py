@@ -115,7 +115,6 @@ def batch(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> BatchRunner
             "flush": 3.0,
             "part_size": 8 << 20,
             "output_limit": 16 << 10,
-            "watched": settings.get("timeout", 1000.0) < 300.0,
             "once": False,
             "marked": True,
             **settings,

@@ -98,8 +98,8 @@ def test_what_was_done_before_is_kept(client: LithopsClient, start_map: MapStart
 def test_calls_that_outlived_their_runner_are_stopped(
     client: LithopsClient, start_map: MapStarter, tally: Tally
 ) -> None:
-    run = start_map(busy(tally.path), range(2), batch_size=2)
-    wait_for(lambda: tally.read() != [])
+    run = start_map(busy(tally.path), range(2), batch_size=1)
+    wait_for(lambda: len(tally.read()) == 2)
     processes = processes_of(run.job)
     os.kill(min(runner_pids(run.job)), signal.SIGKILL)
 

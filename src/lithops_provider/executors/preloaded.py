@@ -11,6 +11,8 @@ import importlib
 
 from airflow.sdk.api.client import Client
 
+from lithops_provider.executors.huge_pages import gather_in_huge_pages
+
 #: Not all versions of Airflow have all of them.
 _MODULES = (
     "airflow.executors.base_executor",
@@ -44,3 +46,5 @@ else:
 # The first client of the Execution API in a process reads the certificates of all authorities, which takes longer than
 # all else that a supervisor does before its task begins. Airflow keeps them for the process's other clients.
 Client(base_url="http://localhost", token="").close()
+
+gather_in_huge_pages()

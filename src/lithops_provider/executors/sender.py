@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds without another workload after which the sender waits no longer, since the scheduler hands over at once what
 #: is ready.
-_PAUSE = 0.05
+_PAUSE = 0.02
 
 #: Takes a job that was sent, a client that nobody else uses, and the workloads by the numbers of their calls.
 Watch = Callable[["LithopsJob", "LithopsClient", Mapping[int, Workload]], None]

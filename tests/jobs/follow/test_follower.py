@@ -23,7 +23,6 @@ from lithops_provider.jobs.follow.processes import runner_is_gone, runner_pids
 from lithops_provider.jobs.follow.states import RoundEnd
 from lithops_provider.jobs.remote.keys import BEGIN_NOTHING
 from lithops_provider.jobs.remote.parts import PartName, part_key
-from lithops_provider.jobs.submit import send
 from lithops_provider.jobs.wait import look_at_job
 from tests.jobs import process_faas
 from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started, wait_for
@@ -104,20 +103,21 @@ def test_polls_become_rarer_while_nothing_changes(client: LithopsClient) -> None
 # -- ends ------------------------------------------------------------------------------------------------------
 
 
-def test_a_young_round_is_looked_at_more_often_where_that_costs_no_request(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("storage", "least", "share"), [("localhost", 0.01, 0.1), ("aws_s3", 0.5, 0.3)])
+def test_a_young_round_is_looked_at_more_often(
+    storage: str, least: float, share: float, client: LithopsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(LithopsClient, "storage_backend", storage)
+    now = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     follower = Follower(client, elsewhere(client, calls=1), 100.0)
     follower.poll()
 
-    assert follower.soon < follower.delay == pytest.approx(120.0)
-    follower._begin -= 500.0
-    assert follower.soon == pytest.approx(50.0, rel=0.5)
-    follower._begin -= 10_000.0
-    assert follower.soon == follower.delay
-    follower._begin = time.monotonic()
-    monkeypatch.setattr(LithopsClient, "storage_backend", "aws_s3")
-    assert follower.soon == follower.delay
+    assert follower.soon == least
+    now[0] = 200.0
+    assert follower.soon == pytest.approx(200.0 * share)
+    now[0] = 10_000.0
+    assert follower.soon == follower.delay == pytest.approx(120.0)
 
 
 def test_calls_that_have_stored_everything_need_not_report_their_end(
@@ -318,11 +318,9 @@ def waiting_for(gate: Path, tally: Tally) -> Callable[[int], int]:
     return wait
 
 
-@pytest.mark.parametrize("watched", [True, False])
 def test_what_had_not_begun_when_the_runner_was_killed_is_sent_again(
-    start_map: MapStarter, tally: Tally, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, watched: bool
+    start_map: MapStarter, tally: Tally, tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(send, "_MANY_CALLS", 1000 if watched else 1)
     gate = tmp_path / "gate"
     run = start_map(waiting_for(gate, tally), range(30), batch_size=1)
     wait_for(lambda: tally.read() != [])
@@ -354,14 +352,14 @@ def test_a_runner_that_begins_nothing_is_started_three_times(
 
 def test_calls_whose_runner_alone_was_killed_still_count(start_map: MapStarter, tally: Tally, tmp_path: Any) -> None:
     gate = tmp_path / "gate"
-    run = start_map(waiting_for(gate, tally), range(2), batch_size=2)
-    wait_for(lambda: tally.read() != [])
+    run = start_map(waiting_for(gate, tally), range(4), batch_size=2)
+    wait_for(lambda: len(tally.read()) == 2)
     os.kill(min(runner_pids(run.job)), signal.SIGKILL)
     gate.touch()
     run.finish()
 
-    assert (run.results(), run.failures()) == ([0, 1], [])
-    assert tally.read() == ["0", "1"]
+    assert (run.results(), run.failures()) == ([0, 1, 2, 3], [])
+    assert sorted(tally.read()) == ["0", "1", "2", "3"]
 
 
 def test_a_job_elsewhere_is_never_taken_for_dead(client: LithopsClient) -> None:

@@ -22,9 +22,8 @@ from lithops_provider.jobs.gather.outcomes import find_missing, gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote.outcomes import Outcomes
 from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
-from lithops_provider.jobs.submit import send as submit
 from lithops_provider.jobs.wait import check_results, gather_results, wait_for_job
-from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started
+from tests.jobs.conftest import POLL, FaasMaker, MapStarter, finished, started
 from tests.jobs.elsewhere import elsewhere
 from tests.jobs.standins import FailingStorage, times
 from tools.waiting import HANGS
@@ -218,16 +217,13 @@ def test_calls_that_never_reported_are_lost(client: LithopsClient) -> None:
     assert missing(client, job)[1] == ([3], True, ("CallLostError", "call 00001: the call never reported"))
 
 
-def test_how_real_calls_die_is_told(run_map: MapStarter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are very many calls, an item runs in Lithops's own process, and Lithops reports its end."""
-    monkeypatch.setattr(submit, "_MANY_CALLS", 1)
-    run = run_map(lambda x: os._exit(7) if x else os.kill(os.getpid(), signal.SIGKILL), [0, 1], batch_size=1)
+def test_how_real_calls_die_is_told(faas: FaasMaker) -> None:
+    run = finished(faas(), *bind_items(lambda x: os.kill(os.getppid(), signal.SIGKILL), [0]))
 
-    assert run.results() == [None, None]
-    killed, ended = run.failures()
-    assert (killed.type, ended.type) == ("MemoryError", "RuntimeError")
+    assert run.results() == [None]
+    (killed,) = run.failures()
+    assert killed.type == "MemoryError"
     assert "SIGKILL" in killed.message
-    assert "exited with code 7" in ended.message
 
 
 # -- all that is left of a job is its value --------------------------------------------------------------------

@@ -24,10 +24,8 @@ from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import wait_for
 from tests.jobs.failures import Tally, leave_mark
 
-#: In the process of the call, in a child of it alone, and in the midst of others, which shows that, too.
-EVERY_WAY = pytest.mark.parametrize(
-    ("count", "watched"), [(1, False), pytest.param(1, True, marks=pytest.mark.thorough), (6, True)]
-)
+#: An item alone, and one in the midst of others, which shows that, too.
+EVERY_WAY = pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.thorough), 6])
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
@@ -126,13 +124,13 @@ STARTS: dict[str, Callable[[], Any]] = {
 
 @EVERY_WAY
 @pytest.mark.parametrize("start", STARTS)
-def test_only_the_process_that_runs_items_reports(batch: BatchRunner, start: str, count: int, watched: bool) -> None:
+def test_only_the_process_that_runs_items_reports(batch: BatchRunner, start: str, count: int) -> None:
     def run(x: int) -> int:
         if x == count // 2:
             STARTS[start]()
         return x * 10
 
-    done = batch(run, range(count), watched=watched)
+    done = batch(run, range(count))
 
     assert done.failures() == {}
     assert done.results() == {x: x * 10 for x in range(count)}
@@ -140,11 +138,11 @@ def test_only_the_process_that_runs_items_reports(batch: BatchRunner, start: str
 
 
 @EVERY_WAY
-def test_both_processes_raise(batch: BatchRunner, count: int, watched: bool) -> None:
+def test_both_processes_raise(batch: BatchRunner, count: int) -> None:
     def run(x: int) -> int:
         return in_both(lambda: 1 // 0) if x == count // 2 else x
 
-    done = batch(run, range(count), watched=watched)
+    done = batch(run, range(count))
 
     assert {index: failure["type"] for index, failure in done.failures().items()} == {count // 2: "ZeroDivisionError"}
     assert done.results() == {x: x for x in range(count) if x != count // 2}
@@ -178,8 +176,8 @@ def test_the_item_dies_and_its_child_returns(batch: BatchRunner) -> None:
 
 
 @EVERY_WAY
-def test_what_a_child_raises_is_shown(batch: BatchRunner, count: int, watched: bool) -> None:
-    done = batch(lambda x: in_child(_raise), range(count), watched=watched)
+def test_what_a_child_raises_is_shown(batch: BatchRunner, count: int) -> None:
+    done = batch(lambda x: in_child(_raise), range(count))
 
     assert done.failures() == {}
     for index in range(count):
@@ -199,13 +197,13 @@ class ForksWhenShownError(Exception):
 
 
 @EVERY_WAY
-def test_a_fork_while_a_result_is_pickled_or_an_exception_shown(batch: BatchRunner, count: int, watched: bool) -> None:
+def test_a_fork_while_a_result_is_pickled_or_an_exception_shown(batch: BatchRunner, count: int) -> None:
     def run(x: int) -> Any:
         if x % 2:
             raise ForksWhenShownError
         return ForksWhenPickled()
 
-    done = batch(run, range(count), watched=watched)
+    done = batch(run, range(count))
 
     assert done.results() == dict.fromkeys(range(0, count, 2), 7)
     assert list(done.failures()) == list(range(1, count, 2))
@@ -233,7 +231,7 @@ def test_another_program_in_the_place_of_the_process(batch: BatchRunner, count: 
             os.execv("/bin/true", ["true"])
         return x
 
-    done = batch(run, range(count), watched=True)
+    done = batch(run, range(count))
 
     assert "exit code 0" in done.failures()[0]["message"]
     assert done.results() == {x: x for x in range(1, count)}

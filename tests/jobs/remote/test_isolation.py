@@ -70,10 +70,7 @@ def test_executors_within_functions_have_ids_of_their_own(batch: BatchRunner, ta
     assert len(set(ids)) == len(ids) == 18
 
 
-@pytest.mark.parametrize("watched", [True, False])
-def test_cloud_objects_of_a_forked_process_are_its_own(
-    batch: BatchRunner, client: LithopsClient, watched: bool
-) -> None:
+def test_cloud_objects_of_a_forked_process_are_its_own(batch: BatchRunner, client: LithopsClient) -> None:
     def put_twice(x: int, storage: Any) -> Any:
         made = [storage.put_cloudobject("before")]
         context = multiprocessing.get_context("fork")
@@ -88,7 +85,7 @@ def test_cloud_objects_of_a_forked_process_are_its_own(
             process.join()
         return [*made, storage.put_cloudobject("after")]
 
-    done = batch(put_twice, [0], watched=watched)
+    done = batch(put_twice, [0])
 
     texts = [client.storage.get_cloudobject(made) for made in done.results()[0]]
     assert texts == [b"before", b"of process 0", b"of process 1", b"after"]

@@ -76,9 +76,9 @@ def linger(path: str) -> None:
 
 
 @pytest.mark.parametrize("exits", ["child", "parent"])
-@pytest.mark.parametrize(("count", "watched"), [(1, False), (1, True), (2, True)])
+@pytest.mark.parametrize("count", [1, 2])
 def test_a_call_does_not_wait_for_what_has_detached_itself(
-    batch: BatchRunner, tmp_path: Path, count: int, watched: bool, exits: str
+    batch: BatchRunner, tmp_path: Path, count: int, exits: str
 ) -> None:
     """Whoever calls it waits for its process by a pipe that all processes inherit which Python forks."""
     over = str(tmp_path / "the call is over")
@@ -94,7 +94,7 @@ def test_a_call_does_not_wait_for_what_has_detached_itself(
             os._exit(3)
         return x
 
-    done = batch(run, range(count), watched=watched)
+    done = batch(run, range(count))
     Path(over).touch()
 
     seen = Tally(tmp_path / "the call is over seen")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.errors import InvalidInputError
-from lithops_provider.jobs.submit.batching import check_batch_size, number_of_calls
+from lithops_provider.jobs.submit.batching import check_batch_size, divide, number_of_calls
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,30 @@ def test_wrong_batch_sizes(batch_size: Any) -> None:
         check_batch_size(batch_size)
     with pytest.raises(InvalidInputError):
         number_of_calls(10, batch_size, 8)
+
+
+@pytest.mark.parametrize(
+    ("items", "calls", "at_once", "sizes"),
+    [
+        (100, 6, 2, [25, 25, 15, 15, 10, 10]),
+        (100, 5, 2, [27, 28, 17, 16, 12]),
+        (100, 9, 2, [19, 19, 12, 11, 8, 7, 8, 8, 8]),
+        (7, 6, 2, [1, 1, 1, 1, 1, 2]),
+        (10, 6, 2, [2, 3, 1, 2, 1, 1]),
+        (6, 6, 2, [1, 1, 1, 1, 1, 1]),
+        (10, 4, 4, [2, 3, 2, 3]),
+        (10, 1, 8, [10]),
+    ],
+)
+def test_calls_that_begin_later_get_fewer_items(items: int, calls: int, at_once: int, sizes: list[int]) -> None:
+    divided = divide(range(items), calls, at_once)
+
+    assert [len(piece) for piece in divided] == sizes
+    assert [index for piece in divided for index in piece] == list(range(items))
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 8])
+def test_no_call_is_left_without_items(at_once: int) -> None:
+    for items in range(1, 60):
+        for calls in range(1, min(items, 3 * at_once) + 1):
+            assert all(divide(range(items), calls, at_once))

@@ -80,7 +80,6 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
             "flush": 3.0,
             "part_size": 1 << 20,
             "output_limit": 1000,
-            "watched": True,
             "once": False,
             "marked": True,
         },

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 #: Calls to plan for each process of the localhost backend. With only one each, a slow call would leave the other
 #: processes without work.
-_LOCAL_CALLS_PER_PROCESS = 4
+_LOCAL_CALLS_PER_PROCESS = 3
 
 #: Calls to plan for a machine that runs as many at once as it has cores, which isn't known here. Those that find no
 #: free process wait in its queue.
@@ -178,11 +178,15 @@ class Compute:
         return self.is_faas or self.backend in _REPEATING_BACKENDS
 
     def capacity(self) -> int:
-        """Returns how many calls the backend takes at once."""
+        """Returns how many calls the backend takes at once, those included that wait there for others to end."""
         processes = self._worker_processes()
         if self.mode == "localhost":
             return processes * _LOCAL_CALLS_PER_PROCESS
         return max(1, int(self.invoker.max_workers or 1) * max(processes, self.config["lithops"]["chunksize"] or 1))
+
+    def at_once(self) -> int:
+        """Returns how many of `capacity` calls run at once, as far as that is known: else, all of them."""
+        return self._worker_processes() if self.mode == "localhost" else self.capacity()
 
     def _worker_processes(self) -> int:
         """Returns how many calls a worker runs at once, as far as that is known: standalone backends say "AUTO"."""
@@ -192,20 +196,30 @@ class Compute:
         is_one_machine = self.mode == "standalone" and self.config["standalone"]["exec_mode"] == "consume"
         return _PROCESSES_OF_A_MACHINE if is_one_machine else 1
 
-    def submit(self, batch: CallBatch) -> None:
+    def upload(self, batch: CallBatch, *beside: Callable[[], object]) -> Any:
         """
-        Sends all calls. Once it has returned, this process may end, and the calls still run.
+        Stores what calls need, and sends none yet.
 
         :param batch: the calls
-        :raises SubmitError: the backend did not take them
+        :param beside: stores what they need beside that, at the same time
+        :returns: what `invoke` takes
         """
         self._renew()
         runtime_meta = self.invoker.select_runtime(batch.job_id, batch.runtime_memory)
         job = self._make_job(batch, runtime_meta)
-        self._upload(batch, job, runtime_meta)
-        self._prepare_monitoring(batch.executor_id)
+        self._upload(batch, job, runtime_meta, beside)
         if self.mode == "localhost":
             self.handler.env.imports_packages = batch.imports_packages
+        return job
+
+    def invoke(self, job: Any) -> None:
+        """
+        Sends all calls. Once it has returned, this process may end, and the calls still run.
+
+        :param job: from `upload`
+        :raises SubmitError: the backend did not take them
+        """
+        self._prepare_monitoring(job.executor_id)
         self.invoker._run_job(job)
 
     def start_runners_by(self, fork_server: ForkServer) -> None:
@@ -287,7 +301,9 @@ class Compute:
         self._apply_limits(job, runtime_meta, batch.runtime_memory)
         return job
 
-    def _upload(self, batch: CallBatch, job: SimpleNamespace, runtime_meta: Any) -> None:
+    def _upload(
+        self, batch: CallBatch, job: SimpleNamespace, runtime_meta: Any, beside: Iterable[Callable[[], object]] = ()
+    ) -> None:
         import pickle
 
         from lithops.job.job import _attach_data
@@ -308,6 +324,7 @@ class Compute:
         at_once(
             lambda: self.internal_storage.put_func(job.func_key, code),
             lambda: _attach_data(self.config, self.internal_storage, job, data, job.metadata, batch.executor_id),
+            *beside,
         )
 
     def _prepare_monitoring(self, executor_id: str) -> None:

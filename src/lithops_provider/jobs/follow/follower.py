@@ -36,9 +36,10 @@ _SILENCE = 2.0
 #: While nothing changes the delay grows by _GROWTH, up to _SLOWEST intervals, so an end is noticed within two.
 _GROWTH = 1.2
 _SLOWEST = 1.8
-#: Seconds before the second poll if polls cost little, and the share of a round's age by which later polls are delayed.
-_FIRST_DELAY = 0.01
-_YOUNG = 0.1
+#: While a round is young: seconds between polls at least, and the share of its age by which the next poll is delayed.
+#: In general, where each poll is a request, and on this machine, where it reads a folder.
+_YOUNG = (0.5, 0.3)
+_YOUNG_HERE = (0.01, 0.1)
 #: Seconds of a single sleep. A signal's handler doesn't end a sleep of Python's; so `pause` sleeps in short pieces, and
 #: looks in between whether the handler wants it to end.
 _NAP = 0.2
@@ -166,13 +167,11 @@ class Follower:
     def soon(self) -> float:
         """
         Seconds to wait before the next poll, for a thread or process that does nothing but wait for jobs. That is less
-        than `delay` while the round is young, if a poll only reads a folder of this machine, so that the end of a short
-        job is noticed soon.
+        than `delay` while the round is young, so that the end of a short job is noticed soon.
         """
-        if self.client.storage_backend != "localhost":
-            return self.delay
+        least, share = _YOUNG_HERE if self.client.storage_backend == "localhost" else _YOUNG
         age = time.monotonic() - self._begin
-        return min(self.delay, max(_FIRST_DELAY, age * _YOUNG))
+        return min(self.delay, max(least, age * share))
 
     def _runner_is_gone(self, now: float) -> bool:
         """Tells whether the process of a localhost job is gone; only looks for it after `_SILENCE` without a change."""

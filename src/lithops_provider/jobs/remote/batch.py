@@ -22,20 +22,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import frames
-from .isolation import callers_pipes, end_group, lead_group, start_afresh, take_name
-from .item_process import ItemProcess, load_failure
-from .items import CallSettings, ItemRunner
+from .item_process import ItemProcess
 from .keys import BEGIN_NOTHING, BEGUN
 from .parts import PartBuilder, PartName, part_key
-from .reports import LOAD_FAILURE, LOADED, SUCCESS, WROTE, Message
+from .reports import SUCCESS
 from .storages import own_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .frames import CallItems
+    from .items import CallSettings
     from .output import ItemFailure
-    from .reports import Block
+    from .reports import Block, Message
 
 #: How long before the end of a call's time no item is begun any more, and how long before it an item that still runs is
 #: stopped, so that outcomes can be stored: in seconds, or as a share of the time if that is less.
@@ -92,7 +91,6 @@ class Batch:
         self.settings = settings
         self.prefix = f"{settings['job_prefix']}/{call['call_id']}"
         self.total = len(call["indices"])
-        self.only = call["indices"][0]
         limit = settings["limit"]
         self.deadline = None if limit is None else begin + limit - min(_LAST_BEGIN[0], limit * _LAST_BEGIN[1])
         self.end = None if limit is None else begin + limit - min(_LAST_END[0], limit * _LAST_END[1])
@@ -146,8 +144,6 @@ class Batch:
     def run(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
         """Runs the items, in as many processes as it takes, and stores what became of them."""
         try:
-            if self.total == 1 and not self.settings["watched"]:
-                self._run_here(items, function, output_fd)
             for number in itertools.count():
                 if self.done >= self.total or self.stopped:
                     break
@@ -156,35 +152,6 @@ class Batch:
             self.flush(last=True)
         if self.terminated:
             os._exit(128 + signal.SIGTERM)
-
-    def _run_here(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
-        """
-        Runs a single item in this process, which saves a fork. If the process dies, it is clear which item killed it.
-        If the item doesn't react to its timeout, Lithops ends the call some minutes later.
-        """
-        start_afresh(0)
-        for pipe in callers_pipes():  # the caller waits for this process, so only processes that it forks close them
-            os.register_at_fork(after_in_child=pipe.close)
-        os.register_at_fork(after_in_child=take_name)  # this process keeps its name, since it is the call's own
-        former = os.getpgrp()
-        with contextlib.suppress(PermissionError):  # it leads a session
-            lead_group(os.getppid())
-        ItemRunner(self._take_here, output_fd, function, self.settings, None).run(items)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        with contextlib.suppress(PermissionError):  # all others of the former group have ended
-            if os.getpgrp() == os.getpid() != former:
-                os.setpgid(0, former)
-                end_group(os.getpid())
-
-    def _take_here(self, message: Message) -> None:
-        if message.kind == LOADED:
-            signal.setitimer(signal.ITIMER_REAL, self.settings["timeout"])
-        elif message.kind == LOAD_FAILURE:
-            self.fail(self.only, load_failure(message.failure()), message.started)
-        elif message.kind == WROTE:
-            self.wrote(message)
-        else:
-            self.add(message)
 
     def wrote(self, message: Message) -> None:
         """Takes the places where items have written objects."""

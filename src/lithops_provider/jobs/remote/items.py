@@ -1,7 +1,7 @@
 """
 Runs items one after another in a process of their own, and reports their outcomes to its parent: ordinary ones through
 shared memory, with one message for a block of them, and all others by a message each. item_process.py starts such a
-process; batch.py runs a single item without one.
+process.
 """
 
 from __future__ import annotations
@@ -68,8 +68,6 @@ class CallSettings(TypedDict):
     once: bool
     #: Whether a call stores a marker that says that it has begun to run items.
     marked: bool
-    #: Whether a single item, too, gets a process of its own.
-    watched: bool
 
 
 class ItemTimeoutError(BaseException):

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.adapter.compute import CallBatch
 from lithops_provider.jobs.adapter.refusals import explain_refusals
-from lithops_provider.jobs.adapter.time_limit import at_once
-from lithops_provider.jobs.binding.function import chunked
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.items import CallSettings
 from lithops_provider.jobs.remote.keys import STOP_ALL, call_id
-from lithops_provider.jobs.submit.batching import BatchSize, number_of_calls
+from lithops_provider.jobs.submit.batching import BatchSize, divide, number_of_calls
 from lithops_provider.jobs.submit.cutting import CutBlocks, cut_items
 from lithops_provider.jobs.submit.payload import dump_wrapper
 from lithops_provider.jobs.submit.plan import store_plan
@@ -47,14 +45,8 @@ _LONGEST_CALL = 7 * 24 * 3600
 #: Seconds that a call gets beside its items' timeouts.
 _CALL_OVERHEAD = 300
 
-#: With this many calls or more on localhost, a call of a single item runs it without a process that watches it, which
-#: would take a third more time. Then, if a function takes its process down, its last output is lost, and a function
-#: that doesn't react to its timeout runs on for minutes.
-_MANY_CALLS = 100
 #: Characters of the function's name that a job's value has.
 _MAX_NAME = 200
-#: Items with a shorter timeout than so many seconds are watched in any case.
-_SHORT_TIMEOUT = 300.0
 
 Record = Callable[[LithopsJob], None]
 
@@ -115,14 +107,6 @@ def submit_round(
     planned = _plan_round(client, job, spec, indices, batch_size, runtime_memory)
     if record is not None:
         record(planned.job)
-    at_once(
-        lambda: client.put_pieces(
-            planned.job.items_key(),
-            lambda: frames.framed(itertools.chain.from_iterable(planned.blocks)),
-            sum(of_call.size for of_call in planned.blocks),
-        ),
-        lambda: store_plan(client, planned.job, planned.calls, planned.runtime_memory),
-    )
     with explain_refusals(client.backend):
         _send(client, planned, spec)
     return planned.job, planned.calls
@@ -156,10 +140,9 @@ def _plan_round(
     """Decides which call gets which items."""
     wanted: Sequence[int] = range(job.items) if indices is None else indices
     options = spec.options
-    calls = number_of_calls(
-        len(wanted), batch_size or options.batch_size, client.compute.capacity(), options.max_concurrency
-    )
-    pieces = chunked(wanted, calls)
+    size = batch_size or options.batch_size
+    calls = number_of_calls(len(wanted), size, client.compute.capacity(), options.max_concurrency)
+    pieces = divide(wanted, calls, client.compute.at_once() if size == "auto" else calls)
     return _PlannedRound(
         job=job.with_round(len(wanted), calls),
         calls=pieces,
@@ -169,7 +152,7 @@ def _plan_round(
 
 
 def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
-    """Sends the calls of a round whose items and plan are stored."""
+    """Stores what the calls of a round need, and sends them."""
     job, options = planned.job, spec.options
     longest = max(len(piece) for piece in planned.calls)
     wanted_seconds = min(int(longest * job.timeout) + _CALL_OVERHEAD, _LONGEST_CALL)
@@ -191,8 +174,17 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
         include_modules=options.include_modules,
         exclude_modules=options.exclude_modules,
     )
+    uploaded = client.compute.upload(
+        batch,
+        lambda: client.put_pieces(
+            job.items_key(),
+            lambda: frames.framed(itertools.chain.from_iterable(planned.blocks)),
+            sum(of_call.size for of_call in planned.blocks),
+        ),
+        lambda: store_plan(client, job, planned.calls, planned.runtime_memory),
+    )
     try:
-        client.compute.submit(batch)
+        client.compute.invoke(uploaded)
     except BaseException:
         client.put(job.stop_key(), STOP_ALL)  # stops the calls that were sent
         raise
@@ -222,7 +214,6 @@ def _call_settings(client: LithopsClient, planned: _PlannedRound, limit: int) ->
         "output_limit": OUTPUT_LIMIT,
         "once": client.compute.may_repeat,
         "marked": client.compute.may_repeat or job.backend == "localhost",
-        "watched": job.backend != "localhost" or len(planned.calls) < _MANY_CALLS or job.timeout < _SHORT_TIMEOUT,
     }
 
 
