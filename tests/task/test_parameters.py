@@ -1,10 +1,12 @@
-"""Parameters of operators that are wrong, or None."""
+"""Parameters of operators that are wrong, None, or results of other tasks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG, task
+from airflow.sdk.definitions.xcom_arg import XComArg
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import LithopsMapOperator
@@ -70,3 +72,30 @@ def test_none_where_there_is_a_default(name: str) -> None:
         assert name in str(error)  # noqa: PT017 - not having raised is as good
     else:
         assert settings == default
+
+
+# -- results of other tasks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inside", [lambda result: result, lambda result: [1, {"a": result}]], ids=["alone", "inside"])
+@pytest.mark.parametrize("field", LithopsMapOperator.template_fields)
+def test_a_task_comes_after_those_whose_results_it_is_given(field: str, inside: Any) -> None:
+    with DAG("upstream"):
+
+        @task
+        def before() -> int:
+            return 1
+
+        given = {"map_function": abs, "map_iterdata": [1], field: inside(before())}
+        operator = LithopsMapOperator(task_id="map", **given)
+
+    assert operator.upstream_task_ids == {"before"}
+
+
+def test_only_parameters_with_more_than_plain_values_are_searched_for_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[object] = []
+    monkeypatch.setattr(XComArg, "apply_upstream_relationship", lambda operator, value: searched.append(value))
+
+    LithopsMapOperator(task_id="map", map_function=abs, map_iterdata=[1], runtime="python", runtime_memory=256)
+
+    assert searched == [[1]]
