@@ -47,6 +47,12 @@ def test_tasks_do_what_they_do_elsewhere(good: DagRun) -> None:
     assert good.task("sensed")["state"] == "success"
 
 
+def test_a_task_whose_process_is_killed_is_tried_again(good: DagRun) -> None:
+    """The scheduler of the tests takes nobody for dead that it doesn't hear of: it would wait for ever."""
+    assert good.xcom("killed_once") == 2
+    assert "the process of the task was killed by SIGKILL" in good.log("killed_once", try_number=1)
+
+
 def test_an_operator_of_ours_runs_in_a_task_of_the_executor(good: DagRun) -> None:
     assert good.xcom("cube") == [1, 8, 27]
 

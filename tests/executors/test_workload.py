@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors import workload
-from lithops_provider.executors.workload import TaskAlreadyRunningError, Workload, run_workload
+from lithops_provider.executors.workload import ProcessDiedError, TaskAlreadyRunningError, Workload, run_workload
 from lithops_provider.jobs import Options, bind_items, make_spec
 from lithops_provider.jobs.submit.payload import by_value
 from tests.executors.workloads import TOKEN, task
@@ -62,6 +63,19 @@ def test_a_task_that_another_call_runs_is_told_from_others_that_are_refused(
     monkeypatch.setattr(workload, "_supervise", refuse)
     monkeypatch.setattr(workload.os, "register_at_fork", lambda **_: None)
     with pytest.raises(raised):
+        run_workload(Workload.of(task()).data, "http://localhost/")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(-9, "was killed by SIGKILL"), (1, "ended with exit code 1"), (0, None)], ids=str
+)
+def test_the_end_of_a_process_that_told_nobody_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, code: int, says: str | None
+) -> None:
+    """If the task has retries, Airflow's supervisor leaves it running in the database."""
+    monkeypatch.setattr(workload, "_supervise", lambda given, server: code)
+    monkeypatch.setattr(workload.os, "register_at_fork", lambda **_: None)
+    with nullcontext() if says is None else pytest.raises(ProcessDiedError, match=says):
         run_workload(Workload.of(task()).data, "http://localhost/")
 
 

@@ -24,6 +24,10 @@ class TaskAlreadyRunningError(Exception):
     """Another call runs the task. Airflow raises an error of this name itself from 3.2 on."""
 
 
+class ProcessDiedError(Exception):
+    """The process of a task has been killed, or has ended before it could tell what became of the task."""
+
+
 @dataclass(frozen=True, eq=False)
 class Workload:
     """
@@ -70,26 +74,31 @@ class Workload:
         )
 
 
-def run_workload(workload: str, server: str) -> int:
+def run_workload(workload: str, server: str) -> None:
     """
     Runs a workload, as the LocalExecutor does in a process of its own. Airflow's supervisor, which this calls, tells
     the Execution API what becomes of a task.
 
     :param workload: as JSON
     :param server: address of the Execution API
-    :returns: the exit code of the task's process
     :raises RuntimeError: the Airflow here can't read the workload
     :raises TaskAlreadyRunningError: another call runs the task
+    :raises ProcessDiedError: the process of the task has ended with another exit code than 0. If the task has retries,
+        Airflow's supervisor tells nobody of that, and the scheduler has to learn it from the executor
     """
     parsed = _parse(workload)
     os.register_at_fork(after_in_child=partial(_end_with_supervisor, os.getpid()))
     try:
-        return _supervise(parsed, server)
+        code = _supervise(parsed, server)
     except Exception as error:
         detail = getattr(error, "detail", None)  # what the Execution API has answered
         if isinstance(detail, dict) and detail.get("previous_state") == "running":  # a text, not an enum
             raise TaskAlreadyRunningError(f"another call runs the task: {detail}") from error
         raise
+    if code < 0:
+        raise ProcessDiedError(f"the process of the task was killed by {signal.Signals(-code).name}")
+    if code:
+        raise ProcessDiedError(f"the process of the task ended with exit code {code}")
 
 
 def _parse(workload: str) -> Any:

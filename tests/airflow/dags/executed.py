@@ -46,6 +46,13 @@ def executed() -> None:
             raise ValueError("the first try fails")
         return tries
 
+    @task(retries=1, retry_delay=timedelta(0))
+    def killed_once() -> int:
+        tries = int(get_current_context()["ti"].try_number)
+        if tries == 1:
+            os.kill(os.getpid(), 9)
+        return tries
+
     @task(executor_config={"environment": {"OF_THE_TASK": "yes"}})
     def environment() -> str:
         return os.environ["OF_THE_TASK"]
@@ -58,6 +65,7 @@ def executed() -> None:
     total(square.expand(number=first))
     first >> SecondLook(task_id="sensed", mode="reschedule", poke_interval=1)
     second_try()
+    killed_once()
     environment()
     cube([1, 2, 3])
 
