@@ -265,7 +265,8 @@ def test_the_payload_has_what_we_change_and_no_attribute_of_a_job_is_missing(cli
     sent = batch(client)
     meta = compute.invoker.select_runtime("M000", None)
     job = compute._make_job(sent, meta)
-    compute._upload(sent, job, meta)
+    for upload in compute._uploads(sent, job, meta):
+        upload()
     job.runtime_name = compute.runtime
 
     payload = compute.invoker._create_payload(job)
@@ -280,7 +281,8 @@ def test_the_worker_finds_the_function_and_the_data_as_we_store_them(client: Lit
     sent = batch(client, b"the function")
     meta = compute.invoker.select_runtime("M000", None)
     job = compute._make_job(sent, meta)
-    compute._upload(sent, job, meta)
+    for upload in compute._uploads(sent, job, meta):
+        upload()
     received = SimpleNamespace(config=client.config, **vars(job))
 
     loaded = find("lithops.worker.utils.get_function_and_modules")(received, compute.internal_storage)

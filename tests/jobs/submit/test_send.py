@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import pytest
 from lithops_provider.jobs.adapter import invokers
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.errors import StorageRefusedError, SubmitError
 from lithops_provider.jobs.gather.outcomes import gather_outcomes
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
@@ -273,3 +274,34 @@ def test_a_call_whose_list_of_items_is_long_gets_it_through_storage(faas: FaasMa
 
     assert client.keys(job.bucket, f"{job.round_prefix()}/aggdata.pickle") != []
     assert sorted(gather_outcomes(client, job)) == indices
+
+
+def test_a_storage_that_fails_in_passing_while_the_function_is_stored_is_asked_again(
+    client: LithopsClient, start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    put_func = client._internal_storage.put_func
+
+    def fail_once(key: str, function: bytes) -> None:
+        asked.append(key)
+        if len(asked) == 1:
+            raise ConnectionError("reset by peer")
+        put_func(key, function)
+
+    monkeypatch.setattr(client._internal_storage, "put_func", fail_once)
+    run = start_map(lambda x: x, [1])
+    run.finish()
+
+    assert run.results() == [1]
+    assert len(asked) == 2
+
+
+def test_a_storage_that_refuses_the_function_is_not_taken_for_the_backend(
+    client: LithopsClient, start_map: MapStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(key: str, function: bytes) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(client._internal_storage, "put_func", refuse)
+    with pytest.raises(StorageRefusedError, match="storage 'localhost'"):
+        start_map(lambda x: x, [1])

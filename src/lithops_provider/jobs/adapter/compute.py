@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,6 @@ from lithops_provider.jobs.adapter.package_data import package_data
 from lithops_provider.jobs.adapter.prepared_runner import discard_prepared
 from lithops_provider.jobs.adapter.queues import make_queue
 from lithops_provider.jobs.adapter.runtimes.layers import use_layer
-from lithops_provider.jobs.adapter.time_limit import at_once
 from lithops_provider.jobs.adapter.workarounds.answers import report_answers
 from lithops_provider.jobs.adapter.workarounds.archives import use_own_archive
 from lithops_provider.jobs.adapter.workarounds.google import mend_tokens
@@ -196,27 +195,26 @@ class Compute:
         is_one_machine = self.mode == "standalone" and self.config["standalone"]["exec_mode"] == "consume"
         return _PROCESSES_OF_A_MACHINE if is_one_machine else 1
 
-    def upload(self, batch: CallBatch, *beside: Callable[[], object]) -> Any:
+    def prepare(self, batch: CallBatch) -> tuple[Any, list[Callable[[], object]]]:
         """
-        Stores what calls need, and sends none yet.
+        Prepares calls, and sends none yet.
 
         :param batch: the calls
-        :param beside: stores what they need beside that, at the same time
-        :returns: what `invoke` takes
+        :returns: what `invoke` takes, once that was done which is returned beside it: writes to the storage that don't
+            need each other, and can be repeated
         """
         self._renew()
         runtime_meta = self.invoker.select_runtime(batch.job_id, batch.runtime_memory)
         job = self._make_job(batch, runtime_meta)
-        self._upload(batch, job, runtime_meta, beside)
         if self.mode == "localhost":
             self.handler.env.imports_packages = batch.imports_packages
-        return job
+        return job, self._uploads(batch, job, runtime_meta)
 
     def invoke(self, job: Any) -> None:
         """
         Sends all calls. Once it has returned, this process may end, and the calls still run.
 
-        :param job: from `upload`
+        :param job: from `prepare`
         :raises SubmitError: the backend did not take them
         """
         self._prepare_monitoring(job.executor_id)
@@ -301,9 +299,7 @@ class Compute:
         self._apply_limits(job, runtime_meta, batch.runtime_memory)
         return job
 
-    def _upload(
-        self, batch: CallBatch, job: SimpleNamespace, runtime_meta: Any, beside: Iterable[Callable[[], object]] = ()
-    ) -> None:
+    def _uploads(self, batch: CallBatch, job: SimpleNamespace, runtime_meta: Any) -> list[Callable[[], object]]:
         import pickle
 
         from lithops.job.job import _attach_data
@@ -321,11 +317,10 @@ class Compute:
         code = pickle.dumps({"func": batch.function, "module_data": files}, -1)
         job.func_key = f"{job_prefix(batch.executor_id, batch.job_id)}/{FUNCTION}"
         data = SimpleNamespace(data_strs=batch.calls)
-        at_once(
+        return [
             lambda: self.internal_storage.put_func(job.func_key, code),
             lambda: _attach_data(self.config, self.internal_storage, job, data, job.metadata, batch.executor_id),
-            *beside,
-        )
+        ]
 
     def _prepare_monitoring(self, executor_id: str) -> None:
         """

@@ -12,11 +12,13 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lithops_provider.jobs.adapter.compute import CallBatch
 from lithops_provider.jobs.adapter.refusals import explain_refusals
-from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.adapter.time_limit import at_once
+from lithops_provider.jobs.client import READ_SECONDS, LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.remote import frames
@@ -174,17 +176,18 @@ def _send(client: LithopsClient, planned: _PlannedRound, spec: JobSpec) -> None:
         include_modules=options.include_modules,
         exclude_modules=options.exclude_modules,
     )
-    uploaded = client.compute.upload(
-        batch,
+    prepared, uploads = client.compute.prepare(batch)
+    at_once(
         lambda: client.put_pieces(
             job.items_key(),
             lambda: frames.framed(itertools.chain.from_iterable(planned.blocks)),
             sum(of_call.size for of_call in planned.blocks),
         ),
         lambda: store_plan(client, job, planned.calls, planned.runtime_memory),
+        *(partial(client.patiently, upload, "writing the function and its calls", READ_SECONDS) for upload in uploads),
     )
     try:
-        client.compute.invoke(uploaded)
+        client.compute.invoke(prepared)
     except BaseException:
         client.put(job.stop_key(), STOP_ALL)  # stops the calls that were sent
         raise

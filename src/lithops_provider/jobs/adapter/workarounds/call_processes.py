@@ -9,6 +9,7 @@ each.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,7 @@ class _Processes:
 
 class _Here:
     """
-    Takes the place of a process, but does its work in the process that starts it.
+    Takes the place of a process, but does its work in the process that waits for it.
 
     :param target: the work
     """
@@ -64,11 +65,21 @@ class _Here:
         self._target = target
 
     def start(self) -> None:
-        """Does the work, and returns when it is done."""
-        self._target()
+        """Leaves the work to `join`."""
 
-    def join(self, timeout: float | None = None) -> None:
-        """Returns at once, since the work is done."""
+    def join(self, timeout: float) -> None:
+        """
+        Does the work, and returns when it is done.
+
+        :param timeout: seconds after which the system ends this process. A call ends itself before that, unless it
+            waits for a storage that never answers
+        """
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, timeout)
+        try:
+            self._target()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def is_alive(self) -> bool:
         """Returns that the work is done."""
