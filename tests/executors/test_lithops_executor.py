@@ -107,6 +107,13 @@ def test_the_call_of_a_task_is_told_where_rows_can_be_locked(loop: Loop, locks_r
     assert loop.executor.get_event_buffer() == (told if locks_rows else {})
 
 
+def test_the_end_of_a_task_that_told_nobody_is_an_event(loop: Loop) -> None:
+    (sent,) = loop.queue(task())
+    loop.report(sent, TaskInstanceState.SUCCESS, info="its process was killed")
+
+    assert loop.executor.get_event_buffer() == {sent.key: (TaskInstanceState.SUCCESS, "its process was killed")}
+
+
 def test_why_a_call_has_failed_is_in_the_log_of_its_task(
     loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors.records import PREFIX, JobRecord, read_records
+from lithops_provider.executors.reports import Reports
+from lithops_provider.executors.watcher import Watcher
 from lithops_provider.jobs import LithopsClient
 from lithops_provider.jobs.follow.processes import runner_pids
+from lithops_provider.jobs.gather.call_ends import CallFailure
 from tests.executors.conftest import Threads
 from tests.executors.workloads import TOKEN, workload
 from tests.jobs.conftest import FaasMaker
@@ -22,6 +28,23 @@ def assert_nothing_is_left(client: LithopsClient, record: JobRecord) -> None:
         return [*client.keys(client.bucket, record.job.prefix), *client.keys(client.bucket, PREFIX)]
 
     wait_until(lambda: not left(), lambda: f"These are left: {left()}")
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"),
+    [("TaskProcessDiedError", TaskInstanceState.SUCCESS), ("ValueError", TaskInstanceState.FAILED)],
+)
+def test_a_task_whose_process_was_killed_is_reported_as_by_the_local_executor(
+    failure: str, state: TaskInstanceState
+) -> None:
+    """The scheduler sees that the task itself is not over, and then tells clearing from dying."""
+    threads: Any = SimpleNamespace(_reports=Reports())
+    one = workload("data")
+    Watcher._report_end(threads, one, CallFailure(failure, "because"))
+
+    (report,) = threads._reports
+    assert (report.workload, report.state, report.over) == (one, state, True)
+    assert report.info == f"its call has failed: {failure}: because"
 
 
 def test_each_workload_ends_by_itself_and_nothing_is_left(

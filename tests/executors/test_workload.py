@@ -7,7 +7,7 @@ import pytest
 from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors import workload
-from lithops_provider.executors.workload import ProcessDiedError, TaskAlreadyRunningError, Workload, run_workload
+from lithops_provider.executors.workload import TaskAlreadyRunningError, TaskProcessDiedError, Workload, run_workload
 from lithops_provider.jobs import Options, bind_items, make_spec
 from lithops_provider.jobs.submit.payload import by_value
 from tests.executors.workloads import TOKEN, task
@@ -75,7 +75,7 @@ def test_the_end_of_a_process_that_told_nobody_is_an_error(
     """If the task has retries, Airflow's supervisor leaves it running in the database."""
     monkeypatch.setattr(workload, "_supervise", lambda given, server: code)
     monkeypatch.setattr(workload.os, "register_at_fork", lambda **_: None)
-    with nullcontext() if says is None else pytest.raises(ProcessDiedError, match=says):
+    with nullcontext() if says is None else pytest.raises(TaskProcessDiedError, match=says):
         run_workload(Workload.of(task()).data, "http://localhost/")
 
 

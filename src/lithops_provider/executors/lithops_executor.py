@@ -165,10 +165,11 @@ class LithopsExecutor(BaseExecutor):
                 self.change_state(key, report.state, report.info, remove_running=False)
             return
         del self._latest[key]
-        # The task's supervisor has already told the Execution API how the task ended. Reporting success here as well
-        # would come late: a sensor that was rescheduled for a moment is queued again by then, and the scheduler would
-        # fail it, since to it the executor says that a queued task is over.
-        known = isinstance(key, TaskInstanceKey) and report.state == TaskInstanceState.SUCCESS
+        # Unless there is an info, the task's supervisor has told the Execution API how the task ended. Reporting a
+        # success here as well would come late: a sensor that was rescheduled for a moment is queued again by then, and
+        # the scheduler would fail it, since to it the executor says that a queued task is over.
+        told = report.state == TaskInstanceState.SUCCESS and report.info is None
+        known = told and isinstance(key, TaskInstanceKey)
         if report.state is None or known:
             self.running.discard(key)
             return

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airflow.models.taskinstancekey import TaskInstanceKey
 from airflow.utils.state import TaskInstanceState
 
 from lithops_provider.executors.records import call_name, delete_record, has_record
@@ -208,10 +209,15 @@ class Watcher:
             self._reports.append(Report(workload, None, True))
             return
         info = f"its call has failed: {failure.type}: {failure.message}"
+        state = workload.failure
+        if failure.type == "TaskProcessDiedError" and isinstance(workload.key, TaskInstanceKey):
+            # What LocalExecutor reports then: a task that was cleared while it ran begins anew at once, and not after
+            # its retry_delay; one that still counts as running fails, or is tried again.
+            state = workload.success
         if _EXPIRED in failure.message:
             info += _EXPIRED_HINT
         output = "\n".join(filter(None, (failure.output, failure.traceback)))
-        self._reports.append(Report(workload, workload.failure, True, info, output))
+        self._reports.append(Report(workload, state, True, info, output))
 
     def _finish(self, watched: WatchedJob) -> None:
         """Reports the failure of calls that can't report it themselves any more, and deletes the job's data."""

@@ -24,7 +24,7 @@ class TaskAlreadyRunningError(Exception):
     """Another call runs the task. Airflow raises an error of this name itself from 3.2 on."""
 
 
-class ProcessDiedError(Exception):
+class TaskProcessDiedError(Exception):
     """The process of a task has been killed, or has ended before it could tell what became of the task."""
 
 
@@ -83,8 +83,8 @@ def run_workload(workload: str, server: str) -> None:
     :param server: address of the Execution API
     :raises RuntimeError: the Airflow here can't read the workload
     :raises TaskAlreadyRunningError: another call runs the task
-    :raises ProcessDiedError: the process of the task has ended with another exit code than 0. If the task has retries,
-        Airflow's supervisor tells nobody of that, and the scheduler has to learn it from the executor
+    :raises TaskProcessDiedError: the process of the task has ended with another exit code than 0. If the task has
+        retries, or was cleared, Airflow's supervisor tells nobody; the scheduler has to learn it from the executor
     """
     parsed = _parse(workload)
     os.register_at_fork(after_in_child=partial(_end_with_supervisor, os.getpid()))
@@ -96,9 +96,9 @@ def run_workload(workload: str, server: str) -> None:
             raise TaskAlreadyRunningError(f"another call runs the task: {detail}") from error
         raise
     if code < 0:
-        raise ProcessDiedError(f"the process of the task was killed by {signal.Signals(-code).name}")
+        raise TaskProcessDiedError(f"the process of the task was killed by {signal.Signals(-code).name}")
     if code:
-        raise ProcessDiedError(f"the process of the task ended with exit code {code}")
+        raise TaskProcessDiedError(f"the process of the task ended with exit code {code}")
 
 
 def _parse(workload: str) -> Any:
