@@ -14,6 +14,8 @@ import { WhyCard } from "./why.js";
 /** Milliseconds between two requests: while the job runs, and when nothing is expected any more. */
 const LIVE = 2000;
 const STILL = 15000;
+/** Milliseconds after an action in which something is expected, whatever the job's state: Airflow takes its time. */
+const AFTER_ACTION = 30000;
 /** From this many rows on, the calls are beside the durations; fewer are above them. */
 const SIDE_BY_SIDE = 5;
 /** Milliseconds between two messages to screen readers. */
@@ -27,6 +29,7 @@ const path = `dags/${encodeURIComponent(task.dag_id)}`;
 let phase = read().get("phase");
 let version = null;
 let timer = null;
+let acted = -Infinity;
 let told = 0;
 let toldState = null;
 let shownSummary = null;
@@ -37,7 +40,10 @@ const job = () => ({ path, parameters: parameters() });
 
 const detail = new ItemDetail(job);
 const items = new ItemsTable(job, (index) => detail.open(index), showError);
-const actions = new Actions(task, job, look);
+const actions = new Actions(task, job, () => {
+  acted = Date.now();
+  look();
+});
 const why = new WhyCard(job, (index) => detail.open(index));
 const compare = new CompareCard(task, job);
 const parts = {
@@ -110,7 +116,8 @@ function show(answer) {
   version = progress.version;
   tell(answer);
   const running = ["running", "deferred", "queued", "scheduled", "restarting"].includes(answer.task.state);
-  return progress.over && !progress.unread && !running ? STILL : LIVE;
+  const expected = running || !progress.over || progress.unread || Date.now() - acted < AFTER_ACTION;
+  return expected ? LIVE : STILL;
 }
 
 /** Opens the item that the address names, once. */
