@@ -171,15 +171,17 @@ def test_a_job_that_was_never_sent_has_nothing_to_stop(client: LithopsClient) ->
     assert not cancel_job(client, LithopsJob.from_dict({**job.to_dict(), "rounds": []}))
 
 
-def test_a_job_of_another_machine_is_left_its_processes(client: LithopsClient, start_map: MapStarter) -> None:
-    run = start_map(lambda x: time.sleep(3600), [1])
+def test_a_job_of_another_machine_is_left_its_processes(
+    client: LithopsClient, start_map: MapStarter, tally: Tally
+) -> None:
+    run = start_map(busy(tally.path), [1])
     moved = LithopsJob.from_dict({**run.job.to_dict(), "host": "another-machine"})
-    wait_for(lambda: bool(runner_pids(run.job)))
-    pids = runner_pids(run.job)
+    wait_for(lambda: bool(tally.read()))  # an item that has not begun would not, since the job is marked as stopped
+    processes = [process for process in processes_of(run.job) if process.name() == "sleep"]
 
     cancel_job(client, moved)
 
-    assert set(pids) <= set(runner_pids(run.job))
+    assert [process.is_running() for process in processes] == [True]
     run.cancel()
 
 
