@@ -60,8 +60,8 @@ demo: ## a first job within a minute, then two example DAGs under a real Airflow
 ui: install ## open that Airflow's web interface on localhost, until Ctrl-C; EXECUTOR=lithops has Lithops run its tasks
 	@$(VENV)/python -m tools.ui $(EXECUTOR)
 
-test: lint types build install-servers ## all that CI runs: lint, types, build, unit, integration, backends
-	@$(VENV)/python -m tools.side_by_side "unit celery" backends integration
+test: lint install-servers ## all that CI runs: lint, types, build, unit, integration, backends
+	@$(VENV)/python -m tools.side_by_side "types build unit celery" backends integration
 
 test-all: test thorough test-matrix ## before a release: all of make test, what it leaves out, and older Airflows
 

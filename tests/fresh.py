@@ -16,6 +16,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -24,12 +26,13 @@ from tools.waiting import HANGS
 #: What such an interpreter runs. It forks for each request. The fork forks once more, waits for that process, and
 #: answers with its process id and its exit code; the process itself goes on below the loop, with the request's program.
 _SERVER = """
-import json, os, socket, sys
+import fcntl, gc, json, os, select, socket, sys
 {imports}
 
-control = socket.socket(fileno=int(sys.argv[1]))
+sources = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
+gc.freeze()  # else a garbage collection in a fork copies all that
 while True:
-    request, files, *_ = socket.recv_fds(control, 1 << 20, 4)
+    request, files, *_ = socket.recv_fds(select.select(sources, [], [])[0][0], 1 << 20, 8)
     if not request:
         sys.exit()
     if os.fork() == 0:
@@ -41,7 +44,8 @@ while True:
             pass
     except ChildProcessError:  # none is left to be taken out of the process table
         pass
-control.close()
+for source in sources:
+    source.close()
 answer = socket.socket(fileno=files.pop(0))
 if child := os.fork():
     for file in files:
@@ -51,20 +55,30 @@ if child := os.fork():
 request = json.loads(request)
 if request["session"]:
     os.setsid()
-for number, file in enumerate(files):
-    os.dup2(file, number)
+for file in files + [answer.fileno()]:  # out of the way of the numbers that are wanted
+    fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, {high})
     os.close(file)
+answer.detach()
+answer = socket.socket(fileno={high} + len(files))
+for place, number in enumerate(request["numbers"]):
+    os.dup2({high} + place, number)
+    os.close({high} + place)
 os.chdir(request["folder"])
 os.environ.clear()
 os.environ.update(request["environment"])
 sys.argv = ["-c", *request["arguments"]]
+if request["title"]:
+    from setproctitle import setproctitle
+    setproctitle(request["title"])
 answer.sendall(b"%d " % os.getpid())
 answer.close()
 program = compile(request["program"], "<string>", "exec")
-for name in ("control", "request", "files", "file", "answer", "child", "number"):
+for name in ("sources", "source", "request", "files", "file", "answer", "child", "place", "number"):
     globals().pop(name, None)
 exec(program)
 """
+#: Numbers of descriptors that no program uses.
+_HIGH = 500
 
 
 class Forked:
@@ -76,6 +90,7 @@ class Forked:
 
     def __init__(self, answer: socket.socket) -> None:
         self._answer = answer
+        self.stdin: IO[bytes] | None = None
         self.returncode: int | None = None
         self.pid = self._read(HANGS)
 
@@ -92,6 +107,11 @@ class Forked:
             self._answer.close()
         return self.returncode
 
+    def kill(self) -> None:
+        """End it at once, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
     def _read(self, timeout: float | None) -> int:
         if not select.select([self._answer], [], [], timeout)[0]:
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
@@ -99,6 +119,44 @@ class Forked:
         while not text.endswith(b" ") and (byte := self._answer.recv(1)):
             text += byte
         return int(text or -signal.SIGKILL)  # nothing if what waits for it has been killed
+
+
+def start_in(
+    control: socket.socket,
+    program: str,
+    arguments: Sequence[str] = (),
+    *,
+    files: Mapping[int, int],
+    environment: Mapping[str, str],
+    folder: str | None = None,
+    session: bool = False,
+    title: str | None = None,
+) -> Forked:
+    """
+    Start a program in a fork of an interpreter.
+
+    :param control: what that interpreter reads requests from
+    :param program: the program's text
+    :param arguments: what it finds in ``sys.argv[1:]``
+    :param files: its open files, by their descriptors there; 0, 1 and 2 at least
+    :param environment: all its variables
+    :param folder: where it runs, instead of here
+    :param session: whether it leads a session of its own
+    :param title: its title, which others see as its command line, set before this function returns
+    """
+    request = {
+        "program": program,
+        "arguments": arguments,
+        "numbers": [*files],
+        "environment": {**environment},
+        "folder": folder or os.getcwd(),
+        "session": session,
+        "title": title,
+    }
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(control, [json.dumps(request).encode()], [theirs.fileno(), *files.values()])
+    return Forked(ours)
 
 
 class Interpreter:
@@ -114,49 +172,40 @@ class Interpreter:
         self._server: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def start(
-        self,
-        program: str,
-        arguments: Sequence[str] = (),
-        *,
-        files: tuple[int, int, int],
-        environment: Mapping[str, str],
-        folder: str | None = None,
-        session: bool = False,
-    ) -> Forked:
+    def start(self, program: str, arguments: Sequence[str] = (), **options: Any) -> Forked:
         """
         Start a program.
 
         :param program: its text
         :param arguments: what it finds in ``sys.argv[1:]``
-        :param files: its stdin, stdout and stderr
-        :param environment: all its variables
-        :param folder: where it runs, instead of here
-        :param session: whether it leads a session of its own
+        :param options: the others of `start_in`
         """
-        request = {
-            "program": program,
-            "arguments": arguments,
-            "environment": {**environment},
-            "folder": folder or os.getcwd(),
-            "session": session,
-        }
-        ours, theirs = socket.socketpair()
-        with self._lock, theirs:
+        with self._lock:
             if self._server is None:
                 self._serve()
-            socket.send_fds(self._control, [json.dumps(request).encode()], [theirs.fileno(), *files])
-        return Forked(ours)
+            return start_in(self._control, program, arguments, **options)
 
-    def _serve(self) -> None:
+    def listen(self, path: Path) -> None:
+        """
+        Start it, and have it take requests of other processes, too.
+
+        :param path: the file to which their sockets are connected
+        """
+        with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+            assert self._server is None
+            others.bind(str(path))
+            self._serve(others)
+
+    def _serve(self, *others: socket.socket) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        numbers = [source.fileno() for source in (theirs, *others)]
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-c", _SERVER.format(imports=self.imports), str(theirs.fileno())],
+                [sys.executable, "-c", _SERVER.format(imports=self.imports, high=_HIGH), *map(str, numbers)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=self.environment,
-                pass_fds=[theirs.fileno()],
+                pass_fds=numbers,
             )
 
     def end(self) -> None:
@@ -191,7 +240,7 @@ def run_after(imports: str, program: str, given: bytes = b"", folder: str | None
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(given)
         stdin.seek(0)
-        files = (stdin.fileno(), stdout.fileno(), stderr.fileno())
+        files = {0: stdin.fileno(), 1: stdout.fileno(), 2: stderr.fileno()}
         process = interpreter_after(imports).start(program, files=files, environment=os.environ, folder=folder)
         try:
             status = process.wait(HANGS)

@@ -46,6 +46,7 @@ class AirflowStack:
         SQLite; without it, the LocalExecutor runs them
     :param port: port of the UI and API on 127.0.0.1; a free one unless given
     :param python: interpreter of the environment that has Airflow
+    :param preload: source that the scheduler runs before it starts; the tasks of its LocalExecutor are forks of it
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class AirflowStack:
         broker_url: str | None = None,
         port: int | None = None,
         python: str = sys.executable,
+        preload: str = "",
     ) -> None:
         self.home = home.resolve()
         self.dags = self.home / "dags"
@@ -80,6 +82,7 @@ class AirflowStack:
         )
         self.api = AirflowApi(self.url)
         self.python = python
+        self.preload = preload
         folders = {f"{folder.name}-folder": folder.resolve() for folder in dags} | {"written": self.dags}
         settings = SETTINGS | executor_settings(broker_url)
         settings["DATABASE__SQL_ALCHEMY_CONN"] = self._database = sql_alchemy_conn
@@ -161,7 +164,7 @@ class AirflowStack:
         }
         with self.log_file(component).open("ab") as log:
             self._running[component] = subprocess.Popen(
-                [*self._airflow(), *arguments[component]],
+                [*self._airflow(self.preload if component == "scheduler" else ""), *arguments[component]],
                 env=self.env,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
@@ -327,7 +330,9 @@ class AirflowStack:
                 sick[component] = f"{status}, last heartbeat {heartbeat}"
         return sick
 
-    def _airflow(self) -> list[str]:
+    def _airflow(self, preload: str = "") -> list[str]:
+        if preload:
+            return [self.python, "-c", f"from airflow.__main__ import main\n{preload}\nmain()"]
         return [self.python, "-m", "airflow"]
 
     def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:

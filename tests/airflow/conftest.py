@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.airflow.guarded import Guarded, guarded_server
+from tests.airflow.warm import interpreter_of_runners, preload_of_scheduler
 from tests.browser import browser
 from tests.conftest import KEPT, ROOT, patience
 from tools import processes
@@ -109,16 +110,29 @@ def running(stack: AirflowStack, config: pytest.Config) -> Iterator[AirflowStack
 @pytest.fixture(scope="session")
 def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[AirflowStack]:
     """A running Airflow with the DAGs of ``tests/airflow/dags``."""
-    stack = AirflowStack(ROOT / "stack", [HERE / "dags"], repositories=[repository.path], env=DEFER_AT_ONCE)
+    path = ROOT / "runners"
+    stack = AirflowStack(
+        ROOT / "stack",
+        [HERE / "dags"],
+        repositories=[repository.path],
+        env=DEFER_AT_ONCE,
+        preload=preload_of_scheduler(path),
+    )
+    runners = interpreter_of_runners(stack)
+    runners.listen(path)
     with running(stack, request.config):
         yield stack
+        runners.end()
 
 
 @pytest.fixture(scope="session")
 def _all_started(
     request: pytest.FixtureRequest, airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    modules = {item.module.__name__: item.module for item in request.session.items if isinstance(item, pytest.Function)}
+    functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    if any("guarded" in item.fixturenames for item in functions):
+        request.getfixturevalue("_guarded_starts")  # which takes as long as the runs
+    modules = {item.module.__name__: item.module for item in functions}
     return {
         name: module.start_runs(airflow, tmp_path_factory.mktemp("runs"))
         for name, module in modules.items()
@@ -138,10 +152,16 @@ def started(request: pytest.FixtureRequest, _all_started: dict[str, Any]) -> Any
 
 
 @pytest.fixture(scope="session")
-def guarded(airflow: AirflowStack) -> Iterator[Guarded]:
-    """A second API server, which asks for a login."""
+def _guarded_starts(airflow: AirflowStack) -> Iterator[Guarded]:
     with guarded_server(airflow) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def guarded(_guarded_starts: Guarded) -> Guarded:
+    """A second API server, which asks for a login."""
+    _guarded_starts.wait()
+    return _guarded_starts
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,9 @@ from tools.waiting import HANGS, wait_until
 #: The only DAG that the user ``limited`` may see.
 SEEN = "page_many"
 
+#: Name of its log.
+LOG = "guarded-server"
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -29,12 +32,27 @@ class Guarded:
 
     :param url: its address
     :param stack: the Airflow it belongs to
+    :param process: its process
     """
 
-    def __init__(self, url: str, stack: AirflowStack) -> None:
+    def __init__(self, url: str, stack: AirflowStack, process: subprocess.Popen[bytes]) -> None:
         self.url = url
+        self._log = stack.log_file(LOG)
+        self._process = process
         self._secret = stack.env["AIRFLOW__API_AUTH__JWT_SECRET"]
         self._token = stack.api.token
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        wait_until(self._answers, lambda: self._log.read_text()[-3000:], interval=0.2)
+
+    def _answers(self) -> bool:
+        if self._process.poll() is not None:
+            raise StackError(f"the second API server has ended\n{self._log.read_text()[-3000:]}")
+        try:
+            return httpx.get(f"{self.url}/api/v2/version", trust_env=False, timeout=HANGS).is_success
+        except httpx.TransportError:
+            return False
 
     def token(self, user: str = "viewer", role: str | None = "VIEWER", *, age: float = 0.0) -> str:
         """
@@ -67,7 +85,7 @@ class Guarded:
 @contextmanager
 def guarded_server(stack: AirflowStack) -> Iterator[Guarded]:
     """
-    Start the server, and end it.
+    Start the server, which answers some seconds later, and end it.
 
     :param stack: the Airflow it belongs to
     """
@@ -79,9 +97,8 @@ def guarded_server(stack: AirflowStack) -> Iterator[Guarded]:
         "AIRFLOW__API__BASE_URL": url,
         "PYTHONPATH": str(ROOT),
     }
-    log = stack.log_file("guarded-server")
     arguments = ["api-server", "--host", "127.0.0.1", "--apps", "core", "--port", str(port)]
-    with log.open("ab") as output:
+    with stack.log_file(LOG).open("ab") as output:
         server = subprocess.Popen(
             [stack.python, "-m", "airflow", *arguments],
             env=stack.env | settings,
@@ -92,17 +109,7 @@ def guarded_server(stack: AirflowStack) -> Iterator[Guarded]:
             start_new_session=True,
         )
     try:
-
-        def answers() -> bool:
-            if server.poll() is not None:
-                raise StackError(f"the second API server has ended\n{log.read_text()[-3000:]}")
-            try:
-                return httpx.get(f"{url}/api/v2/version", trust_env=False, timeout=HANGS).is_success
-            except httpx.TransportError:
-                return False
-
-        wait_until(answers, lambda: log.read_text()[-3000:], interval=0.2)
-        yield Guarded(url, stack)
+        yield Guarded(url, stack, server)
     finally:
         server.terminate()
         server.wait(HANGS)

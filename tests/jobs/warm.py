@@ -3,7 +3,7 @@ Runners of the localhost backend, and calls of `process_faas`, as forks of a pro
 That takes three quarters of a second of a core off each job, and the unit tests run several hundred.
 
 Runners of another interpreter or environment, and those of scripts, start as they do for users; so do all of
-tests/airflow and tests/backends.
+tests/backends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ def start_call(program: str, arguments: list[str], given: bytes) -> Forked:
     with open(writing, "wb") as ours:
         with open(reading, "rb") as theirs:
             process = interpreter_after("import lithops.storage.backends.localhost, lithops.worker").start(
-                program, arguments, files=(theirs.fileno(), 1, 2), environment=os.environ, folder="/", session=True
+                program,
+                arguments,
+                files={0: theirs.fileno(), 1: 1, 2: 2},
+                environment=os.environ,
+                folder="/",
+                session=True,
             )
         ours.write(given)
     return process
