@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build"
 BURN = [sys.executable, "-c", "while True: pass"]
+#: What make tells the makes below it: the arguments of ``make repeat`` are not those of what it repeats.
+OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS", "TESTS")
 
 
 def main() -> int:
@@ -62,12 +64,13 @@ def run(command: list[str], log: Path, loaded: bool) -> tuple[datetime, int, flo
     :param log: where its output goes
     :param loaded: whether all cores are burnt meanwhile
     """
+    env = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     before, began, start = os.times(), datetime.now(), time.monotonic()
     with log.open("wb") as output, load() if loaded else contextlib.nullcontext():
-        status = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
+        done = subprocess.run(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, check=False)
         wall, after = time.monotonic() - start, os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return began, status, wall, cpu
+    return began, done.returncode, wall, cpu
 
 
 @contextlib.contextmanager
