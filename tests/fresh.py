@@ -110,7 +110,8 @@ class Forked:
     def kill(self) -> None:
         """End it at once, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def _read(self, timeout: float | None) -> int:
         if not select.select([self._answer], [], [], timeout)[0]:
