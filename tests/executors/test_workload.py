@@ -67,7 +67,9 @@ def test_a_task_that_another_call_runs_is_told_from_others_that_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [(-9, "was killed by SIGKILL"), (1, "ended with exit code 1"), (0, None)], ids=str
+    ("code", "says"),
+    [(-9, "was killed by SIGKILL"), (-40, "was killed by signal 40"), (1, "ended with exit code 1"), (0, None)],
+    ids=str,
 )
 def test_the_end_of_a_process_that_told_nobody_is_an_error(
     monkeypatch: pytest.MonkeyPatch, code: int, says: str | None

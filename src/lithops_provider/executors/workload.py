@@ -96,7 +96,8 @@ def run_workload(workload: str, server: str) -> None:
             raise TaskAlreadyRunningError(f"another call runs the task: {detail}") from error
         raise
     if code < 0:
-        raise TaskProcessDiedError(f"the process of the task was killed by {signal.Signals(-code).name}")
+        name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")  # a real-time signal
+        raise TaskProcessDiedError(f"the process of the task was killed by {name}")
     if code:
         raise TaskProcessDiedError(f"the process of the task ended with exit code {code}")
 

@@ -95,9 +95,9 @@ class _Loading:
         return self.reduced
 
 
-def _mark_and_die(tally: str) -> None:
+def _mark_and_die(tally: str, number: int) -> None:
     leave_mark(tally, "loaded")
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), number)
 
 
 def _mark_and_sleep(tally: str) -> None:
@@ -105,16 +105,17 @@ def _mark_and_sleep(tally: str) -> None:
     time.sleep(600)
 
 
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGKILL, "SIGKILL"), (40, "signal 40")])  # a real-time one
 def test_a_function_that_kills_its_process_when_it_is_loaded_is_not_loaded_for_each_item(
-    batch: BatchRunner, tally: Tally
+    batch: BatchRunner, tally: Tally, number: int, name: str
 ) -> None:
-    done = batch(abs, range(50), raw=pickle.dumps(_Loading(_mark_and_die, tally.path)))
+    done = batch(abs, range(50), raw=pickle.dumps(_Loading(_mark_and_die, tally.path, number)))
 
     assert len(done.failures()) == 50
     assert tally.read() == ["loaded"]
     assert done.failures()[49]["type"] == "ProcessDiedError"
     assert "loaded" in done.failures()[49]["message"]
-    assert "SIGKILL" in done.failures()[49]["message"]
+    assert f"was killed by {name}" in done.failures()[49]["message"]
 
 
 def test_a_function_that_takes_for_ever_to_load_is_given_up_once(
