@@ -16,10 +16,13 @@ import subprocess
 import sys
 import threading
 import uuid
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 NAME = "process_faas"
+#: The file whose ``put_whole_file`` writes to the localhost storage. The processes can't import it by its name.
+_WHOLE_FILES = Path(__file__).parents[2] / "src" / "lithops_provider" / "jobs" / "remote" / "storages.py"
 
 _WORKER = """
 import importlib.util, json, os, resource, sys
@@ -43,6 +46,12 @@ from lithops.worker import function_handler, function_invoker
 from lithops.worker import handler, utils
 # In a cloud each has a disk of its own: here one would import modules that another is writing.
 handler.MODULES_DIR = utils.MODULES_DIR = os.path.join(utils.MODULES_DIR, sys.argv[2])
+# A cloud's storage has an object as a whole or not at all: here a status could be read that is half written.
+spec = importlib.util.spec_from_file_location("whole_files", sys.argv[4])
+whole_files = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(whole_files)
+from lithops.storage.backends.localhost.localhost import LocalhostStorageBackend
+LocalhostStorageBackend.put_object = whole_files.put_whole_file
 if "remote_invoker" in payload:
     function_invoker(payload)
     backend.wait()
@@ -82,7 +91,7 @@ class ServerlessBackend:
             invocations += 1
             memories.append(memory)
         activation_id = uuid.uuid4().hex[:12]
-        arguments = [__file__, activation_id, str(memory)]
+        arguments = [__file__, activation_id, str(memory), str(_WHOLE_FILES)]
         given = json.dumps(payload, default=str).encode()
         if hold:
             _held.append((arguments, given))

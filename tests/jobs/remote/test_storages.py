@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.remote import storages
 from lithops_provider.jobs.remote.storages import open_storage
+from tests.jobs.conftest import FaasMaker, finished
 
 
 @pytest.fixture
@@ -78,3 +80,25 @@ def test_what_is_being_written_is_not_listed(
     monkeypatch.setattr(storages.os, "replace", look)
     client.put("whole/new", b"x")
     assert listed == [[key for key in listed[0] if "partial" not in key and not key.endswith("/new")]]
+
+
+@pytest.mark.parametrize("where", ["localhost", "process_faas"])
+def test_workers_write_whole_objects_as_well(client: LithopsClient, faas: FaasMaker, where: str) -> None:
+    """Their statuses say how calls have died. Lithops writes them, with a storage that it has opened itself."""
+
+    def seen_while_written(x: int, storage: Any) -> list[str]:
+        from lithops.storage import Storage
+
+        plain = Storage(storage_config=storage.get_storage_config())
+        seen: list[str] = []
+
+        class Data:
+            def read(self, size: int) -> bytes:
+                seen.extend(plain.list_keys(plain.bucket, f"{where}/"))
+                return b""
+
+        plain.put_object(plain.bucket, f"{where}/object", Data())
+        return [*seen, "then", *plain.list_keys(plain.bucket, f"{where}/")]
+
+    used = client if where == "localhost" else faas()
+    assert finished(used, *bind_items(seen_while_written, [0])).results() == [["then", f"{where}/object"]]
