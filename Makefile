@@ -61,7 +61,7 @@ ui: install ## open that Airflow's web interface on localhost, until Ctrl-C; EXE
 	@$(VENV)/python -m tools.ui $(EXECUTOR)
 
 test: lint install-servers ## all that CI runs: lint, types, build, unit, integration, backends
-	@$(VENV)/python -m tools.side_by_side "types build celery unit" backends integration
+	@$(VENV)/python -m tools.side_by_side "types build unit celery" backends integration
 
 test-all: test thorough test-matrix ## before a release: all of make test, what it leaves out, and older Airflows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from lithops_provider.jobs.binding.function import Binding, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
+from lithops_provider.jobs.follow.processes import runner_pids
+from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs import process_faas
@@ -62,6 +65,11 @@ def finished(client: LithopsClient, binding: Binding, items: Iterable[tuple[Any,
     run = started(client, binding, items, **options)
     run.finish()
     return run
+
+
+def runner_of(job: LithopsJob) -> int:
+    """Returns the process id of a localhost job's runner, which leads the session that its calls are in."""
+    return os.getsid(runner_pids(job)[0])
 
 
 class FaasMaker(Protocol):

@@ -8,6 +8,7 @@ processes, where a remote invoker needs it, by itself. So it imports nothing but
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -148,7 +149,8 @@ def end() -> None:
     global refuse, invocations, hold, die_after
     for process in processes:
         if process.poll() is None:
-            os.killpg(process.pid, 9)
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
+                os.killpg(process.pid, 9)
         process.wait(600)
     processes.clear()
     memories.clear()

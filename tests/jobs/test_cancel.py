@@ -17,7 +17,7 @@ from lithops_provider.jobs.follow.owner import is_owner, set_owner
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
 from tests.jobs import process_faas
-from tests.jobs.conftest import FaasMaker, MapStarter, started, wait_for
+from tests.jobs.conftest import FaasMaker, MapStarter, runner_of, started, wait_for
 from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import Tally, leave_mark
 from tests.jobs.submit.test_send import script
@@ -101,7 +101,7 @@ def test_calls_that_outlived_their_runner_are_stopped(
     run = start_map(busy(tally.path), range(2), batch_size=1)
     wait_for(lambda: len(tally.read()) == 2)
     processes = processes_of(run.job)
-    os.kill(min(runner_pids(run.job)), signal.SIGKILL)
+    os.kill(runner_of(run.job), signal.SIGKILL)
 
     cancel_job(client, run.job)
     wait_for(lambda: are_gone(processes))

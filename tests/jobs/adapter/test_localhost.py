@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 import pytest
 
 from lithops_provider.jobs.adapter.compute import runner_prepared
@@ -65,6 +67,23 @@ def test_a_job_of_an_interpreter_that_is_found_by_its_name_is_stopped_with_its_p
 
     assert is_local(run.job)
     wait_for(lambda: not runner_pids(run.job))
+
+
+def test_a_runner_can_be_found_once_it_is_started(interpreter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment, a process that starts has no command line."""
+    client = client_of(interpreter)
+    command_line, looks = psutil.Process.cmdline, []
+
+    def empty_at_first(process: psutil.Process) -> list[str]:
+        looks.append(process.pid)
+        return [] if len(looks) < 4 else command_line(process)
+
+    monkeypatch.setattr(psutil.Process, "cmdline", empty_at_first)
+    run = started(client, *bind_items(time.sleep, [600]))
+    looked_at = looks.copy()
+    cancel_job(client, run.job)
+
+    assert (len(looked_at), len(set(looked_at))) == (4, 1)
 
 
 def test_modules_that_came_with_a_job_are_not_written_again_by_each_call(

@@ -25,7 +25,7 @@ from lithops_provider.jobs.remote.keys import BEGIN_NOTHING
 from lithops_provider.jobs.remote.parts import PartName, part_key
 from lithops_provider.jobs.wait import look_at_job
 from tests.jobs import process_faas
-from tests.jobs.conftest import POLL, FaasMaker, MapStarter, started, wait_for
+from tests.jobs.conftest import POLL, FaasMaker, MapStarter, runner_of, started, wait_for
 from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import Tally, leave_mark
 from tests.jobs.standins import FailingStorage, times
@@ -279,7 +279,7 @@ def test_a_runner_that_is_killed_is_found_and_what_it_left_is_run_one_by_one(
     run = start_map(sleep_at_first, range(3), batch_size=2)  # calls of one item and of two
     wait_for(lambda: len(tally.read()) == 2)
     wait_for(lambda: client.get(run.job.bucket, f"{run.job.round_prefix()}/00000/status.json") is not None)
-    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    os.killpg(runner_of(run.job), signal.SIGKILL)
     run.finish()
 
     assert (run.results(), run.failures()) == ([0, 1, 2], [])
@@ -295,7 +295,7 @@ def test_an_item_that_was_alone_when_the_runner_was_killed_is_blamed(start_map: 
 
     run = start_map(sleep, [0])
     wait_for(lambda: tally.read() == ["0"])
-    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    os.killpg(runner_of(run.job), signal.SIGKILL)
     run.finish()
 
     assert run.results() == [None]
@@ -324,7 +324,7 @@ def test_what_had_not_begun_when_the_runner_was_killed_is_sent_again(
     gate = tmp_path / "gate"
     run = start_map(waiting_for(gate, tally), range(30), batch_size=1)
     wait_for(lambda: tally.read() != [])
-    os.killpg(min(runner_pids(run.job)), signal.SIGKILL)
+    os.killpg(runner_of(run.job), signal.SIGKILL)
     wait_for(lambda: not runner_pids(run.job))
     begun = {int(mark) for mark in tally.read()}
     gate.touch()
@@ -354,7 +354,7 @@ def test_calls_whose_runner_alone_was_killed_still_count(start_map: MapStarter, 
     gate = tmp_path / "gate"
     run = start_map(waiting_for(gate, tally), range(4), batch_size=2)
     wait_for(lambda: len(tally.read()) == 2)
-    os.kill(min(runner_pids(run.job)), signal.SIGKILL)
+    os.kill(runner_of(run.job), signal.SIGKILL)
     gate.touch()
     run.finish()
 

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ from lithops_provider.jobs.errors import SubmitError
 
 #: Characters of a runtime's error output that an error message shows.
 _STDERR_TAIL = 1_000
+#: Seconds between looks at a process that starts.
+_MOMENT = 0.001
 
 #: Source of the process that runs a job, without the call of ``main``. It uses Lithops's own runner from where Lithops
 #: is installed, while Lithops itself would start a copy in the temporary directory. It imports what every call needs
@@ -94,7 +97,10 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
         return super().prepare_job_file(job_payload)
 
     def _start_job_process(self, job_key: str, command: list[str]) -> Any:
-        """Starts the runner in a session of its own, and without a pipe to this process, so that it outlives it."""
+        """
+        Starts the runner in a session of its own, and without a pipe to this process, so that it outlives it. Returns
+        it once it can be found as the job's runner.
+        """
         with open(_runner_log(), "ab") as log:
             runner = subprocess.Popen(
                 command,
@@ -104,6 +110,7 @@ class Detached(v1.ExecutionEnvironment):  # type: ignore[misc]
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _await_command_line(runner.pid)
         return _keep(runner)
 
 
@@ -195,6 +202,18 @@ def _keep(runner: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
     _runners[:] = [known for known in _runners if known.poll() is None]
     _runners.append(runner)
     return runner
+
+
+def _await_command_line(pid: int) -> None:
+    """
+    Waits until a process that was just started has a command line, by which follow/processes.py finds it. For a moment
+    of its start it has none: who looks at the job then would take it for dead.
+    """
+    import psutil  # comes with Lithops
+
+    with contextlib.suppress(psutil.Error):  # it has ended
+        while not psutil.Process(pid).cmdline():
+            time.sleep(_MOMENT)
 
 
 def _runner_log() -> str:
