@@ -18,6 +18,8 @@ SETTINGS: dict[str, str] = {
     "USAGE_DATA_COLLECTION__ENABLED": "False",
     # Short intervals; shorter ones keep a core busy while nothing happens.
     "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    # Short rounds of the scheduler, however many runs there are: only between two does it learn how tasks have ended.
+    "SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "5",
     "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
     "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",

@@ -21,12 +21,11 @@ def note(item: int, ledger: str, task: int) -> int:
 
 
 class DefaultSettings(LithopsMapOperator):
-    """Takes no notice of the settings by which tests have jobs deferred at once."""
+    """Takes no notice of the setting by which tests have jobs deferred at once."""
 
     def execute(self, context: Any) -> Any:
         """Run the job."""
-        for name in ("DEFER_AFTER", "DEFER_AT_LEAST"):
-            os.environ.pop(f"AIRFLOW__LITHOPS__{name}", None)
+        os.environ.pop("AIRFLOW__LITHOPS__DEFER_AFTER", None)
         return super().execute(context)
 
 
