@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from tests.backends.functions import add
 from tests.backends.image import NOT_NEEDED
 from tests.backends.podman import IMAGE, Podman
 from tests.backends.test_backends import begun, done
-from tests.jobs.conftest import wait_for
+from tests.jobs.conftest import kill_all, wait_for
 from tests.jobs.looked_at import wait_for_file
 
 
@@ -100,8 +99,7 @@ def test_a_container_that_is_killed_is_found_and_what_it_left_is_run_again(
     wait_for(lambda: bool(local.keys(run.job.bucket, f"{run.job.round_prefix()}/00000/")))
     for name in ("never", "later"):
         Path(os.environ["TMPDIR"], name).touch()
-    for pid in runner_pids(run.job):
-        os.kill(pid, signal.SIGKILL)
+    kill_all(runner_pids(run.job))
     run.finish()
 
     assert run.results() == [None, None]

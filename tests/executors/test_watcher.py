@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +17,7 @@ from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.gather.call_ends import CallFailure
 from tests.executors.conftest import Threads
 from tests.executors.workloads import TOKEN, workload
-from tests.jobs.conftest import FaasMaker
+from tests.jobs.conftest import FaasMaker, kill_all
 from tools.waiting import wait_until
 
 
@@ -80,8 +78,7 @@ def test_calls_whose_runner_is_killed_fail_at_once(threads: Threads, client: Lit
     wait_until(lambda: any(report.workload is begun for report in threads.reports), lambda: "It was not sent.")
     (record,) = read_records(client)
     wait_until(lambda: runner_pids(record.job), lambda: "There is no runner.")
-    for pid in runner_pids(record.job):
-        os.kill(pid, signal.SIGKILL)
+    kill_all(runner_pids(record.job))
 
     end = threads.wait_for_end(begun)[begun]
     assert end.state == TaskInstanceState.FAILED

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -70,6 +72,13 @@ def finished(client: LithopsClient, binding: Binding, items: Iterable[tuple[Any,
 def runner_of(job: LithopsJob) -> int:
     """Returns the process id of a localhost job's runner, which leads the session that its calls are in."""
     return os.getsid(runner_pids(job)[0])
+
+
+def kill_all(pids: Iterable[int]) -> None:
+    """Kills processes, some of which may end by themselves when another of them is killed."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class FaasMaker(Protocol):

@@ -16,7 +16,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow import processes
 from lithops_provider.jobs.follow.processes import _belonging, _Process, runner_is_gone, runner_pids
 from lithops_provider.jobs.job import LithopsJob
-from tests.jobs.conftest import MapStarter, wait_for
+from tests.jobs.conftest import MapStarter, kill_all, wait_for
 from tests.jobs.made import make_job
 from tools.waiting import HANGS
 
@@ -60,8 +60,7 @@ def test_what_has_detached_itself_is_none_of_the_jobs_processes(
         if killed == "cancelled":
             cancel_job(client, run.job)
         else:
-            for pid in known:
-                os.kill(pid, signal.SIGKILL)
+            kill_all(known)
         wait_for(lambda: runner_is_gone(run.job))
         assert lives(daemon)
     finally:
