@@ -296,8 +296,7 @@ def _death(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         hint = ", as the kernel does when memory runs out" if number == signal.SIGKILL else ""
-        name = next(
-            (known.name for known in signal.Signals if known == number), f"signal {number}"
-        )  # a real-time signal
+        # Most real-time signals have no name.
+        name = next((known.name for known in signal.Signals if known == number), f"signal {number}")
         return f"the process that ran the function was killed by {name}{hint}"
     return f"the process that ran the function ended itself with exit code {os.WEXITSTATUS(status)}"
