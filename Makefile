@@ -15,6 +15,9 @@ SMOKE := tests/airflow/test_stack.py tests/airflow/test_taskflow.py
 SMALLER := $(wildcard tests/test_*.py) tests/jobs $(SMOKE) tests/airflow/test_cancelling.py \
 	tests/airflow/test_page.py tests/airflow/test_connection_form.py
 
+# Whoever ends make ends the shells that it has started, and not what those have started: exec leaves no shell.
+PYTEST := exec $(VENV)/python -m pytest
+
 # What make test leaves to make test-all.
 NOT_ALL := -m "not more_backends and not thorough"
 UNIT := --ignore=tests/airflow --ignore=tests/backends
@@ -61,7 +64,7 @@ ui: install ## open that Airflow's web interface on localhost, until Ctrl-C; EXE
 	@$(VENV)/python -m tools.ui $(EXECUTOR)
 
 test: lint install-servers ## all that CI runs: lint, types, build, unit, integration, backends
-	@$(VENV)/python -m tools.side_by_side "types build unit celery" backends integration
+	@exec $(VENV)/python -m tools.side_by_side "types build unit celery" backends integration
 
 test-all: test thorough test-matrix ## before a release: all of make test, what it leaves out, and older Airflows
 
@@ -84,19 +87,19 @@ docs: install ## the documentation as a site, into build/site, with every warnin
 	$(VENV)/python -m tools.site_check
 
 unit: install ## tests that need no running Airflow
-	$(VENV)/python -m pytest $(SIDE_BY_SIDE) $(NOT_ALL) $(or $(TESTS),$(UNIT)) $(ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) $(NOT_ALL) $(or $(TESTS),$(UNIT)) $(ARGS)
 
 integration: install-servers ## tests under a real scheduler, api-server, dag-processor and triggerer
-	$(VENV)/python -m pytest $(NOT_ALL) $(or $(TESTS),tests/airflow --ignore=$(CELERY)) $(ARGS)
+	$(PYTEST) $(NOT_ALL) $(or $(TESTS),tests/airflow --ignore=$(CELERY)) $(ARGS)
 
 celery: install-servers ## the same on PostgreSQL, with tasks that a Celery worker runs
-	$(VENV)/python -m pytest $(CELERY) $(ARGS)
+	$(PYTEST) $(CELERY) $(ARGS)
 
 backends: install-servers ## tests against real servers, which they install (as root), start and stop
-	$(VENV)/python -m pytest $(NOT_ALL) $(or $(TESTS),tests/backends) $(ARGS)
+	$(PYTEST) $(NOT_ALL) $(or $(TESTS),tests/backends) $(ARGS)
 
 thorough: install-more-servers ## what make test leaves out: more backends, and what takes long and shows little more
-	$(VENV)/python -m pytest -m "more_backends or thorough" $(or $(TESTS),tests) $(ARGS)
+	$(PYTEST) -m "more_backends or thorough" $(or $(TESTS),tests) $(ARGS)
 
 coverage: install-servers ## what make test reaches of the code, lines and branches, in all processes: build/coverage
 	@$(VENV)/python -m tools.coverage $(NOT_ALL) $(or $(TESTS),tests) $(ARGS)
@@ -108,12 +111,12 @@ test-matrix: airflow-3.1 airflow-3.2 python-3.13 ## unit and integration tests o
 
 airflow-3.1:
 	@$(PYTHON) tools/bootstrap.py --airflow 3.1 --group dev --group backends
-	.venv-3.1/bin/python -m pytest $(or $(TESTS),--ignore=tests/airflow --ignore=tests/backends) $(ARGS)
-	$(if $(TESTS),,.venv-3.1/bin/python -m pytest tests/airflow $(ARGS))
+	exec .venv-3.1/bin/python -m pytest $(or $(TESTS),--ignore=tests/airflow --ignore=tests/backends) $(ARGS)
+	$(if $(TESTS),,exec .venv-3.1/bin/python -m pytest tests/airflow $(ARGS))
 
 airflow-3.2:
 	@$(PYTHON) tools/bootstrap.py --airflow 3.2 --group dev --group backends
-	.venv-3.2/bin/python -m pytest -W "ignore:SelectableGroups" $(or $(TESTS),$(SMALLER)) $(ARGS) # OpenTelemetry's of then
+	exec .venv-3.2/bin/python -m pytest -W "ignore:SelectableGroups" $(or $(TESTS),$(SMALLER)) $(ARGS) # OpenTelemetry's of then
 
 # Debian trixie's, where there is none.
 python-3.13:

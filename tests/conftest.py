@@ -77,12 +77,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # the process that has started this one of pytest-xdist has isolated it
         CALLERS_ENV.clear()
         CALLERS_ENV.update(config.workerinput["callers_env"])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end)
     import cloudpickle
 
     # Functions of the tests travel by value: else each job would bring the whole folder, a second of a core.
     cloudpickle.register_pickle_by_value(tests)
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Stop at the first SIGTERM; one more, which make gives on to what a whole group has got, stops no clean-up."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    raise KeyboardInterrupt
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -27,34 +26,41 @@ def main(*behind: str, before: str) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     print(f"== make {before}, beside make {', make '.join(behind)}, shown at the end and in {LOGS}", flush=True)
     make = ["make", "--no-print-directory", "--keep-going"]
-    statuses: dict[str, int] = {}
-    with ExitStack() as stack:
-        started: dict[str, subprocess.Popen[bytes]] = {}
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
         for group in behind:
-            log = LOGS / f"{group.replace(' ', '-')}.log"
-            with log.open("wb") as output:
+            with _log(group).open("wb") as output:
                 started[group] = subprocess.Popen([*make, *group.split()], stdout=output, stderr=subprocess.STDOUT)
-            stack.callback(_show, group, started[group], log)
-        statuses[before] = subprocess.run([*make, *before.split()], check=False).returncode
-        statuses.update({group: process.wait() for group, process in started.items()})
-    for group, status in statuses.items():
+        started[before] = subprocess.Popen([*make, *before.split()])
+        for process in reversed(started.values()):
+            process.wait()
+    except SystemExit:
+        for process in started.values():
+            process.terminate()
+        raise
+    finally:  # after Ctrl-C, which all of them have got, they clean up
+        statuses = {group: process.wait() for group, process in started.items()}
+        for group in set(behind) & started.keys():
+            _show(group)
+    for group, status in reversed(statuses.items()):
         print(f"== make {group}: {'failed' if status else 'passed'}", flush=True)
     return int(any(statuses.values()))
 
 
-def _show(group: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Show what a group has printed; end it if it isn't over, as after Ctrl-C."""
-    over = process.poll() is not None
-    print(f"== make {group}{'' if over else ': not over, as far as it came'}", flush=True)
-    sys.stdout.buffer.write(log.read_bytes())
+def _log(group: str) -> Path:
+    return LOGS / f"{group.replace(' ', '-')}.log"
+
+
+def _show(group: str) -> None:
+    """Show what a group has printed."""
+    print(f"== make {group}", flush=True)
+    sys.stdout.buffer.write(_log(group).read_bytes())
     sys.stdout.flush()
-    if not over:
-        process.terminate()
-        process.wait()
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """Stop as after Ctrl-C, so that whoever set a time limit sees what hangs."""
+    """Stop at the first SIGTERM, which a whole group of processes gets and which a make gives on once more."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
     sys.exit(128 + number)
 
 
