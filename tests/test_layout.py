@@ -56,6 +56,7 @@ OF_NO_MODULE = {
     "test_layout.py": "this",
     "test_project.py": "pyproject.toml, Makefile and workflows",
     "test_public_names.py": "the names that users import",
+    "test_side_by_side.py": "tools/side_by_side.py",
     "ui/test_static.py": "the scripts in ui/static, in a browser",
 }
 

@@ -1,4 +1,4 @@
-"""Tests of ``tools/side_by_side.py``: what ``make test`` consists of."""
+"""Targets of make that run beside each other, as those of ``make test`` do."""
 
 from __future__ import annotations
 
