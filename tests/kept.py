@@ -20,7 +20,7 @@ MOST_LINES = 60
 """So many lines of a report are shown; all of them are kept."""
 
 MOST_BYTES = 1 << 20
-"""Of larger files only the end is kept."""
+"""So much of a file's beginning is kept, and so much of its end."""
 
 _LOGS = re.compile(r"(^|/)logs?(/|$)|\.log$")
 _OBJECTS = re.compile(r"/lithops\.jobs/")
@@ -87,18 +87,22 @@ class Kept:
                 listing.append(f"{path.stat().st_size:>12} {datetime.fromtimestamp(path.stat().st_mtime)} {relative}")
             elif not _LOGS.search(str(relative)):
                 continue
-            _copy_end(path, self.folder / "files" / relative)
+            _copy(path, self.folder / "files" / relative)
         (self.folder / "objects.txt").write_text("\n".join(["bytes, time of storing, key:", *listing, ""]))
         for old in sorted(FOLDER.iterdir())[:-MOST_SESSIONS]:
             shutil.rmtree(old, ignore_errors=True)  # another session may do the same
 
 
-def _copy_end(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with source.open("rb") as file:
+        with source.open("rb") as file, target.open("wb") as copy:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - MOST_BYTES))
-            target.write_bytes(file.read())
+            file.seek(0)
+            copy.write(file.read(MOST_BYTES))
+            if size > 2 * MOST_BYTES:
+                copy.write(b"\n... %d bytes are left out here ...\n" % (size - 2 * MOST_BYTES))
+                file.seek(-MOST_BYTES, os.SEEK_END)
+            copy.write(file.read())
     except OSError as error:  # gone meanwhile, or not for this user
         target.with_name(f"{target.name}.missing").write_text(str(error))

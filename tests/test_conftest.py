@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import kept
 from tools.waiting import HANGS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,3 +51,19 @@ def test_what_hangs_ends_and_the_others_run(tmp_path: Path) -> None:
     assert "What ends after the test hangs." in done.stdout
     assert "crashed while running 'test_hanging.py::test_that_waits_again_when_its_time_is_over'" in done.stdout
     assert "2 failed, 1 passed, 1 error" in done.stdout
+
+
+def test_of_large_files_the_beginning_and_the_end_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "failures")
+    monkeypatch.setattr(kept, "MOST_BYTES", 10)
+    session = tmp_path / "session"
+    session.mkdir()
+    (session / "small.log").write_text("the first, the last")
+    (session / "large.log").write_text("the first, something long, the last")
+    left = kept.Kept(session)
+    left.note("test_that_failed", "why")
+    left.finish()
+
+    files = left.folder / "files"
+    assert (files / "small.log").read_text() == "the first, the last"
+    assert (files / "large.log").read_text() == "the first,\n... 15 bytes are left out here ...\n, the last"

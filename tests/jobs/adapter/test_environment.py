@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import UserDict
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -54,6 +56,22 @@ WORKERS = {
 )
 def test_what_is_airflows_own_stays_behind(name: str, value: str) -> None:
     assert environment_of_functions({**WORKERS, name: value}) == WORKERS
+
+
+class Unsetting(UserDict[str, str]):
+    """Variables that are listed as those of `os.environ` are, while another thread unsets one."""
+
+    def __iter__(self) -> Iterator[str]:
+        names = list(self.data)
+        self.data.pop("UNSET", None)
+        return iter(names)
+
+
+@pytest.mark.parametrize("variables_of", [environment_of_functions, environment_of_tasks])
+def test_a_variable_that_another_thread_unsets_meanwhile_is_left_out(
+    variables_of: Callable[[Mapping[str, str]], dict[str, str]],
+) -> None:
+    assert variables_of(Unsetting({"UNSET": "1", **WORKERS})) == WORKERS
 
 
 def test_tasks_of_airflow_get_its_connections_but_not_what_its_servers_keep() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
@@ -21,6 +22,25 @@ from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import MapStarter
 from tests.jobs.dag_modules import in_a_fresh_process
 from tests.jobs.submit.conftest import DAG_FILE
+
+
+class ImportedMeanwhile(str):
+    """A module's name. While somebody looks at it, another thread imports one more module."""
+
+    def startswith(self, *arguments: Any) -> bool:
+        sys.modules.setdefault("another_of_another_thread", ModuleType("another_of_another_thread"))
+        return super().startswith(*arguments)
+
+
+def test_other_threads_may_import_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "another_of_another_thread", ModuleType("so that it is removed at the end"))
+    del sys.modules["another_of_another_thread"]
+    monkeypatch.setitem(sys.modules, ImportedMeanwhile("imported_meanwhile"), ModuleType("imported_meanwhile"))
+
+    payload.modules_of(abs)
+
+    assert "another_of_another_thread" in sys.modules, "nothing was imported meanwhile"
+
 
 # -- functions that a fresh process can't import ---------------------------------------------------------------
 

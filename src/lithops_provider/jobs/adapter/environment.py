@@ -7,7 +7,7 @@ Airflow's own tasks, which the executor runs, get more.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 #: Beginnings of the variables that Airflow sets for the process of a task: its supervisor's descriptor, how it was
 #: started, the task's context. With them, a function that imports Airflow would take itself for that task.
@@ -58,7 +58,7 @@ def environment_of_functions(environment: Mapping[str, str]) -> dict[str, str]:
 
     :param environment: the variables of this process, which may be that of a task
     """
-    return {name: value for name, value in environment.items() if not _is_airflows_own(name, value)}
+    return {name: value for name, value in _items(environment) if not _is_airflows_own(name, value)}
 
 
 def environment_of_tasks(environment: Mapping[str, str]) -> dict[str, str]:
@@ -69,7 +69,15 @@ def environment_of_tasks(environment: Mapping[str, str]) -> dict[str, str]:
     :param environment: the variables of the scheduler
     """
     left_out = (*_OF_THE_TASK, *_OF_THE_SERVERS)
-    return {name: value for name, value in environment.items() if not name.upper().startswith(left_out)}
+    return {name: value for name, value in _items(environment) if not name.upper().startswith(left_out)}
+
+
+def _items(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yields what `items` does, except that a variable that another thread unsets meanwhile is no error."""
+    for name in environment:
+        value = environment.get(name)
+        if value is not None:
+            yield name, value
 
 
 def _is_airflows_own(name: str, value: str) -> bool:

@@ -118,9 +118,8 @@ def modules_of(function: Callable[..., Any]) -> list[ModuleType]:
         for given in callables
         for entry in (given, type(given), type(getattr(given, "__self__", None)), *underlying_functions(given))
     }
-    names |= {
-        *(name for name in sys.modules if name.startswith(DAG_MODULE_PREFIX)),
-    }
+    loaded = list(sys.modules)  # of which another thread may import more meanwhile
+    names |= {name for name in loaded if name.startswith(DAG_MODULE_PREFIX)}
     modules = (sys.modules.get(name) for name in names if name is not None)
     return [*_BROUGHT, *(module for module in modules if module is not None and not _importable(module))]
 
