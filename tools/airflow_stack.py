@@ -83,6 +83,7 @@ class AirflowStack:
         self.api = AirflowApi(self.url)
         self.python = python
         self.preload = preload
+        self.repositories = tuple(repositories)
         folders = {f"{folder.name}-folder": folder.resolve() for folder in dags} | {"written": self.dags}
         settings = SETTINGS | executor_settings(broker_url)
         settings["DATABASE__SQL_ALCHEMY_CONN"] = self._database = sql_alchemy_conn

@@ -37,6 +37,8 @@ ORDER = (
     OTHERS,
     *("test_stack.py", "test_cancelling.py", "test_executor_killed.py", "test_observed.py"),
 )
+#: The name of a file that jobs of ``start_runs`` wait for, until a test makes it; it's made at the end in any case.
+GATE = "gate"
 STACKS = pytest.StashKey[list[AirflowStack]]()
 
 
@@ -57,13 +59,14 @@ class Repository:
     """
     A git repository.
 
-    :param path: its folder, which is made
+    :param path: its folder, which is made if there is none
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir()
-        self._git("init", "--quiet", "--initial-branch=main")
+        if not path.exists():
+            path.mkdir()
+            self._git("init", "--quiet", "--initial-branch=main")
 
     def commit(self, files: dict[str, str]) -> str:
         """Write files, commit them, and return the commit's id."""
@@ -129,16 +132,17 @@ def airflow(request: pytest.FixtureRequest, repository: Repository) -> Iterator[
 @pytest.fixture(scope="session")
 def _all_started(
     request: pytest.FixtureRequest, airflow: AirflowStack, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
     if any("guarded" in item.fixturenames for item in functions):
         request.getfixturevalue("_guarded_starts")  # which takes as long as the runs
     modules = {item.module.__name__: item.module for item in functions}
-    return {
-        name: module.start_runs(airflow, tmp_path_factory.mktemp("runs"))
-        for name, module in modules.items()
-        if hasattr(module, "start_runs")
-    }
+    starting = {name: module for name, module in modules.items() if hasattr(module, "start_runs")}
+    folders = {name: tmp_path_factory.mktemp("runs") for name in starting}
+    yield {name: module.start_runs(airflow, folders[name]) for name, module in starting.items()}
+    # Jobs that no test has let go end as well.
+    for inner in [path for folder in folders.values() for path in folder.rglob("*") if path.is_dir()]:
+        (inner / GATE).touch()
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +151,8 @@ def started(request: pytest.FixtureRequest, _all_started: dict[str, Any]) -> Any
     What ``start_runs`` of the test module has returned, which is given the Airflow and a folder.
 
     It is called before the first test that asks for this, that of every module: Airflow runs side by side what they
-    start, while tests wait for one after another.
+    start, while tests wait for one after another. What has to wait in between, it does by ``beside``. Jobs may wait for
+    a file ``GATE`` in a folder inside the folder.
     """
     return _all_started[request.module.__name__]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.airflow.beside import beside
 from tests.airflow.browser import address, inner, job_page
 from tests.airflow_version import needs_airflow
 from tools.airflow_api import DagRun
@@ -19,18 +20,21 @@ from tools.airflow_stack import AirflowStack
 _TASKS = ("squares", "numbers", "rows")
 
 
-def start_runs(airflow: AirflowStack, folder: Path) -> tuple[dict[str, Any], DagRun]:
+def start_runs(airflow: AirflowStack, folder: Path) -> Future[tuple[DagRun, DagRun]]:
     name = uuid.uuid4().hex
     conf = {"version": name, "prefix": f"{name}/", "results": f"storage/{name}-results/"}
-    return conf, airflow.api.trigger("cached", {**conf, "count": 18})
+
+    def twice() -> tuple[DagRun, DagRun]:
+        first = airflow.api.trigger("cached", {**conf, "count": 18}).wait()
+        return first, airflow.api.trigger("cached", {**conf, "count": 20}).wait()
+
+    return beside(twice)
 
 
 @pytest.fixture(scope="module")
-def runs(airflow: AirflowStack, started: tuple[dict[str, Any], DagRun]) -> tuple[DagRun, DagRun]:
+def runs(started: Future[tuple[DagRun, DagRun]]) -> tuple[DagRun, DagRun]:
     """The first run, of 18 objects, and the second, of 20."""
-    conf, first = started
-    first.wait()
-    return first, airflow.api.trigger("cached", {**conf, "count": 20}).wait()
+    return started.result()
 
 
 def cached_of(run: DagRun) -> dict[str, int]:

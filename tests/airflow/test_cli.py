@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.airflow.command_line import say
-from tests.airflow.conftest import RunDag
+from tests.airflow.conftest import GATE
 from tests.airflow_version import needs_airflow
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack, StackError
@@ -16,10 +17,21 @@ from tools.airflow_stack import AirflowStack, StackError
 pytestmark = needs_airflow("3.2", "commands of providers")
 
 
+class Started(NamedTuple):
+    fails: DagRun
+    runs: DagRun
+
+
+def start_runs(airflow: AirflowStack, folder: Path) -> Started:
+    waiting = folder / "waiting"
+    waiting.mkdir()
+    return Started(airflow.api.trigger("page_fails"), airflow.api.trigger("page_runs", {"gate": str(waiting / GATE)}))
+
+
 @pytest.fixture(scope="module")
-def failed(run_dag: RunDag) -> DagRun:
+def failed(started: Started) -> DagRun:
     """A run of 60 items, nine of which fail, each of these twice."""
-    return run_dag("page_fails", check=False)
+    return started.fails.wait(check=False)
 
 
 def job_of(run: DagRun, task_id: str) -> str:
@@ -67,8 +79,8 @@ def test_its_summary(failed: DagRun) -> None:
     assert len(found["slowest"]) == 3
 
 
-def test_a_job_is_cancelled(airflow: AirflowStack, tmp_path: Path) -> None:
-    run = airflow.api.trigger("page_runs", {"gate": str(tmp_path / "gate")})
+def test_a_job_is_cancelled(airflow: AirflowStack, started: Started) -> None:
+    run = started.runs
     run.wait_for_task("runs", "deferred")
     job = job_of(run, "runs")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.airflow.conftest import Repository
+from tests.airflow.beside import beside
+from tests.airflow.conftest import GATE, Repository
 from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 from tools.waiting import wait_until
@@ -113,17 +116,28 @@ def wait_for_version(airflow: AirflowStack, commit: str) -> None:
     )
 
 
+def start_runs(airflow: AirflowStack, folder: Path) -> Future[list[DagRun]]:
+    (path,) = airflow.repositories
+    repository = Repository(path)
+    waiting = folder / "waiting"
+    waiting.mkdir()
+
+    def both() -> list[DagRun]:
+        wait_for_version(airflow, repository.commit(files("one")))
+        older = airflow.api.trigger("versions", {"gate": str(waiting / GATE)})
+        older.wait_for_task("released", "running", "up_for_reschedule")
+        wait_for_version(airflow, repository.commit(files("two")))
+        newer = airflow.api.trigger("versions")
+        (waiting / GATE).touch()
+        return [older.wait(), newer.wait()]
+
+    return beside(both)
+
+
 @pytest.fixture(scope="module")
-def runs(airflow: AirflowStack, repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> list[DagRun]:
+def runs(started: Future[list[DagRun]]) -> list[DagRun]:
     """A run of the first version, whose tasks start when the second is there already; and one of the second."""
-    gate = tmp_path_factory.mktemp("gate") / "open"
-    wait_for_version(airflow, repository.commit(files("one")))
-    older = airflow.api.trigger("versions", {"gate": str(gate)})
-    older.wait_for_task("released", "running", "up_for_reschedule")
-    wait_for_version(airflow, repository.commit(files("two")))
-    newer = airflow.api.trigger("versions")
-    gate.touch()
-    return [older.wait(), newer.wait()]
+    return started.result()
 
 
 @pytest.mark.parametrize(("index", "version"), [(0, "one"), (1, "two")])

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
+from tests.airflow.beside import beside
 from tests.airflow.conftest import RunDag
+from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
 DAG_FILE = Path(__file__).resolve().parents[2] / "example_dags" / "lithops_ndvi.py"
 
 
-def test_the_workflow_finds_the_season_and_leaves_no_bands(airflow: AirflowStack, run_dag: RunDag) -> None:
-    airflow.write_dag("lithops_ndvi", DAG_FILE.read_text(), "lithops_ndvi")
-    run = run_dag("lithops_ndvi")
+def start_runs(airflow: AirflowStack, folder: Path) -> Future[DagRun]:
+    def run() -> DagRun:
+        airflow.write_dag("lithops_ndvi", DAG_FILE.read_text(), "lithops_ndvi")
+        return airflow.api.trigger("lithops_ndvi").wait()
+
+    return beside(run)
+
+
+def test_the_workflow_finds_the_season_and_leaves_no_bands(started: Future[DagRun]) -> None:
+    run = started.result()
 
     table = run.xcom("field_averages")
     assert list(table) == ["04", "05", "06", "07", "08", "09"]

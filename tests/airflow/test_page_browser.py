@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.airflow.browser import address, inner, job_page
+from tests.airflow.conftest import GATE
 from tests.airflow.guarded import Guarded
 from tests.airflow.test_page import MOST
 from tests.browser import SIZE, window
@@ -17,9 +19,26 @@ from tools.airflow_api import DagRun
 from tools.airflow_stack import AirflowStack
 
 
-def test_a_running_job_is_followed_to_its_end(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    run = airflow.api.trigger("page_runs", {"gate": str(gate)})
+class Waiting(NamedTuple):
+    """A run whose job waits for its gate."""
+
+    run: DagRun
+    gate: Path
+
+
+def start_runs(airflow: AirflowStack, folder: Path) -> dict[str, Waiting]:
+    started = {}
+    for name in ("followed", "stopped"):
+        (folder / name).mkdir()
+        gate = folder / name / GATE
+        started[name] = Waiting(airflow.api.trigger("page_runs", {"gate": str(gate)}), gate)
+    return started
+
+
+def test_a_running_job_is_followed_to_its_end(
+    airflow: AirflowStack, browser: Browser, started: dict[str, Waiting]
+) -> None:
+    run, gate = started["followed"]
     try:
         run.wait_for_task("runs", "deferred")
         with job_page(browser, airflow, run, "runs") as (_, frame):
@@ -105,9 +124,10 @@ def test_a_failed_job_is_searched_and_its_output_is_text(
         assert sorted(json.loads(line)["index"] for line in lines) == list(range(3, 60, 7))
 
 
-def test_a_job_is_stopped_run_again_and_deleted(airflow: AirflowStack, browser: Browser, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    run = airflow.api.trigger("page_runs", {"gate": str(gate)})
+def test_a_job_is_stopped_run_again_and_deleted(
+    airflow: AirflowStack, browser: Browser, started: dict[str, Waiting]
+) -> None:
+    run, gate = started["stopped"]
     try:
         run.wait_for_task("runs", "deferred")
         with job_page(browser, airflow, run, "runs") as (_, frame):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.airflow.beside import beside
 from tests.airflow.conftest import RunDag
 from tests.airflow.seed import Storage
 from tests.backends.seaweedfs import SECRET_KEY, SeaweedFS
@@ -20,9 +22,18 @@ DAG_FILE = Path(__file__).resolve().parents[2] / "example_dags" / "lithops_weath
 CONN_ID = "weather_s3"
 
 
+def start_runs(airflow: AirflowStack, folder: Path) -> Future[DagRun]:
+    def run() -> DagRun:
+        airflow.write_dag("lithops_weather", DAG_FILE.read_text(), "lithops_weather")
+        return airflow.api.trigger("lithops_weather", {"lines": 8_000, "countries": ["ES"]}).wait()
+
+    return beside(run)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def dag(airflow: AirflowStack) -> None:
-    airflow.write_dag("lithops_weather", DAG_FILE.read_text(), "lithops_weather")
+def small(started: Future[DagRun]) -> DagRun:
+    """A run on this machine, with few lines."""
+    return started.result()
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +90,9 @@ def test_it_draws_15_maps_of_210_000_lines_on_s3(s3: SeaweedFS, run_dag: RunDag,
     assert SECRET_KEY not in logs
 
 
-def test_it_needs_no_account(airflow: AirflowStack, run_dag: RunDag) -> None:
-    run = run_dag("lithops_weather", {"lines": 8_000, "countries": ["ES"]})
-
+def test_it_needs_no_account(airflow: AirflowStack, small: DagRun) -> None:
     folder = Storage.of(airflow).folder / "storage"
-    pictures = [(folder / key).read_bytes() for key in drawn(run, 3)]
+    pictures = [(folder / key).read_bytes() for key in drawn(small, 3)]
     assert all(height == 600 and colours > 200 for height, colours in map(look_at, pictures))
 
 
