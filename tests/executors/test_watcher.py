@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from airflow.utils.state import TaskInstanceState
 from lithops_provider.executors.records import PREFIX, JobRecord, read_records
 from lithops_provider.executors.reports import Reports
 from lithops_provider.executors.watcher import Watcher
+from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.gather.call_ends import CallFailure
@@ -43,6 +45,25 @@ def test_a_task_whose_process_was_killed_is_reported_as_by_the_local_executor(
     (report,) = threads._reports
     assert (report.workload, report.state, report.over) == (one, state, True)
     assert report.info == f"its call has failed: {failure}: because"
+
+
+class EndsMeanwhile(dict[int, Workload]):
+    """Workloads whose ends another thread reports while somebody looks at them."""
+
+    def items(self) -> Any:
+        found = list(super().items())
+        self.clear()
+        return found
+
+
+def test_a_workload_may_end_while_it_is_forgotten() -> None:
+    one = workload("data")
+    workloads = EndsMeanwhile({0: one, 1: workload("other")})
+    threads: Any = SimpleNamespace(_lock=threading.Lock(), _jobs=[SimpleNamespace(workloads=workloads)])
+
+    Watcher.forget(threads, one)
+
+    assert workloads == {}
 
 
 def test_each_workload_ends_by_itself_and_nothing_is_left(

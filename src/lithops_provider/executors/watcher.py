@@ -135,8 +135,9 @@ class Watcher:
         """Makes no more reports about a workload."""
         with self._lock:
             for watched in self._jobs:
-                for number in [number for number, one in watched.workloads.items() if one is workload]:
-                    del watched.workloads[number]
+                for number, one in list(watched.workloads.items()):
+                    if one is workload:
+                        watched.workloads.pop(number, None)  # its end may be reported right now
 
     def stop(self, seconds: float) -> None:
         """
