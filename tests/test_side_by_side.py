@@ -20,7 +20,7 @@ fails:
 passes:
 \t@echo something else
 front behind:
-\texec {python} -c "{program}" $@
+\texec {python} program.py $@
 """
 PROGRAM = """
 import pathlib, signal, sys, time
@@ -43,8 +43,7 @@ finally:
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run targets of a Makefile in this test's folder."""
     (tmp_path / "program.py").write_text(PROGRAM)
-    run = "import runpy; runpy.run_path('program.py')"
-    (tmp_path / "Makefile").write_text(TARGETS.format(python=sys.executable, program=run))
+    (tmp_path / "Makefile").write_text(TARGETS.format(python=sys.executable))
     monkeypatch.chdir(tmp_path)
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
         monkeypatch.delenv(name, raising=False)

@@ -40,7 +40,7 @@ def main(*behind: str, before: str) -> int:
         raise
     finally:  # after Ctrl-C, which all of them have got, they clean up
         statuses = {group: process.wait() for group, process in started.items()}
-        for group in set(behind) & started.keys():
+        for group in (group for group in behind if group in started):
             _show(group)
     for group, status in reversed(statuses.items()):
         print(f"== make {group}: {'failed' if status else 'passed'}", flush=True)
