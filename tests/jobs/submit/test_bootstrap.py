@@ -38,6 +38,13 @@ def test_the_payload_of_a_plain_function_is_small_and_does_not_drag_anything_in(
     assert not {name for name in imported if name.partition(".")[0] == "airflow"}
 
 
+def test_an_installation_that_lacks_a_module_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_MODULES", ("no_such_module",))
+
+    with pytest.raises(ModuleNotFoundError, match=r"lacks jobs/remote/no_such_module\.py"):
+        bootstrap.remote_code.__wrapped__()
+
+
 _WORKER = """
 import sys
 

@@ -11,6 +11,7 @@ from typing import Any
 import cloudpickle  # noqa: TID253
 import pytest
 
+from lithops_provider.jobs.binding.drivers import Driver
 from lithops_provider.jobs.binding.function import bind_function, bind_items
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import NotPortableError
@@ -155,6 +156,7 @@ def test_the_plain_functions_behind_a_function_are_found() -> None:
     assert underlying_functions(functools.partial(map, plain)) == [plain]
     assert underlying_functions(Callable_().other) == [Callable_.other]
     assert set(underlying_functions(Callable_())) == {Callable_.__call__, Callable_.other}
+    assert underlying_functions(Driver("reduce.pairs", "emit", plain, None)) == [plain]
     assert underlying_functions(len) == []
 
 

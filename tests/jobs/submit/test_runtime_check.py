@@ -42,6 +42,8 @@ def may_import_missing(x):
 def from_a_shared_namespace(x):
     from google import no_such_part
     import azure.no_such_part
+def imports_what_code_made(x):
+    import made_by_code
 def imports_the_standard_library(x):
     import sqlite3, xml.dom.minidom
     from lithops import Storage
@@ -186,6 +188,17 @@ def test_what_some_calls_may_miss_is_a_warning(check: Callable[..., JobSpec], ca
     assert caplog.messages == [
         "may_import_missing may import no_such_package, which the runtime process of process_faas doesn't have"
     ]
+
+
+def test_what_code_has_made_may_be_sent_along(
+    check: Callable[..., JobSpec], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "made_by_code", ModuleType("made_by_code"))
+
+    with caplog.at_level(logging.WARNING, "lithops_provider"):
+        check("imports_what_code_made")
+
+    assert caplog.messages == []
 
 
 def test_it_can_be_turned_off(check: Callable[..., JobSpec], runtime: Runtime) -> None:

@@ -80,8 +80,10 @@ def _end_of_straight_line(code: CodeType) -> int:
     bytecode = dis.Bytecode(code)
     # From Python 3.11 on, no instruction says where a `try` begins: a table beside the code does.
     guarded = min((entry.start for entry in getattr(bytecode, "exception_entries", ())), default=len(code.co_code))
-    for instruction in bytecode:
-        leaves = instruction.opcode in _JUMPS or instruction.opname.startswith(_END_OF_STRAIGHT_LINE)
-        if leaves or instruction.offset >= guarded:
-            return instruction.offset
-    return guarded
+    return next(
+        instruction.offset
+        for instruction in bytecode  # there is always one that returns
+        if instruction.opcode in _JUMPS
+        or instruction.opname.startswith(_END_OF_STRAIGHT_LINE)
+        or instruction.offset >= guarded
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -65,6 +67,21 @@ def test_the_files_of_modules_that_travel_count_code_and_data(digest: Callable[[
     first, second, third = (digest(name, text) for text in ("VALUE = 1\n", "VALUE = 2\n", "VALUE = 1\n"))
 
     assert first == third != second
+
+
+def test_a_file_that_is_no_python_counts_as_it_is(digest: Callable[[str, str], str]) -> None:
+    first, second = (digest("cached_by_user/template.py", f"import {{{{ {name} }}}}\n") for name in ("one", "other"))
+
+    assert first != second
+
+
+def test_a_module_without_files_does_not_count(
+    digest: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest("cached_helper.py", "import made_by_code, no_such_module\nVALUE = 1\n")
+    monkeypatch.setitem(sys.modules, "made_by_code", ModuleType("made_by_code"))
+
+    assert digest("cached_helper.py", "import made_by_code, no_such_module\nVALUE = 1\n") == before
 
 
 def test_files_that_do_not_travel_do_not_count(digest: Callable[[str, str], str]) -> None:

@@ -15,8 +15,12 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs.objects import bind_objects
 from lithops_provider.jobs.inputs.references import bind_references
 from lithops_provider.jobs.inputs.reproduce import load_item
+from lithops_provider.jobs.remote import frames
+from lithops_provider.jobs.remote.keys import FUNCTION
+from lithops_provider.jobs.remote.results import current_parts
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.submit.cache.entries import CACHE_PREFIX, clear_cache, list_entries
+from lithops_provider.jobs.submit.cache.rounds import store_results
 from lithops_provider.jobs.submit.spec import Options, make_spec
 from lithops_provider.jobs.wait import gather_results
 from tests.jobs.conftest import POLL
@@ -173,6 +177,73 @@ def test_a_torn_entry_is_a_missing_one(client: LithopsClient, tally: Tally, cut:
         later.submit()
         assert later.cached == (0 if cut == "index" else 2)  # each item was a call, with a part of its own
         later.cancel()
+
+
+def test_what_was_twice_among_the_items_is_taken_once(client: LithopsClient, tally: Tally) -> None:
+    cached_run(client, squares(tally), [2, 2], batch_size=2)
+    later = cached_run(client, squares(tally), [2, 3])
+
+    assert later.results() == [4, 9]
+    assert later.cached == 1
+
+
+def finished_but_not_cached(client: LithopsClient, function: Any, items: Any) -> JobRun:
+    run = cached_run(client, function, items)
+    clear_cache(client)
+    return run
+
+
+def test_a_damaged_part_is_left_out(client: LithopsClient, tally: Tally, caplog: pytest.LogCaptureFixture) -> None:
+    run = finished_but_not_cached(client, squares(tally), range(3))
+    first, *_ = current_parts(client.keys(client.bucket, f"{run.job.round_prefix()}/"))
+    client.put(first, b"damaged")
+
+    store_results(client, run.job, run.spec)
+
+    assert f"{first} is damaged, and is not cached" in caplog.messages
+    again = cached_run(client, squares(tally), range(3))
+    assert (again.results(), again.cached) == ([0, 1, 4], 2)
+
+
+def test_results_whose_function_is_gone_are_cached_without_its_modules(client: LithopsClient, tally: Tally) -> None:
+    run = finished_but_not_cached(client, squares(tally), range(3))
+    client.delete(client.bucket, [f"{run.job.round_prefix()}/{FUNCTION}"])
+
+    store_results(client, run.job, run.spec)
+
+    again = cached_run(client, squares(tally), range(3))
+    assert (again.results(), again.cached) == ([0, 1, 4], 3)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"damaged", b"\0" * 100, None], ids=["empty", "text", "zeros", "a digest too few"]
+)
+def test_nothing_is_cached_by_digests_that_are_damaged(
+    client: LithopsClient, tally: Tally, data: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = finished_but_not_cached(client, squares(tally), range(3))
+    key = f"{run.job.prefix}/cache"
+    known = client.get(client.bucket, key)
+    assert known is not None
+    function, code, digests = frames.unpack(known)
+    client.put(key, frames.pack([function, code, digests[:-16]]) if data is None else data)
+
+    store_results(client, run.job, run.spec)
+
+    assert f"The results of square are not cached: {key} is missing or damaged" in caplog.messages
+    assert list_entries(client) == {}
+
+
+def test_nothing_is_cached_of_a_function_that_has_changed_meanwhile(
+    client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = finished_but_not_cached(client, lambda x: x < 1, range(3))
+    changed = run_of(client, *bind_items(lambda x: x < 2, range(3)), submit=False)  # as after a deferral
+
+    store_results(client, run.job, changed.spec)
+
+    assert "The results of <lambda> are not cached: the function has changed since it was sent" in caplog.messages
+    assert list_entries(client) == {}
 
 
 def test_two_runs_at_once_do_not_lose_each_others_entries(client: LithopsClient, tally: Tally) -> None:

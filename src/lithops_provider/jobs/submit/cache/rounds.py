@@ -98,7 +98,10 @@ def store_results(client: LithopsClient, job: LithopsJob, spec: JobSpec) -> None
     :param spec: what it has done
     """
     known = _read_digests(client, job)
-    if known is None or known.code != digest_function(spec):
+    if known is None:
+        logger.warning("The results of %s are not cached: %s is missing or damaged", spec.name, _key(job))
+        return
+    if known.code != digest_function(spec):
         logger.warning("The results of %s are not cached: the function has changed since it was sent", spec.name)
         return
     entry = CacheEntry.new(known.function, job.executor_id)
