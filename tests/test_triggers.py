@@ -15,7 +15,7 @@ from lithops_provider import triggers
 from lithops_provider.jobs import LithopsJob, Round
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.follow.owner import set_owner
 from lithops_provider.triggers import LithopsJobTrigger, without_credentials
 from tests.jobs.made import make_job
@@ -131,6 +131,25 @@ def test_it_goes_on_while_the_storage_fails(client: LithopsClient, job: LithopsJ
 
     monkeypatch.setattr(client, "keys", keys)
     assert asyncio.run(event_of(trigger_for(job)))["status"] == "over"
+
+
+def test_it_goes_on_if_the_storage_fails_before_the_first_look(
+    client: LithopsClient, job: LithopsJob, monkeypatch: Any
+) -> None:
+    end_call(client, job, "00000")
+    end_call(client, job, "00001")
+    failures = iter(range(2))
+
+    async def open_client(self: LithopsJobTrigger) -> LithopsClient:
+        if next(failures, None) is not None:
+            raise StorageUnavailableError("the storage is down")
+        return client
+
+    monkeypatch.setattr(LithopsJobTrigger, "_open_client", open_client)
+    monkeypatch.setattr(triggers, "_LONGEST_DELAY", 0.0)  # its first wait takes a second
+
+    assert asyncio.run(event_of(trigger_for(job)))["status"] == "over"
+    assert next(failures, None) is None
 
 
 class RefusedError(Exception):

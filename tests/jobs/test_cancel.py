@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -195,6 +196,18 @@ def test_whoever_no_longer_waits_for_a_job_cannot_stop_it(client: LithopsClient)
     assert client.get(job.bucket, job.stop_key()) is None
     assert cancel_job(client, job, "second")
     assert client.get(job.bucket, job.stop_key()) is not None
+
+
+def test_a_backend_is_not_asked_to_stop_what_runs_on_another(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(client.compute.handler, "clear", asked.append)
+    job = replace(elsewhere(client), backend="k8s")  # the connection was changed after it had been sent
+
+    assert cancel_job(client, job)
+    assert client.get(job.bucket, job.stop_key()) is not None
+    assert asked == []
 
 
 def test_a_job_without_an_owner_can_be_stopped_by_anybody(client: LithopsClient) -> None:

@@ -22,6 +22,9 @@ class Instance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = json.dumps(value)
 
+    def xcom_pull(self, task_ids: str, map_indexes: int, key: str) -> Any:
+        return json.loads(self.pushed.get(key, "null"))
+
 
 class Store:
     """What Airflow's task state store does, without Airflow."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 
-from lithops_provider.jobs.errors import ConfigurationError
+from lithops_provider.jobs.errors import ConfigurationError, JobCancelledError
 from lithops_provider.jobs.follow.follower import Progress
 from lithops_provider.task import deferral
-from lithops_provider.task.deferral import WorkerWait, defer_after, defer_at_least
+from lithops_provider.task.deferral import WorkerWait, check_wanted, defer_after, defer_at_least
+from tests.jobs.made import make_job
+from tests.task.instances import Instance
 
 
 def of_100(done: int) -> Progress:
@@ -54,3 +59,14 @@ def test_what_is_no_number_of_seconds_is_refused(
     assert callable(read)
     with pytest.raises(ConfigurationError, match=rf"\[lithops\] {option} in Airflow's configuration is {value}"):
         read()
+
+
+@pytest.mark.parametrize(("state", "ended"), [("running", False), ("failed", True), ("success", True), (None, False)])
+def test_a_task_that_somebody_has_ended_meanwhile_is_not_deferred(state: str | None, ended: bool) -> None:
+    class Told(Instance):
+        def get_task_states(self, **named: Any) -> dict[str, dict[str, str | None]]:
+            return {"r": {"t": state}}
+
+    expected = pytest.raises(JobCancelledError, match=f"its task is {state} by now") if ended else nullcontext()
+    with expected:
+        check_wanted(Told(), make_job())

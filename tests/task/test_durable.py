@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +103,31 @@ def test_the_job_of_another_task_is_neither_gone_on_with_nor_stopped(
     client.delete(job.bucket, [job.owner_key])
     assert state.find("map", client, spec_of(items)) is None
     assert client.get(job.bucket, job.stop_key()) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"backend": "aws_lambda"}, "it runs on aws_lambda, not on localhost"),
+        ({"storage": "aws_s3"}, "it is in aws_s3://storage, not in localhost://storage"),
+        ({"bucket": "other"}, "it is in localhost://other, not in localhost://storage"),
+    ],
+    ids=["backend", "storage", "bucket"],
+)
+def test_a_job_of_another_backend_or_storage_is_not_gone_on_with(
+    state: DurableState,
+    client: LithopsClient,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, str],
+    reason: str,
+) -> None:
+    job = remember(state, client, spec_of([1, 2]))
+    state.save("map", replace(job, **change), spec_of([1, 2]).digests)
+
+    assert state.find("map", client, spec_of([1, 2])) is None
+    assert reason in caplog.text
+    # What runs on another backend is told to stop by an object, which a client of this storage can write.
+    assert (client.get(job.bucket, job.stop_key()) is not None) is ("backend" in change)
 
 
 def test_changed_shared_arguments_start_afresh(
@@ -227,6 +253,7 @@ def test_without_a_store_nothing_is_remembered(client: LithopsClient, caplog: py
     assert "no task state store" in caplog.text
     remember(state, client, spec_of([1]))
     assert state.find("map", client, spec_of([1])) is None
+    state.forget()
 
 
 def test_durable_false_uses_no_store(client: LithopsClient, store: Store) -> None:

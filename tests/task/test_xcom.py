@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 from typing import Any
 
 import pydantic
@@ -52,6 +53,20 @@ def test_what_is_too_large_is_refused_with_the_choices(monkeypatch: pytest.Monke
     assert message.startswith("the result has 1,001 bytes as JSON, and XComs may have 1,000 ([lithops] max_xcom_size")
     assert "get_result=False" in message
     assert "[core] xcom_backend" in message
+
+
+def test_results_of_which_none_is_at_fault_alone_are_refused_together() -> None:
+    def nested(depth: int) -> Any:
+        return [nested(depth - 1)] if depth else datetime.date(2026, 11, 27)
+
+    def check_deeper_and_deeper(deepest: int) -> None:
+        for depth in range(deepest):
+            check_pushable(nested(depth), many=False)  # until the list around it is one too many
+            check_pushable([nested(depth)], many=True)
+
+    with pytest.raises(ResultNotPushableError, match=r"^the result can't go into XCom: (?s:.)*recursion") as raised:
+        check_deeper_and_deeper(2_000)
+    assert "item" not in str(raised.value).partition(". ")[0]
 
 
 def test_an_xcom_backend_of_its_own_takes_any_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,8 @@ def cancel_job(client: LithopsClient, job: LithopsJob, owner: str | None = None)
     if owner is not None and not is_owner(client, job, owner):
         return False
     client.put(job.stop_key(), STOP_ALL)
-    if job.backend in STOPPING_BACKENDS:
+    # If the connection was changed since, and names another backend, the calls are told by the marker alone.
+    if job.backend == client.backend and job.backend in STOPPING_BACKENDS:
         client.compute.stop(job.executor_id, job.job_ids[-1])
     if is_local(job):
         _kill(runner_pids(job))

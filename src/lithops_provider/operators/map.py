@@ -247,9 +247,6 @@ class LithopsMapOperator(LithopsBaseOperator):
             last=type(self).phases[-1],
         )
 
-    def _next_phase(self, phase: Phase, handover: Handover) -> Phase:
-        return self.phases[self.phases.index(phase) + 1]
-
     def _success_ratio(self, phase: Phase, given: float) -> float:
         return 1.0 if phase in FILE_PHASES else given
 

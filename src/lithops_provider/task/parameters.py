@@ -269,7 +269,7 @@ class LithopsParameters(BaseOperator):
         :param phase: the phase that is over
         :param handover: what it and earlier phases hand over
         """
-        return self.phases[-1]
+        return self.phases[self.phases.index(phase) + 1]
 
     def _success_ratio(self, phase: Phase, given: float) -> float:
         """Returns the share of a phase's items that have to succeed; ``given`` is the ``min_success_ratio``."""
@@ -315,7 +315,7 @@ class LithopsParameters(BaseOperator):
 
     def _lineage_inputs(self) -> tuple[list[str], list[Mapping[str, Any]]]:
         """Returns the paths of objects that items name, and the values of jobs whose results are read."""
-        return [], []
+        raise NotImplementedError
 
     def _lineage_files(self) -> Mapping[str, Any] | None:
         """Returns what the task returns of the files that it has written its results into; None if it hasn't yet."""

@@ -205,7 +205,7 @@ class TaskRun:
             self.published.add(phase, run.job)
         last = phase == operator.phases[-1]
         if last and self.settings.async_invoke:
-            self._forget_on_success(None)
+            self._forget_on_success(client, None)
             return run.job.to_dict()
         self._wait(run, phase)
         return self._conclude(run, phase)
@@ -223,7 +223,7 @@ class TaskRun:
             self.handover.jobs[phase] = run.job
             return self._start_phase(run.client, operator._next_phase(phase, self.handover))
         if not self.settings.get_result:
-            self._forget_on_success(None)
+            self._forget_on_success(run.client, None)
             return run.job.to_dict()
         return self._return(run.client, results, run.job)
 
@@ -232,7 +232,7 @@ class TaskRun:
         result = self.operator._finish(self.context, client, self.handover, results, nothing=not last)
         if self.operator.do_xcom_push:
             check_pushable(result, many=result is results)
-        self._forget_on_success([*last, *self.handover.jobs.values()])
+        self._forget_on_success(client, [*last, *self.handover.jobs.values()])
         return result
 
     def _sum_up(self, run: JobRun, phase: Phase, error: ItemsFailedError | None) -> None:
@@ -374,15 +374,15 @@ class TaskRun:
             )
         return make_spec(kind_of(phase), self.operator._bind_function(phase), items, self.operator.options(phase))
 
-    def _forget_on_success(self, cleaned: list[LithopsJob] | None) -> None:
+    def _forget_on_success(self, client: LithopsClient, cleaned: list[LithopsJob] | None) -> None:
         """
         After the XCom push, deletes the saved state and, with ``clean_data``, the jobs' data. It does that in a success
         callback, since Airflow calls those after the push. The callback is added to this try's copy of the operator.
         A listener isn't used: it would be called for every task of any operator, and has neither client nor jobs.
 
+        :param client: where the jobs ran
         :param cleaned: the jobs; None if their results stay in storage
         """
-        client = self.active.client if self.active is not None else None
         clean = cleaned if self.settings.clean_data else None
 
         def after_push(context: Any) -> None:
@@ -390,8 +390,7 @@ class TaskRun:
 
             self.state.forget()
             for job in clean or []:
-                if client is not None:
-                    clean_job(client, job)
+                clean_job(client, job)
 
         known: Any = self.operator.on_success_callback or []
         callbacks = list(known) if isinstance(known, (list, tuple)) else [known]
