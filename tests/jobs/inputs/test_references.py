@@ -158,6 +158,19 @@ def test_an_argument_that_comes_twice_fails_its_item(client: LithopsClient, run_
     assert "both give the parameter 'y'" in failure.message
 
 
+def test_a_result_that_would_pass_a_parameter_that_is_filled_in_fails_its_item(
+    client: LithopsClient, run_map: MapStarter
+) -> None:
+    def fetch(x: int, id: int, timeout: int = 10) -> Any:
+        return x, id, timeout
+
+    run = run_on(client, fetch, run_map(lambda x: (x, 5) if x else 7, [0, 1]).job.to_dict())
+
+    assert run.results() == [(7, 0, 10), None]
+    (failure,) = run.failures()
+    assert failure.message.startswith("the upstream's result does not fit: an argument by position would become 'time")
+
+
 def test_paths_cannot_come_by_reference(client: LithopsClient, value: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match="has a parameter 'obj'"):
         bind_references(client, lambda obj: obj, value)

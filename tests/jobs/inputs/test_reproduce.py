@@ -22,6 +22,13 @@ def test_an_item_can_be_called_here(client: LithopsClient, run_map: MapStarter, 
     assert sorted((tmp_path / "m").read_text().split("\n")[:-1]) == ["a 0", "b 1", "b 1"]
 
 
+def test_what_lithops_fills_in_is_there_as_well(client: LithopsClient, run_map: MapStarter) -> None:
+    job = run_map(lambda x, storage: (x, storage.get_object(storage.bucket, "test-reproduced")), [1]).job
+    client.put("test-reproduced", b"stored")
+
+    assert load_item(client, job, 0)() == (1, b"stored")
+
+
 def test_an_item_of_deleted_data_is_gone(client: LithopsClient, run_map: MapStarter) -> None:
     job = run_map(abs, [1]).job
     clean_job(client, job)

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import importlib
 import json
+import socket
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pika
 import pytest
 
 from lithops_provider.jobs.binding.function import bind_function, bind_items
@@ -123,6 +129,43 @@ def test_what_is_not_configured_is_an_error_that_names_it(name: str) -> None:
         Injection((name,), ((name, 0),))(0, (), {}, None)
 
 
+def test_all_items_get_the_client_of_the_ibm_cos_that_is_configured(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("boto3")  # which IBM's library is a copy of
+    for module in ("boto3", "botocore", "botocore.client"):
+        monkeypatch.setitem(sys.modules, f"ibm_{module}", importlib.import_module(module))
+    tokens: Any = ModuleType("lithops.util.ibm_token_manager")  # the real one needs a client of IBM's
+    tokens.COSTokenManager = tokens.IAMTokenManager = None
+    monkeypatch.setitem(sys.modules, tokens.__name__, tokens)
+    where = {"endpoint": "https://s3.here.example", "access_key_id": "id", "secret_access_key": "secret"}
+    inject = Injection(("ibm_cos",), (("ibm_cos", 0),), config={**client.config, "ibm_cos": where})
+
+    (one,), _ = inject(0, (), {}, None)
+    (other,), _ = inject(1, (), {}, None)
+
+    assert one.meta.endpoint_url == "https://s3.here.example"
+    assert one is other
+
+
+def test_the_connection_to_rabbitmq_is_made_as_configured(client: LithopsClient) -> None:
+    greetings: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                greetings.append(connection.recv(8))
+
+        threading.Thread(target=answer, daemon=True).start()
+        settings = {"amqp_url": f"amqp://127.0.0.1:{server.getsockname()[1]}"}
+        inject = Injection(("rabbitmq",), (("rabbitmq", 0),), config={**client.config, "rabbitmq": settings})
+        with pytest.raises(pika.exceptions.AMQPConnectionError):  # nothing but a greeting came of it
+            inject(0, (), {}, None)
+
+    assert greetings == [b"AMQP\0\0\x09\x01"]
+
+
 def test_in_a_batch_each_item_gets_its_index_and_a_storage_that_works(
     batch: BatchRunner, client: LithopsClient
 ) -> None:
@@ -151,16 +194,42 @@ def test_where_functions_write_is_noted_up_to_a_number_of_places(batch: BatchRun
     assert done.outcomes.written() == {*some, (client.bucket, "lithops.jobs/tmp"), (client.bucket, "")}
 
 
-def test_a_file_that_is_uploaded_is_noted(batch: BatchRunner, client: LithopsClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "place"), [("test-noted/uploaded/file", "test-noted/uploaded"), (None, "")])
+def test_a_file_that_is_uploaded_is_noted(
+    batch: BatchRunner,
+    client: LithopsClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str | None,
+    place: str,
+) -> None:
+    from lithops.storage.backends.localhost import StorageBackend
+
+    def upload_as_s3_does(handler: Any, file_name: str, bucket: str, key: str | None, *options: Any) -> None:
+        """Without ``put_object``."""
+        type(handler).put_object(handler, bucket, key or Path(file_name).name, Path(file_name).read_bytes())
+
+    monkeypatch.setattr(StorageBackend, "upload_file", upload_as_s3_does)
     (tmp_path / "file").write_text("x")
 
     def write(storage: Any, path: str) -> None:
-        storage.upload_file(path, storage.bucket, "test-noted/uploaded/file")
+        storage.upload_file(path, storage.bucket, key)
 
     done = batch(write, [str(tmp_path / "file")])
 
     assert done.failures() == {}
-    assert done.outcomes.written() == {(client.bucket, "test-noted/uploaded")}
+    assert client.get(client.bucket, key or "file") == b"x"
+    assert done.outcomes.written() == {(client.bucket, place)}
+
+
+def test_what_a_function_writes_past_its_storage_is_written_all_the_same(
+    batch: BatchRunner, client: LithopsClient
+) -> None:
+    def write(storage: Any, x: int) -> None:
+        storage.storage_handler.put_object(bucket_name=storage.bucket, key="test-noted/past", data=b"x")
+
+    assert batch(write, [1]).failures() == {}
+    assert client.get(client.bucket, "test-noted/past") == b"x"
 
 
 def test_a_missing_client_fails_the_item_not_the_batch(batch: BatchRunner) -> None:

@@ -174,15 +174,15 @@ class Injection:
         def noting(write: Any, bucket_at: int) -> Any:
             def call(*args: Any, **kwargs: Any) -> Any:
                 result = write(*args, **kwargs)
-                if len(args) >= bucket_at + 2 and args[bucket_at + 1]:
-                    self._note(str(args[bucket_at]), str(args[bucket_at + 1]))
+                if len(args) > bucket_at + 1:
+                    # A file that is uploaded without a key gets its own name as the key.
+                    self._note(str(args[bucket_at]), str(args[bucket_at + 1] or ""))
                 return result
 
             return call
 
         handler.put_object = noting(handler.put_object, 0)
-        if hasattr(handler, "upload_file"):
-            handler.upload_file = noting(handler.upload_file, 1)
+        handler.upload_file = noting(handler.upload_file, 1)
         return storage
 
     def _note(self, bucket: str, key: str) -> None:
