@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.remote import isolation
 from lithops_provider.jobs.remote import item_process as module
+from lithops_provider.jobs.remote.keys import BEGUN
 from lithops_provider.jobs.remote.parts import parse_part_name
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import wait_for
@@ -111,6 +114,16 @@ def test_a_result_larger_than_a_pipe_and_a_part(batch: BatchRunner) -> None:
     done = batch(lambda x: bytes([x]) * (10 << 20), [1, 2], part_size=1 << 20)
 
     assert [done.results()[0], done.results()[1]] == [b"\1" * (10 << 20), b"\2" * (10 << 20)]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_call_says_that_it_has_begun_where_that_is_wanted(
+    batch: BatchRunner, client: LithopsClient, marked: bool
+) -> None:
+    done = batch(double, [1], marked=marked)
+
+    folder = done.keys[0].rpartition("/")[0]
+    assert (client.get(client.bucket, f"{folder}/{BEGUN}") is not None) == marked
 
 
 # -- failures --------------------------------------------------------------------------------------------------
@@ -296,8 +309,13 @@ def test_lithops_ends_a_call_by_sigterm_and_nothing_done_is_lost(
         assert not Path(f"/proc/{pid}").exists()
 
 
-def test_no_item_is_started_once_the_batch_is_gone(batch: BatchRunner, tally: Tally) -> None:
+@pytest.mark.parametrize("ended_by", ["the system", "itself"])
+def test_no_item_is_started_once_the_batch_is_gone(batch: BatchRunner, tally: Tally, ended_by: str) -> None:
+    option = isolation._PDEATHSIG
+
     def mark(x: int) -> None:
+        if ended_by == "itself":  # as on systems that end no process along with its parent
+            ctypes.CDLL(None).prctl(option, 0, 0, 0, 0)
         leave_mark(tally.path, f"{x}:{os.getpid()}")
         time.sleep(0.3)
 

@@ -138,6 +138,20 @@ def test_only_the_process_that_runs_items_reports(batch: BatchRunner, start: str
 
 
 @EVERY_WAY
+@pytest.mark.parametrize(
+    ("then", "code"), [(lambda: None, 0), (_raise, 1), (lambda: sys.exit(3), 3)], ids=["returns", "raises", "exits"]
+)
+def test_a_child_that_leaves_the_function_ends_as_programs_do(
+    batch: BatchRunner, then: Callable[[], Any], code: int, count: int
+) -> None:
+    def run(x: int) -> Any:
+        pid = os.fork()
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else then()
+
+    assert batch(run, range(count)).results() == dict.fromkeys(range(count), code)
+
+
+@EVERY_WAY
 def test_both_processes_raise(batch: BatchRunner, count: int) -> None:
     def run(x: int) -> int:
         return in_both(lambda: 1 // 0) if x == count // 2 else x

@@ -7,6 +7,7 @@ import mmap
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.remote.isolation import original_process
+from lithops_provider.jobs.remote import isolation
+from lithops_provider.jobs.remote.isolation import end_group, original_process
 from lithops_provider.jobs.run import JobRun
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import MapStarter
 from tests.jobs.failures import Tally, leave_mark
+from tools.waiting import HANGS
 
 
 def die_once(x: int, tally: str) -> None:
@@ -132,3 +135,17 @@ def test_a_copy_of_a_process_is_told_from_the_original(
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
     assert is_original()
+
+
+def test_a_group_is_seen_to_end_on_a_system_without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(isolation, "Path", lambda path: tmp_path)
+    monkeypatch.setattr(isolation, "_TO_END", HANGS)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that the system itself reaps what has ended
+    try:
+        process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        end_group(process.pid)
+        with pytest.raises(ProcessLookupError):
+            os.kill(process.pid, 0)
+        process.wait()
+    finally:
+        signal.signal(signal.SIGCHLD, before)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.remote import isolation
 from lithops_provider.jobs.remote import item_process as module
 from tests.jobs.batches import BatchRunner
 from tests.jobs.failures import BLAMED, TIMEOUT, Tally, fail_as_told, leave_mark
+from tools.waiting import HANGS
 
 
 @pytest.mark.parametrize(("place", "value"), [(0, 4), (0, 1 << 40), (0, -1), (None, 1 << 40)])
@@ -43,7 +47,12 @@ def test_what_it_was_not_running_is_not_believed(batch: BatchRunner) -> None:
     def run(x: int) -> int:
         if x == 1:
             runner = _runner()
-            runner._send(3, 0, 0.0, 0.0, b"I3\n.")
+            pipe = runner.report._pipe.fd
+            with tempfile.TemporaryFile() as reports:  # so that both arrive at once
+                runner.report = type(runner.report)(reports.fileno())
+                runner._send(3, 0, 0.0, 0.0, b"I3\n.")
+                runner._send(1, 0, 0.0, 0.0, b"I9\n.")
+                os.write(pipe, os.pread(reports.fileno(), 1000, 0))
             time.sleep(600)
         return x
 
@@ -51,6 +60,26 @@ def test_what_it_was_not_running_is_not_believed(batch: BatchRunner) -> None:
 
     assert "reported item 3" in done.failures()[1]["message"]
     assert done.results() == {0: 0, 2: 2, 3: 3}
+
+
+def test_what_is_not_believed_of_a_process_that_has_ended_kills_nobody(
+    batch: BatchRunner, monkeypatch: pytest.MonkeyPatch, tally: Tally
+) -> None:
+    """Its process id may be another's by then. Here it still is the id of its group, which has to end in peace."""
+    monkeypatch.setattr(isolation, "_TO_END", HANGS)
+    program = f"trap 'echo asked >> {tally.path}; exit' TERM; echo ready; while :; do sleep 0.05; done"
+
+    def run(x: int) -> None:
+        left = subprocess.Popen(["sh", "-c", program], stdout=subprocess.PIPE)
+        assert left.stdout is not None
+        left.stdout.readline()
+        _runner().ring._places[0] = 1 << 40
+        os._exit(0)
+
+    done = batch(run, range(1))
+
+    assert "reported more items than it was to run" in done.failures()[0]["message"]
+    assert tally.read() == ["asked"]
 
 
 def _runner() -> Any:

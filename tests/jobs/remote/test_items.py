@@ -157,6 +157,14 @@ def test_the_timeout_is_each_items_own(batch: BatchRunner) -> None:
     assert done.results() == {index: index for index in range(6)}
 
 
+def test_an_alarm_that_comes_too_late_for_its_item_ends_no_other(batch: BatchRunner) -> None:
+    def raise_alarm(x: int) -> int:
+        signal.raise_signal(signal.SIGALRM)
+        return x
+
+    assert batch(raise_alarm, range(3)).results() == {0: 0, 1: 1, 2: 2}
+
+
 def test_an_item_that_sets_an_alarm_of_its_own_is_still_held_to_its_timeout(
     batch: BatchRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

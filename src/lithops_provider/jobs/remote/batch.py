@@ -144,10 +144,9 @@ class Batch:
     def run(self, items: frames.ItemBlocks, function: bytes, output_fd: int) -> None:
         """Runs the items, in as many processes as it takes, and stores what became of them."""
         try:
-            for number in itertools.count():
-                if self.done >= self.total or self.stopped:
-                    break
-                ItemProcess(self, number, items.after(self.done), function, output_fd).run()
+            numbers = itertools.count()
+            while self.done < self.total and not self.stopped:
+                ItemProcess(self, next(numbers), items.after(self.done), function, output_fd).run()
         finally:
             self.flush(last=True)
         if self.terminated:

@@ -139,8 +139,6 @@ class ItemProcess:
             begins = self.batch.done == 0
             ItemRunner(report, self.output_fd, function, settings, deadline, self.ring, begins).run(self.items)
             code = 0
-        except BrokenPipeError:
-            pass  # the parent is gone, and nobody else takes reports
         finally:
             os._exit(code)
 

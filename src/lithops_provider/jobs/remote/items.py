@@ -182,7 +182,7 @@ class ItemRunner:
     :param function: the pickled function with the arguments that all items share
     :param settings: see `lithops_provider.jobs.remote.batch.run_batch`
     :param deadline: `time.monotonic` after which no item is started
-    :param ring: takes the outcomes of ordinary items; None to send a message for each of these, too
+    :param ring: takes the outcomes of ordinary items, for which no message is sent
     :param begins: whether the call has done nothing yet. Then its first item is started whatever the deadline, so that
         each round gets something done
     """
@@ -194,8 +194,8 @@ class ItemRunner:
         function: bytes,
         settings: CallSettings,
         deadline: float | None,
-        ring: Ring | None = None,
-        begins: bool = False,
+        ring: Ring,
+        begins: bool,
     ) -> None:
         self.report = report
         self.pid = os.getpid()
@@ -206,7 +206,6 @@ class ItemRunner:
         self.deadline = math.inf if deadline is None else deadline
         self.ring = ring
         self.begins = begins
-        self.parent = os.getppid()
         self.block_end = 0.0
         self.item_since = 0.0
         self.in_item = False
@@ -251,7 +250,7 @@ class ItemRunner:
     def _run_items(self, call: Callable[[int, Any], Any], items: Iterable[tuple[int, Any]]) -> None:
         """Runs the items. Whatever the loop does beside calling the function has to be fast."""
         clock, is_original, printed, inject = time.monotonic, self.is_original, self.output.is_there, self.inject
-        add = _no_room if self.ring is None else self.ring.add
+        add = self.ring.add
         longest, latest = 0.0, math.inf if self.begins else self.deadline
         since = self._begin_block()
         for index, item in items:
@@ -280,8 +279,6 @@ class ItemRunner:
                 self._tell_of_rows()
             else:
                 self._report(index, result, since, seconds)
-            if os.getppid() != self.parent:
-                return  # the parent, which would take the outcomes, is gone
             since = self._begin_block()
 
     def _after_error(self, error: BaseException) -> bytes | ItemFailure:
@@ -295,7 +292,7 @@ class ItemRunner:
         return describe(error, skip_frames=2)
 
     def _report(self, index: int, result: bytes | ItemFailure, since: float, seconds: float) -> None:
-        """Reports an item by a message."""
+        """Reports an item by a message. If the parent is gone, that fails, and this process ends."""
         started = time.time() - (time.monotonic() - since)
         if written := self.inject.take_written():
             self._send(index, WROTE, started, 0.0, json.dumps(written).encode(), output="")
@@ -312,32 +309,29 @@ class ItemRunner:
         """
         now = time.monotonic()
         self.block_end = now + _BLOCK
-        if self.ring is not None:
-            self.ring.begin_block(peak_memory(), now)
+        self.ring.begin_block(peak_memory(), now)
         return now
 
     def _tell_of_rows(self) -> None:
         """
-        Tells the parent that there are rows to take. If the function has closed the pipe, this process ends, no item is
-        to blame for that, and the items that are left run in another process.
+        Tells the parent that there are rows to take. If the parent is gone, or the function has closed the pipe, this
+        process ends. In the latter case, no item is to blame, and the items that are left run in another process.
         """
-        with self._idle(self.ring):
+        with self._idle():
             self._send(0, ROWS, 0.0, 0.0, b"", output="")
 
     def _hand_back(self, index: int) -> None:
         """Tells the parent that there is no time for an item."""
-        with self._idle(self.ring):
+        with self._idle():
             self._send(index, HANDED_BACK, time.time(), 0.0, b"")
 
-    @staticmethod
     @contextlib.contextmanager
-    def _idle(ring: Ring | None) -> Iterator[None]:
+    def _idle(self) -> Iterator[None]:
         """Notes in the ring, if reporting fails within this context, that no item is to blame for the process's end."""
         try:
             yield
         except OSError:
-            if ring is not None:
-                ring.set_idle()
+            self.ring.set_idle()
             raise
 
     def _end_if_forked(self, error: BaseException | None) -> None:
@@ -370,14 +364,8 @@ class ItemRunner:
     ) -> None:
         """Sends a message, with what was printed since the last one unless ``output`` is given."""
         self._end_if_forked(None)
-        rows = 0 if self.ring is None else self.ring.count
         text = self.output.take() if output is None else output
-        self.report(Message(index, kind, started, seconds, peak_memory(), rows, payload, text))
-
-
-def _no_room(result: bytes, since: float, seconds: float) -> int:
-    """Takes the place of `Ring.add` where there is no ring."""
-    return 0
+        self.report(Message(index, kind, started, seconds, peak_memory(), self.ring.count, payload, text))
 
 
 def _caller(
