@@ -39,6 +39,16 @@ def test_lines_come_without_their_ends(opened: Opener, block: None, end: str, si
     assert lines(opened("", size)) == []
 
 
+@pytest.mark.parametrize("size", [None, 10])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_encoding_of_spreadsheets_is_utf_8_whether_there_is_a_mark_or_not(
+    opened: Opener,  # noqa: F811
+    mark: str,
+    size: int | None,
+) -> None:
+    assert lines(opened(mark + "\n".join(LINES), size), encoding="utf-8-sig") == LINES[:-1]
+
+
 def test_lines_may_end_otherwise(opened: Opener, block: None) -> None:  # noqa: F811
     for newline in ("<end>", "\u2028", "\r\n"):
         assert lines(opened(newline.join(LINES), 7, newline=newline)) == LINES[:-1]
@@ -82,6 +92,20 @@ def test_what_is_compressed_is_not_split_or_says_that_it_can_not_be(opened: Open
 def test_what_nothing_decompresses_is_an_error(opened: Opener, data: bytes, kind: str) -> None:  # noqa: F811
     with pytest.raises(ValueError, match=rf"is compressed \({kind}\): decompress obj.data_stream yourself"):
         lines(opened(data))
+
+
+def test_an_object_that_goes_while_it_is_read_is_not_taken_for_damaged(
+    opened: Opener,  # noqa: F811
+    client: LithopsClient,
+) -> None:
+    from lithops.storage.utils import StorageNoSuchKeyError
+
+    read = opened("one line\n" * (2 * module._BLOCK // 9), key="gone")[0].lines()
+    assert next(read) == "one line"
+    client.delete(client.bucket, ["test-tables/gone"])
+
+    with pytest.raises(StorageNoSuchKeyError):
+        list(read)
 
 
 def test_what_is_no_text_says_so(opened: Opener) -> None:  # noqa: F811

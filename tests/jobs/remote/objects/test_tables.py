@@ -72,6 +72,12 @@ def test_the_format_is_that_of_the_csv_module(opened: Opener) -> None:
     assert rows(opened('a\tb\n1\t2"\n' + '3"\t4\n' * 9, 8), delimiter="\t", quoting=csv.QUOTE_NONE)[1]["a"] == '3"'
 
 
+@pytest.mark.parametrize("size", [None, 5, len(HEADER.encode()), 50])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_encoding_of_spreadsheets(opened: Opener, mark: str, size: int | None) -> None:
+    assert rows(opened(mark + TEXT, size), encoding="utf-8-sig") == ROWS
+
+
 def test_other_encodings(opened: Opener) -> None:
     for encoding in ("latin-1", "cp1252", "gb18030"):
         assert rows(opened(TEXT.encode(encoding), 50), encoding=encoding) == ROWS
@@ -161,6 +167,17 @@ def test_data_frames_of_tables_without_header_or_rows(opened: Opener) -> None:
     frames = [chunk.dataframe(header=None, names=["a", "b"]) for chunk in opened("1,2\n3,4\n5,6\n", 4)]
     assert [list(frame["a"]) for frame in frames] == [[1], [3], [5]]
     assert [len(chunk.dataframe()) for chunk in opened(TEXT, 5)[1:3]] == [0, 0]
+    for names in (["a", "b"], None):  # some chunks of two bytes have no beginning of a line
+        frames = [chunk.dataframe(header=None, names=names) for chunk in opened("1,2\n3,4\n", 2)]
+        assert [frame.to_numpy().tolist() for frame in frames] == [[[1, 2]], [], [[3, 4]], []]
+
+
+def test_a_chunk_whose_first_row_does_not_fit_the_header_is_no_data_frame(opened: Opener) -> None:
+    pytest.importorskip("pandas")
+    text = "a,b\n1,2\n" + "3,4,5\n"  # pandas itself would take the first field for an index
+
+    with pytest.raises(ValueError, match=r"the first row of .*, chunk 2 of 2 has 3 fields, and the header 2"):
+        opened(text, 8)[1].dataframe()
 
 
 def test_a_cut_row_is_no_row_of_a_data_frame(opened: Opener) -> None:

@@ -122,8 +122,7 @@ class Chunk:
         :param block: bytes that are read at once
         :raises ValueError: the chunk isn't whole lines of text
         """
-        if encoding is not None and codecs.lookup(encoding).name == "utf-8-sig":
-            encoding = "utf-8"  # a byte order mark at the object's beginning is left out anyway
+        encoding = without_mark(encoding)
         self._check_lines(encoding)
         stream = self.binary() if binary is None else binary
         encoding = encoding or self._encoding(stream)
@@ -178,6 +177,11 @@ class Chunk:
                 self._check_lines(encoding)
                 return encoding
         return "utf-8"
+
+
+def without_mark(encoding: str | None) -> str | None:
+    """Returns UTF-8 for UTF-8 with a byte order mark, since that is left out at an object's beginning in any case."""
+    return "utf-8" if encoding is not None and codecs.lookup(encoding).name == "utf-8-sig" else encoding
 
 
 def _without_return(line: str, newline: str) -> str:

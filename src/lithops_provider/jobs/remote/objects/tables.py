@@ -14,6 +14,8 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from .lines import without_mark
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -94,7 +96,7 @@ def header(chunk: Chunk, encoding: str | None, options: dict[str, Any]) -> tuple
 
     names = next(iter(_Records(chunk, noted(), options, beginning=True)), [])
     text = "".join(taken)
-    if chunk.start < len(text.encode(encoding or "utf-8")):
+    if chunk.start < len(text.encode(without_mark(encoding) or "utf-8")):
         raise ValueError(_cut(chunk))
     return names, text
 
