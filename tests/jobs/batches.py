@@ -133,7 +133,9 @@ def batch(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> BatchRunner
         with answer, contextlib.suppress(EOFError):  # it died
             summary, error = answer.recv()
         keys = [key for key in client.keys(client.bucket, f"{prefix}/00000/") if key.endswith(".part")]
-        outcomes = read_outcomes(client.storage, client.bucket, current_parts(keys))
+        damaged: list[str] = []
+        outcomes = read_outcomes(client.storage, client.bucket, current_parts(keys), damaged)
+        assert damaged == []
         return Batch(summary, error, process.exitcode, outcomes, keys)
 
     return run

@@ -46,6 +46,15 @@ def test_outcomes_come_in_the_order_of_the_items() -> None:
     assert outcomes[3] == Outcome(3, None, FAILURE, 1.0, 2.0, 3, "")
 
 
+def test_results_that_were_not_read_are_none() -> None:
+    outcomes = Outcomes()
+    outcomes.add_part(Part(decode_header(encoded({0: b"zero", 1: b"one"}))))
+    outcomes.add_part(Part(decode_header(encoded({2: None, 3: b"three"}))))
+
+    assert (outcomes.succeeded, outcomes.failed) == (3, [2])
+    assert [index for indices, _ in outcomes.results() for index in indices] == []
+
+
 @pytest.mark.parametrize("index", [-1, 1, 2, 100, "0"])
 def test_an_item_without_an_outcome_is_not_there(index: Any) -> None:
     outcomes = Outcomes()

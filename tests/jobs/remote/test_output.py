@@ -225,6 +225,16 @@ def test_it_has_what_code_asks_of_a_stream(output: CapturedOutput, fd: int) -> N
             stream.write(b"bytes")  # type: ignore[call-overload]
 
 
+def test_its_buffer_can_be_wrapped_and_handed_to_a_subprocess(output: CapturedOutput) -> None:
+    with output.installed():
+        wrapped = io.TextIOWrapper(sys.stdout.buffer, "latin-1", write_through=True)
+        wrapped.write("b\xe9fore, ")
+        wrapped.detach()
+        subprocess.run(["printf", "and after"], stdout=sys.stdout.buffer, check=True)
+
+    assert output.take() == "b\ufffdfore, and after"
+
+
 def test_logging_to_it_is_kept(output: CapturedOutput) -> None:
     with output.installed():
         handler = logging.StreamHandler()  # takes sys.stderr

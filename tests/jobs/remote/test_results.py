@@ -42,7 +42,10 @@ class Store:
         return read_values(self.client.storage, reference)
 
     def outcomes(self, *keys: str) -> Outcomes:
-        return read_outcomes(self.client.storage, self.client.bucket, list(keys))
+        damaged: list[str] = []
+        outcomes = read_outcomes(self.client.storage, self.client.bucket, list(keys), damaged)
+        assert damaged == []
+        return outcomes
 
 
 @pytest.fixture

@@ -1,16 +1,24 @@
-"""The module of the DAG file in the process of its functions."""
+"""The module of the DAG file in the process of its functions, and modules that another job has shipped."""
 
 from __future__ import annotations
 
+import base64
+import importlib
+import pickle
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.inputs.references import bind_references
+from lithops_provider.jobs.remote.keys import FUNCTION
+from lithops_provider.jobs.remote.shipped_modules import load_result
 from tests.jobs.batches import BatchRunner
-from tests.jobs.conftest import MapStarter
+from tests.jobs.conftest import MapStarter, finished
 from tests.jobs.dag_modules import load
 
 DAG_FILE = """
@@ -156,3 +164,58 @@ def test_functions_may_use_lithops_with_it(dag: Any, run_map: MapStarter) -> Non
     results = run.results()
     assert [failure.traceback for failure in run.failures()] == []
     assert results == [[10, 20]]
+
+
+# -- modules that another job has shipped ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def prefix(client: LithopsClient) -> Iterator[str]:
+    """A round of another job, with modules that nobody else has."""
+    prefix = f"lithops.jobs/{uuid.uuid4().hex[:16]}-0-M000"
+    files = {
+        "travelled/__init__.py": "from travelled.inner import VALUE\n",
+        "travelled/inner.py": "VALUE = 'in a package'\n",
+        "travelled_alone.py": "VALUE = 'alone'\n",
+        "travelled_space/inner.py": "VALUE = 'in a folder'\n",
+    }
+    shipped = {path: base64.b64encode(text.encode()).decode() for path, text in files.items()}
+    client.put(f"{prefix}/{FUNCTION}", pickle.dumps({"module_data": shipped}))
+    before = [*sys.meta_path]
+    yield prefix
+    sys.meta_path[:] = before
+    for name in [name for name in sys.modules if name.startswith("travelled")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("travelled", "in a package"), ("travelled_alone", "alone"), ("travelled_space.inner", "in a folder")],
+)
+def test_a_result_may_need_modules_that_only_its_job_has(
+    client: LithopsClient, prefix: str, name: str, value: str
+) -> None:
+    def load() -> Any:
+        return importlib.import_module(name).VALUE
+
+    assert load_result(load, client.storage, client.bucket, prefix) == value
+
+
+def test_a_module_that_no_job_has_is_an_error_and_looked_for_once(client: LithopsClient, prefix: str) -> None:
+    def load() -> Any:
+        return importlib.import_module("travelled_nowhere")
+
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError, match="travelled_nowhere"):
+            load_result(load, client.storage, client.bucket, prefix)
+        client.delete(client.bucket, [f"{prefix}/{FUNCTION}"])
+
+
+def test_functions_take_results_whose_modules_only_the_other_job_has(
+    client: LithopsClient, run_map: MapStarter, packaged: Callable[[str], ModuleType]
+) -> None:
+    made = run_map(packaged("class Thing:\n    x = 5\n\ndef make(_):\n    return Thing()\n").make, [0]).job
+
+    bound = bind_references(client, lambda thing: (type(thing).__module__, thing.x), made.to_dict())
+
+    assert finished(client, *bound).results() == [("travels.module", 5)]

@@ -103,7 +103,7 @@ def test_the_wrapper_needs_nothing_of_ours_in_the_runtime(
 
     assert json.loads(printed) == {"done": 2, "failed": 0, "left": 0}
     parts = current_parts(client.keys(client.bucket, f"{prefix}/00000/"))
-    outcomes = read_outcomes(client.storage, client.bucket, parts)
+    outcomes = read_outcomes(client.storage, client.bucket, parts, [])
     assert [pickle.loads(outcomes[index].result or b"") for index in range(2)] == [
         [((10, 0), ("localhost", []))],
         [((20, 1), ("localhost", []))],

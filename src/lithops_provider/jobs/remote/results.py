@@ -34,15 +34,14 @@ def current_parts(keys: list[str]) -> list[str]:
     return [key for _, key in best.values()]
 
 
-def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str] | None = None) -> Outcomes:
+def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str]) -> Outcomes:
     """
     Reads parts.
 
     :param storage: a Lithops Storage
     :param bucket: the job's bucket
     :param keys: keys of parts. If two parts have the same item, a success counts, or else the later key
-    :param damaged: a list to which the keys of damaged parts are added, which are left out
-    :raises DamagedPartError: a part isn't whole, and ``damaged`` is None
+    :param damaged: a list to which the keys of parts that aren't whole are added, which are left out
     """
     outcomes = Outcomes()
 
@@ -50,8 +49,6 @@ def read_outcomes(storage: Any, bucket: str, keys: list[str], damaged: list[str]
         try:
             return Part.decode(storage.get_object(bucket, key))
         except parts.DamagedPartError:
-            if damaged is None:
-                raise
             damaged.append(key)
             return None
 

@@ -69,19 +69,32 @@ def _compares_fields(kind: type) -> bool:
 
 def _hash_numpy(key: Any) -> int:
     """
-    Returns the hash of a scalar of numpy, which is equal to the Python value that it holds. That isn't so for times,
-    since each has a unit of its own.
+    Returns the hash of a scalar of numpy, which is equal to the Python value that it holds. Times are equal whatever
+    their units, and to Python's.
     """
-    if getattr(getattr(key, "dtype", None), "kind", "") not in "biufcSU":
+    kind = getattr(getattr(key, "dtype", None), "kind", "")
+    if kind in ("M", "m"):
+        return _hash_numpy_time(key, f"{kind}8[us]")
+    if kind not in "biufcSU":
         return _UNKNOWN
     plain = key.item()
     return _hash_number(key) if type(plain) is type(key) else stable_hash(plain)
 
 
-def _hash_number(key: Any) -> int:
-    """Returns the hash of a number by Python's own, which is the same for equal numbers and in every process."""
+def _hash_numpy_time(key: Any, as_microseconds: str) -> int:
+    _check_equal_to_itself(key)
+    plain = key.astype(as_microseconds).item()
+    return _UNKNOWN if isinstance(plain, int) else stable_hash(plain)  # Python has no time so far away
+
+
+def _check_equal_to_itself(key: Any) -> None:
     if key != key:
         raise ValueError(f"{key!r} can't be a key: it isn't equal to itself; use None in its place, or leave it out")
+
+
+def _hash_number(key: Any) -> int:
+    """Returns the hash of a number by Python's own, which is the same for equal numbers and in every process."""
+    _check_equal_to_itself(key)
     return crc32(hash(key).to_bytes(8, "little", signed=True))
 
 
@@ -110,8 +123,7 @@ def _hash_datetime(key: datetime.datetime) -> int:
     Returns the hash of a moment: times in different zones are equal if they are the same moment. Python compares them
     as if they had ``fold=0``.
     """
-    if key != key:  # pandas.NaT
-        raise ValueError(f"{key!r} can't be a key: it isn't equal to itself; use None in its place, or leave it out")
+    _check_equal_to_itself(key)  # as pandas.NaT isn't
     plain = key.replace(fold=0)
     offset = plain.utcoffset() or datetime.timedelta(0)
     seconds = plain.hour * 3600 + plain.minute * 60 + plain.second
