@@ -66,6 +66,30 @@ def test_readers_never_see_a_part_of_an_object(client: LithopsClient) -> None:
     assert seen <= set(sizes)
 
 
+@pytest.mark.parametrize("times", [3, 100])
+def test_a_folder_that_vanishes_is_made_again_but_not_for_ever(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Lithops removes folders whose last object is deleted."""
+    left = times
+    makedirs = os.makedirs
+
+    def make(path: str, **options: Any) -> None:
+        nonlocal left
+        makedirs(path, **options)
+        if left:
+            os.rmdir(path)
+            left -= 1
+
+    monkeypatch.setattr(storages.os, "makedirs", make)
+    if times == 3:
+        client.storage.put_object(client.bucket, "vanishes/object", b"x")
+        assert client.get(client.bucket, "vanishes/object") == b"x"
+    else:
+        with pytest.raises(FileNotFoundError, match="vanishes for ever"):
+            client.storage.put_object(client.bucket, "vanishes for ever/object", b"x")
+
+
 def test_what_is_being_written_is_not_listed(
     client: LithopsClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

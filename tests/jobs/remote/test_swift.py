@@ -13,7 +13,8 @@ import requests
 from requests.adapters import BaseAdapter
 
 from lithops_provider.jobs.adapter.storage import is_missing_key, is_refused
-from lithops_provider.jobs.remote.swift import with_swift_client
+from lithops_provider.jobs.remote.storages import open_storage
+from lithops_provider.jobs.remote.swift import SwiftHandler, with_swift_client
 from lithops_provider.jobs.submit import bootstrap
 
 CONFIG = {
@@ -35,6 +36,7 @@ class Answers(BaseAdapter):
         status, body = self.left.pop(0)
         response = requests.Response()
         response.status_code, response.request, response.url = status, request, str(request.url)
+        response.headers["Content-Length"] = str(len(body))
         response.raw = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         return response
 
@@ -115,6 +117,36 @@ def test_what_can_not_be_deleted_is_an_error() -> None:
 
     assert [str(request.body).count("\n") + 1 for request in answers.asked] == [1000, 500]
     assert str(answers.asked[0].body).startswith("/bucket/%C3%BC0\n")
+
+
+def test_objects_are_deleted_whether_they_are_there_or_not() -> None:
+    answers = Answers((204, b""), (404, b""), (200, {"Errors": []}), (500, b""))
+    made = handler(answers)
+    made.delete_object("bucket", "a b")
+    made.delete_object("bucket", "missing")
+    made.delete_objects("bucket", ["one", "two"])
+    with pytest.raises(requests.HTTPError, match="500"):
+        made.delete_object("bucket", "stays")
+
+    assert asked(answers)[:3] == [
+        ("DELETE", "http://swift/v1/account/bucket/a%20b"),
+        ("DELETE", "http://swift/v1/account/bucket/missing"),
+        ("POST", "http://swift/v1/account?bulk-delete"),
+    ]
+    assert answers.asked[2].body == "/bucket/one\n/bucket/two"
+
+
+def test_an_object_is_looked_at_without_being_read() -> None:
+    answers = Answers((200, b""))
+
+    assert handler(answers).head_object("bucket", "key") == {"content-length": "0"}
+    assert asked(answers) == [("HEAD", "http://swift/v1/account/bucket/key")]
+
+
+def test_functions_and_calls_have_it_as_well() -> None:
+    section = {**CONFIG, "storage_bucket": "bucket"}
+
+    assert isinstance(open_storage(storage_config={"backend": "swift", "swift": section}).storage_handler, SwiftHandler)
 
 
 def test_a_token_that_has_ended_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
