@@ -253,18 +253,23 @@ def test_an_item_that_failed_for_good_is_not_sent_again(client: LithopsClient, t
     assert sorted(tally.read()) == ["0", "1", "2"]
 
 
-def test_another_process_goes_on_with_a_job_and_sends_only_what_failed(client: LithopsClient, tally: Tally) -> None:
-    first = run_of(client, partial(fail_at_first, tally=tally.path, times=1), range(3))
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_another_process_goes_on_with_a_job_and_sends_only_what_failed(
+    client: LithopsClient, tally: Tally, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_DELAY", (0.01, 0.01))
+    function = partial(fail_at_first, tally=tally.path, times=rounds)
+    first = run_of(client, function, range(3), item_retries=rounds - 1)
     first.submit()
     first.finish()
 
-    again = run_of(client, partial(fail_at_first, tally=tally.path, times=1), range(3))
+    again = run_of(client, function, range(3))
     again.attach(first.job)
     again.finish()
 
     assert len(first.failures()) == 1
     assert (again.results(), again.failures()) == ([0, 1, 2], [])
-    assert sorted(tally.read()) == ["0", "1", "1", "2"]
+    assert sorted(tally.read()) == ["0", *["1"] * (rounds + 1), "2"]
 
 
 # -- ends that are no result -----------------------------------------------------------------------------------
@@ -288,6 +293,16 @@ def test_a_job_that_somebody_cancels_meanwhile_ends_as_cancelled(faas: FaasMaker
         run.finish()
 
     assert len(run.job.rounds) == 1
+
+
+def test_a_job_that_is_cancelled_before_it_is_sent_is_not_sent(client: LithopsClient, tally: Tally) -> None:
+    run = run_of(client, lambda x: leave_mark(tally.path, str(x)), range(3))
+
+    assert run.cancel() is False
+    with pytest.raises(JobCancelledError, match="cancelled before all of it was sent"):
+        run.submit()
+    assert run.job.rounds == ()
+    assert tally.read() == []
 
 
 # -- memory ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from lithops_provider.jobs import LithopsJob, Options, ReduceByKey, clean_job, gather_results, make_spec, reduce_job
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, ItemsFailedError
 from lithops_provider.jobs.run import JobRun
 from tests.jobs.batches import BatchRunner
 from tests.jobs.by_key import died, letters, sorted_values, total, with_all_keys
@@ -212,6 +212,15 @@ def test_calls_that_die_and_run_again_count_once(
     assert found == [[key, sum(number + 1_000 for number in range(15) if number % 3 == key)] for key in range(3)]
     for phase, deadly in moments.items():
         assert len(Path(folder, phase).read_text().split()) > max(deadly)
+
+
+def test_a_reduction_that_fails_is_an_error_that_says_of_what(client: LithopsClient) -> None:
+    def add(key: Any, values: Any) -> Any:
+        raise ValueError(f"no total of {key}")
+
+    with pytest.raises(ItemsFailedError, match=r"1 of 1 item\(s\) of add failed") as raised:
+        by_key(client, ReduceByKey(add, reducers=1), letters, ["a"])
+    assert [failure.message for failure in raised.value.failures] == ["no total of a"]
 
 
 @pytest.mark.thorough

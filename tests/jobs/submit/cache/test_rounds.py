@@ -25,6 +25,7 @@ from lithops_provider.jobs.submit.spec import Options, make_spec
 from lithops_provider.jobs.wait import gather_results
 from tests.jobs.conftest import POLL
 from tests.jobs.failures import Tally, leave_mark
+from tests.jobs.standins import FailingStorage, times
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,19 @@ def squares(tally: Tally) -> Any:
 
 def marks(tally: Tally) -> list[int]:
     return sorted(map(int, tally.read()))
+
+
+def test_a_job_whose_results_cannot_be_cached_is_done_all_the_same(
+    client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_of(client, *bind_items(abs, [-1, 2]), submit=False)
+    run.submit()
+    client.patience = 0.01
+    client._internal_storage.storage = FailingStorage(client.storage, times(1_000_000, "put_object", CACHE_PREFIX))
+
+    assert run.finish() is True
+    assert run.results() == [1, 2]
+    assert f"The results of job {run.job.executor_id} could not be cached" in caplog.text
 
 
 def test_only_what_is_new_runs(client: LithopsClient, tally: Tally) -> None:
