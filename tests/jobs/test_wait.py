@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,19 @@ def test_a_failure_is_raised_or_yielded_as_asked(client: LithopsClient, run_map:
     assert sorted(found.values()) == [
         value for value in gather_results(client, job, min_success_ratio=0) if value is not None
     ]
+
+
+@pytest.mark.parametrize("gather", [gather_results, lambda client, job: list(iter_results(client, job))])
+def test_a_failure_whose_item_is_gone_from_the_storage_is_an_error_that_says_so(
+    client: LithopsClient, run_map: MapStarter, gather: Callable[..., Any]
+) -> None:
+    job = run_map(double, [3]).job
+    client.delete(job.bucket, [job.items_key(0)])
+
+    with pytest.raises(
+        StorageUnavailableError, match=rf"the items of job {job.executor_id} are gone from localhost://"
+    ):
+        gather(client, job)
 
 
 def test_what_was_sent_again_comes_once_as_it_came_out_last(client: LithopsClient) -> None:

@@ -14,12 +14,15 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.gather.tally import tally_of
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import LOST
+from lithops_provider.jobs.remote.parts import PartBuilder, PartName, part_key
 from lithops_provider.jobs.run import JobRun
 from lithops_provider.jobs.view.job_view import JobView
 from lithops_provider.jobs.view.prices import Price
 from lithops_provider.jobs.view.summary import summarize
 from lithops_provider.status import answers
 from tests.jobs.conftest import MapStarter, finished
+from tests.jobs.elsewhere import sent
 from tests.jobs.looked_at import fail_some
 
 
@@ -116,6 +119,40 @@ def test_failures_are_told_even_when_their_data_is_gone(client: LithopsClient, r
     client.delete(view.job.bucket, client.keys(view.job.bucket, f"{view.job.round_prefix()}/"))
     lines = [json.loads(line) for line in answers.failures(view, view.snapshot)]
     assert sorted(line["message"] for line in lines) == [f"ValueError: {n} is bad" for n in (3, 6, 9)]
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_an_item_keeps_its_short_failure_when_its_part_can_no_longer_be_read(
+    client: LithopsClient, run_map: MapStarter, damaged: bool
+) -> None:
+    job = run_map(fail_some, range(4), batch_size=4).job
+    view = JobView(job, lambda: client)
+    view.refresh(job, 60)
+    for key in client.keys(job.bucket, f"{job.round_prefix()}/00000/"):
+        if damaged:
+            client.put(key, b"\x08\0\0\0\0\0\0\0not json")
+        else:
+            client.delete(job.bucket, [key])
+
+    (failed,), (succeeded,) = item(view, 3)["tries"], item(view, 2)["tries"]
+
+    assert failed["failure"] == {"type": "ValueError", "message": "", "traceback": "", "text": "ValueError: 3 is bad"}
+    assert succeeded["failure"] is None
+    assert answers.traceback(view, view.snapshot, 3) == ""  # type: ignore[arg-type]
+
+
+def test_an_item_that_was_lost_with_its_call_has_its_failure_and_no_log(client: LithopsClient) -> None:
+    job = sent(client)
+    lost = PartBuilder()
+    lost.add_failure(2, 1.0, 0.0, 0, {"type": "CallLostError", "message": "nothing was heard of it", "traceback": ""})
+    client.put(part_key(f"{job.round_prefix()}/{LOST}", PartName(0, 1, 1)), lost.encode())
+    view = JobView(job, lambda: client)
+    view.refresh(job, 60)
+
+    (attempt,) = item(view, 2)["tries"]
+
+    assert attempt["failure"]["message"] == "nothing was heard of it"
+    assert (attempt["call"], attempt["status"], attempt["log"]) == (-1, {}, "")
 
 
 def test_a_summary_is_what_a_task_pushes(client: LithopsClient, failed: JobRun) -> None:

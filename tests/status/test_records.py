@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.report.xcoms import SUMMARY_KEY
 from lithops_provider.status.records import (
     TaskKey,
     failures_shown,
@@ -55,6 +56,20 @@ def test_summaries_are_those_of_the_job(jobs: Database) -> None:
     assert summary_of(jobs.session, TaskKey("etl", "run-2", "load", -1), job) is None
     assert summaries_of(jobs.session, [record])["etl", "run-1", job.executor_id]["wall_seconds"] == 9.0
     assert failures_shown(jobs.session, PARSE) == {}
+
+
+@pytest.mark.parametrize("odd", ["a text", None, {}, {"job": 5}, {"job": ["a list"]}, {"job": "another"}])
+def test_what_is_no_summary_of_the_job_is_passed_over(database: Database, odd: Any) -> None:
+    executor_id = database.add("etl", "parse", "failed")
+    same = {"dag_id": "etl", "run_id": "run-1", "task_id": "parse", "map_index": -1}
+    database.push(same, SUMMARY_KEY, {"odd": odd, "map": {"job": executor_id, "failed": 7}})
+    record = find_task(database.session, PARSE)
+    assert record is not None
+
+    assert (summary_of(database.session, PARSE, record.jobs["map"]) or {})["failed"] == 7
+    found = summaries_of(database.session, [record])
+    assert found["etl", "run-1", executor_id]["failed"] == 7
+    assert {name for _, _, name in found} <= {executor_id, "another"}
 
 
 @pytest.mark.parametrize("value", [["a list"], {"jobs": 5}, {"jobs": {"map": {"executor_id": "../x"}}}, "no json"])

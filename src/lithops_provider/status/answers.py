@@ -368,7 +368,5 @@ def _read(view: JobView, job: LithopsJob, part: Part) -> Header | None:
 
 def _status(view: JobView, job: LithopsJob, part: Part) -> dict[str, Any]:
     """Returns Lithops's status of a call. The exception in it is pickled, and isn't unpickled here."""
-    if part.call < 0:
-        return {}
     key = f"{job.round_prefix(part.round)}/{call_id(part.call)}/{STATUS}"
     return view.client().get_json(job.bucket, key) or {}

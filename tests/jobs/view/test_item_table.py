@@ -91,6 +91,27 @@ def test_select(table: ItemTable, query: dict[str, Any], expected: list[int]) ->
     assert list(table.select(**query)) == expected  # the second time it is remembered
 
 
+def test_the_orders_of_a_few_queries_are_remembered_not_those_of_all(table: ItemTable) -> None:
+    for number in range(100):
+        assert list(table.select(search="still", states=["failed"] * (number + 1))) == [2]
+
+    assert len(table._orders) < 10
+
+
+def test_what_a_function_has_made_up_of_other_items_is_left_out() -> None:
+    builder = PartBuilder()
+    builder.add_success(0, 1000.0, 0.5, 1 << 20, b"result")
+    made_up = decode_header(builder.encode())
+    for index in (1, 5, -1):
+        made_up.failures[index] = {"type": "ValueError", "message": "made up", "traceback": ""}
+    nothing = decode_header(PartBuilder().encode())
+
+    table = ItemTable(2, [Part.of(0, 0, "key", made_up), Part.of(0, 1, "another", nothing)])
+
+    assert table.counts() == {"waiting": 1, "running": 0, "succeeded": 1, "failed": 0}
+    assert table.failures == {}
+
+
 def test_a_failure_is_kept_as_one_short_line_with_its_type_and_place() -> None:
     trace = 'Traceback (most recent call last):\n  File "/f.py", line 3, in f\nValueError: a'
     short = shorten({"type": "ValueError", "message": "a\nb   c" + "x" * 1000, "traceback": trace})

@@ -15,8 +15,10 @@ from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.view import job_view
 from lithops_provider.jobs.view.job_view import JobView, Snapshot
 from tests.jobs.conftest import MapStarter, wait_for
+from tests.jobs.elsewhere import sent, store
 from tests.jobs.looked_at import bomb, fail_some, wait_for_file
 from tests.jobs.made import make_job
+from tests.jobs.standins import FailingStorage, times
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +109,68 @@ def test_rounds(client: LithopsClient, start_map: MapStarter) -> None:
     seen = look(view, run.job)
     assert seen.gone
     assert seen.counts["failed"] == 3
+
+
+def test_what_is_sent_again_waits_and_runs_though_it_has_failed_before(client: LithopsClient) -> None:
+    job = sent(client, items=4, calls=1)
+    store(client, job, 0, {0: 0, 1: "bad", 2: "worse", 3: 3})
+    again = job.with_round(2, 1)
+    store_plan(client, again, [[1, 2]], None)
+    view = JobView(again, lambda: client)
+
+    def states() -> list[str]:
+        table = look(view, again).table
+        return [table.row(index)["state"] for index in range(4)]
+
+    assert states() == ["succeeded", "waiting", "waiting", "succeeded"]
+    client.put(f"{again.round_prefix()}/00000/{BEGUN}", str(time.time()).encode())
+    assert states() == ["succeeded", "running", "waiting", "succeeded"]
+    store(client, again, 0, {1: "still bad"})
+    assert states() == ["succeeded", "failed", "running", "succeeded"]
+
+
+def test_parts_are_shown_while_others_are_still_read(
+    client: LithopsClient, run_map: MapStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = run_map(fail_some, range(10), batch_size=4).job
+    shown: list[Snapshot] = []
+    monkeypatch.setattr(job_view, "_SHOW", -1.0)
+    monkeypatch.setattr(job_view, "Snapshot", lambda *values: shown.append(Snapshot(*values)) or shown[-1])
+
+    look(JobView(job, lambda: client), job)
+
+    assert [(seen.unread, len(seen.parts)) for seen in shown] == [(3, 0), (2, 1), (1, 2), (0, 3)]
+    assert [seen.counts["succeeded"] for seen in shown] == [7] * 4
+    assert [seen.counts["failed"] for seen in shown] == [3] * 4
+
+
+def test_whoever_only_counts_reads_no_part_and_shows_nothing_anew_if_nothing_has_changed(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = sent(client, items=4, calls=1)
+    store(client, job, 0, {0: 0, 1: "bad"})
+    monkeypatch.setattr(job_view, "read_header", None)
+    view = JobView(job, lambda: client, counts_only=True)
+
+    first = look(view, job)
+    assert (first.counts["succeeded"], first.counts["failed"]) == (1, 1)
+    assert look(view, job) is first
+    store(client, job, 0, {0: 0, 1: "bad", 2: 2})
+    assert look(view, job).counts["succeeded"] == 2
+
+
+@pytest.mark.parametrize("counts_only", [True, False])
+def test_a_round_is_shown_though_the_first_look_at_it_failed(client: LithopsClient, counts_only: bool) -> None:
+    job = sent(client, items=4, calls=1)
+    again = job.with_round(2, 1)
+    own = LithopsClient(client.config, patience=0.0)
+    own._internal_storage.storage = FailingStorage(client.storage, times(1, "list_keys", again.round_prefix()))
+    view = JobView(job, lambda: own, counts_only=counts_only)
+    look(view, job)
+
+    view.refresh(again, 60)
+    assert view.error is not None
+    assert look(view, again).job is again
 
 
 def test_results_out_of_the_cache_are_a_round_of_their_own(client: LithopsClient, run_map: MapStarter) -> None:

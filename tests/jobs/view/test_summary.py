@@ -13,6 +13,7 @@ from lithops_provider.jobs.view.prices import PRICES, Price
 from lithops_provider.jobs.view.summary import _items, summarize
 from tests.jobs.conftest import FaasMaker, MapStarter, started
 from tests.jobs.looked_at import fail_some
+from tests.jobs.standins import FailingStorage, times
 
 
 def part(rows: dict[int, float], failed: tuple[int, ...] = ()) -> Part:
@@ -88,6 +89,20 @@ def test_what_is_unfinished_is_told_if_there_is_any(run_map: MapStarter, stopped
     found = summarize(run.client, run.job, ItemTally(1, 1, None), PRICES, stopped=stopped)
     assert (found["unfinished"], found["stopped"]) == (1, stopped)
     assert "stopped" not in summarize(run.client, run.job, ItemTally(2, 1, None), PRICES, stopped=stopped)
+
+
+def test_what_workers_report_is_left_out_while_the_storage_fails(
+    run_map: MapStarter, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_map(fail_some, range(3))
+    client = LithopsClient(run.client.config, patience=0.01)
+    client._internal_storage.storage = FailingStorage(client.storage, times(1_000_000, "get_object", "status.json"))
+
+    found = summarize(client, run.job, tally_of(run.outcomes), PRICES)
+
+    assert "workers" not in found
+    assert found["slowest"]
+    assert f"The statuses of the calls of job {run.job.executor_id} can't be read" in caplog.text
 
 
 def test_cost_and_cold_starts_of_a_faas_backend(faas: FaasMaker) -> None:

@@ -193,11 +193,10 @@ class JobView:
         with self._lock:
             if len(job.rounds) > len(self.job.rounds):
                 self.job, self._next = job, 0.0
-            if (self._look is None or self._look.done()) and time.monotonic() >= self._next:
+            if self._look is None or (self._look.done() and time.monotonic() >= self._next):
                 self._look = _lookers.submit(self._refresh)
             look = self._look
-        if look is not None:
-            futures.wait([look], timeout=wait)
+        futures.wait([look], timeout=wait)
 
     def _refresh(self) -> None:
         begin = time.monotonic()
@@ -219,7 +218,7 @@ class JobView:
 
     def _look_at_all(self) -> None:
         client, job = self.client(), self.job
-        changed = self.snapshot is None
+        changed = self.snapshot is None or self.snapshot.job is not job
         wanted: list[tuple[int, str]] = []
         for number in range(len(job.rounds)):
             if number == len(self._rounds):
@@ -229,14 +228,14 @@ class JobView:
         # Earlier rounds aren't listed again. A job's data is deleted as a whole, so the last round tells it for all.
         gone = self._rounds[-1].deleted or not any(entry.objects for entry in self._rounds)
         if self._counts_only:
-            if self.snapshot is None or changed or wanted:
+            if changed:
                 self._show(job, 1, gone)  # as long as something is unread, the names of parts tell the counts
             return
         if self.snapshot is None or wanted:
             self._show(job, len(wanted), gone)  # at once: the names of parts already tell the counts
         if wanted:
             self._read(client, job, wanted, gone)
-        if changed or wanted or self.snapshot is None or self.snapshot.job is not job:
+        if changed or wanted:
             self._show(job, 0, gone)
 
     def _list(self, client: LithopsClient, job: LithopsJob, number: int, wanted: list[tuple[int, str]]) -> bool:
