@@ -62,6 +62,7 @@ def test_summaries_are_those_of_the_job(jobs: Database) -> None:
 def test_what_is_no_summary_of_the_job_is_passed_over(database: Database, odd: Any) -> None:
     executor_id = database.add("etl", "parse", "failed")
     same = {"dag_id": "etl", "run_id": "run-1", "task_id": "parse", "map_index": -1}
+    database.push({**same, "task_id": "another"}, SUMMARY_KEY, ["no summary of", executor_id])
     database.push(same, SUMMARY_KEY, {"odd": odd, "map": {"job": executor_id, "failed": 7}})
     record = find_task(database.session, PARSE)
     assert record is not None

@@ -87,6 +87,7 @@ EQUAL: list[tuple[Any, ...]] = [
     (pathlib.PurePosixPath("a/b"), pathlib.PurePosixPath("a//b")),
     (Place("a", 1), Place("a", 1.0, note="not compared")),
     (Folded("a"), Folded("A")),
+    (numpy.dtype("float64"), numpy.dtype(float)),
 ]
 
 

@@ -69,13 +69,13 @@ def _compares_fields(kind: type) -> bool:
 
 def _hash_numpy(key: Any) -> int:
     """
-    Returns the hash of a scalar of numpy, which is equal to the Python value that it holds. Times are equal whatever
-    their units, and to Python's.
+    Returns the hash of an object of numpy. A scalar is equal to the Python value that it holds. Times are equal
+    whatever their units, and to Python's.
     """
-    kind = getattr(getattr(key, "dtype", None), "kind", "")
+    kind = key.dtype.kind if hasattr(key, "item") else ""  # else it is no scalar, but a type for instance
     if kind in ("M", "m"):
         return _hash_numpy_time(key, f"{kind}8[us]")
-    if kind not in "biufcSU":
+    if kind not in set("biufcSU"):
         return _UNKNOWN
     plain = key.item()
     return _hash_number(key) if type(plain) is type(key) else stable_hash(plain)
