@@ -30,8 +30,13 @@ def test_one_item_has_charts() -> None:
     assert row == {"label": "0/0", "begin": 0.0, "end": 2.0, "done": 1, "failed": 0, "spans": [[0.0, 2.0, 0]]}
 
 
-def test_items_that_were_lost_with_their_call_are_in_no_row() -> None:
+def test_items_that_were_lost_with_their_call_are_in_no_chart() -> None:
+    """Nobody knows how long they ran."""
     lost = part(0, -1, [(1, 0.0)], {1: "its call died"})
+
+    assert charts.histogram(ItemTable(2, [lost]))["edges"] == []
+    known = part(0, 0, [(0, 2.0)])
+    assert charts.histogram(ItemTable(2, [known, lost])) == charts.histogram(ItemTable(2, [known]))
 
     assert charts.timeline(snapshot(2, [lost])) == {"rows": []}
     (row,) = charts.timeline(snapshot(2, [part(0, 0, [(0, 2.0)]), lost]))["rows"]

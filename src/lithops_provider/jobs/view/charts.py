@@ -31,7 +31,7 @@ _WINDOW = 30.0
 
 def histogram(table: ItemTable) -> dict[str, Any]:
     """
-    Returns how many items took how long.
+    Returns how many items took how long, without those that were lost with their call.
 
     :param table: the items
     :returns: ``edges`` in seconds, one more than bars; ``succeeded`` and ``failed``, counts by bar; ``log``, whether
@@ -63,10 +63,16 @@ def histogram(table: ItemTable) -> dict[str, Any]:
 
 
 def _ended(table: ItemTable) -> tuple[list[float], list[float]]:
-    """Returns the durations of the items that have ended, and of those among them that failed, each in order."""
-    ended = bytes(state in (SUCCEEDED, FAILED) for state in range(256))
-    failed = bytes(state == FAILED for state in range(256))
-    found = [sorted(compress(table.seconds, table.state.translate(states))) for states in (ended, failed)]
+    """
+    Returns the durations of the items that have ended, and of those among them that failed, each in order. Those that
+    were lost with their call are left out: nobody knows how long they ran.
+    """
+    succeeded = bytes(state == SUCCEEDED for state in range(256))
+    failed = table.state.translate(bytes(state == FAILED for state in range(256)))
+    calls = compress(table.call, failed)
+    failed_ones = [seconds for seconds, call in zip(compress(table.seconds, failed), calls, strict=True) if call >= 0]
+    ended = [*compress(table.seconds, table.state.translate(succeeded)), *failed_ones]
+    found = [sorted(ended), sorted(failed_ones)]
     for durations in found:
         short = bisect_left(durations, _SHORTEST)
         durations[:short] = [_SHORTEST] * short
