@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import sys
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from lithops_provider.jobs.adapter import modules as lithops_modules
 from lithops_provider.jobs.adapter.modules import write_modules
@@ -35,3 +40,20 @@ def test_modules_are_written_as_lithops_writes_them(tmp_path: Path) -> None:
 
     assert ours == theirs
     assert len(ours) > 10
+
+
+def test_a_module_that_is_one_compiled_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / f"compiled_alone{importlib.machinery.EXTENSION_SUFFIXES[0]}"
+    file.touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert lithops_modules.module_paths(["compiled_alone"], [], set()) == {str(file)}
+
+
+def test_modules_without_a_file_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "made_by_code", ModuleType("made_by_code"))
+    (tmp_path / "with_a_file.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ["made_by_code", "nowhere_to_be_found", "with_a_file"]
+
+    assert lithops_modules.module_paths(names, [], set()) == {str(tmp_path / "with_a_file.py")}

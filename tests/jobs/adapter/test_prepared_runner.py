@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -90,3 +91,11 @@ def test_other_backends_and_runtimes_have_none(client: LithopsClient, change: di
         config[section].update(settings)
     with runner_prepared(config):
         assert prepared_runner._prepared is None
+
+
+def test_one_that_cannot_be_started_leaves_nothing_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(FileNotFoundError):
+        PreparedRunner("", str(tmp_path / "nowhere" / "log"))
+
+    assert os.listdir("/proc/self/fd") == before

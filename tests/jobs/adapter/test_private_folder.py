@@ -107,6 +107,11 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_one_that_cannot_be_made_is_an_error_that_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"lithops can't be made: No such file or directory; .*TMPDIR"):
+        make_private(str(tmp_path / "nowhere" / "lithops"))
+
+
 def test_a_file_that_somebody_has_put_in_place_is_not_written_to(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
@@ -185,10 +190,12 @@ def test_no_code_runs_from_a_folder_that_another_user_has_put_in_place(shared: P
     assert [path.name for path in shared.rglob("*") if path.is_file()] == ["__init__.py"]
 
 
-def test_a_folder_above_in_which_others_can_replace_it_is_refused(shared: Path) -> None:
+@pytest.mark.parametrize("call", ["private_folder import lithops_folder", "storage import open_storage"])
+def test_a_folder_above_in_which_others_can_replace_it_is_refused(shared: Path, call: str) -> None:
     shared.chmod(0o777)
+    arguments = "" if "folder" in call else "{}, 'localhost'"
 
-    done = run_in(shared, "from lithops_provider.jobs.adapter.private_folder import lithops_folder; lithops_folder()")
+    done = run_in(shared, f"from lithops_provider.jobs.adapter.{call} as use; use({arguments})")
 
     assert done.returncode != 0
     assert "every user of this machine can replace folders" in done.stderr

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.storage import delete_objects, is_missing_key, is_refused
+from lithops_provider.jobs.adapter.storage import delete_objects, is_missing_key, is_refused, object_version
 
 
 def error(name: str = "SomeError", **attributes: Any) -> Exception:
@@ -150,3 +150,30 @@ def test_google_goes_on_after_an_object_that_is_not_there() -> None:
     )
 
     assert deleted == ["first", "last"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "head", "version"),
+    [
+        ({"ETag": '"of-s3"', "LastModified": "today"}, None, "of-s3"),
+        ({"LastModified": "of-google"}, None, "of-google"),
+        ({"ETag": None, "last_modified": "of-another"}, None, "of-another"),
+        ({}, {"etag": '"of-oracle"', "content-length": "3"}, "of-oracle"),
+        ({}, {"Last-Modified": "of-aliyun", "content-length": "3"}, "of-aliyun"),
+        ({}, {"content-length": "3"}, None),  # redis and infinispan tell neither
+    ],
+    ids=str,
+)
+def test_what_changes_when_an_object_is_written_anew(
+    listed: dict[str, Any], head: dict[str, Any] | None, version: str | None
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def head_object(bucket: str, key: str) -> dict[str, Any]:
+        asked.append((bucket, key))
+        return head or {}
+
+    storage = SimpleNamespace(backend="aws_s3", head_object=head_object)
+
+    assert object_version(storage, "bucket", {"Key": "key", "Size": 3, **listed}) == version
+    assert asked == ([] if head is None else [("bucket", "key")])  # a request for each object takes long

@@ -19,6 +19,8 @@ from lithops_provider.jobs.errors import SubmitError
 
 #: Seconds that the process may take to import everything, and to fork.
 _TO_START = 300.0
+#: Seconds that it may take to end.
+_TO_END = 5.0
 
 #: Source of the process. Each line that it reads is the name of a job file. For each it forks a runner, which leads a
 #: session, and answers with the runner's process id once that can be found as the job's runner. It ends when the
@@ -146,9 +148,7 @@ class ForkServer:
         found = b""
         descriptor = self._process.stdout.fileno()
         end = time.monotonic() + _TO_START
-        while not found.endswith(b"\n") and (left := end - time.monotonic()) > 0:
-            if not select.select([descriptor], [], [], left)[0]:
-                break
+        while not found.endswith(b"\n") and select.select([descriptor], [], [], max(end - time.monotonic(), 0.0))[0]:
             piece = os.read(descriptor, 100)
             if not piece:
                 break
@@ -160,11 +160,11 @@ class ForkServer:
         if process is None:
             return
         for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+            assert pipe is not None
+            with contextlib.suppress(OSError):
+                pipe.close()
         try:
-            process.wait(5.0)
+            process.wait(_TO_END)
         except subprocess.TimeoutExpired:  # it imports, or hangs
             process.kill()
             process.wait()

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.jobs.adapter.runtimes.deployments import delete_runtimes, deploy_runtime, list_runtimes
+from lithops_provider.jobs.adapter.runtimes.deployments import (
+    build_runtime,
+    delete_runtimes,
+    deploy_runtime,
+    list_runtimes,
+)
 from lithops_provider.jobs.errors import InvalidInputError
 
 
@@ -21,6 +26,10 @@ class Handler:
             ("another-one", 256, "3.8.0", "another"),
         ]
         self.remembered: dict[str, Any] = {"registry/one/256/3.8.0": {}, "registry/one/512/3.7.0": {}}
+        self.built: list[tuple[Any, ...]] = []
+
+    def build_runtime(self, name: str, file: str | None, extra_args: list[str]) -> None:
+        self.built.append((name, file, extra_args))
 
     def list_runtimes(self, name: str) -> list[tuple[Any, ...]]:
         return [row for row in self.rows if name == "all"]
@@ -99,6 +108,12 @@ def test_what_is_deployed_is_remembered_with_its_time(compute: Any, handler: Han
     assert handler.remembered[f"registry/two/1024/{__version__}"]["runtime_timeout"] == 90
     deploy_runtime(compute)
     assert handler.remembered[f"registry/two/256/{__version__}"]["runtime_timeout"] == 60
+
+
+def test_what_is_built_is_the_configured_runtime(compute: Any, handler: Handler) -> None:
+    build_runtime(compute, "Dockerfile", ("--no-cache",))
+
+    assert handler.built == [("registry/two", "Dockerfile", ["--no-cache"])]  # Lithops adds a list to the arguments
 
 
 def test_a_backend_without_runtimes_is_refused(compute: Any) -> None:

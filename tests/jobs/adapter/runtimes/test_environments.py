@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,21 @@ def test_what_was_begun_and_not_completed_is_made_anew(cache: Path, tmp_path: Pa
     interpreter.unlink()
     assert find_or_make_environment([requirement]) == interpreter
     assert interpreter.exists()
+
+
+def test_one_that_another_task_has_made_meanwhile_is_kept(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requirement = build(tmp_path, "1.0", 40)
+    lock = fcntl.flock
+    made: list[int] = []
+
+    def wait_for_the_other(file: Any, how: int) -> None:
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        made.append(find_or_make_environment([requirement]).lstat().st_ino)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", wait_for_the_other)
+
+    assert [find_or_make_environment([requirement]).lstat().st_ino] == made

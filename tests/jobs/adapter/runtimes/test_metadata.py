@@ -6,6 +6,8 @@ import ast
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -64,3 +66,55 @@ def test_what_another_process_has_found_out_is_taken_from_the_storage(client: Li
 
     assert reread_metadata(compute, None).python == remembered["python_version"]
     assert read_metadata(LithopsClient(resolve_config()).compute, None).python == remembered["python_version"]
+
+
+class Asked:
+    """Serverless backends of Lithops, which note what they are asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def answer(self, *asked: Any) -> dict[str, Any]:
+        self.asked += asked
+        return {"python_version": "3.12", "lithops_version": "3.8.0", "preinstalls": [["numpy", True]]}
+
+
+class ByName(Asked):
+    def _generate_runtime_meta(self, runtime_name: str) -> dict[str, Any]:
+        return self.answer(runtime_name)
+
+
+class ByNameAndMemory(Asked):
+    def _generate_runtime_meta(self, runtime_name: str, runtime_memory: int) -> dict[str, Any]:
+        return self.answer(runtime_name, runtime_memory)
+
+
+class Aliyun(Asked):
+    def _format_function_name(self, runtime_name: str, runtime_memory: int) -> str:
+        return f"{runtime_name}-{runtime_memory}"
+
+    def _generate_runtime_meta(self, function_name: str, max_attempts: int, retry_sleep: int) -> dict[str, Any]:
+        return self.answer(function_name, max_attempts, retry_sleep)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [(ByName, ["image"]), (ByNameAndMemory, ["image", 512]), (Aliyun, ["image-512", 3, 2])],
+)
+def test_a_serverless_backend_is_asked_for_what_it_takes_and_remembered(kind: type[Asked], asked: list[Any]) -> None:
+    remembered: dict[str, Any] = {}
+    backend = kind()
+    compute: Any = SimpleNamespace(
+        mode="serverless",
+        backend="cloud",
+        runtime="image",
+        handler=SimpleNamespace(backend=backend, get_runtime_key=lambda name, memory, version: f"{name}/{memory}"),
+        internal_storage=SimpleNamespace(put_runtime_meta=remembered.__setitem__),
+        invoker=SimpleNamespace(runtime_info={"runtime_memory": 256, "runtime_timeout": 60}),
+    )
+
+    found = reread_metadata(compute, 512)
+
+    assert backend.asked == asked
+    assert (found.name, found.python, found.modules) == ("image", "3.12", {"numpy"})
+    assert remembered["image/512"]["runtime_timeout"] == 60

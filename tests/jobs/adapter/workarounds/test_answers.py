@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import ssl
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lithops_provider.jobs.adapter.invokers import DetachedFaaSInvoker
-from lithops_provider.jobs.adapter.workarounds.answers import CONNECTING, POSTING, AnswerError, _HTTPConnection, _post
+from lithops_provider.jobs.adapter.workarounds.answers import CONNECTING, POSTING, AnswerError, report_answers
 from lithops_provider.jobs.errors import SubmitError
+from tests.backends.certificate import Certificate
 from tests.jobs.adapter.workarounds.sources import source_of
 
 
@@ -28,31 +32,78 @@ class _Answer(BaseHTTPRequestHandler):
         """Is quiet."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[HTTPServer]:
-    with HTTPServer(("127.0.0.1", 0), _Answer) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+def serving(server: HTTPServer) -> Iterator[int]:
+    """Serves, and yields the port."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield running
-        running.shutdown()
+        yield server.server_port
+        server.shutdown()
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def http() -> Iterator[int]:
+    yield from serving(HTTPServer(("127.0.0.1", 0), _Answer))
+
+
+@pytest.fixture(scope="module")
+def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    certificate = Certificate(tmp_path_factory.mktemp("certificate"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.path, certificate.key_path)
+    server = HTTPServer(("127.0.0.1", 0), _Answer)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    yield from serving(server)
+
+
+@pytest.fixture(
+    params=[
+        *(("gcp_cloudrun", "http"), ("gcp_functions", "http")),
+        *(("knative", "http"), ("knative", "https"), ("azure_functions", "https")),
+    ],
+    ids=" by ".join,
+)
+def send(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], str]:
+    """
+    Sends a request to a server that answers with a given status, and returns the answer. This does what Lithops's
+    module of a backend does, which can't be imported without the libraries of its cloud.
+    """
+    backend, scheme = request.param
+    port = request.getfixturevalue(scheme)
+    name = {**POSTING, **CONNECTING}[backend]
+    module: Any = ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    report_answers(backend)
+
+    def post(status: int) -> str:
+        return str(module.requests.post(f"http://127.0.0.1:{port}/{status}", data="{}", timeout=120).text)
+
+    def connect(status: int) -> str:
+        client, place = module.http.client, f"127.0.0.1:{port}"
+        if scheme == "https":
+            connection = client.HTTPSConnection(place, context=ssl._create_unverified_context())
+        else:
+            connection = client.HTTPConnection(place)
+        with contextlib.closing(connection):
+            connection.request("POST", f"/{status}", body="{}")
+            return str(connection.getresponse().read().decode())
+
+    return post if backend in POSTING else connect
+
+
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
-def test_an_answer_that_is_no_success_has_its_status(server: HTTPServer, status: int) -> None:
-    with pytest.raises(AnswerError, match=f"^{status} its words$") as posted:
-        _post(f"http://127.0.0.1:{server.server_port}/{status}", data="{}", timeout=120)
-    connection = _HTTPConnection(f"127.0.0.1:{server.server_port}")
-    connection.request("POST", f"/{status}", body="{}")
-    with pytest.raises(AnswerError, match=f"^{status} its words$") as connected:
-        connection.getresponse()
+def test_an_answer_that_is_no_success_has_its_status(send: Callable[[int], str], status: int) -> None:
+    with pytest.raises(AnswerError, match=f"^{status} its words$") as raised:
+        send(status)
 
-    assert posted.value.status == connected.value.status == status
-    assert posted.value.passes == (status in (429, 500, 503))
+    assert raised.value.status == status
+    assert raised.value.passes == (status in (429, 500, 503))
 
 
-def test_a_success_is_returned(server: HTTPServer) -> None:
-    assert _post(f"http://127.0.0.1:{server.server_port}/202", data="{}", timeout=120).text == "its words"
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_success_is_returned(send: Callable[[int], str], status: int) -> None:
+    assert send(status) == "its words"
 
 
 def invoker(error: Exception) -> Any:
