@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from lithops_provider.jobs.binding.function import bind_items
-from lithops_provider.jobs.cancel import cancel_job
+from lithops_provider.jobs.cancel import _kill, cancel_job
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.follow.owner import is_owner, set_owner
 from lithops_provider.jobs.follow.processes import runner_pids
@@ -21,6 +21,7 @@ from tests.jobs import process_faas
 from tests.jobs.conftest import FaasMaker, MapStarter, runner_of, started, wait_for
 from tests.jobs.elsewhere import elsewhere
 from tests.jobs.failures import Tally, leave_mark
+from tests.jobs.other_user import as_other_user, needs_root
 from tests.jobs.submit.test_send import script
 from tools.waiting import HANGS
 
@@ -212,3 +213,25 @@ def test_a_backend_is_not_asked_to_stop_what_runs_on_another(
 
 def test_a_job_without_an_owner_can_be_stopped_by_anybody(client: LithopsClient) -> None:
     assert cancel_job(client, elsewhere(client), "anybody")
+
+
+def test_what_is_left_of_a_group_ends_though_its_leader_is_gone() -> None:
+    command = ["sh", "-c", "sleep 600 > /dev/null 2>&1 & echo $!"]
+    left = psutil.Process(int(subprocess.run(command, capture_output=True, start_new_session=True, check=True).stdout))
+    assert not psutil.pid_exists(os.getpgid(left.pid))
+
+    _kill([left.pid])
+
+    wait_for(lambda: are_gone([left]))
+
+
+@needs_root
+def test_processes_of_another_user_are_left_and_no_error() -> None:
+    """A task with ``run_as_user`` has sent the job, and the triggerer cancels it: calls find the marker."""
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        assert as_other_user(lambda: _kill([process.pid])) == "None"
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()

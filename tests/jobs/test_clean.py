@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.job import LithopsJob
+from lithops_provider.jobs.remote.keys import PLAN
 from lithops_provider.jobs.submit.cache.entries import CacheEntry
 from tests.jobs.conftest import FaasMaker, MapStarter, Tally, finished, wait_for
 from tests.jobs.elsewhere import elsewhere
@@ -216,3 +218,26 @@ def test_the_objects_of_a_job_are_listed_at_the_same_time(
     monkeypatch.setattr(client.storage, "list_keys", list_together)
 
     assert clean_job(client, run.job) > 5
+
+
+@pytest.mark.parametrize("submitted", [None, "yesterday", [], {}], ids=str)
+def test_a_plan_that_is_no_plan_keeps_no_other_job_from_being_swept(client: LithopsClient, submitted: Any) -> None:
+    damaged, other = elsewhere(client), elsewhere(client)
+    for job, plan in ((damaged, {"submitted": submitted}), (other, {"submitted": 1.0})):
+        client.put(f"{job.round_prefix()}/{PLAN}", json.dumps(plan).encode())
+
+    assert clean_older_than(client, 3600) >= 2
+    assert [key for job in (damaged, other) for key in client.keys(client.bucket, job.round_prefix())] == []
+
+
+def test_of_jobs_elsewhere_no_files_are_looked_for_on_this_machine(client: LithopsClient, faas: FaasMaker) -> None:
+    from lithops.constants import JOBS_DIR
+
+    run = finished(faas(), *bind_items(abs, [1]))
+    file = Path(JOBS_DIR, f"{run.job.executor_id}-{run.job.job_ids[-1]}.done")
+    file.touch()
+
+    assert clean_older_than(run.client, -1) >= 1
+
+    assert file.exists()
+    file.unlink()

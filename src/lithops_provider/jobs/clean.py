@@ -87,7 +87,8 @@ def _last_sent(client: LithopsClient, keys: list[str]) -> float:
     times = [0.0]
     for key in keys:
         if key.endswith(f"/{PLAN}") and (plan := client.get_json(client.bucket, key)) is not None:
-            times.append(float(plan.get("submitted", 0.0)))
+            submitted = plan.get("submitted")
+            times.append(submitted if isinstance(submitted, (int, float)) else 0.0)  # a function may have written it
     return max(times)
 
 

@@ -86,8 +86,7 @@ class LithopsClient:
         except ModuleNotFoundError as error:
             raise ConfigurationError(missing_library(f"the compute backend {name!r}", name, error)) from error
         except OSError as error:
-            if name == "localhost":
-                self.check_not_refused(error, "opening the compute backend", storage=name)
+            self.check_not_refused(error, "opening the compute backend", storage=name)
             raise
 
     @property
