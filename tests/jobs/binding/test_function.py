@@ -330,3 +330,43 @@ def test_splitting_is_even_and_complete(count: int, parts: int) -> None:
 def test_chunks_of_a_range_stay_ranges() -> None:
     assert chunked(range(5, 10), 2) == [range(5, 7), range(7, 10)]
     assert chunked([9, 8, 7], 2) == [[9], [8, 7]]
+
+
+# -- functions under a decorator of Airflow, and those without a signature -------------------------------------
+
+
+class Decorated:
+    """What Airflow's task decorators make of a function, as far as can be told from its type."""
+
+    _airflow_is_task_decorator = True
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("this would make a task")
+
+
+@pytest.mark.parametrize(
+    ("function", "items"),
+    [
+        (Decorated(add), [(1, 2)]),
+        (functools.partial(Decorated(add), 1), [2]),
+        (functools.partial(Decorated(add), y=2), [1]),
+        (functools.partial(functools.partial(Decorated(add), 1), 2), [()]),
+    ],
+)
+def test_under_a_decorator_of_airflow_is_the_plain_function(function: Any, items: list[Any]) -> None:
+    binding, bound_items = bind_items(function, items)
+    ((args, kwargs),) = bound_items
+
+    assert binding.function(*args, **kwargs) == 3
+
+
+def test_of_a_function_without_a_signature_only_what_is_given_twice_is_refused() -> None:
+    binding = bind_function(max)
+    assert binding.signature is None
+
+    binding.check_shared({"no_such_parameter": 1}, "the call of max")
+    with pytest.raises(InvalidInputError, match=r"both give the parameter 'key' of max\(\.\.\.\); give it once"):
+        bound(max, [{"key": abs}], {"key": abs})

@@ -181,3 +181,10 @@ def test_an_error_of_the_users_generator_is_not_hidden() -> None:
 
     with pytest.raises(LookupError, match="mine"):
         bound(abs, breaks())
+
+
+@pytest.mark.parametrize("items", [[(1, 2)], [{"x": 1}], [[1], (1, 2)]], ids=str)
+def test_items_that_become_an_argument_are_not_bound_at_once_unless_they_are_scalars_or_lists(items: list[Any]) -> None:
+    _, found = bind_items(plain, items, {"y": 2}, argument="x")
+
+    assert found.bind_plain(found.take(len(items))) is None

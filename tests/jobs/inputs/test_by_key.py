@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,13 @@ def test_without_a_single_pair_there_is_nothing_to_reduce(client: LithopsClient)
     assert reduce_job(client, store_job(client, [[], {}, None]), ReduceByKey(total), poll_interval=POLL) == []
 
 
+async def later(x: int) -> None: ...
+
+
+async def pairs_later(x: int) -> AsyncIterator[tuple[str, int]]:
+    yield "key", x
+
+
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
@@ -112,6 +119,9 @@ def test_without_a_single_pair_there_is_nothing_to_reduce(client: LithopsClient)
         (lambda: ReduceByKey(lambda values: 1).bind("reduce"), "a key and its values does not fit"),
         (lambda: ReduceByKey(total, combine=lambda values: 1), "a key and the list of its values does not fit"),
         (lambda: ReduceByKey(total, combine=7), "combine_function must be a function, got int: 7"),  # type: ignore[arg-type]
+        (lambda: bind_items(ReduceByKey(total).map_function(7), [1]), "map_function must be a function, got int: 7"),
+        (lambda: bind_items(ReduceByKey(total).map_function(later), [1]), "map_function: later is an async function"),
+        (lambda: bind_items(ReduceByKey(total).map_function(pairs_later), [1]), "pairs_later is a generator function"),
     ],
 )
 def test_bad_input_is_refused(make: Any, problem: str) -> None:

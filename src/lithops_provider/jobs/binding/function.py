@@ -80,7 +80,9 @@ class Binding:
         try:
             self.signature.bind(*args, *self.args, **{**left, **reserved.keywords_left(named, self.injected)})
         except TypeError as error:
-            raise InvalidInputError(f"{where} does not fit {self.shown()}: {error}{self._hint(args, kwargs)}") from None
+            raise InvalidInputError(
+                f"{where} does not fit {self.shown()}: {error}{_hint(self.signature, args, kwargs)}"
+            ) from None
         self.check_positions(count, named, where)
 
     def check_positions(self, count: int, kwargs: Mapping[str, Any], where: str) -> None:
@@ -201,14 +203,14 @@ class Binding:
             return False
         return True
 
-    def _hint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        if self.signature is None:
-            return ""
-        if kwargs and len(self.signature.parameters) == 1:
-            return "; a dict gives keyword arguments: to pass the dict itself, make it a tuple of one, (item,)"
-        if len(args) == 1 and isinstance(args[0], str) and looks_like_path(args[0]):
-            return "; if it is a path in storage, name the parameter that takes it 'obj'"
-        return ""
+
+def _hint(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Returns in words what may have been meant by arguments that don't fit; nothing if that isn't clear."""
+    if kwargs and len(signature.parameters) == 1:
+        return "; a dict gives keyword arguments: to pass the dict itself, make it a tuple of one, (item,)"
+    if len(args) == 1 and isinstance(args[0], str) and looks_like_path(args[0]):
+        return "; if it is a path in storage, name the parameter that takes it 'obj'"
+    return ""
 
 
 def is_task_decorator(value: Any) -> bool:
@@ -216,10 +218,14 @@ def is_task_decorator(value: Any) -> bool:
     return bool(getattr(type(value), "_airflow_is_task_decorator", False))
 
 
-def _plain_function(function: Any) -> Any:
-    """Returns the function under one of Airflow's task decorators, and any other function as it is."""
+def plain_function(function: Any) -> Any:
+    """
+    Returns the function under one of Airflow's task decorators, and any other function as it is.
+
+    :param function: a function; of a partial of a decorated one, a partial of the plain one is returned
+    """
     if isinstance(function, functools.partial) and is_task_decorator(function.func):
-        return functools.partial(_plain_function(function.func), *function.args, **function.keywords)
+        return functools.partial(plain_function(function.func), *function.args, **function.keywords)
     return function.function if is_task_decorator(function) else function
 
 
@@ -240,7 +246,7 @@ def bind_function(
         raise InvalidInputError(
             f"{parameter} must be a function, got {type(function).__name__}: {short_repr(function)}"
         )
-    function = _plain_function(function)
+    function = plain_function(function)
     name = function_name(function)
     target = function.func if isinstance(function, functools.partial) else function
     called = (target, getattr(type(target), "__call__", None))  # noqa: B004 - the method itself is wanted

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lithops_provider.jobs.binding.defaults import WithDefaults, unwrap
 from lithops_provider.jobs.binding.drivers import Driver
-from lithops_provider.jobs.binding.function import Binding, bind_function, chunked, is_task_decorator
+from lithops_provider.jobs.binding.function import Binding, bind_function, chunked, plain_function
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs.reductions import MAP, REDUCE, Reduction
@@ -63,7 +63,7 @@ class ReduceByKey(Reduction):
         plain = unwrap(function)
         if not callable(plain) or inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
             return function  # it can't be used, and binding it raises the error that says so
-        driver = Driver("reduce.pairs", "emit", _plain(plain), self.combine)
+        driver = Driver("reduce.pairs", "emit", plain_function(plain), self.combine)
         return dataclasses.replace(function, function=driver) if isinstance(function, WithDefaults) else driver
 
     def bind(self, phase: str) -> Binding:
@@ -94,10 +94,6 @@ class ReduceByKey(Reduction):
         found = [entry for part in results for entry in part]
         found.sort(key=lambda entry: stable_hash(entry[0]))
         return in_order(found)
-
-
-def _plain(function: Any) -> Any:
-    return function.function if is_task_decorator(function) else function
 
 
 def shuffle_items(client: LithopsClient, mapped: LithopsJob, partitions: int) -> list[Arguments]:
