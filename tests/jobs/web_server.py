@@ -20,6 +20,7 @@ class WebServer:
     :param files: what it has, by path
     :param ranges: whether it knows ranges
     :param tells_size: whether it tells the size of an answer before it sends it
+    :param total: what it says of a file's size when it sends a range of it; None for what is true
     :param encoded: whether it compresses its answers, though it was asked not to
     :param cut: bytes that the connection breaks after; None for none
     :param requests: method, path and range of each request
@@ -30,6 +31,7 @@ class WebServer:
     files: dict[str, bytes]
     ranges: bool = True
     tells_size: bool = True
+    total: str | None = None
     encoded: bool = False
     cut: int | None = None
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -49,7 +51,7 @@ class WebServer:
             first, last = map(int, asked.removeprefix("bytes=").split("-"))
             status = 206 if first < len(data) else 416
             shown = f"{first}-{min(last, len(data) - 1)}" if status == 206 else "*"
-            headers["Content-Range"] = f"bytes {shown}/{len(data)}"
+            headers["Content-Range"] = f"bytes {shown}/{len(data) if self.total is None else self.total}"
             data = data[first : last + 1]
         if self.tells_size:
             headers["Content-Length"] = str(len(data))

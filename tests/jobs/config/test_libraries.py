@@ -6,6 +6,7 @@ from importlib.metadata import metadata
 
 import pytest
 
+from lithops_provider.jobs.config.libraries import missing_library
 from lithops_provider.jobs.config.resolve import resolve_config
 from lithops_provider.jobs.errors import ConfigurationError
 from tests.jobs.adapter.workarounds.sources import source_of
@@ -13,6 +14,7 @@ from tests.jobs.lithops_configs import (
     SOURCE,
     backend_config,
     no_libraries,  # noqa: F401 - fixtures
+    storage_config,
 )
 
 
@@ -33,6 +35,24 @@ def test_a_missing_library(backend: str, extra: str) -> None:
     package = "airflow-provider-lithops" if ours else "lithops"
     with pytest.raises(ConfigurationError, match=rf"needs the module '[\w.]+': pip install '{package}\[{extra}\]'$"):
         resolve_config(backend_config(backend), source=SOURCE)
+
+
+@pytest.mark.usefixtures("no_libraries")
+@pytest.mark.parametrize(("storage", "extra"), [("aws_s3", "aws"), ("azure_storage", "azure"), ("ibm_cos", "ibm")])
+def test_a_missing_library_of_the_storage_alone(storage: str, extra: str) -> None:
+    said = (
+        rf"^{SOURCE}: storage '{storage}' needs the module '[\w.]+': pip install 'airflow-provider-lithops\[{extra}\]'$"
+    )
+    with pytest.raises(ConfigurationError, match=said):
+        resolve_config(storage_config(storage), source=SOURCE)
+
+
+def test_what_no_extra_installs_is_named_by_itself() -> None:
+    error = ModuleNotFoundError("No module named 'pika'", name="pika")
+
+    said = missing_library("backend 'singularity'", "singularity", error)
+
+    assert said == "backend 'singularity' needs the module 'pika': install what provides 'pika'"
 
 
 def test_lithops_still_needs_an_old_client_of_oracle() -> None:

@@ -72,7 +72,14 @@ def test_secret_values_are_found_wherever_they_are() -> None:
     ]
 
 
-@pytest.mark.parametrize("config", [{}, {"aws": {"secret_access_key": ""}}, {"a": {"url": "http://[::1@"}}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"aws": {"secret_access_key": ""}},
+        *({"a": {"url": url}} for url in ("http://[::1@", "http://user@host", "http://user:@host", "http://host/a@b")),
+    ],
+)
 def test_nothing_secret(config: dict[str, dict[str, str]]) -> None:
     assert secret_values(config) == []
 

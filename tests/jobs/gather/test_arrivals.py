@@ -10,6 +10,7 @@ import pytest
 from lithops_provider.jobs import iter_results
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.gather import arrivals
+from lithops_provider.jobs.gather.arrivals import Arrivals
 from tests.jobs.conftest import POLL
 from tests.jobs.elsewhere import end, sent, store
 from tests.jobs.standins import FailingStorage
@@ -82,3 +83,15 @@ def test_only_a_few_parts_are_held_at_a_time(client: LithopsClient, monkeypatch:
     assert sorted(iter_results(client, job, poll_interval=POLL)) == [(index, index) for index in range(calls)]
     # Those that are read ahead, that which is taken apart, and that whose results the caller has.
     assert 1 < most <= arrivals._AHEAD + 2
+
+
+def test_of_a_part_that_has_nothing_new_nothing_comes(client: LithopsClient) -> None:
+    job = sent(client, items=2, calls=2)
+    keys = [store(client, job, call, {0: 0}) for call in range(2)]  # an invocation was repeated, and both ran
+    failed = store(client, job, 1, {1: "why it failed"}, first=1)
+    arriving = Arrivals(client, job)
+
+    found = list(arriving.take([*keys, failed], failures=False))
+
+    assert [[outcome.item for outcome in some] for some in found] == [[0]]
+    assert arriving.missing() == [1]

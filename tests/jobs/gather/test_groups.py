@@ -96,6 +96,9 @@ def test_the_place_of_other_texts(text: str, place: str) -> None:
         (0, 3, 0.5, "0 of 3 succeeded (0 %), 50 % were needed"),
         (999_999, 1_000_000, 1.0, "999999 of 1000000 succeeded (99.9999 %), 100 % were needed"),
         (1, 1_000_000, 0.999, "1 of 1000000 succeeded (0.0001 %), 99.9 % were needed"),
+        (3, 3, 0.999_999_99, "3 of 3 succeeded (100 %), 99.999999 % were needed"),
+        (3, 3, 1e-9, "3 of 3 succeeded (100 %), 0.0000001 % were needed"),
+        (1, 10_000_000, None, "1 of 10000000 succeeded (0.00001 %)"),
         (2, 3, None, "2 of 3 succeeded (66.7 %)"),
     ],
 )

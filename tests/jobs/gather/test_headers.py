@@ -7,6 +7,7 @@ from lithops_provider.jobs.gather import headers
 from lithops_provider.jobs.gather.headers import read_header
 from lithops_provider.jobs.remote import frames
 from lithops_provider.jobs.remote.parts import DamagedPartError, PartBuilder
+from tests.jobs.standins import FailingStorage
 
 KEY = "lithops.jobs/0123456789abcdef-0-M000/00000/00000000-00000003-00000001.part"
 
@@ -66,3 +67,30 @@ def test_what_ends_within_its_results_is_damaged(client: LithopsClient) -> None:
 
     with pytest.raises(DamagedPartError, match="ends within its results"):
         read_header(client, client.bucket, KEY, 10)
+
+
+def test_what_begins_with_an_impossible_length_is_not_read_on(client: LithopsClient) -> None:
+    """It may be any object, and what it takes for a length could be more than fits into memory."""
+    client.put(KEY, b"\x7f" * 100)
+
+    with pytest.raises(DamagedPartError, match="does not begin as a part does"):
+        read_header(client, client.bucket, KEY, 10)
+
+
+def test_a_part_that_goes_while_it_is_read_has_no_header(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headers, "_FIRST_READ", 9)
+    client.put(KEY, part())
+    real, reads = client.storage, []
+
+    def goes(name: str, key: str) -> bool:
+        reads.append(key)
+        if len(reads) == 2:
+            real.delete_object(client.bucket, KEY)
+        return False
+
+    client._internal_storage.storage = FailingStorage(real, goes)
+
+    assert read_header(client, client.bucket, KEY, 10) is None
+    assert reads == [KEY, KEY]

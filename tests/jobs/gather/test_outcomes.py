@@ -83,8 +83,9 @@ def test_of_large_parts_few_headers_are_in_memory_at_a_time(
     assert [len(wave) for wave in waves] == [1] * 6
 
 
+@pytest.mark.parametrize("results", [True, False])
 def test_a_part_that_is_replaced_while_it_is_read_is_looked_for_again(
-    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch, results: bool
 ) -> None:
     job = elsewhere(client)
     old = store(client, job, 0, {0: "a"})
@@ -99,7 +100,7 @@ def test_a_part_that_is_replaced_while_it_is_read_is_looked_for_again(
 
     monkeypatch.setattr(client._internal_storage, "storage", FailingStorage(storage, replaces))
 
-    assert sorted(gather_outcomes(client, job)) == [0, 1]
+    assert sorted(gather_outcomes(client, job, results=results)) == [0, 1]
 
 
 def test_output_is_read_without_the_results(client: LithopsClient, start_map: MapStarter) -> None:
@@ -193,6 +194,32 @@ def test_an_exception_that_cannot_be_read_here_is_said_to_be_so(client: LithopsC
     ((_, _, reason),) = missing(client, job)
 
     assert "its exception can't be read here" in reason[1]
+
+
+class Interrupted:
+    """Somebody presses Ctrl-C while it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return signal.raise_signal, (signal.SIGINT,)
+
+
+class PretendsIt:
+    """Only raises what Ctrl-C would."""
+
+    def __reduce__(self) -> Any:
+        return exec, ("raise KeyboardInterrupt",)
+
+
+def test_only_a_signal_of_this_process_ends_it_while_an_exception_is_read(client: LithopsClient) -> None:
+    job = elsewhere(client)
+    store(client, job, 1, {3: "d"})
+    report(client, job, 0, exception=True, exc_info=str(pickle.dumps(PretendsIt())))
+    ((_, _, reason),) = missing(client, job)
+    assert "its exception can't be read here" in reason[1]
+
+    report(client, job, 0, exception=True, exc_info=str(pickle.dumps(Interrupted())))
+    with pytest.raises(KeyboardInterrupt):
+        missing(client, job)
 
 
 def test_the_log_of_a_call_that_died_comes_along(client: LithopsClient) -> None:

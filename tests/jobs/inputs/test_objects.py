@@ -270,9 +270,10 @@ def test_a_url_must_be_there_and_tell_its_size(client: LithopsClient, server: We
     assert found(client, [f"{server.url}/file"]) == [f"{server.url}/file"]
     with pytest.raises(InvalidInputError, match=r"item 0: .*/missing can't be read: 404"):
         bind_objects(client, size, [f"{server.url}/missing"])
-    server.tells_size = False
-    with pytest.raises(InvalidInputError, match="/file doesn't tell its size"):
-        bind_objects(client, size, [f"{server.url}/file"])
+    for says in ({"total": "*"}, {"total": "\u00b2"}, {"tells_size": False}):
+        vars(server).update(says)
+        with pytest.raises(InvalidInputError, match="/file doesn't tell its size"):
+            bind_objects(client, size, [f"{server.url}/file"])
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -298,6 +299,16 @@ def test_a_url_whose_server_has_no_ranges_is_one_item_and_one_download(
     assert batch(bound=(binding, items)).results() == ({0: 4, 1: 4} if ranges else {0: 8})
     assert counts == [len(items)]
     assert ranges or len(server.requests) == 1
+
+
+@pytest.mark.parametrize("total", ["*", "\u00b2"])
+def test_a_url_whose_server_tells_no_size_any_more_is_read(
+    client: LithopsClient, server: WebServer, batch: BatchRunner, total: str
+) -> None:
+    binding, items, _ = bind_objects(client, size, [f"{server.url}/file"])
+    server.total = total
+
+    assert batch(bound=(binding, items)).results() == {0: 8}
 
 
 @pytest.mark.parametrize("order", [1, -1])

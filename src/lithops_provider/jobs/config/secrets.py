@@ -56,23 +56,6 @@ def secret_values(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(value for value in _secrets(config, secret=False) if value))
 
 
-def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Returns a configuration without what is secret in it: those keys, and values that hold a password within a URL.
-
-    :param config: a configuration, complete or not
-    """
-    kept: dict[str, Any] = {}
-    for key, value in config.items():
-        if is_secret_key(str(key)):
-            continue
-        if isinstance(value, Mapping):
-            kept[key] = without_secrets(value)
-        elif not secret_values({key: value}):
-            kept[key] = value
-    return kept
-
-
 def _secrets(value: object, *, secret: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, inner in value.items():

@@ -130,10 +130,10 @@ def succeeded_text(succeeded: int, total: int, min_success_ratio: float | None) 
 def _percent(share: float) -> str:
     """Returns a share in per cent, never rounded up to all or down to nothing."""
     value = share * 100
-    for digits in range(1, 6):
-        text = f"{value:.{digits}f}"
-        if share in (0.0, 1.0) or float(text) not in (0.0, 100.0):
-            break
+    digits = 1
+    while share not in (0.0, 1.0) and float(f"{value:.{digits}f}") in (0.0, 100.0):
+        digits += 1
+    text = f"{value:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.')} %"
 
 

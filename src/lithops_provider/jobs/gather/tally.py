@@ -74,8 +74,9 @@ def _tally_of_names(parts: list[list[str]]) -> ItemTally:
     for keys in parts:
         latest: dict[str, tuple[int, int]] = {}
         for folder, _, file_name in (key.rpartition("/") for key in keys):
-            if (name := parse_part_name(file_name)) is not None:
-                latest[folder] = max(latest.get(folder, (0, 0)), (name.done, name.failed))
+            name = parse_part_name(file_name)
+            assert name is not None  # `current_parts` returns keys of parts alone
+            latest[folder] = max(latest.get(folder, (0, 0)), (name.done, name.failed))
         failed = sum(entry[1] for entry in latest.values())
         succeeded += sum(entry[0] for entry in latest.values()) - failed
     return ItemTally(succeeded, failed, None)

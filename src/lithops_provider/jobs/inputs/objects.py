@@ -207,7 +207,7 @@ def _url(url: str, where: str) -> ObjectChunk:
             size = total if ranges else response.headers.get("content-length", "")
     except requests.RequestException as error:
         raise InvalidInputError(f"{where}: {url} can't be read: {error}") from error
-    if not size.isdigit():
+    if not size.isdecimal():
         raise InvalidInputError(f"{where}: {url} doesn't tell its size, which is needed to read it in chunks")
     return {"backend": "url", "url": url, "size": int(size), "whole": not ranges, "version": version}
 

@@ -119,7 +119,7 @@ class _Url(Source):
             response.raise_for_status()
             if response.status_code == 206:
                 total = response.headers.get("content-range", "").rpartition("/")[2]
-                if total.isdigit() and int(total) != self.size:
+                if total.isdecimal() and int(total) != self.size:
                     raise ObjectChangedError(f"{self.name} has {total} bytes; when the job was sent it had {self.size}")
                 data: bytes = response.raw.read(decode_content=False)
                 return data
