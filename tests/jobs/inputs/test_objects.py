@@ -14,6 +14,7 @@ from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.jobs.inputs.objects import bind_object, bind_objects
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import ItemsRunner
+from tests.jobs.standins import FailingStorage, StorageDownError
 from tests.jobs.web_server import WebServer, serve
 
 DATA = {
@@ -86,6 +87,12 @@ def test_a_cloud_object_is_the_object(client: LithopsClient, bucket: str) -> Non
     assert found(client, [CloudObjectLocal(__file__)]) == [__file__]
 
 
+def test_a_cloud_object_of_a_url_is_what_is_there(client: LithopsClient, server: WebServer) -> None:
+    from lithops.storage.utils import CloudObjectUrl
+
+    assert found(client, [CloudObjectUrl(f"{server.url}/file")]) == [f"{server.url}/file"]
+
+
 def test_a_file_and_a_folder_of_this_machine(client: LithopsClient, tmp_path: Path) -> None:
     for name in ("b", "a"):
         (tmp_path / name).write_text(name)
@@ -111,6 +118,17 @@ def test_the_number_of_chunks_is_over_their_size(client: LithopsClient, bucket: 
 def test_wrong_limits_are_errors_that_name_them(client: LithopsClient, bucket: str, limits: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=f"{next(iter(limits))} must be a whole number of at least 1, got "):
         bind_objects(client, size, f"{bucket}/test-data/a", **limits)
+
+
+def test_there_may_be_as_many_chunks_as_items(client: LithopsClient, bucket: str) -> None:
+    path = f"{bucket}/test-data/b"
+    assert bind_objects(client, size, path, chunk_number=3, max_items=3)[2] == [3]
+
+    for limits in ({"chunk_number": 4}, {"chunk_size": 2}):
+        with pytest.raises(
+            InvalidInputError, match=r"b in chunks \(obj_chunk_size, obj_chunk_number\) makes more than 3"
+        ):
+            bind_objects(client, size, path, max_items=3, **limits)
 
 
 def test_nothing_gives_no_items(client: LithopsClient) -> None:
@@ -246,6 +264,13 @@ def test_a_missing_library_is_named_with_what_installs_it(
 
     with pytest.raises(InvalidInputError, match=r"s3://b/key: .* needs .* 'boto3': pip install '.*\[aws\]'$"):
         bind_objects(client, size, ["s3://b/key"])
+
+
+def test_a_storage_that_fails_is_not_said_to_lack_the_object(client: LithopsClient, bucket: str) -> None:
+    client._internal_storage.storage = FailingStorage(client.storage, lambda name, key: True)
+
+    with pytest.raises(StorageDownError):
+        bind_objects(client, size, [f"{bucket}/test-data/a"])
 
 
 def test_an_empty_folder_is_an_error(client: LithopsClient, tmp_path: Path) -> None:

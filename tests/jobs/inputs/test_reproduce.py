@@ -8,10 +8,11 @@ import pytest
 
 from lithops_provider.jobs.clean import clean_job
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import StorageUnavailableError
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.inputs.reproduce import load_item
 from tests.jobs.conftest import MapStarter
 from tests.jobs.failures import leave_mark
+from tests.jobs.made import make_job
 
 
 def test_an_item_can_be_called_here(client: LithopsClient, run_map: MapStarter, tmp_path: Path) -> None:
@@ -35,3 +36,11 @@ def test_an_item_of_deleted_data_is_gone(client: LithopsClient, run_map: MapStar
 
     with pytest.raises(StorageUnavailableError, match="is gone"):
         load_item(client, job, 0)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_an_item_that_the_job_does_not_have_is_an_error(client: LithopsClient, index: int) -> None:
+    job = make_job(items=3, bucket=client.bucket)
+
+    with pytest.raises(InvalidInputError, match=rf"job {job.executor_id} has 3 item\(s\), and no item {index}$"):
+        load_item(client, job, index)

@@ -16,6 +16,7 @@ from lithops_provider.jobs.outputs import files
 from lithops_provider.jobs.outputs.files import bind_files, file_items
 from lithops_provider.jobs.outputs.target import FORMATS, Target
 from lithops_provider.jobs.run import JobRun
+from lithops_provider.jobs.submit.plan import store_plan
 from lithops_provider.jobs.submit.spec import Options, make_spec
 from tests.jobs.by_key import died
 from tests.jobs.by_key_here import store_job
@@ -114,3 +115,17 @@ def test_calls_that_are_killed_while_they_write_write_again(
         "part-00001.csv": b"x\n1\n",
         "part-00000003.bin": b"\x00",
     }
+
+
+def test_a_damaged_part_has_no_results_since_its_items_were_run_again(
+    client: LithopsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FILE_SIZE", 2_500)
+    first = sent(client, items=4, calls=1)
+    damaged = store(client, first, 0, dict.fromkeys(range(4), bytes(100_000)))
+    client.put(damaged, (client.get(first.bucket, damaged) or b"")[:-3])
+    job = first.with_round(1, 4)
+    store_plan(client, job, [range(4)], None)
+    store(client, job, 0, dict.fromkeys(range(4), bytes(1_000)))
+
+    assert cut(client, job) == [(0, 1), (2, 3)]

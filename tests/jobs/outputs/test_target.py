@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs import client as client_module
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.errors import InvalidInputError, PrefixTakenError, StorageUnavailableError
 from lithops_provider.jobs.outputs import target as module
 from lithops_provider.jobs.outputs.target import Target, begin, check_free, finish, held, parse_target, put
-from tests.jobs.standins import FailingStorage
+from tests.jobs.standins import FailingStorage, times
 
 MANIFEST = json.dumps({module.MARK: module.VERSION}).encode()
 
@@ -84,6 +85,30 @@ def test_what_is_not_ours_is_refused_unless_it_may_be_replaced(client: LithopsCl
     put(client, target, "part-00000.csv", b"a\n")
     finish(client, target, "job", MANIFEST, {"part-00000.csv"}, overwrite=True)
     assert names(client, target) == ["_SUCCESS", "manifest.json", "part-00000.csv"]
+
+
+def test_a_bucket_that_is_not_there_is_told_at_once(client: LithopsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def list_keys(bucket: str, prefix: str) -> list[str]:
+        asked.append(bucket)
+        raise type("NotFoundError", (Exception,), {"status_code": 404})
+
+    monkeypatch.setattr(client.storage, "list_keys", list_keys)
+
+    with pytest.raises(InvalidInputError, match=r"results_to: there is no bucket 'b' for b/x/$"):
+        check_free(client, parse_target(client, "b/x/"), overwrite=True)
+    assert asked == ["b"]
+
+
+def test_a_storage_that_fails_while_the_prefix_is_looked_at_is_asked_again(
+    client: LithopsClient, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, target, "others.csv", b"a,b\n")
+    monkeypatch.setattr(client_module, "_FIRST_DELAY", 0.01)
+    monkeypatch.setattr(client._internal_storage, "storage", FailingStorage(client.storage, times(2, "list_keys")))
+
+    assert check_free(client, target, overwrite=True) == [target.key("others.csv")]
 
 
 def test_there_is_no_success_while_a_second_run_replaces_the_first(client: LithopsClient, target: Target) -> None:

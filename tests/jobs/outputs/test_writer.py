@@ -108,7 +108,15 @@ def test_a_decimal_is_written_as_that_of_all_files() -> None:
 
 
 def test_a_data_frame_gives_its_rows_and_nan_is_nothing() -> None:
-    frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, float("nan")], "c": pandas.array([pandas.NA, "x"])})
+    frame = pandas.DataFrame(
+        {
+            "a": [1, 2],
+            "b": [0.5, float("nan")],
+            "c": pandas.array([pandas.NA, "x"]),
+            "d": pandas.Series([7, pandas.NA], dtype=object),
+            "e": [numpy.array([1.0, 2.0]), [3.0]],
+        }
+    )
 
     for kind, read in (("jsonl", json.loads), ("parquet", None)):
         _, objects = write([frame], kind)
@@ -118,7 +126,22 @@ def test_a_data_frame_gives_its_rows_and_nan_is_nothing() -> None:
             if read is not None
             else pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
         )
-        assert rows == [{"a": 1, "b": 0.5, "c": None}, {"a": 2, "b": None, "c": "x"}]
+        assert rows == [
+            {"a": 1, "b": 0.5, "c": None, "d": 7, "e": [1.0, 2.0]},
+            {"a": 2, "b": None, "c": "x", "d": None, "e": [3.0]},
+        ]
+
+
+def test_na_is_nothing_though_older_releases_of_pandas_leave_it_in_the_rows() -> None:
+    class Frame:
+        columns = ("a", "b")
+
+        def to_dict(self, orient: str) -> list[dict[str, Any]]:
+            return [{"a": pandas.NA, "b": pandas.NaT}, {"a": 7, "b": "x"}]
+
+    (data,) = write([Frame()], "jsonl")[1].values()
+
+    assert [json.loads(line) for line in data.splitlines()] == [{"a": None, "b": None}, {"a": 7, "b": "x"}]
 
 
 def test_bytes_are_an_object_for_each_item_as_it_is() -> None:

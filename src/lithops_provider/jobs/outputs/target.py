@@ -129,12 +129,18 @@ def check_free(client: LithopsClient, target: Target, *, overwrite: bool) -> lis
     :returns: the keys that are there
     :raises InvalidInputError: there are objects and no manifest of ours; or there is no such bucket
     """
-    try:
-        keys = client.keys(target.bucket, target.prefix)
-    except Exception as error:
-        if lithops_storage.is_missing_key(error.__cause__ or error):
-            raise InvalidInputError(f"results_to: there is no bucket {target.bucket!r} for {target.path}") from error
-        raise
+
+    def list_keys() -> list[str] | None:
+        try:
+            return list(client.storage.list_keys(target.bucket, target.prefix))
+        except Exception as error:
+            if lithops_storage.is_missing_key(error):  # said at once: asking again would not make the bucket
+                return None
+            raise
+
+    keys = client.patiently(list_keys, f"listing {target.path}")
+    if keys is None:
+        raise InvalidInputError(f"results_to: there is no bucket {target.bucket!r} for {target.path}")
     if keys and not overwrite and not _is_ours(client, target):
         foreign = next((key for key in keys if not _is_our_name(target, key)), keys[0])
         raise InvalidInputError(
