@@ -100,7 +100,7 @@ class ForkServer:
         :raises SubmitError: it can't be started
         """
         with self._lock:
-            for attempt in range(2):
+            for _ in range(2):
                 if self._process is None or self._process.poll() is not None:
                     self._end()  # closes the pipes of one that has died
                     self._start(prepare, log)
@@ -108,8 +108,6 @@ class ForkServer:
                 if answer.isdigit():
                     return int(answer)
                 self._end()
-                if attempt:
-                    break
         raise SubmitError(f"the process that starts runners on this machine answered {answer!r:.100}; see {log}")
 
     def stop(self) -> None:
