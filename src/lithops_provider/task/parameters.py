@@ -351,7 +351,7 @@ class LithopsParameters(BaseOperator):
         from lithops_provider.jobs.submit.spec import Options
 
         batch_size = self._batch_size(phase)
-        if isinstance(batch_size, str) and batch_size.isdigit():
+        if isinstance(batch_size, str) and batch_size.isdecimal():
             batch_size = int(batch_size)
         options = Options(
             batch_size=batch_size,
