@@ -50,10 +50,11 @@ def test_airflow_parses_that_of_the_executor() -> None:
 
 
 @FOUND
-def test_days_are_positive(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("days", ["-1", "0", "two", "inf", "nan"])
+def test_days_are_positive(capsys: pytest.CaptureFixture[str], days: str) -> None:
     with pytest.raises(SystemExit):
-        get_parser().parse_args(["lithops", "jobs", "clean", "--older-than", "-1"])
-    assert "must be a number of days above 0, got '-1'" in " ".join(capsys.readouterr().err.split())
+        get_parser().parse_args(["lithops", "jobs", "clean", "--older-than", days])
+    assert f"must be a number of days above 0, got '{days}'" in " ".join(capsys.readouterr().err.split())
 
 
 @FOUND

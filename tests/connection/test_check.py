@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lithops_provider.connection import check
+from lithops_provider.connection import check, probe
 from lithops_provider.hooks import LithopsHook
 from tests.connections import make_connection, surroundings, swift
+from tests.jobs.conftest import _no_runner_is_left
 
-__all__ = ["surroundings"]  # a fixture
+__all__ = ["_no_runner_is_left", "surroundings"]  # fixtures
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 
@@ -23,6 +24,29 @@ def test_the_test_leaves_nothing_behind() -> None:
     LithopsHook().test_connection()
 
     assert list(Path(LITHOPS_TEMP_DIR).rglob("*airflow-test*")) == []
+
+
+def test_the_test_of_a_storage_that_reads_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lithops.storage import InternalStorage
+
+    deleted: list[str] = []
+    monkeypatch.setattr(InternalStorage, "get_data", lambda self, key: b"other")
+    monkeypatch.setattr(InternalStorage, "del_data", lambda self, key: deleted.append(key))
+
+    works, message = LithopsHook().test_connection()
+
+    assert not works
+    assert message.startswith("storage 'localhost' failed: wrote an object and read b'other' back; check the section ")
+    assert len(deleted) == 1
+
+
+def test_the_test_tells_what_would_keep_jobs_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_connection(monkeypatch, "other", {"test": "function"})
+    monkeypatch.setattr(probe, "_problems", lambda found: [f"it has Python {found['python']}", "and more"])
+
+    works, message = LithopsHook("other").test_connection()
+
+    assert (works, message) == (False, f"it has Python {sys.version.split()[0]}; and more")
 
 
 def test_the_test_runs_another_interpreter(tmp_path: Path) -> None:

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from lithops_provider.connection.probe import _make_function, _problems
+from lithops_provider.connection.probe import _make_function, _problems, probe_runtime
+from lithops_provider.jobs.client import LithopsClient
+from lithops_provider.jobs.errors import SubmitError
+from lithops_provider.jobs.remote.keys import JOBS_PREFIX, STOP
+from tests.jobs import process_faas
+from tests.jobs.conftest import FaasMaker, _no_runner_is_left, client, faas
+
+__all__ = ["_no_runner_is_left", "client", "faas"]  # fixtures
 
 
 class Objects:
@@ -60,3 +67,34 @@ def test_what_would_keep_jobs_from_running(changed: dict[str, Any], problem: str
 
     assert len(problems) == bool(problem)
     assert "".join(problems).startswith(problem)
+
+
+class Changing(LithopsClient):
+    """A storage that changes what functions are to read."""
+
+    def put(self, key: str, data: bytes) -> None:
+        super().put(key, b"other" if key.endswith("/here") else data)
+
+
+def test_a_function_that_fails_is_an_error_and_leaves_nothing(client: LithopsClient) -> None:
+    before = set(client.keys(client.bucket, f"{JOBS_PREFIX}/"))
+
+    with pytest.raises(
+        SubmitError, match=r"^the function failed on localhost: RuntimeError: an object .* b'other' there"
+    ):
+        probe_runtime(Changing(client.config))
+
+    assert set(client.keys(client.bucket, f"{JOBS_PREFIX}/")) == before
+
+
+def test_a_function_that_does_not_come_back_is_an_error_and_is_stopped(faas: FaasMaker) -> None:
+    client = faas()
+    process_faas.hold = True
+    before = set(client.keys(client.bucket, f"{JOBS_PREFIX}/"))
+
+    with pytest.raises(SubmitError, match=r"nothing was heard of it for 0.001 s: it can't start in the runtime"):
+        probe_runtime(client, wait=0.001)
+
+    left = {key.rpartition("/")[2] for key in set(client.keys(client.bucket, f"{JOBS_PREFIX}/")) - before}
+    assert STOP in left
+    assert "here" not in left

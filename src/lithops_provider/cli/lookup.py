@@ -6,7 +6,6 @@ state. The commands of commands.py that are about one job call this.
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,16 +64,16 @@ class FoundJob:
         Reads the state of all items of the job from the storage.
 
         :returns: the view, and its last snapshot
-        :raises StorageUnavailableError: the storage does not answer
+        :raises StorageUnavailableError: the storage does not answer, or not with all that the state is made of
         """
         view = JobView(self.job, self.client)
-        end = time.monotonic() + _PATIENCE
         view.refresh(self.job, _PATIENCE)
-        while view.error is None and (view.snapshot is None or view.snapshot.unread) and time.monotonic() < end:
-            view.refresh(self.job, 1.0)
-        if view.snapshot is None:
-            raise StorageUnavailableError(view.error or f"the storage has not answered within {_PATIENCE:g} s")
-        return view, view.snapshot
+        snapshot = view.snapshot
+        if view.error is not None:
+            raise StorageUnavailableError(view.error)
+        if snapshot is None or snapshot.unread:
+            raise StorageUnavailableError(f"the storage has not told all of the job's state within {_PATIENCE:g} s")
+        return view, snapshot
 
 
 def find_job(named: str) -> FoundJob:

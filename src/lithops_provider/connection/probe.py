@@ -82,8 +82,7 @@ def probe_runtime(client: LithopsClient, runtime_memory: int | None = None, wait
     try:
         run.submit()
         run.finish()
-        if failures := run.failures():
-            raise SubmitError(f"the function failed on {client.backend}: {failures[0].type}: {failures[0].message}")
+        failures = run.failures()
         found = json.loads(client.get(client.bucket, f"{key}/there") or b"{}")
     except JobTimeoutError as error:
         run.cancel()
@@ -96,6 +95,8 @@ def probe_runtime(client: LithopsClient, runtime_memory: int | None = None, wait
     finally:
         client.delete(client.bucket, [f"{key}/here", f"{key}/there"])
     run.clean()
+    if failures:
+        raise SubmitError(f"the function failed on {client.backend}: {failures[0].type}: {failures[0].message}")
     return RuntimeProbe(
         backend=client.backend,
         runtime=client.compute.runtime,

@@ -26,16 +26,16 @@ class Handler:
             ("another-one", 256, "3.8.0", "another"),
         ]
         self.remembered: dict[str, Any] = {"registry/one/256/3.8.0": {}, "registry/one/512/3.7.0": {}}
-        self.built: list[tuple[Any, ...]] = []
-
-    def build_runtime(self, name: str, file: str | None, extra_args: list[str]) -> None:
-        self.built.append((name, file, extra_args))
+        self.built: list[tuple[str, str | None, list[str]]] = []
 
     def list_runtimes(self, name: str) -> list[tuple[Any, ...]]:
         return [row for row in self.rows if name == "all"]
 
     def delete_runtime(self, name: str, memory: int, version: str) -> None:
         self.rows = [row for row in self.rows if row[:3] != (name, memory, version)]
+
+    def build_runtime(self, name: str, file: str | None, extra_args: list[str]) -> None:
+        self.built.append((name, file, extra_args))
 
     def deploy_runtime(self, name: str, memory: int, timeout: int) -> dict[str, Any]:
         return {"python_version": "3.12", "lithops_version": "3.8.0", "preinstalls": [["numpy", True]]}
