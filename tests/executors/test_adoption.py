@@ -148,6 +148,23 @@ def test_a_storage_that_does_not_answer_is_asked_again(another: Make, monkeypatc
     taker.wait_for_ends({unsent.id: Again})
 
 
+def test_one_that_ends_asks_no_more(another: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage may be down for longer than the scheduler runs."""
+    taker = another()
+    asked: list[LithopsClient] = []
+
+    def read(client: LithopsClient) -> list[JobRecord]:
+        asked.append(client)
+        taker.adopter._stopped.set()
+        raise StorageUnavailableError("it is down")
+
+    monkeypatch.setattr(adoption, "read_records", read)
+    taker.adopt(workload("", "unsent"))
+    taker.adopter.stop(HANGS)
+    assert not taker.adopter._thread.is_alive()
+    assert len(asked) == 1
+
+
 def test_what_a_dead_scheduler_has_left_is_deleted(threads: Threads, client: LithopsClient, another: Make) -> None:
     send(threads, client, workload("ok"))
     (record,) = read_records(client)
@@ -186,9 +203,10 @@ def test_the_executor_takes_over_all_tasks_but_its_own(executor: LithopsExecutor
     own, other = workload("", "own"), workload("", "other")
     executor._latest[own.key] = own
     asked: list[Any] = []
-    executor._started().adopter.adopt = asked.extend  # type: ignore[method-assign]
+    executor._started().adopter.adopt = asked.append  # type: ignore[method-assign]
     assert executor.try_adopt_task_instances([instance(one) for one in (own, other)]) == []
-    assert asked == [other.id]
+    assert executor.try_adopt_task_instances([instance(own)]) == []
+    assert asked == [[other.id]]
 
 
 def test_a_task_that_was_taken_over_runs_until_its_call_is_over(executor: LithopsExecutor) -> None:
@@ -232,7 +250,8 @@ def test_nothing_is_reported_of_a_task_that_was_revoked(
         executor.running.add(one.key)
         executor._latest[one.key] = one
         threads.sender.send(one)
-    executor.revoke_task(ti=instance(revoked))
+    for gone in (revoked, workload("", "that was never here")):
+        executor.revoke_task(ti=instance(gone))
     assert executor.running == {other.key}
     wait_until(lambda: executor.sync() or not executor.running, lambda: "The other has not ended.")
     wait_until_nothing_is_left(client)

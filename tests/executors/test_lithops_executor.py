@@ -6,6 +6,7 @@ import json
 import threading
 import weakref
 from collections.abc import Callable
+from configparser import ConfigParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +106,31 @@ def test_the_call_of_a_task_is_told_where_rows_can_be_locked(loop: Loop, locks_r
     loop.report(sent, TaskInstanceState.QUEUED, over=False, info="call 1")
     told = {sent.key: (TaskInstanceState.QUEUED, "call 1")}
     assert loop.executor.get_event_buffer() == (told if locks_rows else {})
+
+
+def test_the_end_of_what_is_no_task_is_an_event(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback or the test of a connection tells nobody else, and the latter has no log."""
+    logs: list[str] = []
+    explained: list[tuple[str, str]] = []
+
+    def explain(event: str, extra: str, ti_key: str) -> None:
+        explained.append((ti_key, extra))
+
+    monkeypatch.setattr(loop.executor, "log_task_event", explain)
+    monkeypatch.setattr(lithops_executor, "add_to_task_log", lambda path, text: logs.append(text))
+    good, bad = Workload("good", "good"), Workload("bad", "bad")
+    for one in (good, bad):
+        loop.executor.running.add(one.key)
+        loop.executor._latest[one.key] = one
+    loop.report(good, TaskInstanceState.SUCCESS)
+    loop.report(bad, TaskInstanceState.FAILED, info="its call is lost")
+    assert loop.executor.get_event_buffer() == {
+        "good": (TaskInstanceState.SUCCESS, None),
+        "bad": (TaskInstanceState.FAILED, "its call is lost"),
+    }
+    assert explained == [("bad", "its call is lost")]
+    loop.executor._task_logs.shutdown()  # waits for what writes logs
+    assert logs == []
 
 
 def test_the_end_of_a_task_that_told_nobody_is_an_event(loop: Loop) -> None:
@@ -209,6 +235,32 @@ def test_the_loop_of_the_scheduler_waits_for_no_storage(
     executor.end()
     assert {name for name, _ in by} >= {"put", "keys", "delete", "_connect", "load_orphans", "add_to_task_log"}
     assert [name for name, thread in by if thread is threading.main_thread()] == []
+
+
+def test_one_that_was_not_started_sends_nothing_and_can_be_ended() -> None:
+    executor = LithopsExecutor(parallelism=4)
+    executor.queue_workload(task(), session=None)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="the LithopsExecutor was not started; Airflow's scheduler calls start"):
+        executor.heartbeat()
+    executor.terminate()
+    executor.end()
+
+
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ({}, "http://localhost:8080/execution/"),
+        ({"api": {"base_url": "/airflow"}}, "http://localhost:8080/airflow/execution/"),
+        ({"api": {"base_url": "https://airflow.example.com/here/"}}, "https://airflow.example.com/here/execution/"),
+        ({"core": {"execution_api_server_url": "http://api/execution/"}}, "http://api/execution/"),
+    ],
+    ids=str,
+)
+def test_tasks_find_the_execution_api_where_airflow_has_it(options: dict[str, dict[str, str]], address: str) -> None:
+    source = ConfigParser()
+    source.read_dict({"api": {}, "core": {}, **options})
+
+    assert lithops_executor._execution_api_server_url(source) == address
 
 
 def test_it_says_what_it_is_for() -> None:

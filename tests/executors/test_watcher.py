@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 from airflow.utils.state import TaskInstanceState
 
+from lithops_provider.executors import watcher
 from lithops_provider.executors.records import PREFIX, JobRecord, read_records
-from lithops_provider.executors.reports import Reports
+from lithops_provider.executors.reports import Again, Report, Reports
 from lithops_provider.executors.watcher import Watcher
 from lithops_provider.executors.workload import Workload
 from lithops_provider.jobs import LithopsClient
+from lithops_provider.jobs.errors import StorageUnavailableError
 from lithops_provider.jobs.follow.processes import runner_pids
 from lithops_provider.jobs.gather.call_ends import CallFailure
+from lithops_provider.jobs.remote.keys import BEGUN
 from tests.executors.conftest import Threads
 from tests.executors.workloads import TOKEN, workload
 from tests.jobs.conftest import FaasMaker, kill_all
+from tests.jobs.elsewhere import end, sent, store
 from tools.waiting import wait_until
 
 
@@ -121,3 +125,69 @@ def test_a_call_is_not_awaited_for_longer_than_its_backend_lets_it_run(
     threads.wait_for_end(held)
     sender.stop(60)
     assert_nothing_is_left(client, record)
+
+
+class Failing(LithopsClient):
+    """A storage whose first requests fail."""
+
+    def __init__(self, config: dict[str, Any], *errors: Exception) -> None:
+        super().__init__(config)
+        self.errors = [*errors]
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return super().keys(bucket, prefix)
+
+
+def test_looks_that_fail_are_told_and_repeated(
+    threads: Threads, client: LithopsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = sent(client, items=1, calls=1)
+    store(client, job, 0, {0: None})
+    end(client, job, 0)
+    one = workload("data")
+
+    storage = Failing(client.config, StorageUnavailableError("it is down"), ValueError("it says nonsense"))
+    threads.watcher.watch(job, storage, {0: one})
+
+    assert threads.wait_for_end(one)[one].state == TaskInstanceState.SUCCESS
+    told = [record for record in caplog.records if record.name == watcher.__name__]
+    assert [(record.levelname, record.getMessage()) for record in told] == [
+        ("WARNING", f"Job {job.executor_id} of the executor can't be looked at: it is down"),
+        ("ERROR", f"Looking at job {job.executor_id} of the executor failed"),
+    ]
+    assert told[1].exc_text is not None
+    assert "it says nonsense" in told[1].exc_text
+
+
+def test_a_call_that_was_kept_from_beginning_is_sent_again(threads: Threads, client: LithopsClient) -> None:
+    """Lithops stores a status of it, as of each call, but it has no outcome."""
+    job = sent(client, items=2, calls=2)
+    store(client, job, 0, {0: None})
+    end(client, job, 0, 1)
+    begun, kept = workload("data", "begun"), workload("data", "kept")
+
+    threads.watcher.watch(job, client, {0: begun, 1: kept}, foreign=True, interrupted=True)
+
+    wait_until(lambda: len(threads.reports) == 4, lambda: f"There are only {[*threads.reports]}")
+    last = [*threads.reports][2:]
+    assert [(type(one), one.workload) for one in last] == [(Report, begun), (Again, kept)]
+    assert last[0].state == TaskInstanceState.SUCCESS
+
+
+def test_the_beginning_of_a_workload_is_reported_once_if_it_has_a_state_for_that(
+    threads: Threads, client: LithopsClient
+) -> None:
+    """A callback has one."""
+    job = sent(client, items=1, calls=1)
+    client.put(f"{job.round_prefix()}/00000/{BEGUN}", b"1.0")
+    callback = Workload("key", "key", running="running", success="success")
+
+    threads.watcher.watch(job, client, {0: callback})
+    wait_until(lambda: threads.reports, lambda: "Its beginning is not reported.")
+    store(client, job, 0, {0: None})
+    end(client, job, 0)
+
+    threads.wait_for_end(callback)
+    assert [(report.state, report.over) for report in threads.seen] == [("running", False), ("success", True)]

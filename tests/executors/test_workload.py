@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -11,6 +13,7 @@ from lithops_provider.executors.workload import TaskAlreadyRunningError, TaskPro
 from lithops_provider.jobs import Options, bind_items, make_spec
 from lithops_provider.jobs.submit.payload import by_value
 from tests.executors.workloads import TOKEN, task
+from tests.fresh import run_after_airflow
 
 
 def test_a_task_is_known_by_its_key_and_in_storage_by_its_try() -> None:
@@ -85,3 +88,33 @@ def test_the_function_of_the_calls_can_be_sent() -> None:
     with by_value([workload]):
         binding, items = bind_items(run_workload, ["a workload"], {"server": "http://localhost/"})
         assert len(make_spec("map", binding, items, Options(batch_size=1)).items) == 1
+
+
+#: Prints the signal that a process gets when its parent ends, in the process of a task and in one that the task starts.
+_FORKS = """
+import ctypes, os
+from functools import partial
+from lithops_provider.executors.workload import _end_with_supervisor
+
+os.register_at_fork(after_in_child=partial(_end_with_supervisor, os.getpid()))
+
+def tell(who):
+    signal = ctypes.c_int(-1)
+    ctypes.CDLL(None).prctl(2, ctypes.byref(signal), 0, 0, 0)  # PR_GET_PDEATHSIG
+    print(who, signal.value, flush=True)
+
+def forked(action):
+    child = os.fork()
+    if not child:
+        action()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+tell("supervisor")
+forked(lambda: (tell("task"), forked(lambda: tell("its child"))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process with its parent")
+def test_the_process_of_a_task_ends_with_its_supervisor_and_what_the_task_starts_does_not() -> None:
+    assert run_after_airflow(_FORKS).splitlines()[-3:] == ["supervisor 0", f"task {signal.SIGKILL:d}", "its child 0"]
