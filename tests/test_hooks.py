@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,13 +11,19 @@ import pytest
 from airflow.sdk._shared.secrets_masker import redact
 
 from lithops_provider.hooks import LithopsHook
-from lithops_provider.jobs.errors import ConfigurationError, InvalidInputError
+from lithops_provider.jobs import LithopsClient, LithopsJob
+from lithops_provider.jobs.errors import ConfigurationError, InvalidInputError, StorageUnavailableError
+from lithops_provider.jobs.remote.keys import STOP_ALL
+from lithops_provider.jobs.submit.cache.entries import CacheEntry
 from tests.airflow_version import AIRFLOW
 from tests.connections import make_connection, surroundings
 from tests.fresh import run_after_airflow
 from tests.jobs.by_key_here import store_job
+from tests.jobs.conftest import MapStarter, client, run_map
+from tests.jobs.elsewhere import elsewhere
+from tests.jobs.warm import warm_runners
 
-__all__ = ["surroundings"]  # a fixture
+__all__ = ["client", "run_map", "surroundings", "warm_runners"]  # fixtures
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 
@@ -146,6 +153,19 @@ def test_the_asynchronous_twin_returns_the_same(monkeypatch: pytest.MonkeyPatch)
     assert ticks > 10
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_hook_reads_its_connection_once(asynchronous: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def config(hook: LithopsHook) -> dict[str, Any]:
+        return asyncio.run(hook.aget_config()) if asynchronous else hook.get_config()
+
+    make_connection(monkeypatch, "lithops_default", {"lithops": {"execution_timeout": 88}})
+    first = config(hook := LithopsHook())
+    make_connection(monkeypatch, "lithops_default", {"lithops": {"execution_timeout": 99}})
+
+    assert config(hook) == first
+    assert config(LithopsHook())["lithops"]["execution_timeout"] == 99
+
+
 # -- secrets ---------------------------------------------------------------------------------------------------
 
 
@@ -230,6 +250,33 @@ def test_results_that_are_in_storage_are_reduced() -> None:
     assert hook.reduce_job(job, max_of_key, reduce_by_key=True, reducers=1) == [["a", 2]]
     with pytest.raises(InvalidInputError, match="reduce_fan_in must be at least 2, got 1"):
         hook.reduce_job(job, max, reduce_fan_in=1)
+
+
+def test_an_item_is_loaded_until_its_job_is_cleaned(run_map: MapStarter) -> None:
+    hook, job = LithopsHook(), run_map(pow, [(2, 3), (3, 2)]).job.to_dict()
+
+    assert hook.load_item(job, 1)() == 9
+    assert hook.clean_job(job) > 0
+    assert hook.clean_job(job) == 0
+    with pytest.raises(StorageUnavailableError):
+        hook.load_item(job, 1)
+
+
+def test_a_job_is_stopped(client: LithopsClient) -> None:
+    job = elsewhere(client)
+
+    LithopsHook().cancel_job(job.to_dict())
+
+    assert client.get(job.bucket, job.stop_key()) == STOP_ALL
+
+
+def test_cached_results_are_deleted_from_some_age_on(client: LithopsClient) -> None:
+    hook = LithopsHook()
+    hook.clear_cache()
+    client.put(CacheEntry.new("0" * 32, LithopsJob.new_executor_id()).index_key, b"")
+
+    assert hook.clear_cache(timedelta(days=1)) == 0
+    assert hook.clear_cache() == 1
 
 
 def max_of_key(key: str, values: Any) -> int:

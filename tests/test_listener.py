@@ -112,6 +112,14 @@ def test_tasks_that_end_by_themselves_stop_nothing(
     assert stopped == []
 
 
+def test_a_row_without_a_session_is_an_error(session: Session, job: LithopsJob) -> None:
+    """Airflow logs it: the job goes on, which nobody must overlook."""
+    row = deferred(session, job)
+    session.expunge(row)
+    with pytest.raises(RuntimeError, match="has no database session"):
+        listener.on_task_instance_failed(None, row)
+
+
 def test_a_sensor_and_other_triggers_stop_nothing(
     session: Session, job: LithopsJob, stopped: list[dict[str, Any]]
 ) -> None:

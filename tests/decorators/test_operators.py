@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, XComArg, task
 
 from lithops_provider.decorators import lithops_map, lithops_map_reduce, lithops_task
 from lithops_provider.jobs.errors import InvalidInputError
 from tests.fresh import run_after_airflow
+from tests.task.instances import Instance
 from tools.waiting import HANGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -252,6 +254,14 @@ def test_items_that_only_the_run_knows_are_not_judged() -> None:
     lithops_map(add)([numbers(), "{{ params.pair }}"])
     lithops_map(add)(numbers())
     lithops_map(add)(pair for pair in [(1,)])
+
+
+def test_items_that_the_run_knows_to_be_none_are_said_to_come_from_a_task() -> None:
+    task = operator(lithops_map(scale)(numbers()))
+    task.op_args = [None]  # as Airflow does when it renders the output of a task that returned None
+
+    with pytest.raises(AirflowFailException, match="the items of scale are None: the task whose output they are was"):
+        task.execute({"ti": Instance()})
 
 
 # -- types -----------------------------------------------------------------------------------------------------------

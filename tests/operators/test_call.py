@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.operators import LithopsCallAsyncOperator
+from tests.jobs.by_key_here import store_job
+from tests.jobs.conftest import client
 from tests.task.instances import Instance
+
+__all__ = ["client"]  # a fixture
 
 
 def join(first: Any, second: Any = None) -> list[Any]:
@@ -49,6 +54,14 @@ def test_it_returns_the_result() -> None:
     task = LithopsCallAsyncOperator(task_id="t", func=pow, data=[2, 3], poll_interval=0.05)
 
     assert task.execute({"ti": Instance()}) == 8  # type: ignore[typeddict-item]
+
+
+def test_a_jobs_value_is_the_only_argument_and_stands_for_its_results(client: LithopsClient) -> None:
+    """It is a dict, but not one of keyword arguments."""
+    job = store_job(client, [1, 2, 3]).to_dict()
+    task = LithopsCallAsyncOperator(task_id="t", func=sum, data=job, poll_interval=0.05)
+
+    assert task.execute({"ti": Instance()}) == 6  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize("name", ["cache", "cache_version", "cache_expiration", "results_to"])

@@ -14,7 +14,7 @@ import duckdb
 import pandas  # noqa: TID253 - only DAG files have to be fast to import
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.resolve import resolve_config
@@ -132,7 +132,7 @@ def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
         map_iterdata=[3, 0],
         results_to=prefix.path,
         results_format="csv",
-        outlets=[asset],
+        outlets=[AssetAlias("elsewhere"), asset],  # of the former, it is known later which assets it stands for
     )
 
     found = execute(task, outlet_events=events, task=task)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from lithops_provider.jobs.errors import InvalidInputError
 from lithops_provider.operators import LithopsMapOperator
@@ -40,6 +41,16 @@ def test_items_are_what_was_given() -> None:
 def test_what_is_wrong_is_said_with_what_to_do(task: LithopsMapOperator, map_index: int, problem: str) -> None:
     with pytest.raises(InvalidInputError, match=problem):
         task._iterdata(context(map_index), paths=False)
+
+
+@pytest.mark.parametrize("name", ["obj_chunk_size", "obj_chunk_number"])
+def test_what_reads_no_objects_has_none_to_split(name: str) -> None:
+    instance = Instance()
+
+    with pytest.raises(AirflowFailException, match=f"{name} splits objects in storage, but map_function has no param"):
+        operator([1], **{name: 2}).execute({"ti": instance})  # type: ignore[typeddict-item]
+
+    assert instance.pushed == {}
 
 
 def test_an_output_that_turns_out_to_be_none_is_said_to_come_from_a_task() -> None:

@@ -18,7 +18,7 @@ from openlineage.client.client import OpenLineageClient
 from openlineage.client.event_v2 import Dataset, Job, Run, RunEvent, RunState
 from openlineage.client.transport.file import FileConfig, FileTransport
 
-from lithops_provider.decorators import lithops_map, lithops_task
+from lithops_provider.decorators import lithops_map, lithops_map_reduce, lithops_task
 from lithops_provider.jobs.job import LithopsJob
 from lithops_provider.operators import LithopsCallAsyncOperator, LithopsMapOperator
 from lithops_provider.report.lineage import object_datasets
@@ -35,6 +35,10 @@ STORAGES: dict[str, Any] = {
 
 def count_lines(obj: Any) -> int:
     return len(obj.data_stream.read())
+
+
+def scaled(x: str) -> str:
+    return x
 
 
 def job(**changes: Any) -> LithopsJob:
@@ -166,6 +170,38 @@ def test_a_call_and_decorated_functions() -> None:
     found = extracted(decorated_map, TaskInstanceState.RUNNING)
     assert names(found.inputs) == [("s3://in", "c"), ("s3://in", "d")]
     assert found.job_facets["lithops_function"].name == "count_lines"
+
+
+def test_a_decorated_call_that_takes_no_object_reads_none() -> None:
+    found = extracted(lithops_task(scaled)("s3://in/a").operator, TaskInstanceState.RUNNING)
+
+    assert found.inputs == []
+    assert found.job_facets["lithops_function"].name == "scaled"
+
+
+def test_a_reduce_that_gets_a_variable_of_the_context_needs_none_to_be_told() -> None:
+    def total(results: list[int], ds: str) -> int:
+        raise NotImplementedError
+
+    operator = lithops_map_reduce(reduce_function=total)(count_lines)(["s3://in/a"]).operator
+
+    assert names(extracted(operator, TaskInstanceState.RUNNING).inputs) == [("s3://in", "a")]
+
+
+class Counter:
+    """A callable object."""
+
+    def __call__(self, obj: Any) -> int:
+        raise NotImplementedError
+
+
+def test_the_code_of_a_callable_object_is_that_of_its_call() -> None:
+    operator = LithopsMapOperator(task_id="t", map_function=Counter(), map_iterdata=["s3://in/a"])
+    found = extracted(operator, TaskInstanceState.RUNNING)
+
+    assert names(found.inputs) == [("s3://in", "a")]
+    facet = found.job_facets["lithops_function"]
+    assert (facet.name, facet.module, facet.file) == ("Counter.__call__", __name__, __file__)
 
 
 def test_a_generator_is_left_for_the_task() -> None:

@@ -351,13 +351,12 @@ class LithopsMapReduceDecoratedOperator(LithopsMapDecoratedOperator, LithopsMapR
 
     def _take_arguments(self, context: Context | None) -> None:
         super()._take_arguments(context)
+        if context is None:  # then nobody binds it
+            return
         function: Any = self.reduce_function
-        if context is None:
-            function = with_names(function)
-        else:
-            with failing_on_bad_input():
-                given = given_to_reduce(self.extra_args_reduce, by_key=self.reduce_by_key)
-                function = with_values(function, context, given)
+        with failing_on_bad_input():
+            given = given_to_reduce(self.extra_args_reduce, by_key=self.reduce_by_key)
+            function = with_values(function, context, given)
         self.reduce_function = function
 
 
