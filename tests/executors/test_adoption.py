@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.utils.state import TaskInstanceState
+from sqlalchemy import insert, select
 
 from lithops_provider.executors import LithopsExecutor, adoption, watcher
-from lithops_provider.executors.adoption import Adopter, Orphan
+from lithops_provider.executors.adoption import Adopter, Orphan, load_orphans
 from lithops_provider.executors.records import PREFIX, JobRecord, read_records, write_record
 from lithops_provider.executors.reports import Again, Report, Reports, Taken
 from lithops_provider.executors.watcher import Watcher
@@ -23,7 +27,10 @@ from lithops_provider.jobs.gather.call_ends import CallFailure
 from lithops_provider.jobs.submit.send import new_job
 from tests.executors.conftest import SETTINGS, Threads
 from tests.executors.workloads import task, workload
+from tests.status.database import START, Database, database
 from tools.waiting import HANGS, wait_until
+
+__all__ = ["database"]  # a fixture
 
 
 class Another:
@@ -160,6 +167,7 @@ def test_one_that_ends_asks_no_more(another: Make, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(adoption, "read_records", read)
     taker.adopt(workload("", "unsent"))
+    wait_until(lambda: asked, lambda: "The storage is not asked.")
     taker.adopter.stop(HANGS)
     assert not taker.adopter._thread.is_alive()
     assert len(asked) == 1
@@ -184,6 +192,21 @@ def test_a_job_whose_own_scheduler_is_alive_is_forgotten_once_it_is_over(
     Path(tmp_path / "go").touch()
     wait_until_nothing_is_left(client)
     wait_until(lambda: not taker.watcher._jobs, lambda: "The job is still followed.")
+
+
+def test_those_that_wait_or_run_are_read_from_the_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: Any = DagRun.__table__
+    runs.create(database.session.get_bind())
+    for number, state in enumerate(("queued", "running", "deferred", "success", "running"), 1):
+        database.add("etl", f"{state} {number}", state)
+        run = {"id": number, "dag_id": "etl", "run_id": f"run-{number}", "run_type": "manual"}
+        database.session.execute(insert(runs).values(run_after=START, log_template_id=None, **run))
+    monkeypatch.setattr(adoption, "create_session", lambda: contextlib.nullcontext(database.session))
+    asked = database.session.scalars(select(TaskInstance.id).where(TaskInstance.task_id != "running 5")).all()
+
+    found = load_orphans(lambda ti: task(ti.task_id), asked)
+
+    assert {one.workload.key.task_id: one.running for one in found} == {"queued 1": False, "running 2": True}
 
 
 def instance(one: Workload) -> Any:
