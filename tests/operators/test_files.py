@@ -123,9 +123,19 @@ def test_parquet_files_have_the_same_columns_so_that_they_are_one_table(
     assert from_duckdb(paths, "SELECT x, half FROM read_parquet($1) ORDER BY x") == [(1, None), (4, 2.0)]
 
 
+class Events:
+    """What Airflow gives a task to say something about its assets."""
+
+    def __init__(self) -> None:
+        self.extras: dict[str, dict[str, Any]] = {}
+
+    def __getitem__(self, asset: Asset) -> Any:
+        return SimpleNamespace(extra=self.extras.setdefault(asset.uri, {}))
+
+
 def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
     asset = Asset("s3://bucket/prefix/")
-    events = {asset: SimpleNamespace(extra={})}
+    events = Events()
     task = LithopsMapOperator(
         task_id="t",
         map_function=rows,
@@ -137,7 +147,7 @@ def test_the_outlets_events_tell_of_the_files(prefix: Prefix) -> None:
 
     found = execute(task, outlet_events=events, task=task)
 
-    assert events[asset].extra == {"lithops_results": found}
+    assert events.extras == {asset.uri: {"lithops_results": found}}
     assert (found["rows"], found["items"]) == (3, 2)
     assert pandas.read_csv(f"{prefix.folder}part-00000.csv")["x"].tolist() == [0, 1, 2]
     # Those who look for lineage are told by the functions themselves where they have written.

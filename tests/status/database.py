@@ -49,7 +49,8 @@ class Database:
 
     def add_task(self, same: dict[str, Any], state: str) -> None:
         """Adds a task instance that has pushed nothing."""
-        task = {**same, "id": uuid.uuid4(), "state": state, "try_number": 1, "pool": "p", "pool_slots": 1}
+        made = TaskInstance.id.type.python_type(str(uuid.uuid4()))  # UUID; before Airflow 3.3, str
+        task = {**same, "id": made, "state": state, "try_number": 1, "pool": "p", "pool_slots": 1}
         self.session.execute(insert(_table(TaskInstance)).values(task))
 
     def push(self, same: dict[str, Any], key: str, value: Any) -> None:
