@@ -67,15 +67,20 @@ def test_localhost_has_no_runtimes_to_look_after() -> None:
 
 @pytest.mark.usefixtures("localhost")
 @pytest.mark.parametrize("problems", [[], ["it is \x1b[31mold", "and slow"]], ids=["good", "bad"])
+@pytest.mark.parametrize("output", ["plain", "json"])
 def test_a_call_that_finds_problems_ends_with_them(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], problems: list[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], problems: list[str], output: str
 ) -> None:
     monkeypatch.setattr(probe, "_problems", lambda found: problems)
 
     with pytest.raises(SystemExit, match=r"^it is \[31mold; and slow$") if problems else nullcontext():
-        runtimes.check_(arguments(output="plain"))
+        runtimes.check_(arguments(output=output))
 
-    lines = dict(line.partition(" ")[::2] for line in capsys.readouterr().out.splitlines())
+    said = capsys.readouterr().out
+    if output == "json":
+        assert json.loads(said)["problems"] == problems
+        return
+    lines = dict(line.partition(" ")[::2] for line in said.splitlines())
     assert lines["backend"].strip() == "localhost"
     assert f"lithops {lines['lithops'].strip()}" in lines["packages"]
 

@@ -94,11 +94,9 @@ def check_(args: Namespace) -> None:
     client = _client(args, args.runtime)
     found = probe_runtime(client, args.memory, args.wait)
     fields = dataclasses.asdict(found)
-    if args.output in ("json", "yaml"):
-        show_fields(fields, args.output)
-        return
-    shown = ", ".join(f"{name} {version}" for name, version in sorted(found.packages.items()))
-    show_fields({**fields, "packages": shown}, args.output)
+    if args.output not in ("json", "yaml"):
+        fields["packages"] = ", ".join(f"{name} {version}" for name, version in sorted(found.packages.items()))
+    show_fields(fields, args.output)
     if found.problems:
         raise SystemExit(plain_text("; ".join(found.problems)))
 
