@@ -23,6 +23,8 @@ class WebServer:
     :param total: what it says of a file's size when it sends a range of it; None for what is true
     :param encoded: whether it compresses its answers, though it was asked not to
     :param cut: bytes that the connection breaks after; None for none
+    :param refusals: with which statuses it answers the next requests; None if it closes the connection instead
+    :param redirects: where it leads to, by path
     :param requests: method, path and range of each request
     :param sent: bytes of all answers
     """
@@ -34,12 +36,27 @@ class WebServer:
     total: str | None = None
     encoded: bool = False
     cut: int | None = None
+    refusals: list[int | None] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: int = 0
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
         self.requests.append((request.command, request.path, asked))
+        if self.refusals:
+            status = self.refusals.pop()
+            if status is None:
+                request.close_connection = True
+            else:
+                request.send_error(status)
+            return
+        if request.path in self.redirects:
+            request.send_response(302)
+            request.send_header("Location", self.redirects[request.path])
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         if request.command != "GET" or request.path not in self.files:
             request.send_error(404 if request.command == "GET" else 403)
             return

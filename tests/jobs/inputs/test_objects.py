@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import pytest
 
 from lithops_provider.jobs.binding.function import bind_items
 from lithops_provider.jobs.client import LithopsClient
-from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.errors import InvalidInputError, StorageUnavailableError
 from lithops_provider.jobs.inputs.objects import bind_object, bind_objects
 from tests.jobs.batches import BatchRunner
 from tests.jobs.conftest import ItemsRunner
-from tests.jobs.standins import FailingStorage, StorageDownError
-from tests.jobs.web_server import WebServer, serve
+from tests.jobs.standins import FailingStorage, times
+from tests.jobs.web_server import WebServer
 
 DATA = {
     "test-data/b": b"b1\nb2\nb3\n",
@@ -85,12 +84,6 @@ def test_a_cloud_object_is_the_object(client: LithopsClient, bucket: str) -> Non
 
     assert found(client, [CloudObject("localhost", bucket, "test-data/a")]) == ["test-data/a"]
     assert found(client, [CloudObjectLocal(__file__)]) == [__file__]
-
-
-def test_a_cloud_object_of_a_url_is_what_is_there(client: LithopsClient, server: WebServer) -> None:
-    from lithops.storage.utils import CloudObjectUrl
-
-    assert found(client, [CloudObjectUrl(f"{server.url}/file")]) == [f"{server.url}/file"]
 
 
 def test_a_file_and_a_folder_of_this_machine(client: LithopsClient, tmp_path: Path) -> None:
@@ -242,7 +235,6 @@ def test_a_call_does_not_take_several(client: LithopsClient, bucket: str) -> Non
         ("file:///etc/passwd", "write a file of this machine as an absolute path"),
         ("no_such_backend://bucket/key", "the storage backend 'no_such_backend' can't be used"),
         ("a://b://c", "a://b://c"),
-        ("http://127.0.0.1:9/nothing", "can't be read"),
     ],
 )
 def test_what_is_not_there_is_an_error_that_names_it(
@@ -266,11 +258,16 @@ def test_a_missing_library_is_named_with_what_installs_it(
         bind_objects(client, size, ["s3://b/key"])
 
 
-def test_a_storage_that_fails_is_not_said_to_lack_the_object(client: LithopsClient, bucket: str) -> None:
-    client._internal_storage.storage = FailingStorage(client.storage, lambda name, key: True)
+@pytest.mark.parametrize(("path", "request_name"), [("a", "head_object"), ("", "list_objects"), ("*", "list_objects")])
+def test_a_storage_that_fails_is_asked_again(client: LithopsClient, bucket: str, path: str, request_name: str) -> None:
+    storage = client.storage
+    client._internal_storage.storage = FailingStorage(storage, times(1, request_name))
+    assert found(client, [f"{bucket}/test-data/{path}"])
 
-    with pytest.raises(StorageDownError):
-        bind_objects(client, size, [f"{bucket}/test-data/a"])
+    client.patience = 0.0
+    client._internal_storage.storage = FailingStorage(storage, times(1, request_name))
+    with pytest.raises(StorageUnavailableError, match=f"^the storage 'localhost' failed .*, looking for {bucket}/"):
+        bind_objects(client, size, [f"{bucket}/test-data/{path}"])
 
 
 def test_an_empty_folder_is_an_error(client: LithopsClient, tmp_path: Path) -> None:
@@ -283,57 +280,6 @@ def test_a_file_of_this_machine_is_no_use_to_functions_elsewhere(client: Lithops
 
     with pytest.raises(InvalidInputError, match="functions on aws_lambda can't read"):
         bind_objects(client, size, __file__)
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with serve({"/file": b"one\ntwo\n", "/empty": b""}) as running:
-        yield running
-
-
-def test_a_url_must_be_there_and_tell_its_size(client: LithopsClient, server: WebServer) -> None:
-    assert found(client, [f"{server.url}/file"]) == [f"{server.url}/file"]
-    with pytest.raises(InvalidInputError, match=r"item 0: .*/missing can't be read: 404"):
-        bind_objects(client, size, [f"{server.url}/missing"])
-    for says in ({"total": "*"}, {"total": "\u00b2"}, {"tells_size": False}):
-        vars(server).update(says)
-        with pytest.raises(InvalidInputError, match="/file doesn't tell its size"):
-            bind_objects(client, size, [f"{server.url}/file"])
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_url_needs_no_head(client: LithopsClient, server: WebServer, ranges: bool) -> None:
-    """Presigned URLs allow only the method that they were made for."""
-    server.ranges = ranges
-
-    _, items, _ = bind_objects(client, size, [f"{server.url}/file", f"{server.url}/empty"])
-
-    assert [special["object"][1]["size"] for _, _, special in items] == [8, 0]
-    assert {method for method, _, _ in server.requests} == {"GET"}
-
-
-@pytest.mark.parametrize("limits", [{"chunk_size": 4}, {"chunk_number": 2}])
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_url_whose_server_has_no_ranges_is_one_item_and_one_download(
-    client: LithopsClient, server: WebServer, batch: BatchRunner, limits: dict[str, int], ranges: bool
-) -> None:
-    server.ranges = ranges
-    binding, items, counts = bind_objects(client, size, [f"{server.url}/file"], **limits)
-    server.requests.clear()
-
-    assert batch(bound=(binding, items)).results() == ({0: 4, 1: 4} if ranges else {0: 8})
-    assert counts == [len(items)]
-    assert ranges or len(server.requests) == 1
-
-
-@pytest.mark.parametrize("total", ["*", "\u00b2"])
-def test_a_url_whose_server_tells_no_size_any_more_is_read(
-    client: LithopsClient, server: WebServer, batch: BatchRunner, total: str
-) -> None:
-    binding, items, _ = bind_objects(client, size, [f"{server.url}/file"])
-    server.total = total
-
-    assert batch(bound=(binding, items)).results() == {0: 8}
 
 
 @pytest.mark.parametrize("order", [1, -1])

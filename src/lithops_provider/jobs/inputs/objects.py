@@ -23,6 +23,7 @@ from lithops_provider.jobs.client import LithopsClient
 from lithops_provider.jobs.config.libraries import missing_library
 from lithops_provider.jobs.config.names import S3_COMPATIBLE
 from lithops_provider.jobs.errors import InvalidInputError
+from lithops_provider.jobs.inputs.urls import look_at_url
 from lithops_provider.jobs.text import short_repr
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 #: How many paths are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
+#: Seconds that listing a path may take: its bucket may have millions of objects.
+_TO_LIST = 1_800.0
 #: Characters that a path or URL may have at most; and characters that none can have: NUL and surrogates, except those
 #: with which Python stands for bytes of file names that aren't UTF-8.
 _LONGEST_PATH = 16_384
@@ -179,7 +182,7 @@ def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> li
             "NUL or halves of characters in it"
         )
     if path.startswith(("http://", "https://")):
-        found = [_url(path, where)]
+        found = [look_at_url(client, path, where)]
     elif path.startswith("/"):
         found = list(_local_files(client, path, where))
     else:
@@ -189,27 +192,6 @@ def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> li
         if versions:  # where the version isn't known, a new one keeps the object from being taken from the cache
             description["version"] = version or uuid.uuid4().hex
     return found
-
-
-def _url(url: str, where: str) -> ObjectChunk:
-    import requests
-
-    # This isn't a HEAD request, since it also has to find out whether the server supports ranges, and since a presigned
-    # URL allows one method only.
-    headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
-    try:
-        with requests.get(url, headers=headers, timeout=30, stream=True) as response:
-            total = response.headers.get("content-range", "").rpartition("/")[2]
-            if response.status_code != 416 or total != "0":  # for an empty file, servers answer 416 with the size 0
-                response.raise_for_status()
-            ranges = response.status_code != 200
-            version = response.headers.get("etag") or response.headers.get("last-modified")
-            size = total if ranges else response.headers.get("content-length", "")
-    except requests.RequestException as error:
-        raise InvalidInputError(f"{where}: {url} can't be read: {error}") from error
-    if not size.isdecimal():
-        raise InvalidInputError(f"{where}: {url} doesn't tell its size, which is needed to read it in chunks")
-    return {"backend": "url", "url": url, "size": int(size), "whole": not ranges, "version": version}
 
 
 def _local_files(client: LithopsClient, path: str, where: str) -> Iterator[ObjectChunk]:
@@ -258,12 +240,13 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
         raise InvalidInputError(f"{where}: {path}: {problem}") from error
     key = f"{prefix}/{name}" if prefix and name else prefix or name
     try:
-        found = _list(storage, bucket, key, single=bool(name) and "*" not in key)
-    except Exception as error:
-        client.check_not_refused(error, f"looking for {path}", backend)
-        if isinstance(error, ValueError):  # a pattern
-            raise InvalidInputError(f"{where}: {path}: {error}") from error
-        raise
+        lithops_storage.matches(key, "")
+    except ValueError as error:
+        raise InvalidInputError(f"{where}: {path}: {error}") from error
+    single = bool(name) and "*" not in key
+    found = client.patiently(
+        lambda: _list(storage, bucket, key, single=single), f"looking for {path} ({where})", _TO_LIST, storage=backend
+    )
     if not found:
         hint = f"; for all objects under it, write {path}/" if name and "*" not in key else ""
         raise InvalidInputError(f"{where}: there is no object {path} in {_place(backend)}{hint}")
