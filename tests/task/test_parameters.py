@@ -25,6 +25,7 @@ OPTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("max_runtime_memory", {"max_runtime_memory": 0}, "max_runtime_memory must be an int, greater than 0; got 0"),
     ("batch_size", {"batch_size": 1.5}, 'batch_size must be "auto" or a number of items, at least 1; got 1.5'),
     ("batch_size", {"batch_size": True}, 'batch_size must be "auto" or a number of items, at least 1; got True'),
+    ("batch_size", {"batch_size": "9" * 5_000}, 'batch_size must be "auto" or a number of items, at least 1; got '),
     ("batch_size", {"batch_size": "\u00b2"}, 'batch_size must be "auto" or a number of items, at least 1; got '),
     ("timeout", {"timeout": "soon"}, "timeout must be a number, greater than 0; got 'soon'"),
     ("item_retries", {"item_retries": 1.5}, "item_retries must be an int, at least 0; got 1.5"),

@@ -271,3 +271,17 @@ def test_results_that_are_not_pushed_may_be_of_any_kind() -> None:
     operator: Any = LithopsMapOperator(task_id="task", map_function=complex, map_iterdata=[1], do_xcom_push=False)
 
     assert operator.execute({"ti": Instance()}) == [1 + 0j]
+
+
+@pytest.mark.parametrize("clean_data", [True, False])
+def test_the_data_of_a_job_goes_once_its_task_has_succeeded_if_it_is_to(clean_data: bool) -> None:
+    operator: Any = LithopsMapOperator(task_id="t", map_function=double, map_iterdata=[1], clean_data=clean_data)
+    instance, client = Instance(), LithopsClient(resolve_config())
+    assert operator.execute({"ti": instance}) == [2]
+    job = LithopsJob.from_dict(json.loads(instance.pushed[JOB_KEY])["jobs"]["map"])
+    assert client.keys(job.bucket, f"{job.prefix}-") != []
+
+    for callback in operator.on_success_callback:  # as Airflow does after the push
+        callback({})
+
+    assert (client.keys(job.bucket, f"{job.prefix}-") == []) is clean_data

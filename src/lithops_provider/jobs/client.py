@@ -252,16 +252,13 @@ class LithopsClient:
                 f"section {name!r} of the configuration"
             ) from error
 
-    def patiently(
-        self, action: Callable[[], T], what: str, limit: float | None = None, storage: str | None = None
-    ) -> T:
+    def patiently(self, action: Callable[[], T], what: str, limit: float | None = None) -> T:
         """
         Does something with the storage, and repeats it with growing delays, up to `patience` seconds, while it fails.
 
         :param action: what to do
         :param what: the same in words, for messages
         :param limit: seconds without an answer that count as a failure; None for ``request_seconds``
-        :param storage: name of what is asked, if it isn't the configured storage backend
         :raises StorageRefusedError: the storage refuses the credentials, or its disk is full or read-only
         :raises StorageUnavailableError: it failed for too long
         """
@@ -273,13 +270,12 @@ class LithopsClient:
             except LithopsJobError:  # from a nested call of this method, which has repeated the request already
                 raise
             except Exception as error:
-                self.check_not_refused(error, what, storage)
+                self.check_not_refused(error, what)
                 if delay == _FIRST_DELAY and self.patience:
                     logger.warning("%s failed, trying again for %g s: %r", what, self.patience, error)
                 if time.monotonic() + delay > give_up:
                     raise StorageUnavailableError(
-                        f"the storage {storage or self.storage_backend!r} failed for {self.patience:g} s, {what}: "
-                        f"{error!r}"
+                        f"the storage {self.storage_backend!r} failed for {self.patience:g} s, {what}: {error!r}"
                     ) from error
             time.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             delay = min(delay * 2, 10.0)

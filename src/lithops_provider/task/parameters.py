@@ -6,6 +6,7 @@ Airflow calls.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -351,8 +352,9 @@ class LithopsParameters(BaseOperator):
         from lithops_provider.jobs.submit.spec import Options
 
         batch_size = self._batch_size(phase)
-        if isinstance(batch_size, str) and batch_size.isdecimal():
-            batch_size = int(batch_size)
+        if isinstance(batch_size, str):
+            with contextlib.suppress(ValueError):  # "auto", or nothing that it may be
+                batch_size = int(batch_size)
         options = Options(
             batch_size=batch_size,
             max_concurrency=arguments.number("max_concurrency", self.max_concurrency, whole=True, least=1),

@@ -125,12 +125,19 @@ if not Path({str(mark)!r}).exists():
         server.stop()
 
 
-def test_one_that_hangs_is_given_up_and_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("prepare", "answer"),
+    [("import time\ntime.sleep(600)", "''"), ("import os\nwhile True:\n    os.write(1, b'x' * 100)", "'xxx")],
+    ids=["hangs", "goes on and on"],
+)
+def test_one_that_never_answers_is_given_up_and_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: str, answer: str
+) -> None:
     monkeypatch.setattr(module, "_TO_START", 0.1)
     monkeypatch.setattr(module, "_TO_END", 0.1)
     before = psutil.Process().children()
-    with pytest.raises(SubmitError, match="has not started: ''"):
-        ForkServer([], os.environ).start_runner("import time\ntime.sleep(600)", "job.json", str(tmp_path / "log"))
+    with pytest.raises(SubmitError, match=f"has not started: {answer}"):
+        ForkServer([], os.environ).start_runner(prepare, "job.json", str(tmp_path / "log"))
 
     assert [child for child in psutil.Process().children() if child not in before] == []
 

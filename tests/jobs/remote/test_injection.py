@@ -222,6 +222,16 @@ def test_a_file_that_is_uploaded_is_noted(
     assert done.outcomes.written() == {(client.bucket, place)}
 
 
+def test_a_file_that_is_not_there_is_not_noted(batch: BatchRunner) -> None:
+    def write(storage: Any, path: str) -> None:
+        assert storage.upload_file(path, storage.bucket, "test-noted/missing") is False
+
+    done = batch(write, ["/no/such/file"])
+
+    assert done.failures() == {}
+    assert done.outcomes.written() == set()
+
+
 def test_what_a_function_writes_past_its_storage_is_written_all_the_same(
     batch: BatchRunner, client: LithopsClient
 ) -> None:

@@ -48,6 +48,7 @@ def test_keys_sort_as_their_counts() -> None:
         ".part",
         "-1-2-3.part",
         "\u00b2-\u00b2-\u00b2.part",  # Python takes these for digits, and can't make numbers of them
+        f"{'9' * 5_000}-1-0.part",  # nor of so many
     ],
 )
 def test_other_keys_are_no_parts(file_name: str) -> None:

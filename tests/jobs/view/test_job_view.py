@@ -173,6 +173,29 @@ def test_a_round_is_shown_though_the_first_look_at_it_failed(client: LithopsClie
     assert look(view, again).job is again
 
 
+@pytest.mark.parametrize("counts_only", [True, False])
+@pytest.mark.parametrize("request_name", ["list_keys", "get_object"])
+def test_an_earlier_round_is_read_though_the_first_look_failed(
+    client: LithopsClient, request_name: str, counts_only: bool
+) -> None:
+    job = sent(client, items=4, calls=1)
+    part = store(client, job, 0, {0: 0, 1: "bad", 2: 2, 3: 3})
+    again = job.with_round(1, 1)
+    store_plan(client, again, [[1]], None)
+    own = LithopsClient(client.config, patience=0.0)
+    failing = again.round_prefix() if request_name == "list_keys" else part
+    own._internal_storage.storage = FailingStorage(client.storage, times(1, request_name, failing))
+    view = JobView(again, lambda: own, counts_only=counts_only)
+
+    view.refresh(again, 60)
+    assert (view.error is None) is (counts_only and request_name == "get_object")  # it reads no parts
+    seen = look(view, again)
+
+    assert seen.counts["succeeded"] == 3
+    assert seen.unread == (1 if counts_only else 0)
+    assert [entry.settled for entry in seen.rounds] == [True, False]
+
+
 def test_results_out_of_the_cache_are_a_round_of_their_own(client: LithopsClient, run_map: MapStarter) -> None:
     def triple(x: int) -> int:
         return 3 * x

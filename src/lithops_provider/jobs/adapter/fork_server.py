@@ -146,7 +146,9 @@ class ForkServer:
         found = b""
         descriptor = self._process.stdout.fileno()
         end = time.monotonic() + _TO_START
-        while not found.endswith(b"\n") and select.select([descriptor], [], [], max(end - time.monotonic(), 0.0))[0]:
+        while not found.endswith(b"\n") and (left := end - time.monotonic()) > 0:
+            if not select.select([descriptor], [], [], left)[0]:
+                break
             piece = os.read(descriptor, 100)
             if not piece:
                 break

@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 #: How many paths are looked up at a time. Each lookup takes a request or more, and there may be thousands of paths.
 _LOOKUPS = 16
-#: Seconds that listing a path may take: its bucket may have millions of objects.
-_TO_LIST = 1_800.0
 #: Characters that a path or URL may have at most; and characters that none can have: NUL and surrogates, except those
 #: with which Python stands for bytes of file names that aren't UTF-8.
 _LONGEST_PATH = 16_384
@@ -182,7 +180,7 @@ def _find(client: LithopsClient, path: str, where: str, *, versions: bool) -> li
             "NUL or halves of characters in it"
         )
     if path.startswith(("http://", "https://")):
-        found = [look_at_url(client, path, where)]
+        found = [look_at_url(path, where)]
     elif path.startswith("/"):
         found = list(_local_files(client, path, where))
     else:
@@ -240,13 +238,12 @@ def _objects(client: LithopsClient, path: str, where: str, *, versions: bool) ->
         raise InvalidInputError(f"{where}: {path}: {problem}") from error
     key = f"{prefix}/{name}" if prefix and name else prefix or name
     try:
-        lithops_storage.matches(key, "")
-    except ValueError as error:
-        raise InvalidInputError(f"{where}: {path}: {error}") from error
-    single = bool(name) and "*" not in key
-    found = client.patiently(
-        lambda: _list(storage, bucket, key, single=single), f"looking for {path} ({where})", _TO_LIST, storage=backend
-    )
+        found = _list(storage, bucket, key, single=bool(name) and "*" not in key)
+    except Exception as error:
+        client.check_not_refused(error, f"looking for {path}", backend)
+        if isinstance(error, ValueError):  # a pattern
+            raise InvalidInputError(f"{where}: {path}: {error}") from error
+        raise
     if not found:
         hint = f"; for all objects under it, write {path}/" if name and "*" not in key else ""
         raise InvalidInputError(f"{where}: there is no object {path} in {_place(backend)}{hint}")

@@ -174,7 +174,7 @@ class Injection:
         def noting(write: Any, bucket_at: int) -> Any:
             def call(*args: Any, **kwargs: Any) -> Any:
                 result = write(*args, **kwargs)
-                if len(args) > bucket_at + 1:
+                if len(args) > bucket_at + 1 and result is not False:  # as for a file that isn't there
                     # A file that is uploaded without a key gets its own name as the key.
                     self._note(str(args[bucket_at]), str(args[bucket_at + 1] or ""))
                 return result

@@ -71,7 +71,7 @@ def parse_part_name(file_name: str) -> PartName | None:
     if not file_name.endswith(PART_SUFFIX):
         return None
     numbers = file_name[: -len(PART_SUFFIX)].split("-")
-    if len(numbers) != 3 or not all(number.isdecimal() for number in numbers):
+    if len(numbers) != 3 or not all(number.isdecimal() and len(number) < 19 for number in numbers):
         return None
     return PartName(*(int(number) for number in numbers))
 

@@ -25,7 +25,7 @@ def check_batch_size(batch_size: object) -> None:
     """
     if batch_size == "auto" or (isinstance(batch_size, int) and not isinstance(batch_size, bool) and batch_size >= 1):
         return
-    raise InvalidInputError(f'batch_size must be "auto" or a number of items, at least 1; got {batch_size!r}')
+    raise InvalidInputError(f'batch_size must be "auto" or a number of items, at least 1; got {batch_size!r:.100}')
 
 
 def number_of_calls(items: int, batch_size: BatchSize, capacity: int, max_concurrency: int | None = None) -> int:

@@ -57,7 +57,7 @@ class RoundView:
     :param stopped: whether somebody has stopped it
     :param cached: whether its results are out of the cache, so that nothing was run for them
     :param objects: how many objects it has in storage
-    :param settled: whether it can't change any more
+    :param settled: whether it can't change any more, and all of it was read
     :param deleted: whether its data was there once, and has been deleted since
     :param given_up: whether it was stopped, and its calls won't report any more
     :param since: `time.monotonic` of its last change
@@ -230,13 +230,20 @@ class JobView:
         if self._counts_only:
             if changed:
                 self._show(job, 1, gone)  # as long as something is unread, the names of parts tell the counts
+            self._settle()
             return
         if self.snapshot is None or wanted:
             self._show(job, len(wanted), gone)  # at once: the names of parts already tell the counts
         if wanted:
             self._read(client, job, wanted, gone)
+        self._settle()
         if changed or wanted:
             self._show(job, 0, gone)
+
+    def _settle(self) -> None:
+        """Notes that earlier rounds were read as a whole. If a look fails before that, the next lists them again."""
+        for entry in self._rounds[:-1]:
+            entry.settled = True
 
     def _list(self, client: LithopsClient, job: LithopsJob, number: int, wanted: list[tuple[int, str]]) -> bool:
         """Lists a round, adds the parts that are to be read to ``wanted``, and returns whether anything has changed."""
@@ -256,7 +263,6 @@ class JobView:
             stopped=known.stopped or (STOP in names and client.get(job.bucket, job.stop_key(number)) == STOP_ALL),
             cached=CACHED in names,
             objects=len(keys),
-            settled=number < len(job.rounds) - 1,
             given_up=known.given_up,
         )
         if number == len(job.rounds) - 1:

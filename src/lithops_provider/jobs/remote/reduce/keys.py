@@ -45,6 +45,8 @@ def _hash_other(key: Any) -> int:
         return _hash_numpy(key)
     if isinstance(key, datetime.datetime):  # before the others: pandas.Timestamp compares itself in its own way
         return _hash_datetime(key)
+    if isinstance(key, datetime.timedelta) and kind.__module__.partition(".")[0] == "pandas":  # the same of Timedelta
+        return _hash_timedelta(key)
     for base, function in _BASES:
         if isinstance(key, base) and kind.__eq__ is base.__eq__:
             return function(key)
