@@ -210,6 +210,15 @@ class PretendsIt:
         return exec, ("raise KeyboardInterrupt",)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C raises, also in a process that was started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_only_a_signal_of_this_process_ends_it_while_an_exception_is_read(client: LithopsClient) -> None:
     job = elsewhere(client)
     store(client, job, 1, {3: "d"})

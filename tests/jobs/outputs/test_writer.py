@@ -6,6 +6,7 @@ import datetime
 import decimal
 import io
 import json
+import sys
 import uuid
 from collections import namedtuple
 from typing import Any
@@ -105,6 +106,31 @@ def test_a_decimal_is_written_as_that_of_all_files() -> None:
     assert found["columns"]["a"][0] == "decimal128(8, 3)"
     (data,) = objects.values()
     assert pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist() == [{"a": decimal.Decimal("1.100")}, {"a": None}]
+
+
+class Record:
+    """Like a row of a database: it has names, and is no tuple."""
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"x": 1, "y": 2.5}
+
+
+def test_rows_with_names_are_rows_in_every_format() -> None:
+    rows = [Point(1, numpy.float64(2.5)), Record(), {"x": numpy.int64(1), "y": 2.5}]
+
+    (data,) = write([rows], "csv")[1].values()
+    assert data == b"x,y\n1,2.5\n1,2.5\n1,2.5\n"
+    (data,) = write([rows], "parquet")[1].values()
+    assert pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist() == [{"x": 1, "y": 2.5}] * 3
+    (data,) = write([rows[1:]], "jsonl")[1].values()
+    assert data == b'{"x": 1, "y": 2.5}\n' * 2
+
+
+def test_a_runtime_without_pyarrow_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(ModuleNotFoundError, match="results_format='parquet' needs pyarrow where the functions run: "):
+        write([{"a": 1}], "parquet")
 
 
 def test_a_data_frame_gives_its_rows_and_nan_is_nothing() -> None:
